@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_ASAN 1
+#endif
+#endif
+
+#ifdef ARENA_ASAN
+#include <sanitizer/asan_interface.h>
+#define POISON(ptr, n) ASAN_POISON_MEMORY_REGION((ptr), (n))
+#define UNPOISON(ptr, n) ASAN_UNPOISON_MEMORY_REGION((ptr), (n))
+#define GAP 16 // poisoned bytes between two allocations
+#else
+#define POISON(ptr, n) ((void)0)
+#define UNPOISON(ptr, n) ((void)0)
+#define GAP 0
+#endif
+
+#define BLOCK_MIN_BYTES 4096
+
+struct arena_block {
+    struct arena_block *older;
+    size_t bytes;
+    alignas(max_align_t) char data[];
+};
+
+void arena_init(struct arena *a, size_t limit_bytes, void *home, size_t home_bytes)
+{
+    *a = (struct arena){.limit_bytes = limit_bytes, .home = home};
+    if (home) {
+        a->home_end = a->home + home_bytes;
+        a->next = a->home;
+        a->end = a->home_end;
+        POISON(home, home_bytes);
+    }
+}
+
+static void free_blocks(struct arena *a)
+{
+    while (a->blocks) {
+        struct arena_block *block = a->blocks;
+        a->blocks = block->older;
+        UNPOISON(block->data, block->bytes);
+        mem_free(block);
+    }
+    a->used_bytes = 0;
+}
+
+void arena_reset(struct arena *a)
+{
+    free_blocks(a);
+    a->next = a->home;
+    a->end = a->home_end;
+    if (a->home)
+        POISON(a->home, (size_t)(a->home_end - a->home));
+}
+
+void arena_fini(struct arena *a)
+{
+    free_blocks(a);
+    if (a->home)
+        UNPOISON(a->home, (size_t)(a->home_end - a->home));
+    *a = (struct arena){.limit_bytes = 0};
+}
+
+static bool add_block(struct arena *a, size_t need)
+{
+    size_t bytes = MAX(need, MIN((size_t)BLOCK_MIN_BYTES + a->used_bytes, (size_t)1 << 20));
+    if (need > a->limit_bytes || a->used_bytes > a->limit_bytes - need)
+        return false;
+    bytes = MIN(bytes, a->limit_bytes - a->used_bytes);
+    struct arena_block *block = mem_alloc_raw(sizeof *block + bytes);
+    *block = (struct arena_block){.older = a->blocks, .bytes = bytes};
+    a->blocks = block;
+    a->used_bytes += bytes;
+    a->next = block->data;
+    a->end = block->data + bytes;
+    POISON(block->data, bytes);
+    return true;
+}
+
+void *arena_alloc(struct arena *a, size_t n, size_t size, size_t align)
+{
+    ASSERT(align > 0 && (align & (align - 1)) == 0);
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX / 2)
+        return NULL;
+    size_t pad = (size_t)(-(uintptr_t)a->next & (align - 1));
+    if ((size_t)(a->end - a->next) < pad + bytes + GAP || !a->next) {
+        if (!add_block(a, bytes + align + GAP))
+            return NULL;
+        pad = (size_t)(-(uintptr_t)a->next & (align - 1));
+    }
+    char *ptr = a->next + pad;
+    a->next = ptr + bytes + GAP;
+    UNPOISON(ptr, bytes);
+    return ptr;
+}
+
+void *arena_zalloc(struct arena *a, size_t n, size_t size, size_t align)
+{
+    void *ptr = arena_alloc(a, n, size, align);
+    if (ptr)
+        memset(ptr, 0, n * size);
+    return ptr;
+}
+
+struct str arena_dup(struct arena *a, struct str s)
+{
+    return arena_concat(a, s, STR_NONE, STR_NONE);
+}
+
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    ASSERT(n >= 0);
+    char *text = ARENA_ARRAY(a, char, (size_t)n + 1);
+    if (!text)
+        return STR_NONE;
+    va_start(args, fmt);
+    vsnprintf(text, (size_t)n + 1, fmt, args);
+    va_end(args);
+    return (struct str){text, (size_t)n};
+}
+
+struct str arena_concat(struct arena *a, struct str x, struct str y, struct str z)
+{
+    size_t len = x.len + y.len + z.len;
+    char *copy = ARENA_ARRAY(a, char, len + 1);
+    if (!copy)
+        return STR_NONE;
+    char *at = copy;
+    if (x.len > 0)
+        at = mempcpy(at, x.ptr, x.len);
+    if (y.len > 0)
+        at = mempcpy(at, y.ptr, y.len);
+    if (z.len > 0)
+        at = mempcpy(at, z.ptr, z.len);
+    *at = '\0';
+    return (struct str){copy, len};
+}
+
+bool arena_owns(const struct arena *a, const void *ptr)
+{
+    const char *p = ptr;
+    if (a->home && p >= a->home && p < a->home_end)
+        return true;
+    for (const struct arena_block *b = a->blocks; b; b = b->older) {
+        if (p >= b->data && p < b->data + b->bytes)
+            return true;
+    }
+    return false;
+}

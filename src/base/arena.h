@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory that is given back all at once: one arena per snapshot, connection or exchange.
+// Not thread safe. Every arena has a limit in bytes; at the limit arena_alloc returns NULL.
+#pragma once
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/str.h"
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks; // owns: newest first
+    char *next;                 // borrows: the free rest of the newest block
+    char *end;                  // borrows
+    size_t used_bytes;          // of all blocks from the heap
+    size_t limit_bytes;
+    char *home; // borrows: first memory, given by the owner, or NULL
+    char *home_end;
+};
+
+// home is memory of the owner's that is used first and never freed here; NULL: none.
+void arena_init(struct arena *a, size_t limit_bytes, void *home, size_t home_bytes);
+
+// Gives everything back but the home memory; ready for use again.
+void arena_reset(struct arena *a);
+
+// Accepts a zeroed arena.
+void arena_fini(struct arena *a);
+
+// n * size bytes, not zeroed. NULL at the limit.
+void *arena_alloc(struct arena *a, size_t n, size_t size, size_t align) MUST_CHECK;
+#define ARENA_ARRAY(a, T, n) ((T *)arena_alloc((a), (n), sizeof(T), alignof(T)))
+#define ARENA_NEW(a, T) ((T *)arena_zalloc((a), 1, sizeof(T), alignof(T)))
+
+// Zeroed.
+void *arena_zalloc(struct arena *a, size_t n, size_t size, size_t align) MUST_CHECK;
+
+// A copy of s, with a NUL behind it that isn't counted. ptr is NULL at the limit.
+struct str arena_dup(struct arena *a, struct str s) MUST_CHECK;
+
+// Formatted text, NUL-terminated. ptr is NULL at the limit.
+struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3) MUST_CHECK;
+
+// a, b and c one behind the other. ptr is NULL at the limit.
+struct str arena_concat(struct arena *a, struct str x, struct str y, struct str z) MUST_CHECK;
+
+// True when ptr points into memory of this arena: for assertions.
+bool arena_owns(const struct arena *a, const void *ptr);

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// A hash map from byte strings to pointers, in insertion order. Keys are borrowed: they live at
+// least as long as the map. For tables that are built once and read often, and for small ones.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct map_entry {
+    struct str key; // borrows
+    void *value;    // borrows
+    uint64_t hash;
+};
+
+struct map {
+    struct map_entry *entries; // owns: in insertion order
+    uint32_t *slots;           // owns: index + 1 into entries, 0 is free
+    size_t n, cap, n_slots;
+};
+
+// A zeroed map is empty and valid.
+void map_fini(struct map *m);
+
+// The value of key, or NULL. A lookup costs one hash and, as a rule, one comparison.
+void *map_get(const struct map *m, struct str key);
+
+// Sets key's value (not NULL) and returns the old one, or NULL when the key is new.
+void *map_set(struct map *m, struct str key, void *value);
+
+#define MAP_FOR(e, m)                                                                              \
+    for (const struct map_entry *e = (m)->entries, *e##_end = e + (m)->n; e != e##_end; e++)

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a filter is: a name, a settings table, and how a handler is built from settings. One file
+// per filter, complete; gate/wiring.c names them all.
+#pragma once
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "conf/conf.h"
+#include "http/handler.h"
+
+struct offload;
+
+// What filters may use while they are built; everything outlives the snapshot.
+struct filter_env {
+    struct arena *mem; // of the snapshot
+    struct diags *diags;
+    struct offload *offload; // threads for slow work; NULL in `check` and `explain`
+};
+
+struct filter_type {
+    struct conf_choice_type choice; // key and settings table
+    // A handler for one use of the filter in a chain, `next` behind it. settings: the section's
+    // struct, lives in the snapshot. NULL with an error in env->diags.
+    struct handler *(*build)(struct str name, const void *settings, const struct handler *next,
+                             const struct filter_env *env);
+};
+
+extern const struct filter_type filter_redirect;
+extern const struct filter_type filter_headers;
+extern const struct filter_type filter_respond;
+extern const struct filter_type filter_strip_prefix;
+extern const struct filter_type filter_add_prefix;
+extern const struct filter_type filter_replace_path;
+extern const struct filter_type filter_basic_auth;

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Message bodies, pulled piece by piece. A filter that changes a body is a body around a body.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/deadline.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct body;
+struct headers;
+struct rt_sock;
+
+struct body_ops {
+    const char *name;
+    enum io (*read)(struct body *b, struct str *ret_piece, struct deadline until);
+    // Optional: the rest of the body is raw bytes on a plain socket, none of them read yet: they
+    // may be spliced. False: not (now).
+    bool (*raw)(struct body *b, struct rt_sock **ret_sock, uint64_t *ret_left);
+    // n raw bytes have been taken from the socket.
+    void (*raw_moved)(struct body *b, uint64_t n);
+    // Ends the body, read to its end or not. Called once.
+    void (*fini)(struct body *b);
+};
+
+struct body {
+    const struct body_ops *ops;
+    int64_t length;           // bytes in all; -1: not known in advance
+    struct headers *trailers; // borrows: after IO_EOF, or NULL
+};
+
+// Don't wait: IO_AGAIN when nothing is at hand.
+#define BODY_NO_WAIT ((struct deadline){0})
+
+// Lends the next piece, not empty, valid until the next call on b. IO_DONE, IO_EOF (all read,
+// trailers are there), IO_FAIL (cut, broken, timed out), IO_AGAIN (only with BODY_NO_WAIT). May
+// wait.
+static inline enum io body_read(struct body *b, struct str *ret_piece, struct deadline until)
+{
+    return b->ops->read(b, ret_piece, until);
+}
+
+// Accepts NULL.
+static inline void body_fini(struct body *b)
+{
+    if (b && b->ops->fini)
+        b->ops->fini(b);
+}
+
+// A body of bytes that are in memory already.
+struct body_bytes {
+    struct body body;
+    struct str bytes; // borrows
+    bool is_read;
+};
+struct body *body_bytes_init(struct body_bytes *b, struct str bytes);

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the protocol drivers of one worker share, and how they reach the application above them.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "codec/h1.h"
+#include "codec/ip.h"
+#include "codec/url.h"
+#include "rt/pool.h"
+
+struct exchange;
+struct http_env;
+struct http_listener;
+
+// Settings of an entrypoint as the drivers use them; part of a snapshot.
+struct http_entry {
+    struct str name;
+    struct h1_limits limits;
+    uint64_t body_max_bytes;     // of a request; 0: none
+    uint64_t exchange_mem_bytes; // limit of an exchange's arena
+    uint32_t requests_max;       // on one connection; 0: any number
+    int64_t idle_ms;             // keep-alive without a request
+    int64_t head_ms;             // a whole request head
+    int64_t body_idle_ms;        // no byte of a request body, none of an answer taken
+    uint64_t body_min_rate; // bytes per second averaged over a body, after a grace of 10 s; 0: off
+    int64_t tunnel_idle_ms;
+    int64_t linger_ms; // reading on after an early answer before closing
+    uint64_t linger_max_bytes;
+    struct url_path_policy paths;
+    const struct ip_net *trusted; // peers whose forwarding fields are believed
+    size_t n_trusted;
+    bool x_forwarded; // X-Forwarded-For/-Proto/-Host/-Port to servers
+    bool x_real_ip;
+    bool forwarded; // Forwarded (RFC 7239)
+    struct str via; // pseudonym in Via; empty: no Via
+    bool request_id_to_client;
+    bool is_tls;   // for scheme and port
+    uint16_t port; // of the listening address
+};
+
+// Counters of one worker: written by it alone, read by others (relaxed).
+#define HTTP_COUNTER_LIST(X)                                                                       \
+    X(CONNS_ACCEPTED, "connections accepted")                                                      \
+    X(CONNS_OPEN, "connections open now")                                                          \
+    X(CONNS_IDLE, "connections idle now")                                                          \
+    X(CONNS_REFUSED, "connections closed because of a limit")                                      \
+    X(EXCHANGES, "exchanges begun")                                                                \
+    X(EXCHANGES_OPEN, "exchanges running now")                                                     \
+    X(TUNNELS_OPEN, "tunnels open now")                                                            \
+    X(BYTES_IN, "bytes from clients")                                                              \
+    X(BYTES_OUT, "bytes to clients")                                                               \
+    X(STATUS_1XX, "interim answers")                                                               \
+    X(STATUS_2XX, "answers 2xx")                                                                   \
+    X(STATUS_3XX, "answers 3xx")                                                                   \
+    X(STATUS_4XX, "answers 4xx")                                                                   \
+    X(STATUS_5XX, "answers 5xx")
+
+enum http_counter {
+#define X(id, text) HTTP_COUNTER_##id,
+    HTTP_COUNTER_LIST(X)
+#undef X
+};
+#define HTTP_COUNTER_ONE(id, text) +1
+#define HTTP_COUNTER_COUNT (0 HTTP_COUNTER_LIST(HTTP_COUNTER_ONE))
+#define H1_ERROR_ONE(id, status, section, text) +1
+#define H1_ERROR_COUNT (0 H1_ERROR_LIST(H1_ERROR_ONE))
+
+struct http_stats {
+    uint64_t counters[HTTP_COUNTER_COUNT];
+    uint64_t client_errors[H1_ERROR_COUNT]; // refused requests by reason
+    uint64_t server_errors[H1_ERROR_COUNT]; // refused answers by reason
+};
+
+// The application above: the gate's wiring, or a test's.
+struct http_app {
+    // A request begins: its first byte is there. Takes a snapshot: sets x->snapshot and x->entry.
+    void (*begin)(struct http_env *env, struct http_listener *l, struct exchange *x);
+    // x->req is complete (but for the body): routes and serves it; x->resp is filled afterwards.
+    enum err (*serve)(struct http_env *env, struct exchange *x);
+    // The exchange has ended (also when no head ever came: req.method is empty then): writes the
+    // log line, gives the snapshot back. Not allowed to wait.
+    void (*finish)(struct http_env *env, struct exchange *x);
+};
+
+struct http_env {
+    const struct http_app *app; // borrows
+    void *app_data;             // the application's
+    struct rt_pool buffers;     // HTTP_BUFFER_BYTES each
+    struct rt_pool blocks;      // HTTP_BLOCK_BYTES each: an exchange with the start of its arena
+    struct list conns;          // all client connections of this worker
+    struct list idle;           // those without an exchange, longest idle first
+    uint32_t conns_max;         // more are closed: the longest idle first
+    bool is_draining;           // answers carry Connection: close, idle connections are closed
+    struct http_stats stats;
+    struct field *fields;        // scratch: H1_FIELDS_MAX, valid until the next wait
+    uint64_t id_prefix, id_next; // request ids
+};
+#define HTTP_BUFFER_BYTES (16 * 1024)
+#define HTTP_BLOCK_BYTES (8 * 1024)
+
+void http_env_init(struct http_env *env, const struct http_app *app, void *app_data,
+                   uint32_t conns_max);
+// All connections must be closed.
+void http_env_fini(struct http_env *env);
+
+// Drains: closes idle connections, lets running exchanges end, answers with Connection: close.
+void http_env_drain(struct http_env *env);
+// Closes everything at once.
+void http_env_abort(struct http_env *env);
+
+// A listening socket of one worker, as its connections see it. Outlives snapshots.
+struct http_listener {
+    struct http_env *env; // borrows
+    unsigned entry_index; // the application's: which entrypoint
+    uint32_t n_conns;
+    bool is_closing; // removed from the settings: its connections close after their exchange
+    void *app_data;
+};

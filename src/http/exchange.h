@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request and its response, whatever protocol carries them. Lives on the worker's thread, its
+// memory is the exchange's arena, and one fiber at a time works on it (while a request body is
+// being sent on, a second one reads that body and nothing else).
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "codec/h1.h"
+#include "codec/ip.h"
+#include "http/body.h"
+#include "http/headers.h"
+#include "http/trail.h"
+
+struct exchange;
+struct http_env;
+struct http_entry;
+struct tunnel_side;
+
+enum http_version {
+    HTTP_1_0 = 10,
+    HTTP_1_1 = 11,
+    HTTP_2 = 20,
+    HTTP_3 = 30,
+};
+
+struct request {
+    struct str method;
+    enum method method_id;
+    uint8_t version; // enum http_version, of the client
+    bool has_query;
+    bool is_asterisk; // OPTIONS *; path is "*"
+    bool expects_continue;
+    bool is_upgrade;      // asks for `upgrade` (the Upgrade field's value)
+    uint16_t port;        // of the authority as the client named it; 0: none
+    struct str target;    // as received: for the log alone
+    struct str scheme;    // "http" or "https"
+    struct str authority; // as received: host and port
+    struct str host;      // canonical: lower case, no port, no trailing dot
+    struct str path;      // canonical; what filters change and the server sees
+    struct str query;     // without '?', as received
+    struct str upgrade;
+    struct headers headers; // hop-by-hop fields are removed already
+    struct body *body;      // borrows; NULL: none
+};
+
+struct response {
+    uint16_t status; // 0: none yet
+    struct headers headers;
+    struct body *body; // borrows; NULL: none (also for HEAD: Content-Length in headers then counts)
+    struct tunnel_side
+        *tunnel;      // status 101: the server's side, to be joined; owned by the exchange
+    bool is_internal; // made here, not by a server
+    bool must_close;  // close the client's connection after this answer
+};
+
+// Why an exchange ended as it did: for logs and counters. id, text for people.
+#define EXCHANGE_END_LIST(X)                                                                       \
+    X(OK, "completed")                                                                             \
+    X(CLIENT_PROTOCOL, "the client's message was malformed")                                       \
+    X(CLIENT_LIMIT, "the client's message exceeded a limit")                                       \
+    X(CLIENT_TIMEOUT, "the client was too slow")                                                   \
+    X(CLIENT_GONE, "the client closed the connection")                                             \
+    X(NO_ROUTE, "no route matches")                                                                \
+    X(FILTERED, "a filter answered")                                                               \
+    X(NO_SERVER, "no server is available")                                                         \
+    X(SERVER_CONNECT, "the server refused or can't be reached")                                    \
+    X(SERVER_CONNECT_TIMEOUT, "connecting to the server took too long")                            \
+    X(SERVER_TIMEOUT, "the server's answer took too long")                                         \
+    X(SERVER_PROTOCOL, "the server's answer was malformed")                                        \
+    X(SERVER_GONE, "the server closed the connection too early")                                   \
+    X(SHUTDOWN, "the proxy is stopping")                                                           \
+    X(RESOURCES, "a limit of memory or of concurrent work was reached")
+
+enum exchange_end {
+#define X(id, text) EXCHANGE_END_##id,
+    EXCHANGE_END_LIST(X)
+#undef X
+};
+const char *exchange_end_name(enum exchange_end e); // "server-timeout"
+const char *exchange_end_text(enum exchange_end e);
+
+// When, on the loop's clock in ns; 0: didn't happen.
+struct exchange_times {
+    int64_t accepted;    // first byte (or, for the first request, the connection)
+    int64_t head_read;   // request head complete
+    int64_t chosen;      // server chosen, connection asked for (last try)
+    int64_t connected;   // connection at hand
+    int64_t sent;        // request head written
+    int64_t answer_head; // answer's head read
+    int64_t finished;
+};
+
+// What the protocol driver of the client's side offers during an exchange.
+struct exchange_ops {
+    // Sends an interim answer (1xx, not 101). To HTTP/1.0 clients: nothing. May wait.
+    enum err (*inform)(struct exchange *x, unsigned status, const struct headers *headers);
+};
+
+struct exchange {
+    struct arena *mem; // borrows: the driver's; reset after the exchange
+    struct request req;
+    struct response resp;
+    struct http_env *env;           // borrows: the worker's
+    const struct http_entry *entry; // borrows: the snapshot's
+    void *snapshot;                 // shares: taken by app->begin, given back by app->finish
+    const struct exchange_ops *ops;
+    void *driver; // the client-side driver's connection or stream
+
+    struct ip peer; // of the connection
+    uint16_t peer_port;
+    bool peer_is_trusted; // a trusted proxy: its forwarding fields were believed
+    struct ip client;     // the one client address (DESIGN 4)
+    struct str request_id;
+
+    struct str route_name; // for logs; empty: none
+    struct str service_name;
+    struct str server_name; // address of the server that was used
+    struct str user;        // authenticated
+    unsigned n_tries;       // servers tried
+    bool is_reused;         // the server's connection had served before
+    enum exchange_end end;
+    struct str end_detail; // for the log alone, never for clients
+    struct trail trail;
+    struct exchange_times times;
+    uint64_t request_bytes;     // body bytes from the client
+    uint64_t response_bytes;    // body bytes to the client
+    uint64_t wire_in, wire_out; // with heads
+};
+
+// Makes x->resp a neutral answer of our own: status page with the request id, nothing of the
+// inside. end and detail (printf) go to the log. Drops what resp held. Keeps resp.must_close if
+// set.
+void exchange_fail(struct exchange *x, unsigned status, enum exchange_end end, const char *fmt, ...)
+    PRINTF(4, 5);
+
+// Makes x->resp an answer of our own with a body in memory (borrowed; lives as long as x).
+// content_type may be empty. ERR_LIMIT: the arena is full.
+enum err exchange_respond(struct exchange *x, unsigned status, struct str content_type,
+                          struct str body) MUST_CHECK;
+
+// A neutral HTML or plain-text page (by Accept) for a status with the request id; in x->mem.
+struct str exchange_page(struct exchange *x, unsigned status, struct str *ret_content_type);
+
+// The reason phrase of a status; "" for unknown ones.
+const char *http_reason(unsigned status);

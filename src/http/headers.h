@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The header fields of one message: an ordered list in an exchange's arena. Names compare in any
+// case; well-known ones by their number.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "codec/field.h"
+
+struct headers {
+    struct field *items; // owns: in mem; a removed one has id FIELD_OTHER and an empty name
+    uint32_t n, cap;
+    uint64_t known_low; // bit i: a field with id i may be there (ids < 64): a quick "no"
+    struct arena *mem;  // borrows
+};
+
+void headers_init(struct headers *h, struct arena *mem);
+
+// Takes over n parsed fields (copied, texts borrowed).
+enum err headers_take(struct headers *h, const struct field *fields, size_t n) MUST_CHECK;
+
+// Adds at the end. name and value are borrowed: they live as long as the exchange. ERR_LIMIT when
+// the arena is full.
+enum err headers_add(struct headers *h, enum field_id id, struct str value) MUST_CHECK;
+enum err headers_add_named(struct headers *h, struct str name, struct str value) MUST_CHECK;
+
+// Replaces all fields of that name by one.
+enum err headers_set(struct headers *h, enum field_id id, struct str value) MUST_CHECK;
+enum err headers_set_named(struct headers *h, struct str name, struct str value) MUST_CHECK;
+
+// Returns how many were removed.
+size_t headers_remove(struct headers *h, enum field_id id);
+size_t headers_remove_named(struct headers *h, struct str name);
+
+// The first field, or NULL. The named form takes known names too.
+const struct field *headers_find(const struct headers *h, enum field_id id);
+const struct field *headers_find_named(const struct headers *h, struct str name);
+// The value of the first, or an empty one.
+struct str headers_get(const struct headers *h, enum field_id id);
+
+// All fields that are there: for (f = headers_next(h, NULL); f; f = headers_next(h, f)).
+const struct field *headers_next(const struct headers *h, const struct field *after);
+
+// Removes the hop-by-hop fields: Connection, what it names, Keep-Alive, Proxy-Connection, TE,
+// Transfer-Encoding, Upgrade, HTTP2-Settings, Proxy-Authenticate, Proxy-Authorization (RFC
+// 9110 7.6.1). What must never be removed so (Host, Content-Length, …, our own forwarding fields)
+// is kept when Connection names it. Trailer is kept.
+void headers_remove_hop_by_hop(struct headers *h);

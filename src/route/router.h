@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds the route of an exchange. Names are found by hash, so that 10 000 sites cost no more than
+// one. Immutable after building; part of a snapshot.
+#pragma once
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "http/handler.h"
+#include "route/rule.h"
+
+struct route {
+    struct str name;    // "api", "my-app.example.com", "my-app.example.com/2"
+    struct place place; // where it is configured
+    struct str rule_text;
+    const struct rule *rule;       // owns through router_fini; NULL: matches nothing
+    int64_t priority;              // 0: the length of rule_text (as Traefik's)
+    uint64_t entries;              // bit i: reachable through entrypoint i
+    const struct handler *handler; // first filter or the service; NULL: broken, the route is off
+    struct str service_name;
+};
+
+struct router;
+
+// routes are borrowed and live as long as the router (both in the snapshot's arena). Order of
+// equals: higher priority, then the one that was given first.
+struct router *router_build(const struct route *routes, size_t n, struct arena *mem);
+void router_fini(struct router *r);
+
+// The route with the highest priority whose rule matches, or NULL. x->req and x->client are filled.
+const struct route *router_find(const struct router *r, unsigned entry_index,
+                                const struct exchange *x);
+
+// All routes that were considered, best first, and why each matched or not: calls fn for each until
+// it returns false.
+typedef bool router_explain_fn(void *arg, const struct route *route, bool matches, struct str why);
+void router_explain(const struct router *r, unsigned entry_index, const struct exchange *x,
+                    struct arena *mem, router_explain_fn *fn, void *arg);

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rule language, Traefik v3's: Host(`a`) && (PathPrefix(`/api`) || !Method(`GET`)). Parsed and
+// checked once into a compact tree in the snapshot's arena; matching allocates nothing.
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "http/exchange.h"
+
+struct rule;
+
+// NULL with errors (each with line and column inside the text: place is where the text starts).
+// Matchers: Host, HostRegexp, HostSNI (TCP only), HostSNIRegexp (TCP only), Path, PathPrefix,
+// PathRegexp, Method, Header, HeaderRegexp, Query, QueryRegexp, ClientIP. Host(`*.example.com`)
+// takes exactly one more label, as does Traefik's; IDN names become A-labels.
+struct rule *rule_parse(struct str text, struct place place, struct arena *mem,
+                        struct diags *diags);
+
+// What isn't in the arena (compiled expressions). Accepts NULL.
+void rule_fini(struct rule *r);
+
+bool rule_matches(const struct rule *r, const struct exchange *x);
+
+// Which part of the rule decided, for explain: "Method(`GET`) is false"; in mem.
+struct str rule_why(const struct rule *r, const struct exchange *x, struct arena *mem);

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// A two-way stream of bytes with a peer: a plain socket, or what wraps one (TLS). Embedded in a
+// connection. The calls have sock.h's meanings; plain streams go straight to the socket.
+#pragma once
+
+#include "rt/sock.h"
+
+struct stream;
+
+struct stream_ops {
+    const char *name;
+    enum io (*read)(struct stream *s, void *buf, size_t n, struct deadline until, size_t *ret_n);
+    enum io (*try_read)(struct stream *s, void *buf, size_t n, size_t *ret_n);
+    enum io (*writev)(struct stream *s, struct iovec *iov, int n_iov, int64_t each_ms,
+                      struct deadline until);
+    enum io (*try_writev)(struct stream *s, const struct iovec *iov, int n_iov, size_t *ret_n);
+    // An orderly end of our side.
+    void (*shut_write)(struct stream *s);
+    // Frees what the wrapper holds and closes the socket.
+    void (*close)(struct stream *s);
+};
+
+struct stream {
+    struct rt_sock sock;
+    const struct stream_ops *ops; // NULL: plain
+};
+
+static inline bool stream_is_plain(const struct stream *s)
+{
+    return s->ops == NULL;
+}
+
+static inline enum io stream_read(struct stream *s, void *buf, size_t n, struct deadline until,
+                                  size_t *ret_n)
+{
+    return s->ops ? s->ops->read(s, buf, n, until, ret_n)
+                  : sock_read(&s->sock, buf, n, until, ret_n);
+}
+
+static inline enum io stream_try_read(struct stream *s, void *buf, size_t n, size_t *ret_n)
+{
+    return s->ops ? s->ops->try_read(s, buf, n, ret_n) : sock_try_read(&s->sock, buf, n, ret_n);
+}
+
+static inline enum io stream_writev(struct stream *s, struct iovec *iov, int n_iov, int64_t each_ms,
+                                    struct deadline until)
+{
+    return s->ops ? s->ops->writev(s, iov, n_iov, each_ms, until)
+                  : sock_writev(&s->sock, iov, n_iov, each_ms, until);
+}
+
+static inline enum io stream_try_writev(struct stream *s, const struct iovec *iov, int n_iov,
+                                        size_t *ret_n)
+{
+    return s->ops ? s->ops->try_writev(s, iov, n_iov, ret_n)
+                  : sock_try_writev(&s->sock, iov, n_iov, ret_n);
+}
+
+static inline void stream_shut_write(struct stream *s)
+{
+    if (s->ops)
+        s->ops->shut_write(s);
+    else
+        sock_shut_write(&s->sock);
+}
+
+static inline void stream_close(struct stream *s)
+{
+    if (s->ops)
+        s->ops->close(s);
+    else
+        sock_close(&s->sock);
+}

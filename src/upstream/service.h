@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Services: pools of servers behind one name. The handler at the end of a route's chain. What a
+// server's state is (connections, failures, addresses) outlives snapshots: it is kept by key in the
+// gate's registry (shared, atomic) and in each worker (its pools).
+#pragma once
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "conf/conf.h"
+#include "http/handler.h"
+#include "rt/loop.h"
+
+// --- settings (upstream_conf.c) ---
+
+struct server_conf {
+    struct conf_text url; // "http://10.0.0.1:8080", "unix:/run/app.sock", "http://app.internal"
+    uint32_t weight;
+    struct place place;
+};
+
+struct service_conf {
+    struct conf_list servers; // of server_conf
+    int64_t connect_ms, head_ms, body_idle_ms;
+    uint32_t tries;        // servers (or fresh connections) tried for one exchange
+    int64_t skip_ms;       // how long a server that refused is skipped
+    int64_t idle_ms;       // an idle connection to a server is kept so long
+    uint32_t idle_max;     // idle connections kept per server and worker
+    uint32_t conns_max;    // connections per server and worker; 0: any number
+    bool keep_host;        // Host as the client sent it; false: the server's name
+    struct conf_text host; // Host to send instead; empty: see keep_host
+    struct place place;
+};
+
+extern const struct conf_section service_section; // of struct service_conf
+extern const struct conf_section server_section;
+
+// --- the gate's registry: states of servers by key, across snapshots ---
+
+struct upstream_registry;
+struct upstream_registry *upstream_registry_new(void);
+// When no service and no worker is left.
+void upstream_registry_free(struct upstream_registry *r);
+
+// --- building: off the workers ---
+
+// A service of a snapshot. name is what routes call it. The result is the last handler of chains,
+// in mem; service_release gives its servers' states back. Errors go to diags (a bad URL, none
+// given).
+struct handler *service_build(struct str name, const struct service_conf *conf,
+                              struct upstream_registry *registry, struct arena *mem,
+                              struct diags *diags);
+void service_release(struct handler *service);
+
+// For explain and status: "http://10.0.0.1:8080 weight 1, http://…" in mem.
+struct str service_describe(const struct handler *service, struct arena *mem);
+
+// --- one worker's part ---
+
+struct upstream_worker;
+
+// For this thread's loop. The worker index is < UPSTREAM_WORKERS_MAX.
+struct upstream_worker *upstream_worker_new(struct upstream_registry *r, unsigned worker_index,
+                                            struct rt_loop *loop);
+// Closes idle connections; running exchanges must have ended.
+void upstream_worker_free(struct upstream_worker *w);
+// The worker of this thread, which service handlers use.
+struct upstream_worker *upstream_worker_self(void);
+#define UPSTREAM_WORKERS_MAX 256
+
+// --- names of servers: resolved on the aux loop, re-resolved when their time to live ends ---
+
+struct upstream_resolver;
+struct dns;
+// On this thread's loop (the aux thread's): resolves every named server of the registry, tells each
+// worker by mail, and goes on until stopped. The last good answer stays while DNS fails.
+struct upstream_resolver *upstream_resolver_start(struct upstream_registry *r, struct dns *dns);
+void upstream_resolver_stop(struct upstream_resolver *s);
+// New servers may be in the registry (after a snapshot was built): resolve them now. Any thread of
+// the aux loop.
+void upstream_resolver_kick(struct upstream_resolver *s);
