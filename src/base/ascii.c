@@ -10,6 +10,9 @@
 #define P ASCII_PCHAR
 #define U ASCII_UPPER
 
+#define OBS_TEXT4(n) [(n)] = V, [(n) + 1] = V, [(n) + 2] = V, [(n) + 3] = V
+#define OBS_TEXT(n) OBS_TEXT4(n), OBS_TEXT4((n) + 4), OBS_TEXT4((n) + 8), OBS_TEXT4((n) + 12)
+
 const uint8_t ascii_table[256] = {
     ['\t'] = V,
     [' '] = V,
@@ -107,5 +110,12 @@ const uint8_t ascii_table[256] = {
     ['|'] = T | V | R,
     ['}'] = V | R,
     ['~'] = T | V | R | P,
-    [0x80 ... 0xff] = V,
+    OBS_TEXT(0x80),
+    OBS_TEXT(0x90),
+    OBS_TEXT(0xa0),
+    OBS_TEXT(0xb0),
+    OBS_TEXT(0xc0),
+    OBS_TEXT(0xd0),
+    OBS_TEXT(0xe0),
+    OBS_TEXT(0xf0),
 };
