@@ -93,6 +93,7 @@ struct http_env {
     struct rt_pool blocks;      // HTTP_BLOCK_BYTES each: an exchange with the start of its arena
     struct list conns;          // all client connections of this worker
     struct list idle;           // those without an exchange, longest idle first
+    struct list tunnels;        // all tunnels of this worker (tunnel.c's)
     uint32_t conns_max;         // more are closed: the longest idle first
     bool is_draining;           // answers carry Connection: close, idle connections are closed
     struct http_stats stats;

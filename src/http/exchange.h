@@ -35,6 +35,7 @@ struct request {
     bool is_asterisk; // OPTIONS *; path is "*"
     bool expects_continue;
     bool is_upgrade;      // asks for `upgrade` (the Upgrade field's value)
+    bool takes_trailers;  // TE: trailers
     uint16_t port;        // of the authority as the client named it; 0: none
     struct str target;    // as received: for the log alone
     struct str scheme;    // "http" or "https"
@@ -98,6 +99,9 @@ struct exchange_times {
 struct exchange_ops {
     // Sends an interim answer (1xx, not 101). To HTTP/1.0 clients: nothing. May wait.
     enum err (*inform)(struct exchange *x, unsigned status, const struct headers *headers);
+    // Watches the client's connection from now on: a reset cancels the exchange. Called when a wait
+    // for a server takes longer than usual; not needed for quick answers. NULL: nothing to watch.
+    void (*watch)(struct exchange *x);
 };
 
 struct exchange {

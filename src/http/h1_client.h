@@ -43,6 +43,7 @@ enum h1_client_end {
     H1_CLIENT_PROTOCOL, // malformed answer; noted in x->end_detail and counted
     H1_CLIENT_BODY, // the client's request body failed (too slow, malformed, gone): x->end is set
     H1_CLIENT_CANCELLED, // the exchange was cancelled: the client is gone
+    H1_CLIENT_RESOURCES, // a limit of memory was reached; noted in x->end_detail
 };
 
 // Sends x->req (head and body) and reads the answer's head into x->resp: interim answers are passed
@@ -52,6 +53,10 @@ enum h1_client_end {
 // `done` has been called with false by the time the caller's fiber waits again. Waits.
 enum h1_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
                                    const struct h1_client_options *options, bool *ret_sent_body);
+
+// Whether an idle connection may still be used: no byte, end or error has come since its last
+// answer. Costs a system call only when an event told that something came. Never waits.
+bool h1_client_is_clean(struct h1_client *c);
 
 // Closes and frees what it holds; c's memory is the owner's.
 void h1_client_fini(struct h1_client *c);

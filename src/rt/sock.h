@@ -31,6 +31,7 @@ struct rt_sock {
     struct fiber *reader;    // borrows: waits to read
     struct fiber *writer;    // borrows: waits to write
     sock_event_fn *on_event; // or NULL
+    void *event_arg;         // the owner's, for on_event
 };
 
 // Takes over fd, already non-blocking. Starts as readable and writable: the first try decides.
