@@ -13,6 +13,7 @@
 #include "codec/ip.h"
 #include "http/body.h"
 #include "http/headers.h"
+#include "http/status.h"
 #include "http/trail.h"
 
 struct exchange;
@@ -34,6 +35,7 @@ struct request {
     bool has_query;
     bool is_asterisk; // OPTIONS *; path is "*"
     bool expects_continue;
+    bool wants_trailers;  // TE: trailers
     bool is_upgrade;      // asks for `upgrade` (the Upgrade field's value)
     bool takes_trailers;  // TE: trailers
     uint16_t port;        // of the authority as the client named it; 0: none
@@ -58,31 +60,35 @@ struct response {
     bool must_close;  // close the client's connection after this answer
 };
 
-// Why an exchange ended as it did: for logs and counters. id, text for people.
+// Why an exchange ended as it did: for logs and counters. id, name, status of an answer about it,
+// text for people.
 #define EXCHANGE_END_LIST(X)                                                                       \
-    X(OK, "completed")                                                                             \
-    X(CLIENT_PROTOCOL, "the client's message was malformed")                                       \
-    X(CLIENT_LIMIT, "the client's message exceeded a limit")                                       \
-    X(CLIENT_TIMEOUT, "the client was too slow")                                                   \
-    X(CLIENT_GONE, "the client closed the connection")                                             \
-    X(NO_ROUTE, "no route matches")                                                                \
-    X(FILTERED, "a filter answered")                                                               \
-    X(NO_SERVER, "no server is available")                                                         \
-    X(SERVER_CONNECT, "the server refused or can't be reached")                                    \
-    X(SERVER_CONNECT_TIMEOUT, "connecting to the server took too long")                            \
-    X(SERVER_TIMEOUT, "the server's answer took too long")                                         \
-    X(SERVER_PROTOCOL, "the server's answer was malformed")                                        \
-    X(SERVER_GONE, "the server closed the connection too early")                                   \
-    X(SHUTDOWN, "the proxy is stopping")                                                           \
-    X(RESOURCES, "a limit of memory or of concurrent work was reached")
+    X(OK, "ok", 200, "completed")                                                                  \
+    X(CLIENT_PROTOCOL, "client-protocol", 400, "the client's message was malformed")               \
+    X(CLIENT_LIMIT, "client-limit", 413, "the client's message exceeded a limit")                  \
+    X(CLIENT_TIMEOUT, "client-timeout", 408, "the client was too slow")                            \
+    X(CLIENT_GONE, "client-gone", 400, "the client closed the connection")                         \
+    X(NO_ROUTE, "no-route", 404, "no route matches")                                               \
+    X(FILTERED, "filtered", 403, "a filter answered")                                              \
+    X(NO_SERVER, "no-server", 503, "no server is available")                                       \
+    X(SERVER_CONNECT, "server-connect", 502, "the server refused or can't be reached")             \
+    X(SERVER_CONNECT_TIMEOUT, "server-connect-timeout", 504,                                       \
+      "connecting to the server took too long")                                                    \
+    X(SERVER_TIMEOUT, "server-timeout", 504, "the server's answer took too long")                  \
+    X(SERVER_PROTOCOL, "server-protocol", 502, "the server's answer was malformed")                \
+    X(SERVER_GONE, "server-gone", 502, "the server closed the connection too early")               \
+    X(SHUTDOWN, "shutdown", 503, "the proxy is stopping")                                          \
+    X(RESOURCES, "resources", 503, "a limit of memory or of concurrent work was reached")
 
 enum exchange_end {
-#define X(id, text) EXCHANGE_END_##id,
+#define X(id, name, status, text) EXCHANGE_END_##id,
     EXCHANGE_END_LIST(X)
 #undef X
 };
 const char *exchange_end_name(enum exchange_end e); // "server-timeout"
 const char *exchange_end_text(enum exchange_end e);
+// The status of an answer of ours about it, where nothing more special fits.
+unsigned exchange_end_status(enum exchange_end e);
 
 // When, on the loop's clock in ns; 0: didn't happen.
 struct exchange_times {
@@ -128,12 +134,22 @@ struct exchange {
     bool is_reused;         // the server's connection had served before
     enum exchange_end end;
     struct str end_detail; // for the log alone, never for clients
-    struct trail trail;
     struct exchange_times times;
     uint64_t request_bytes;     // body bytes from the client
     uint64_t response_bytes;    // body bytes to the client
     uint64_t wire_in, wire_out; // with heads
+    struct trail trail;         // last: its unused steps are never touched
 };
+
+// Sends a 100 to a client that waits for one before it sends its body (a filter wants to read the
+// body here and now), once; later answers of servers to that expectation aren't needed any more.
+// May wait.
+enum err exchange_continue(struct exchange *x) MUST_CHECK;
+
+static inline void exchange_watch(struct exchange *x)
+{
+    x->ops->watch(x);
+}
 
 // Makes x->resp a neutral answer of our own: status page with the request id, nothing of the
 // inside. end and detail (printf) go to the log. Drops what resp held. Keeps resp.must_close if
@@ -148,6 +164,3 @@ enum err exchange_respond(struct exchange *x, unsigned status, struct str conten
 
 // A neutral HTML or plain-text page (by Accept) for a status with the request id; in x->mem.
 struct str exchange_page(struct exchange *x, unsigned status, struct str *ret_content_type);
-
-// The reason phrase of a status; "" for unknown ones.
-const char *http_reason(unsigned status);
