@@ -35,7 +35,6 @@ struct request {
     bool has_query;
     bool is_asterisk; // OPTIONS *; path is "*"
     bool expects_continue;
-    bool wants_trailers;  // TE: trailers
     bool is_upgrade;      // asks for `upgrade` (the Upgrade field's value)
     bool takes_trailers;  // TE: trailers
     uint16_t port;        // of the authority as the client named it; 0: none
@@ -105,9 +104,6 @@ struct exchange_times {
 struct exchange_ops {
     // Sends an interim answer (1xx, not 101). To HTTP/1.0 clients: nothing. May wait.
     enum err (*inform)(struct exchange *x, unsigned status, const struct headers *headers);
-    // Watches the client's connection from now on: a reset cancels the exchange. Called when a wait
-    // for a server takes longer than usual; not needed for quick answers. NULL: nothing to watch.
-    void (*watch)(struct exchange *x);
 };
 
 struct exchange {
@@ -148,7 +144,8 @@ enum err exchange_continue(struct exchange *x) MUST_CHECK;
 
 static inline void exchange_watch(struct exchange *x)
 {
-    x->ops->watch(x);
+    if (x->ops->watch)
+        x->ops->watch(x);
 }
 
 // Makes x->resp a neutral answer of our own: status page with the request id, nothing of the
