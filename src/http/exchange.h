@@ -104,6 +104,11 @@ struct exchange_times {
 struct exchange_ops {
     // Sends an interim answer (1xx, not 101). To HTTP/1.0 clients: nothing. May wait.
     enum err (*inform)(struct exchange *x, unsigned status, const struct headers *headers);
+    // Watches the client's connection from now on: a reset cancels the exchange's fiber. Called
+    // when a wait for a server takes longer than usual; without it a connection may stay unknown to
+    // the loop, which saves a system call for those that serve one short request. NULL: nothing to
+    // watch.
+    void (*watch)(struct exchange *x);
 };
 
 struct exchange {
