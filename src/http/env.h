@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/list.h"
+#include "codec/date.h"
 #include "codec/h1.h"
 #include "codec/ip.h"
 #include "codec/url.h"
@@ -75,6 +76,15 @@ struct http_stats {
     uint64_t server_errors[H1_ERROR_COUNT]; // refused answers by reason
 };
 
+// A client connection of any protocol; embedded in the driver's.
+struct http_conn {
+    struct list_node node; // in http_env.conns
+    struct list_node idle; // in http_env.idle while no exchange makes progress on it
+    // Ends it: an idle one at once, running exchanges are cancelled. Called in the loop or on any
+    // fiber but its own; never frees within the call.
+    void (*close)(struct http_conn *c);
+};
+
 // The application above: the gate's wiring, or a test's.
 struct http_app {
     // A request begins: its first byte is there. Takes a snapshot: sets x->snapshot and x->entry.
@@ -91,14 +101,17 @@ struct http_env {
     void *app_data;             // the application's
     struct rt_pool buffers;     // HTTP_BUFFER_BYTES each
     struct rt_pool blocks;      // HTTP_BLOCK_BYTES each: an exchange with the start of its arena
-    struct list conns;          // all client connections of this worker
-    struct list idle;           // those without an exchange, longest idle first
+    struct list conns;          // struct http_conn: all of this worker
+    struct list idle;           // struct http_conn: longest idle first
     struct list tunnels;        // all tunnels of this worker (tunnel.c's)
     uint32_t conns_max;         // more are closed: the longest idle first
     bool is_draining;           // answers carry Connection: close, idle connections are closed
     struct http_stats stats;
     struct field *fields;        // scratch: H1_FIELDS_MAX, valid until the next wait
     uint64_t id_prefix, id_next; // request ids
+    size_t parked_bytes;         // of heads that stalled half-way: bounded over all connections
+    int64_t date_s;              // what `date` says
+    char date[DATE_HTTP_BYTES];
 };
 #define HTTP_BUFFER_BYTES (16 * 1024)
 #define HTTP_BLOCK_BYTES (8 * 1024)
@@ -107,6 +120,22 @@ void http_env_init(struct http_env *env, const struct http_app *app, void *app_d
                    uint32_t conns_max);
 // All connections must be closed.
 void http_env_fini(struct http_env *env);
+
+// Adds to a counter. Only the worker's thread writes, so that a plain sum suffices.
+static inline void http_count(struct http_env *env, enum http_counter c, int64_t n)
+{
+    uint64_t *at = &env->stats.counters[c];
+    __atomic_store_n(at, *at + (uint64_t)n, __ATOMIC_RELAXED);
+}
+
+static inline void http_count_client_error(struct http_env *env, enum h1_error e)
+{
+    uint64_t *at = &env->stats.client_errors[e];
+    __atomic_store_n(at, *at + 1, __ATOMIC_RELAXED);
+}
+
+// The Date field's value for this turn of the loop. Borrowed until the next wait.
+struct str http_date(struct http_env *env);
 
 // Drains: closes idle connections, lets running exchanges end, answers with Connection: close.
 void http_env_drain(struct http_env *env);
@@ -118,6 +147,7 @@ struct http_listener {
     struct http_env *env; // borrows
     unsigned entry_index; // the application's: which entrypoint
     uint32_t n_conns;
-    bool is_closing; // removed from the settings: its connections close after their exchange
+    uint32_t first_ms; // how long a new connection may send nothing; 0: 60 s
+    bool is_closing;   // removed from the settings: its connections close after their exchange
     void *app_data;
 };

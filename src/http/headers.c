@@ -146,6 +146,12 @@ size_t headers_remove_named(struct headers *h, struct str name)
     return remove_from(h, 0, field_id_of(name), name);
 }
 
+void headers_drop(struct headers *h, const struct field *f)
+{
+    ASSERT(f >= h->items && f < h->items + h->n);
+    remove_at(h, (uint32_t)(f - h->items));
+}
+
 const struct field *headers_find(const struct headers *h, enum field_id id)
 {
     ASSERT(id != FIELD_OTHER);

@@ -35,6 +35,8 @@ enum err headers_set_named(struct headers *h, struct str name, struct str value)
 // Returns how many were removed.
 size_t headers_remove(struct headers *h, enum field_id id);
 size_t headers_remove_named(struct headers *h, struct str name);
+// Removes this one, which is of h; a walk by headers_next goes on from it.
+void headers_drop(struct headers *h, const struct field *f);
 
 // The first field, or NULL. The named form takes known names too.
 const struct field *headers_find(const struct headers *h, enum field_id id);

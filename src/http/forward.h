@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who the client is when proxies stand before us, and what servers are told about it:
+// X-Forwarded-*, X-Real-IP, Forwarded (RFC 7239), Via (RFC 9110 7.6.3), X-Request-Id.
+#pragma once
+
+#include "base/err.h"
+#include "http/exchange.h"
+
+// Sets peer_is_trusted, client, request_id and, from a trusted peer, req.scheme; drops what a
+// stranger may not say. ERR_LIMIT: the arena is full.
+enum err forward_believe(struct exchange *x) MUST_CHECK;
+
+// Sets the fields for the server, as the entry says. After forward_believe. ERR_LIMIT.
+enum err forward_announce(struct exchange *x) MUST_CHECK;
