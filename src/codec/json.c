@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codec/json.h"
+
+#include "base/ascii.h"
+
+#define REPLACEMENT STR("\xef\xbf\xbd") // U+FFFD
+
+// The longest thing that stands for one code point: "\u2028".
+#define ESCAPE_BYTES 6
+
+// The length of the UTF-8 sequence at the start of s and its code point; 0 when it is malformed,
+// overlong, a surrogate or too large (RFC 3629 4).
+static size_t utf8_decode(struct str s, uint32_t *ret)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t first = (uint8_t)s.ptr[0];
+    size_t len = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (len == 0 || first > 0xf4 || s.len < len)
+        return 0;
+    uint32_t code = len == 1 ? first : first & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        uint8_t next = (uint8_t)s.ptr[i];
+        if ((next & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (next & 0x3f);
+    }
+    bool is_surrogate = code >= 0xd800 && code <= 0xdfff;
+    if (code < smallest[len] || is_surrogate || code > 0x10ffff)
+        return 0;
+    *ret = code;
+    return len;
+}
+
+// U+2028 and U+2029 end a line in JavaScript; the C1 controls steer terminals as the C0 ones do.
+static bool is_json_special(uint32_t code)
+{
+    return code < 0x20 || code == '"' || code == '\\' || (code >= 0x7f && code < 0xa0) ||
+           code == 0x2028 || code == 0x2029;
+}
+
+// The length of the start of s that a JSON string holds as it is.
+static size_t json_clean_bytes(struct str s)
+{
+    size_t at = 0;
+    while (at < s.len) {
+        uint32_t code;
+        size_t len = utf8_decode(str_skip(s, at), &code);
+        if (len == 0 || is_json_special(code))
+            break;
+        at += len;
+    }
+    return at;
+}
+
+static struct str json_escape(uint32_t code, char buf[static ESCAPE_BYTES])
+{
+    static const struct {
+        char code, letter;
+    } shorts[] = {{'"', '"'},  {'\\', '\\'}, {'\n', 'n'}, {'\r', 'r'},
+                  {'\t', 't'}, {'\b', 'b'},  {'\f', 'f'}};
+    struct writer w;
+    writer_init(&w, buf, ESCAPE_BYTES);
+    writer_byte(&w, '\\');
+    for (size_t i = 0; i < ARRAY_LEN(shorts); i++) {
+        if (code == (uint8_t)shorts[i].code) {
+            writer_byte(&w, shorts[i].letter);
+            return writer_str(&w);
+        }
+    }
+    writer_byte(&w, 'u');
+    for (unsigned shift = 16; shift > 0; shift -= 4)
+        writer_byte(&w, "0123456789abcdef"[code >> (shift - 4) & 15]);
+    return writer_str(&w);
+}
+
+// Takes the next piece of s, as it goes into a JSON string.
+static struct str json_next_piece(struct str *s, char buf[static ESCAPE_BYTES])
+{
+    size_t n_clean = json_clean_bytes(*s);
+    if (n_clean > 0) {
+        struct str piece = str_first(*s, n_clean);
+        *s = str_skip(*s, n_clean);
+        return piece;
+    }
+    uint32_t code;
+    size_t len = utf8_decode(*s, &code);
+    *s = str_skip(*s, len > 0 ? len : 1);
+    return len > 0 ? json_escape(code, buf) : REPLACEMENT;
+}
+
+void json_put_str(struct writer *w, struct str s)
+{
+    char buf[ESCAPE_BYTES];
+    writer_byte(w, '"');
+    while (s.len > 0)
+        writer_put(w, json_next_piece(&s, buf));
+    writer_byte(w, '"');
+}
+
+void json_text_str(struct text *t, struct str s)
+{
+    char buf[ESCAPE_BYTES];
+    text_byte(t, '"');
+    while (s.len > 0)
+        text_put(t, json_next_piece(&s, buf));
+    text_byte(t, '"');
+}
+
+static bool is_log_clean(char c)
+{
+    return (ascii_is(c, ASCII_TARGET) || c == ' ') && c != '"' && c != '\\';
+}
+
+void log_escape(struct writer *w, struct str s)
+{
+    while (s.len > 0) {
+        size_t n_clean = 0;
+        while (n_clean < s.len && is_log_clean(s.ptr[n_clean]))
+            n_clean++;
+        writer_put(w, str_first(s, n_clean));
+        s = str_skip(s, n_clean);
+        if (s.len > 0) {
+            static const char digits[] = "0123456789abcdef";
+            uint8_t byte = (uint8_t)s.ptr[0];
+            writer_put(w,
+                       (struct str){(char[]){'\\', 'x', digits[byte >> 4], digits[byte & 15]}, 4});
+            s = str_skip(s, 1);
+        }
+    }
+}
