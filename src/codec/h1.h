@@ -40,11 +40,13 @@
     X(CODING_UNKNOWN, 501, "9112 6.1", "an unknown transfer coding")                               \
     X(CODING_ORDER, 400, "9112 6.3", "chunked is not the last transfer coding, or not alone")      \
     X(CODING_VERSION, 400, "9112 6.1", "Transfer-Encoding in an HTTP/1.0 message")                 \
+    X(CODING_FORM, 400, "9112 7", "Transfer-Encoding is not a list of coding names")               \
+    X(CODING_STATUS, 502, "9112 6.1", "Transfer-Encoding in an answer that has no body")           \
     X(CHUNK_SIZE, 400, "9112 7.1", "a malformed chunk size")                                       \
     X(CHUNK_LENGTH, 400, "9112 7.1", "a chunk size out of range")                                  \
     X(CHUNK_EXTENSION, 400, "9112 7.1.1", "a malformed or too long chunk extension")               \
     X(CHUNK_END, 400, "9112 7.1", "a chunk's data doesn't end with CRLF")                          \
-    X(TRAILER, 400, "9112 7.1.2", "a malformed or forbidden trailer field")
+    X(TRAILER, 400, "9112 7.1.2", "a field that must not be in a trailer section")
 
 enum h1_error {
 #define X(id, status, section, text) H1_ERROR_##id,
@@ -121,8 +123,8 @@ enum io h1_response_parse(struct str in, const struct h1_limits *limits, struct 
 bool h1_head_may_end(struct str in, size_t seen);
 
 enum h1_body {
-    H1_BODY_NONE,
-    H1_BODY_LENGTH,
+    H1_BODY_NONE,   // a request of length 0, too
+    H1_BODY_LENGTH, // a response's may be 0
     H1_BODY_CHUNKED,
     H1_BODY_UNTIL_CLOSE, // responses only
 };
@@ -130,7 +132,7 @@ enum h1_body {
 // What a head says about its message (RFC 9112 6 and 9.3).
 struct h1_framing {
     enum h1_body body;
-    uint64_t length;      // H1_BODY_LENGTH: > 0 for requests, may be 0 for responses to HEAD
+    uint64_t length;      // what Content-Length says, or 0. Send this on, not the field's text
     bool keep_alive;      // the connection may persist after this message
     bool expect_continue; // request: Expect: 100-continue (RFC 9110 10.1.1)
     bool wants_upgrade;   // Connection: upgrade with an Upgrade field (1.1 only)
@@ -145,13 +147,14 @@ enum h1_error h1_response_framing(const struct h1_response *r, enum method reque
 
 // Chunked coding, incrementally. Zeroed: before the first chunk.
 struct h1_chunks {
-    uint64_t left;          // of the chunk being read
-    uint32_t line_bytes;    // of the size line being read
-    uint32_t trailer_bytes; // of the trailer section so far
-    uint8_t state;          // the module's
+    uint64_t left;         // of the chunk being read
+    uint32_t line_bytes;   // of the size line being read
+    uint32_t excess_bytes; // of extensions so far, beyond what the data justifies
+    uint8_t state;         // the module's
     uint8_t n_digits;
 };
-#define H1_CHUNK_LINE_MAX_BYTES 256 // size and extensions of one chunk
+#define H1_CHUNK_LINE_MAX_BYTES 256            // size and extensions of one chunk
+#define H1_CHUNK_EXCESS_MAX_BYTES (16u * 1024) // extensions of a whole body, over its data
 
 // Consumes *ret_used bytes of in. IO_DONE: *ret_data lends a piece of data (not empty). IO_AGAIN:
 // all of in is used up, give more. IO_EOF: the last chunk's line has been read: the trailer section

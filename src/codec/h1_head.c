@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+// Heads: start lines and field lines (RFC 9112 2 to 5). A head is read from left to right, and an
+// error is that of the first byte that can't be right, whatever follows: so a prefix never gives
+// another error than the whole.
+#include "codec/h1_priv.h"
+
+#include "base/assert.h"
+#include "codec/h1_scan.h"
+
+// A part of the input that is being read.
+struct view {
+    const char *floor; // borrows: where the input begins
+    const char *end;
+};
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+// The verdict on the byte at p, which can't be there: *reterr is `otherwise`, or what a line end
+// that isn't CRLF is called. A CR's verdict needs the byte after it.
+static enum io refuse(const char *p, const char *end, enum h1_error otherwise,
+                      enum h1_error *reterr)
+{
+    if (p == end || (*p == '\r' && p + 1 == end))
+        return IO_AGAIN;
+    if (*p == '\n')
+        otherwise = H1_ERROR_BARE_LF;
+    else if (*p == '\r' && p[1] != '\n')
+        otherwise = H1_ERROR_BARE_CR;
+    *reterr = otherwise;
+    return IO_FAIL;
+}
+
+static const char *scan_token(const char *p, const char *end)
+{
+    while (p < end && ascii_is(*p, ASCII_TOKEN))
+        p++;
+    return p;
+}
+
+// Reads "HTTP/" DIGIT "." DIGIT (RFC 9112 2.3), case-sensitive.
+static enum io parse_version(const char *p, const char *end, enum h1_error *reterr)
+{
+    static const char form[] = "HTTP/1.1";
+    for (size_t i = 0; i < sizeof form - 1; i++) {
+        bool is_right =
+            p + i < end && (form[i] == '1' ? ascii_is(p[i], ASCII_DIGIT) : p[i] == form[i]);
+        if (!is_right)
+            return refuse(p + i, end, H1_ERROR_VERSION, reterr);
+    }
+    return IO_DONE;
+}
+
+#define VERSION_BYTES 8 // "HTTP/1.1"
+
+// Greater minor versions are treated as 1 (RFC 9110 2.5).
+static uint8_t minor_of(const char *version)
+{
+    return version[7] != '0';
+}
+
+// The end of a request line, from the version on.
+static enum io parse_request_version(const char *p, const char *end, struct h1_request *r,
+                                     const char **ret_next, enum h1_error *reterr)
+{
+    if (end - p < VERSION_BYTES + 2 || memcmp(p, "HTTP/1.", 7) != 0 || p[8] != '\r' ||
+        p[9] != '\n' || !ascii_is(p[7], ASCII_DIGIT)) {
+        if (p < end && is_space(*p)) { // exactly one SP (RFC 9112 3)
+            *reterr = H1_ERROR_LINE;
+            return IO_FAIL;
+        }
+        enum io io = parse_version(p, end, reterr);
+        if (io != IO_DONE)
+            return io;
+        const char *after = p + VERSION_BYTES;
+        if (end - after < 2 || after[0] != '\r' || after[1] != '\n')
+            return refuse(after, end,
+                          after < end && is_space(*after) ? H1_ERROR_LINE : H1_ERROR_VERSION,
+                          reterr);
+        if (p[5] != '1') {
+            *reterr = H1_ERROR_VERSION_MAJOR;
+            return IO_FAIL;
+        }
+    }
+    r->minor = minor_of(p);
+    *ret_next = p + VERSION_BYTES + 2;
+    return IO_DONE;
+}
+
+// method SP request-target SP HTTP-version CRLF (RFC 9112 3). An HTTP/0.9 request has no version
+// and is malformed. obs-text isn't allowed in a target: RFC 3986 has no bytes above 0x7f, and
+// servers disagree about their meaning.
+ALWAYS_INLINE enum io parse_request_line(bool use_vector, struct view v, const char *p,
+                                         struct h1_request *r, const char **ret_next,
+                                         enum h1_error *reterr)
+{
+    const char *method_end = scan_token(p, v.end);
+    if (method_end == v.end || *method_end != ' ' || method_end == p)
+        return refuse(method_end, v.end,
+                      method_end < v.end && *method_end == '\r' ? H1_ERROR_LINE : H1_ERROR_METHOD,
+                      reterr);
+    r->method = str_from(p, (size_t)(method_end - p));
+
+    const char *target = method_end + 1;
+    const char *target_end = h1_scan(use_vector, v.floor, target, v.end, H1_RUN_TARGET);
+    if (target_end == v.end || *target_end != ' ' || target_end == target)
+        return refuse(target_end, v.end,
+                      target_end < v.end && (*target_end == ' ' || *target_end == '\r')
+                          ? H1_ERROR_LINE
+                          : H1_ERROR_TARGET,
+                      reterr);
+    r->target = str_from(target, (size_t)(target_end - target));
+    return parse_request_version(target_end + 1, v.end, r, ret_next, reterr);
+}
+
+// HTTP-version SP status-code SP [reason-phrase] CRLF (RFC 9112 4). The space before an empty
+// reason may be missing: such servers exist, nothing is ambiguous about it, and the phrase means
+// nothing.
+ALWAYS_INLINE enum io parse_status_line(bool use_vector, struct view v, const char *p,
+                                        struct h1_response *r, const char **ret_next,
+                                        enum h1_error *reterr)
+{
+    enum io io = parse_version(p, v.end, reterr);
+    if (io != IO_DONE)
+        return io;
+    const char *at = p + VERSION_BYTES;
+    if (at == v.end || *at != ' ')
+        return refuse(at, v.end,
+                      at < v.end && ascii_is(*at, ASCII_DIGIT) ? H1_ERROR_VERSION : H1_ERROR_STATUS,
+                      reterr);
+    if (p[5] != '1') {
+        *reterr = H1_ERROR_VERSION_MAJOR;
+        return IO_FAIL;
+    }
+    r->minor = minor_of(p);
+    r->status = 0;
+    for (at++; at < p + VERSION_BYTES + 4; at++) {
+        if (at == v.end || !ascii_is(*at, ASCII_DIGIT))
+            return refuse(at, v.end, H1_ERROR_STATUS, reterr);
+        r->status = (uint16_t)(r->status * 10 + (*at - '0'));
+        if (r->status == 0 || (r->status > 5 && at == p + VERSION_BYTES + 1))
+            return refuse(at, v.end, H1_ERROR_STATUS, reterr);
+    }
+    const char *reason = at < v.end && *at == ' ' ? at + 1 : at;
+    const char *reason_end =
+        reason > at ? h1_scan(use_vector, v.floor, reason, v.end, H1_RUN_VALUE) : reason;
+    if (v.end - reason_end < 2 || reason_end[0] != '\r' || reason_end[1] != '\n')
+        return refuse(reason_end, v.end, H1_ERROR_STATUS, reterr);
+    r->reason = str_from(reason, (size_t)(reason_end - reason));
+    *ret_next = reason_end + 2;
+    return IO_DONE;
+}
+
+// What is at the start of a line that doesn't begin with a name and a colon: the empty line that
+// ends the section (IO_DONE), a part of a line, or an error.
+static enum io judge_line_start(const char *p, const char *end, enum h1_error *reterr)
+{
+    if (end - p >= 2 && p[0] == '\r' && p[1] == '\n')
+        return IO_DONE;
+    if (p < end && is_space(*p)) { // obs-fold, or space after the start line (RFC 9112 2.2, 5.2)
+        *reterr = H1_ERROR_FOLD;
+        return IO_FAIL;
+    }
+    const char *stop = scan_token(p, end);
+    if (stop < end && stop > p && is_space(*stop)) {
+        *reterr = H1_ERROR_FIELD_SPACE;
+        return IO_FAIL;
+    }
+    return refuse(stop, end,
+                  stop < end && *stop == '\r' ? H1_ERROR_FIELD_COLON : H1_ERROR_FIELD_NAME, reterr);
+}
+
+// Field lines up to and with the empty line (RFC 9112 5).
+ALWAYS_INLINE enum io parse_fields(bool use_vector, struct view v, const char *p,
+                                   uint32_t fields_max, struct field *fields, size_t *ret_n_fields,
+                                   const char **ret_next, enum h1_error *reterr)
+{
+    for (size_t n = 0;; n++) {
+        const char *colon = h1_scan(use_vector, v.floor, p, v.end, H1_RUN_NAME);
+        if (UNLIKELY(colon == v.end || *colon != ':' || colon == p)) {
+            enum io io = judge_line_start(p, v.end, reterr);
+            *ret_n_fields = n;
+            *ret_next = p + 2;
+            return io;
+        }
+        struct str name = str_from(p, (size_t)(colon - p));
+        enum field_id id = field_id_of(name);
+        if (id == FIELD_OTHER && scan_token(p, colon) != colon) {
+            *reterr = H1_ERROR_FIELD_NAME;
+            return IO_FAIL;
+        }
+        if (UNLIKELY(n == fields_max)) {
+            *reterr = H1_ERROR_FIELD_COUNT;
+            return IO_FAIL;
+        }
+        p = colon + 1;
+        while (p < v.end && is_space(*p))
+            p++;
+        const char *stop = h1_scan(use_vector, v.floor, p, v.end, H1_RUN_VALUE);
+        if (UNLIKELY(v.end - stop < 2 || stop[0] != '\r' || stop[1] != '\n'))
+            return refuse(stop, v.end, H1_ERROR_FIELD_VALUE, reterr);
+        const char *value_end = stop;
+        while (value_end > p && is_space(value_end[-1]))
+            value_end--;
+        fields[n] = (struct field){name, str_from(p, (size_t)(value_end - p)), (uint16_t)id};
+        p = stop + 2;
+    }
+}
+
+// An incomplete line or head that already is as long as it may become is too long. Looking at no
+// more than that makes the verdict independent of how much has arrived.
+static enum io limit(enum io io, size_t len, size_t max, enum h1_error too_long,
+                     enum h1_error *reterr)
+{
+    if (io != IO_AGAIN || len < max)
+        return io;
+    *reterr = too_long;
+    return IO_FAIL;
+}
+
+static struct view line_view(struct view v, const char *line, const struct h1_limits *limits,
+                             size_t *ret_max)
+{
+    *ret_max = (size_t)limits->line_max_bytes + 2;
+    size_t len = MIN((size_t)(v.end - line), *ret_max);
+    return (struct view){v.floor, line + len};
+}
+
+ALWAYS_INLINE enum io request_parse(bool use_vector, struct str in, const struct h1_limits *limits,
+                                    struct field *fields, struct h1_request *ret, size_t *ret_used,
+                                    enum h1_error *reterr)
+{
+    ASSERT(limits->fields_max <= H1_FIELDS_MAX);
+    if (in.len == 0)
+        return IO_AGAIN;
+    size_t seen = MIN(in.len, limits->head_max_bytes);
+    struct view v = {in.ptr, in.ptr + seen};
+    const char *p = in.ptr;
+    if (seen >= 2 && p[0] == '\r' && p[1] == '\n')
+        p += 2;
+
+    struct h1_request r = {.fields = fields};
+    size_t line_max = 0, n_fields = 0;
+    struct view line = line_view(v, p, limits, &line_max);
+    enum io io = parse_request_line(use_vector, line, p, &r, &p, reterr);
+    if (io == IO_DONE)
+        io = parse_fields(use_vector, v, p, limits->fields_max, fields, &n_fields, &p, reterr);
+    else
+        io = limit(io, (size_t)(line.end - p), line_max, H1_ERROR_LINE_LENGTH, reterr);
+    if (io != IO_DONE)
+        return limit(io, seen, limits->head_max_bytes, H1_ERROR_HEAD_LENGTH, reterr);
+    r.n_fields = (uint16_t)n_fields;
+    r.method_id = method_of(r.method);
+    *ret = r;
+    *ret_used = (size_t)(p - in.ptr);
+    return IO_DONE;
+}
+
+ALWAYS_INLINE enum io response_parse(bool use_vector, struct str in, const struct h1_limits *limits,
+                                     struct field *fields, struct h1_response *ret,
+                                     size_t *ret_used, enum h1_error *reterr)
+{
+    ASSERT(limits->fields_max <= H1_FIELDS_MAX);
+    if (in.len == 0)
+        return IO_AGAIN;
+    size_t seen = MIN(in.len, limits->head_max_bytes);
+    struct view v = {in.ptr, in.ptr + seen};
+    const char *p = in.ptr;
+
+    struct h1_response r = {.fields = fields};
+    size_t line_max = 0, n_fields = 0;
+    struct view line = line_view(v, p, limits, &line_max);
+    enum io io = parse_status_line(use_vector, line, p, &r, &p, reterr);
+    if (io == IO_DONE)
+        io = parse_fields(use_vector, v, p, limits->fields_max, fields, &n_fields, &p, reterr);
+    else
+        io = limit(io, (size_t)(line.end - p), line_max, H1_ERROR_LINE_LENGTH, reterr);
+    if (io != IO_DONE)
+        return limit(io, seen, limits->head_max_bytes, H1_ERROR_HEAD_LENGTH, reterr);
+    r.n_fields = (uint16_t)n_fields;
+    *ret = r;
+    *ret_used = (size_t)(p - in.ptr);
+    return IO_DONE;
+}
+
+enum io h1_request_parse(struct str in, const struct h1_limits *limits, struct field *fields,
+                         struct h1_request *ret, size_t *ret_used, enum h1_error *reterr)
+{
+    return request_parse(true, in, limits, fields, ret, ret_used, reterr);
+}
+
+enum io h1_response_parse(struct str in, const struct h1_limits *limits, struct field *fields,
+                          struct h1_response *ret, size_t *ret_used, enum h1_error *reterr)
+{
+    return response_parse(true, in, limits, fields, ret, ret_used, reterr);
+}
+
+enum io h1_request_parse_scalar(struct str in, const struct h1_limits *limits, struct field *fields,
+                                struct h1_request *ret, size_t *ret_used, enum h1_error *reterr)
+{
+    return request_parse(false, in, limits, fields, ret, ret_used, reterr);
+}
+
+enum io h1_response_parse_scalar(struct str in, const struct h1_limits *limits,
+                                 struct field *fields, struct h1_response *ret, size_t *ret_used,
+                                 enum h1_error *reterr)
+{
+    return response_parse(false, in, limits, fields, ret, ret_used, reterr);
+}
+
+enum io h1_fields_parse(struct str in, const struct h1_limits *limits, struct field *fields,
+                        size_t *ret_n_fields, size_t *ret_used, enum h1_error *reterr)
+{
+    ASSERT(limits->fields_max <= H1_FIELDS_MAX);
+    if (in.len == 0)
+        return IO_AGAIN;
+    size_t seen = MIN(in.len, limits->head_max_bytes), n_fields = 0;
+    struct view v = {in.ptr, in.ptr + seen};
+    const char *p = in.ptr;
+    enum io io = parse_fields(true, v, p, limits->fields_max, fields, &n_fields, &p, reterr);
+    if (io != IO_DONE)
+        return limit(io, seen, limits->head_max_bytes, H1_ERROR_HEAD_LENGTH, reterr);
+    *ret_n_fields = n_fields;
+    *ret_used = (size_t)(p - in.ptr);
+    return IO_DONE;
+}
+
+bool h1_head_may_end(struct str in, size_t seen)
+{
+    for (size_t i = seen; i < in.len; i++) {
+        size_t next = str_find(str_skip(in, i), '\n');
+        if (next == STR_NPOS)
+            return false;
+        i += next;
+        // The LF of an empty line, or one without CR: a parse will refuse it.
+        if (i == 0 || in.ptr[i - 1] != '\r' || (i >= 2 && in.ptr[i - 2] == '\n'))
+            return true;
+    }
+    return false;
+}
