@@ -77,7 +77,7 @@ struct conf_choice_type {
 
 enum conf_kind {
     CONF_BOOL,     // bool: true/false/yes/no/on/off
-    CONF_UINT,     // uint32_t or uint64_t
+    CONF_UINT,     // uint32_t
     CONF_SIZE,     // uint64_t, bytes
     CONF_DURATION, // int64_t, milliseconds
     CONF_RATE,     // uint64_t, events per second * 1000
@@ -101,20 +101,24 @@ enum conf_apply {
 };
 
 struct conf_item {
+    // Kebab-case. "" in a row of CONF_CHOICE: the choice's alternatives are keys of the section
+    // itself (`api-limit: { rate-limit: {…} }`); at most one such row.
     const char *key;
     enum conf_kind kind;
     size_t offset;
-    const char *def;          // text, parsed by the same code as the file; NULL: no default
+    // Text, parsed by the same code as the file; YAML where the value isn't a single one ("[a,
+    // b]"). NULL: no default (0, false, empty). Switched sections say "on" or "off".
+    const char *def;
     const char *min, *max;    // texts; for numbers, sizes, durations, rates
+    const char *zero;         // the same kinds: a word for 0, allowed outside the bounds: "auto"
     const char *const *names; // CONF_ENUM: NULL-terminated
     const struct conf_section *section;            // CONF_SECTION, LIST, MAP
     const struct conf_choice_type *const *choices; // CONF_CHOICE: NULL-terminated
-    // CONF_SECTION only: "off" (or false) is allowed, and leaves this bool member of the
-    // *section's* struct (its offset) false; anything else makes it true. SIZE_MAX - 1 style
-    // sentinels: use .has_switch.
+    // CONF_SECTION (ITEM_SWITCHED): "on" and "off" are values too, and tell a bool member of the
+    // *section's* struct, at switch_offset, which of them it is; a map means "on".
     bool has_switch;
     size_t switch_offset;
-    bool is_required;
+    bool is_required; // in every section of this kind that is given
     enum conf_apply apply;
     const char *since;
     const char *doc;     // sentences; Markdown
@@ -134,16 +138,17 @@ struct conf_section {
     // A node that isn't a map is taken as the value of this key ("to" in `sites: {a.example:
     // URL}`).
     const char *shorthand;
-    // Where to put the section's own place (a struct place member); SIZE_MAX: nowhere.
+    // Where to put the section's own place: CONF_PLACE_AT(S, field), not the first member. 0 or
+    // CONF_NO_PLACE: nowhere.
     size_t place_offset;
-    // Rules between items. Adds errors to diags. May be NULL.
+    // Rules between items of a section that is given and otherwise right. Adds errors to diags. May
+    // be NULL.
     enum err (*check)(const void *value, struct diags *diags);
 };
 
 // The offset of a field, which doesn't compile when the field has another type.
 #define CONF_AT(S, field, T) _Generic(((struct S *)0)->field, T : offsetof(struct S, field))
-#define CONF_AT2(S, field, T, U)                                                                   \
-    _Generic(((struct S *)0)->field, T : offsetof(struct S, field), U : offsetof(struct S, field))
+#define CONF_PLACE_AT(S, field) CONF_AT(S, field, struct place)
 
 #define ITEM_BOOL(S, field, key_, ...)                                                             \
     {                                                                                              \
@@ -195,6 +200,14 @@ struct conf_section {
     {                                                                                              \
         .key = key_, .kind = CONF_SECTION, .offset = CONF_AT(S, field, T), __VA_ARGS__             \
     }
+// A section that can be "off": T is its struct, switch_ a bool member of T.
+#define ITEM_SWITCHED(S, field, key_, T, switch_, ...)                                             \
+    {                                                                                              \
+        .key = key_, .kind = CONF_SECTION, .offset = CONF_AT(S, field, T), .has_switch = true,     \
+        .switch_offset = _Generic(((T *)0)->switch_, bool                                          \
+                                  : offsetof(T, switch_)),                                         \
+        __VA_ARGS__                                                                                \
+    }
 #define ITEM_LIST(S, field, key_, ...)                                                             \
     {                                                                                              \
         .key = key_, .kind = CONF_LIST, .offset = CONF_AT(S, field, struct conf_list), __VA_ARGS__ \
@@ -219,8 +232,11 @@ struct conf_section {
 
 // Fills *ret (the section's struct) from node (NULL: nothing given): every member gets the node's
 // value, else parent's (a finished struct of the same section, copied; may be NULL), else the row's
-// default, else zero. All errors are collected; ERR_OK only when none was added. Texts borrow from
-// the node's memory; lists and maps are made in mem.
+// default, else zero. Sections inside do the same with the parent's; lists and maps that are given
+// replace the parent's. A key without a value counts as not given where a map or list belongs, and
+// is an error elsewhere. All errors are collected; ERR_OK only when none was added. Texts borrow
+// from the node's memory; lists and maps are made in mem. Places from defaults have "default" as
+// their source.
 enum err conf_read(const struct conf_section *section, const struct conf_node *node,
                    const void *parent, struct arena *mem, struct diags *diags, void *ret)
     MUST_CHECK;
@@ -251,6 +267,13 @@ void conf_print_yaml(const struct conf_section *root, struct text *to);
 // ("# default", "# file.yaml:3"). Secrets are "***".
 void conf_print_dump(const struct conf_section *section, const struct conf_node *node,
                      struct text *to);
+
+// --- checking the tables themselves, for tests ---
+
+// Walks all rows that root leads to: defaults, bounds and examples parse and fit, keys are
+// kebab-case and unique, texts for people are there and end as sentences do, members lie inside
+// their struct and apart from each other. ERR_OK only when no error was added.
+enum err conf_check_tables(const struct conf_section *root, struct diags *diags) MUST_CHECK;
 
 // The known name nearest to s, for "did you mean": NULL when none is near. names: NULL-terminated.
 const char *conf_suggest(struct str s, const char *const *names);

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of the settings engine have in common: an arena, the errors, and one YAML text.
+#pragma once
+
+#include "conf/conf.h"
+#include "unit/test.h"
+
+struct fixture {
+    struct arena mem;
+    struct diags diags;
+};
+
+static inline void fixture_init(struct fixture *f)
+{
+    *f = (struct fixture){.diags = {.n = 0}};
+    arena_init(&f->mem, 256 << 20, NULL, 0);
+}
+
+static inline void fixture_fini(struct fixture *f)
+{
+    diags_fini(&f->diags);
+    arena_fini(&f->mem);
+}
+
+static inline struct conf_node *fixture_parse(struct fixture *f, const char *yaml)
+{
+    return conf_yaml_parse(str_of(yaml), "t.yaml", &f->mem, &f->diags);
+}
+
+// "t.yaml:1:2: error: …" of the i-th message, or "" when there is none.
+static inline const char *fixture_message(const struct fixture *f, size_t i)
+{
+    static char text[2048];
+    if (i >= f->diags.n)
+        return "";
+    diag_text(&f->diags.items[i], text, sizeof text);
+    return text;
+}
+
+static inline void fixture_print(const struct fixture *f)
+{
+    for (size_t i = 0; i < f->diags.n; i++)
+        printf("# %s\n", fixture_message(f, i));
+}
