@@ -22,6 +22,14 @@ void *mem_alloc_raw(size_t n)
     return ptr;
 }
 
+void *mem_alloc_aligned(size_t align, size_t n)
+{
+    void *ptr;
+    if (posix_memalign(&ptr, align, n > 0 ? n : 1) != 0)
+        panic("out of memory: %zu bytes", n);
+    return ptr;
+}
+
 void *mem_resize(void *ptr, size_t n, size_t size)
 {
     size_t bytes;

@@ -15,6 +15,9 @@ void *mem_alloc(size_t n, size_t size);
 // n bytes, not zeroed.
 void *mem_alloc_raw(size_t n);
 
+// The same at a multiple of align, a power of two.
+void *mem_alloc_aligned(size_t align, size_t n);
+
 // Grows or shrinks ptr (may be NULL) to n * size bytes; what is new is not zeroed.
 void *mem_resize(void *ptr, size_t n, size_t size) MUST_CHECK;
 

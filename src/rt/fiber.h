@@ -29,6 +29,7 @@ struct fiber *fiber_start(fiber_fn *fn, void *arg);
 
 // Like fiber_start, but runs fn at once, up to its first wait, when called from a loop callback
 // (not from a fiber: then as fiber_start). For the hot path: an event that starts an exchange.
+// fn may have returned already, and the handle be invalid: it only tells that fn was started.
 struct fiber *fiber_run(fiber_fn *fn, void *arg);
 
 // The running fiber, or NULL in a loop callback.

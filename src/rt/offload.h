@@ -3,27 +3,50 @@
 // stalls a loop.
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/deadline.h"
 #include "rt/fiber.h"
+#include "rt/loop.h"
 
 struct offload; // a set of threads with one bounded queue; any loop may use it
 
+// n_threads 0: no threads, jobs run at once inside offload_run, for the simulation. NULL when a
+// thread can't be started.
 struct offload *offload_new(unsigned n_threads, unsigned queue_max);
-// Waits for running jobs; queued ones are dropped (their free is called).
+// Waits for running jobs; queued ones are dropped (their free is called). By then no fiber waits
+// in offload_run. The loops that have used it live longer.
 void offload_free(struct offload *o);
 
-struct offload_job {
-    void (*run)(struct offload_job *j); // on a helper thread; touches nothing but j
-    void (*free)(
-        struct offload_job *j); // frees j; called once, on any thread, when nobody needs it
-    struct offload_job *next;   // the queue's
-    void *waiter;               // the module's
-    int state;                  // the module's
+enum offload_state {
+    OFFLOAD_QUEUED,    // or running
+    OFFLOAD_ABANDONED, // its waiter has left
+    OFFLOAD_POSTED,    // has run; its mail is with the waiter's loop
 };
 
-// Runs j on a helper thread and waits for its end. FIBER_READY: run has ended, the caller reads the
-// result and then calls offload_release. FIBER_EXPIRED or FIBER_CANCELLED: j may still run and is
-// no longer the caller's (it is freed when it ends). ERR-like: *ret_refused is set when the queue
-// is full (FIBER_READY is returned, run was not called). Waits.
+// Allocated by the caller, never on a stack: it may outlive the wait.
+struct offload_job {
+    void (*run)(struct offload_job *j);  // on a helper thread; touches nothing but j
+    void (*free)(struct offload_job *j); // frees j; called once, on any thread
+
+    // The module's own.
+    struct offload_job *next;
+    enum offload_state state; // under the queue's lock
+    struct rt_loop *loop;     // borrows: the waiter's
+    struct fiber *waiter;     // borrows: NULL when it has left; its thread's
+    bool is_done;             // its thread's: the mail has come
+    struct rt_mail mail;
+};
+
+// Runs j on a helper thread and waits for its end. FIBER_READY: run has ended, or was refused
+// because the queue is full (*ret_refused); the caller reads the result and then calls
+// offload_release. FIBER_EXPIRED or FIBER_CANCELLED: j may still run and is no longer the caller's
+// (it is freed when it ends). Waits.
 enum fiber_wake offload_run(struct offload *o, struct offload_job *j, struct deadline until,
                             bool *ret_refused);
+
+// Frees j, which offload_run has given back.
+static inline void offload_release(struct offload_job *j)
+{
+    j->free(j);
+}

@@ -16,7 +16,7 @@
 struct fiber;
 struct rt_sock;
 
-// Called in the loop (not on a fiber) when something happened and no fiber waits for it: bounded
+// Called in the loop (not on a fiber) when something happened and no fiber waits in s: bounded
 // work, no waits; may close and (through loop_defer) free the socket's owner.
 typedef void sock_event_fn(struct rt_sock *s);
 
@@ -26,6 +26,7 @@ struct rt_sock {
     bool is_readable; // data, end or error may be waiting: a read is worth a try
     bool is_writable;
     bool has_hangup;         // peer has shut its side (EPOLLRDHUP)
+    bool has_urgent;         // TCP urgent data: a short read proves nothing
     bool has_error;          // EPOLLERR or EPOLLHUP
     int error;               // errno of the last failure, 0: none
     struct fiber *reader;    // borrows: waits to read
@@ -42,7 +43,8 @@ void sock_init(struct rt_sock *s, int fd);
 enum err sock_connect(struct rt_sock *s, const struct rt_addr *to, struct deadline until)
     MUST_CHECK;
 
-// Registers with the loop now, so that hang-ups are seen although nobody reads.
+// Registers with the loop now, so that hang-ups are seen although nobody reads. When the system
+// refuses, s->error tells and is_watched stays false.
 void sock_watch(struct rt_sock *s);
 
 // One read. IO_DONE: *ret_n > 0 bytes; IO_EOF; IO_FAIL: s->error (ETIMEDOUT: deadline,
@@ -76,8 +78,9 @@ enum io sock_splice(struct rt_sock *from, struct rt_sock *to, size_t n, int64_t 
 // shutdown(SHUT_WR).
 void sock_shut_write(struct rt_sock *s);
 
-// Closes; wakes a waiting reader and writer with IO_FAIL (ECANCELED). No event for s is delivered
-// afterwards, not even of this turn. Accepts a closed one. reset: send RST instead of FIN.
+// Closes; wakes a waiting reader and writer with IO_FAIL (ECANCELED): s must live until they have
+// run, so its owner is freed through loop_defer. No event for s is delivered afterwards, not even
+// of this turn. Accepts a closed one. reset: send RST instead of FIN.
 void sock_close(struct rt_sock *s);
 void sock_reset(struct rt_sock *s);
 

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 int64_t sys_clock_mono_ns(void);
+int64_t sys_clock_coarse_ns(void); // monotonic, cheap, late by up to a tick (1 to 10 ms)
 int64_t sys_clock_wall_ns(void);
 void sys_random(void *buf, size_t n); // never fails: panics without entropy
 
@@ -21,7 +22,7 @@ int sys_epoll_add(int epoll, int fd, uint32_t events, void *ptr);
 int sys_epoll_mod(int epoll, int fd, uint32_t events, void *ptr);
 int sys_epoll_del(int epoll, int fd);
 int sys_epoll_wait(int epoll, struct epoll_event *events, int n_events, int timeout_ms);
-int sys_eventfd(void); // non-blocking
+int sys_eventfd(void); // non-blocking; each sys_write to it is an edge for epoll, unread or not
 
 int sys_socket(int family, int type, int protocol); // non-blocking, close-on-exec
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
@@ -36,3 +37,4 @@ ssize_t sys_splice(int from, int to, size_t n, int has_more); // SPLICE_F_MOVE |
 int sys_pipe(int ret_fds[2], size_t wanted_bytes);            // non-blocking
 int sys_shutdown(int fd, int how);
 int sys_close(int fd);
+int sys_reset(int fd); // closes with RST instead of FIN

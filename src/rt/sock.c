@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rt/sock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+
+#include "rt/clock.h"
+#include "rt/loop_priv.h"
+
+#define WATCHED_EVENTS (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+// A Unix socket whose server's backlog is full tells nobody when there is room again.
+#define CONNECT_RETRY_MS 10
+
+void sock_init(struct rt_sock *s, int fd)
+{
+    ASSERT(fd >= 0);
+    *s = (struct rt_sock){.fd = fd, .is_readable = true, .is_writable = true};
+    rt_loop_here()->stats.n_socks++;
+}
+
+static void wake(struct fiber **slot)
+{
+    struct fiber *f = *slot;
+    *slot = NULL;
+    if (f)
+        fiber_wake(f);
+}
+
+void sock_on_events(struct rt_sock *s, uint32_t events)
+{
+    bool has_error = (events & (EPOLLERR | EPOLLHUP)) != 0;
+    bool can_read = has_error || (events & (EPOLLIN | EPOLLRDHUP)) != 0;
+    bool can_write = has_error || (events & EPOLLOUT) != 0;
+    s->has_error |= has_error;
+    s->has_hangup |= (events & EPOLLRDHUP) != 0;
+    s->has_urgent |= (events & EPOLLPRI) != 0;
+    s->is_readable |= can_read;
+    s->is_writable |= can_write;
+    if (!s->reader && !s->writer) {
+        if (s->on_event)
+            s->on_event(s);
+        return;
+    }
+    if (can_read)
+        wake(&s->reader);
+    if (can_write)
+        wake(&s->writer);
+}
+
+static enum io fail(struct rt_sock *s, int error)
+{
+    s->error = error;
+    return IO_FAIL;
+}
+
+static bool watch(struct rt_sock *s)
+{
+    if (s->is_watched)
+        return true;
+    if (sys_epoll_add(rt_loop_here()->epoll, s->fd, WATCHED_EVENTS, s) != 0)
+        return false;
+    s->is_watched = true;
+    return true;
+}
+
+void sock_watch(struct rt_sock *s)
+{
+    if (!watch(s))
+        (void)fail(s, errno);
+}
+
+// slot: s->reader or s->writer.
+static enum io wait_in(struct rt_sock *s, struct fiber **slot, struct deadline until)
+{
+    ASSERT(*slot == NULL);
+    if (!watch(s))
+        return fail(s, errno);
+    struct fiber *self = fiber_self();
+    *slot = self;
+    enum fiber_wake why = fiber_wait(until);
+    if (*slot == self)
+        *slot = NULL;
+    if (why == FIBER_EXPIRED)
+        return fail(s, ETIMEDOUT);
+    if (why == FIBER_CANCELLED || s->fd < 0)
+        return fail(s, ECANCELED);
+    return IO_DONE;
+}
+
+enum io sock_wait_readable(struct rt_sock *s, struct deadline until)
+{
+    return s->is_readable ? IO_DONE : wait_in(s, &s->reader, until);
+}
+
+enum io sock_wait_writable(struct rt_sock *s, struct deadline until)
+{
+    return s->is_writable ? IO_DONE : wait_in(s, &s->writer, until);
+}
+
+enum io sock_try_read(struct rt_sock *s, void *buf, size_t n, size_t *ret_n)
+{
+    ASSERT(n > 0);
+    if (!s->is_readable && s->is_watched)
+        return IO_AGAIN;
+    ssize_t got = sys_read(s->fd, buf, n);
+    if (got > 0) {
+        // Less than asked for: the queue is empty, and what comes later is a new edge (epoll(7)).
+        // Not so at the end, and before TCP's urgent mark.
+        if ((size_t)got < n && !s->has_hangup && !s->has_urgent && !s->has_error)
+            s->is_readable = false;
+        *ret_n = (size_t)got;
+        return IO_DONE;
+    }
+    if (got == 0)
+        return IO_EOF;
+    if (errno == EAGAIN) {
+        s->is_readable = false;
+        return IO_AGAIN;
+    }
+    s->has_error = true;
+    return fail(s, errno);
+}
+
+enum io sock_read(struct rt_sock *s, void *buf, size_t n, struct deadline until, size_t *ret_n)
+{
+    for (;;) {
+        if (s->is_readable) {
+            enum io io = sock_try_read(s, buf, n, ret_n);
+            if (io != IO_AGAIN)
+                return io;
+        }
+        enum io io = sock_wait_readable(s, until);
+        if (io != IO_DONE)
+            return io;
+    }
+}
+
+static size_t iov_bytes(const struct iovec *iov, int n_iov)
+{
+    size_t n = 0;
+    for (int i = 0; i < n_iov; i++)
+        n += iov[i].iov_len;
+    return n;
+}
+
+enum io sock_try_writev(struct rt_sock *s, const struct iovec *iov, int n_iov, size_t *ret_n)
+{
+    n_iov = MIN(n_iov, IOV_MAX);
+    size_t offered = iov_bytes(iov, n_iov);
+    ASSERT(offered > 0);
+    if (!s->is_writable && s->is_watched)
+        return IO_AGAIN;
+    ssize_t put =
+        n_iov == 1 ? sys_write(s->fd, iov->iov_base, iov->iov_len) : sys_writev(s->fd, iov, n_iov);
+    if (put >= 0) {
+        if ((size_t)put < offered && !s->has_error)
+            s->is_writable = false;
+        *ret_n = (size_t)put;
+        return IO_DONE;
+    }
+    if (errno == EAGAIN) {
+        s->is_writable = false;
+        return IO_AGAIN;
+    }
+    s->has_error = true;
+    return fail(s, errno);
+}
+
+// Takes n bytes off the front; leaves no empty piece there.
+static void advance(struct iovec **iov, int *n_iov, size_t n)
+{
+    while (*n_iov > 0 && n >= (*iov)->iov_len) {
+        n -= (*iov)->iov_len;
+        (*iov)++;
+        (*n_iov)--;
+    }
+    if (*n_iov > 0) {
+        (*iov)->iov_base = (char *)(*iov)->iov_base + n;
+        (*iov)->iov_len -= n;
+    }
+}
+
+enum io sock_writev(struct rt_sock *s, struct iovec *iov, int n_iov, int64_t each_ms,
+                    struct deadline until)
+{
+    advance(&iov, &n_iov, 0);
+    while (n_iov > 0) {
+        if (s->is_writable) {
+            size_t n;
+            enum io io = sock_try_writev(s, iov, n_iov, &n);
+            if (io == IO_FAIL)
+                return io;
+            if (io == IO_DONE) {
+                advance(&iov, &n_iov, n);
+                continue;
+            }
+        }
+        enum io io = sock_wait_writable(s, deadline_min(until, deadline_in(each_ms)));
+        if (io != IO_DONE)
+            return io;
+    }
+    return IO_DONE;
+}
+
+static void close_with(struct rt_sock *s, int (*close_fn)(int fd))
+{
+    if (s->fd < 0)
+        return;
+    struct rt_loop *l = rt_loop_here();
+    if (s->is_watched)
+        loop_forget(l, s); // closing takes fd off epoll: we never share a descriptor
+    close_fn(s->fd);
+    s->fd = -1;
+    s->is_watched = false;
+    s->error = s->error ? s->error : ECANCELED;
+    l->stats.n_socks--;
+    wake(&s->reader);
+    wake(&s->writer);
+}
+
+void sock_close(struct rt_sock *s)
+{
+    close_with(s, sys_close);
+}
+
+void sock_reset(struct rt_sock *s)
+{
+    close_with(s, sys_reset);
+}
+
+void sock_shut_write(struct rt_sock *s)
+{
+    (void)sys_shutdown(s->fd, SHUT_WR);
+}
+
+static enum io finish_connect(struct rt_sock *s, struct deadline until)
+{
+    s->is_writable = false;
+    while (!s->is_writable) {
+        enum io io = sock_wait_writable(s, until);
+        if (io != IO_DONE)
+            return io;
+    }
+    int error = sys_socket_error(s->fd);
+    return error == 0 ? IO_DONE : fail(s, error);
+}
+
+static enum io try_connect(struct rt_sock *s, const struct rt_addr *to, struct deadline until)
+{
+    while (sys_connect(s->fd, &to->u.any, to->len) != 0) {
+        if (errno == EINPROGRESS)
+            return finish_connect(s, until);
+        if (errno != EAGAIN || to->u.any.sa_family != AF_UNIX)
+            return fail(s, errno);
+        struct deadline next = deadline_in(CONNECT_RETRY_MS);
+        enum fiber_wake why = fiber_wait(deadline_min(next, until));
+        if (why == FIBER_CANCELLED)
+            return fail(s, ECANCELED);
+        if (until.at_ms <= clock_now_ms())
+            return fail(s, ETIMEDOUT);
+    }
+    return IO_DONE;
+}
+
+enum err sock_connect(struct rt_sock *s, const struct rt_addr *to, struct deadline until)
+{
+    bool is_tcp = to->u.any.sa_family != AF_UNIX;
+    int fd = sys_socket(to->u.any.sa_family, SOCK_STREAM, 0);
+    if (fd < 0) {
+        *s = (struct rt_sock){.fd = -1, .error = errno};
+        return ERR_SYSTEM;
+    }
+    sock_init(s, fd);
+    s->is_readable = false; // nothing can be there yet: the first read waits
+    if (is_tcp)
+        (void)sys_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (try_connect(s, to, until) == IO_DONE)
+        return ERR_OK;
+    sock_close(s);
+    switch (s->error) {
+    case ETIMEDOUT:
+        return ERR_TIMEOUT;
+    case ECANCELED:
+        return ERR_CANCELLED;
+    default:
+        return ERR_SYSTEM;
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rt/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t sys_clock_mono_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t sys_clock_coarse_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+int64_t sys_clock_wall_ns(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+void sys_random(void *buf, size_t n)
+{
+    char *at = buf;
+    while (n > 0) {
+        ssize_t got = getrandom(at, n, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            panic("getrandom: no entropy, errno %d", errno);
+        at += got;
+        n -= (size_t)got;
+    }
+}
+
+int sys_epoll_create(void)
+{
+    return epoll_create1(EPOLL_CLOEXEC);
+}
+
+static int control(int epoll, int op, int fd, uint32_t events, void *ptr)
+{
+    struct epoll_event e = {.events = events, .data.ptr = ptr};
+    return epoll_ctl(epoll, op, fd, &e);
+}
+
+int sys_epoll_add(int epoll, int fd, uint32_t events, void *ptr)
+{
+    return control(epoll, EPOLL_CTL_ADD, fd, events, ptr);
+}
+
+int sys_epoll_mod(int epoll, int fd, uint32_t events, void *ptr)
+{
+    return control(epoll, EPOLL_CTL_MOD, fd, events, ptr);
+}
+
+int sys_epoll_del(int epoll, int fd)
+{
+    return control(epoll, EPOLL_CTL_DEL, fd, 0, NULL);
+}
+
+int sys_epoll_wait(int epoll, struct epoll_event *events, int n_events, int timeout_ms)
+{
+    return epoll_wait(epoll, events, n_events, timeout_ms);
+}
+
+int sys_eventfd(void)
+{
+    return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+int sys_socket(int family, int type, int protocol)
+{
+    return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+}
+
+int sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    return connect(fd, addr, len);
+}
+
+int sys_accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+    return accept4(fd, addr, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int sys_setsockopt(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+int sys_socket_error(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 ? error : errno;
+}
+
+ssize_t sys_read(int fd, void *buf, size_t n)
+{
+    return read(fd, buf, n);
+}
+
+ssize_t sys_write(int fd, const void *buf, size_t n)
+{
+    return write(fd, buf, n);
+}
+
+ssize_t sys_readv(int fd, const struct iovec *iov, int n_iov)
+{
+    return readv(fd, iov, n_iov);
+}
+
+ssize_t sys_writev(int fd, const struct iovec *iov, int n_iov)
+{
+    return writev(fd, iov, n_iov);
+}
+
+ssize_t sys_splice(int from, int to, size_t n, int has_more)
+{
+    unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (has_more ? SPLICE_F_MORE : 0u);
+    return splice(from, NULL, to, NULL, n, flags);
+}
+
+int sys_pipe(int ret_fds[2], size_t wanted_bytes)
+{
+    if (pipe2(ret_fds, O_NONBLOCK | O_CLOEXEC) != 0)
+        return -1;
+    // Beyond the user's quota (pipe-user-pages-soft) the pipe keeps its smaller size, and works.
+    (void)fcntl(ret_fds[1], F_SETPIPE_SZ, (int)wanted_bytes);
+    return 0;
+}
+
+int sys_shutdown(int fd, int how)
+{
+    return shutdown(fd, how);
+}
+
+int sys_close(int fd)
+{
+    return close(fd);
+}
+
+int sys_reset(int fd)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    return close(fd);
+}
