@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A server's connection after "101 Switching Protocols": one side of a tunnel, free of the exchange
+// that it began with. It holds no buffer, and the connection is never used for HTTP again.
+#include "base/mem.h"
+#include "http/h1_client_priv.h"
+#include "http/tunnel.h"
+
+struct upgraded {
+    struct tunnel_side side;
+    struct h1_client *c; // borrows: until done is called
+    char early[];        // came behind the head
+};
+
+static void upgraded_release(struct tunnel_side *side)
+{
+    struct upgraded *u = CONTAINER_OF(side, struct upgraded, side);
+    struct h1_client *c = u->c;
+    stream_close(&c->stream);
+    c->state = NULL;
+    mem_free(u);
+    c->done(c, false);
+}
+
+struct tunnel_side *h1_call_tunnel(struct h1_call *call)
+{
+    struct h1_client *c = call->c;
+    struct str early = h1_call_unread(call);
+    struct upgraded *u = mem_alloc(1, sizeof *u + early.len);
+    if (early.len > 0)
+        memcpy(u->early, early.ptr, early.len);
+    u->c = c;
+    u->side = (struct tunnel_side){
+        .stream = &c->stream,
+        .early = str_from(u->early, early.len),
+        .release = upgraded_release,
+    };
+    c->n_exchanges++;
+    c->state = u;
+    call->c = NULL;
+    h1_call_give_buffer(call);
+    return &u->side;
+}
