@@ -20,16 +20,24 @@ struct server_conf {
 
 struct service_conf {
     struct conf_list servers; // of server_conf
+    unsigned balance;         // enum service_balance
     int64_t connect_ms, head_ms, body_idle_ms;
-    uint32_t tries;        // servers (or fresh connections) tried for one exchange
-    int64_t skip_ms;       // how long a server that refused is skipped
-    int64_t idle_ms;       // an idle connection to a server is kept so long
-    uint32_t idle_max;     // idle connections kept per server and worker
-    uint32_t conns_max;    // connections per server and worker; 0: any number
-    bool keep_host;        // Host as the client sent it; false: the server's name
-    struct conf_text host; // Host to send instead; empty: see keep_host
+    uint32_t tries;          // servers tried for one exchange
+    int64_t skip_ms;         // how long a server that can't be reached is skipped
+    int64_t idle_ms;         // an idle connection to a server is kept so long
+    uint32_t idle_max;       // idle connections kept per server and worker
+    uint32_t conns_max;      // connections per server and worker; 0: any number
+    uint32_t queue_max;      // exchanges that wait for one of them, per server and worker
+    int64_t queue_ms;        // how long
+    uint64_t head_max_bytes; // of an answer
+    struct conf_text host;   // "keep" (also when empty), "server", or the Host to send
     struct place place;
 };
+
+enum service_balance {
+    SERVICE_BALANCE_ROUND_ROBIN,
+};
+#define SERVICE_TRIES_MAX 10
 
 extern const struct conf_section service_section; // of struct service_conf
 extern const struct conf_section server_section;
@@ -61,7 +69,8 @@ struct upstream_worker;
 // For this thread's loop. The worker index is < UPSTREAM_WORKERS_MAX.
 struct upstream_worker *upstream_worker_new(struct upstream_registry *r, unsigned worker_index,
                                             struct rt_loop *loop);
-// Closes idle connections; running exchanges must have ended.
+// Closes idle connections; running exchanges and tunnels must have ended. Turns the loop: not from
+// inside a turn.
 void upstream_worker_free(struct upstream_worker *w);
 // The worker of this thread, which service handlers use.
 struct upstream_worker *upstream_worker_self(void);
@@ -74,7 +83,8 @@ struct dns;
 // On this thread's loop (the aux thread's): resolves every named server of the registry, tells each
 // worker by mail, and goes on until stopped. The last good answer stays while DNS fails.
 struct upstream_resolver *upstream_resolver_start(struct upstream_registry *r, struct dns *dns);
+// Turns the loop: not from inside a turn.
 void upstream_resolver_stop(struct upstream_resolver *s);
-// New servers may be in the registry (after a snapshot was built): resolve them now. Any thread of
-// the aux loop.
+// New servers may be in the registry (after a snapshot was built): resolve them now. On the aux
+// loop's thread. Not a must: the registry tells the resolver of them by mail.
 void upstream_resolver_kick(struct upstream_resolver *s);

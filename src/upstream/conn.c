@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/conn.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "rt/clock.h"
+
+enum queue_state {
+    QUEUE_WAITING,
+    QUEUE_GRANTED, // conn, or when that is NULL the right to open one
+    QUEUE_SENT_AWAY,
+};
+
+// An exchange in the queue, on its fiber's stack.
+struct queued {
+    struct list_node node;
+    struct fiber *fiber; // borrows
+    enum queue_state state;
+    struct conn *conn; // owns
+};
+
+static struct conn *conn_of(struct list_node *n)
+{
+    return CONTAINER_OF(n, struct conn, client.node);
+}
+
+static void free_later(void *arg)
+{
+    mem_free(arg);
+}
+
+// The next in the queue gets c, or (NULL) the right to open one. False: nobody waits.
+static bool grant(struct target *t, struct conn *c)
+{
+    struct list_node *n = list_pop_front(&t->queue);
+    if (!n)
+        return false;
+    struct queued *q = CONTAINER_OF(n, struct queued, node);
+    t->n_queued--;
+    q->state = QUEUE_GRANTED;
+    q->conn = c;
+    fiber_wake(q->fiber);
+    return true;
+}
+
+// One connection less. t may be freed.
+static void give_up_place(struct target *t)
+{
+    if (grant(t, NULL))
+        return;
+    ASSERT(t->n_conns > 0);
+    t->n_conns--;
+    target_free_if_left(t);
+}
+
+// Ends c; its place is the caller's.
+static void conn_drop(struct conn *c)
+{
+    ASSERT(!list_node_is_linked(&c->client.node));
+    h1_client_fini(&c->client);
+    // An event of this turn, or the caller, may still look at it.
+    loop_defer(free_later, c);
+}
+
+// t may be freed.
+static void conn_close(struct conn *c)
+{
+    struct target *t = c->target;
+    conn_drop(c);
+    give_up_place(t);
+}
+
+// --- idle ones ---
+
+static void take_off_idle(struct conn *c)
+{
+    list_remove(&c->client.node);
+    c->target->n_idle--;
+    c->client.stream.sock.on_event = NULL;
+}
+
+// Something came from an idle connection: its end, or what nobody asked for.
+static void on_idle_event(struct rt_sock *s)
+{
+    struct conn *c = CONTAINER_OF(s, struct conn, client.stream.sock);
+    take_off_idle(c);
+    conn_close(c);
+}
+
+static int64_t idle_end(const struct conn *c)
+{
+    return c->client.idle_since_ms + c->idle_ms;
+}
+
+static void on_idle_timer(struct rt_timer *timer)
+{
+    struct target *t = CONTAINER_OF(timer, struct target, idle_timer);
+    int64_t now = clock_now_ms(), next = INT64_MAX;
+    t->n_conns++; // keeps t
+    LIST_FOR_SAFE (n, &t->idle) {
+        struct conn *c = conn_of(n);
+        if (idle_end(c) <= now) {
+            take_off_idle(c);
+            conn_close(c);
+        } else {
+            next = MIN(next, idle_end(c));
+        }
+    }
+    if (next != INT64_MAX)
+        timer_start(&t->idle_timer, next, on_idle_timer);
+    t->n_conns--;
+    target_free_if_left(t);
+}
+
+static void put_idle(struct conn *c)
+{
+    struct target *t = c->target;
+    struct rt_sock *sock = &c->client.stream.sock;
+    list_push_front(&t->idle, &c->client.node);
+    t->n_idle++;
+    sock_watch(sock);
+    sock->on_event = on_idle_event;
+    if (!timer_is_running(&t->idle_timer))
+        timer_start(&t->idle_timer, idle_end(c), on_idle_timer);
+}
+
+void target_close_idle(struct target *t)
+{
+    LIST_FOR_SAFE (n, &t->idle) {
+        struct conn *c = conn_of(n);
+        take_off_idle(c);
+        conn_close(c);
+    }
+}
+
+// An idle connection may have ended, or hold bytes that would be taken for the next answer. The
+// loop's flags say so without a system call, as of its last turn; is_sure asks the kernel.
+static bool is_alive(struct conn *c, bool is_sure)
+{
+    struct rt_sock *sock = &c->client.stream.sock;
+    if (sock->has_hangup || sock->has_error || idle_end(c) <= clock_now_ms())
+        return false;
+    if (!is_sure && !sock->is_readable)
+        return true;
+    char byte;
+    size_t n;
+    sock->is_readable = true;
+    return stream_try_read(&c->client.stream, &byte, 1, &n) == IO_AGAIN;
+}
+
+static struct conn *take_idle(struct target *t, bool is_sure)
+{
+    struct list_node *n;
+    while ((n = list_first(&t->idle)) != NULL) {
+        struct conn *c = conn_of(n);
+        take_off_idle(c);
+        if (is_alive(c, is_sure))
+            return c;
+        conn_close(c);
+    }
+    return NULL;
+}
+
+// --- the way back ---
+
+static void on_done(struct h1_client *client, bool is_reusable)
+{
+    struct conn *c = CONTAINER_OF(client, struct conn, client);
+    struct target *t = c->target;
+    struct rt_sock *sock = &client->stream.sock;
+    client->idle_since_ms = clock_now_ms();
+    if (!is_reusable || t->is_leaving || sock->has_hangup || sock->has_error || sock->fd < 0) {
+        conn_close(c);
+        return;
+    }
+    if (grant(t, c))
+        return;
+    if (t->n_idle >= c->idle_max || c->idle_ms == 0) {
+        conn_close(c);
+        return;
+    }
+    put_idle(c);
+}
+
+// --- new ones ---
+
+static enum conn_got open_conn(struct target *t, const struct conn_wish *wish, struct conn **ret,
+                               int *ret_error)
+{
+    struct conn *c = MEM_NEW(struct conn);
+    c->target = t;
+    c->client.done = on_done;
+    c->client.owner = t;
+    struct rt_sock *sock = &c->client.stream.sock;
+    int64_t began_ms = clock_now_ms();
+    int64_t wait_ms = MIN(wish->connect_ms, *wish->connect_left_ms);
+    enum err err = sock_connect(sock, &t->addr, deadline_at(began_ms + wait_ms));
+    *wish->connect_left_ms -= clock_now_ms() - began_ms;
+    if (!err) {
+        *ret = c;
+        return CONN_OK;
+    }
+    *ret_error = sock->error;
+    loop_defer(free_later, c);
+    give_up_place(t);
+    return err == ERR_CANCELLED ? CONN_CANCELLED : err == ERR_TIMEOUT ? CONN_TIMEOUT : CONN_REFUSED;
+}
+
+// Gives back what came although it is no longer wanted.
+static void return_grant(struct target *t, struct queued *q)
+{
+    if (q->conn)
+        on_done(&q->conn->client, true);
+    else
+        give_up_place(t);
+}
+
+static enum conn_got wait_in_queue(struct target *t, const struct conn_wish *wish,
+                                   struct conn **ret)
+{
+    if (t->n_queued >= wish->queue_max)
+        return CONN_QUEUE_FULL;
+    struct queued q = {.fiber = fiber_self()};
+    struct deadline until = deadline_in(wish->queue_ms);
+    list_push_back(&t->queue, &q.node);
+    t->n_queued++;
+    enum fiber_wake wake;
+    do {
+        wake = fiber_wait(until);
+    } while (wake == FIBER_READY && q.state == QUEUE_WAITING);
+    switch (q.state) {
+    case QUEUE_WAITING:
+        list_remove(&q.node);
+        t->n_queued--;
+        return wake == FIBER_CANCELLED ? CONN_CANCELLED : CONN_QUEUE_TIMEOUT;
+    case QUEUE_SENT_AWAY:
+        return wake == FIBER_CANCELLED ? CONN_CANCELLED : CONN_MOVED;
+    case QUEUE_GRANTED:
+        break;
+    }
+    if (wake == FIBER_CANCELLED) {
+        return_grant(t, &q);
+        return CONN_CANCELLED;
+    }
+    *ret = q.conn;
+    if (q.conn && (wish->is_fresh || !is_alive(q.conn, wish->is_sure))) {
+        conn_drop(q.conn);
+        *ret = NULL;
+    }
+    return CONN_OK;
+}
+
+void target_send_away(struct target *t)
+{
+    struct list_node *n;
+    while ((n = list_pop_front(&t->queue)) != NULL) {
+        struct queued *q = CONTAINER_OF(n, struct queued, node);
+        q->state = QUEUE_SENT_AWAY;
+        fiber_wake(q->fiber);
+    }
+    t->n_queued = 0;
+}
+
+// A place among the connections, and with luck one that is open. Waits when all are taken.
+static enum conn_got get_place(struct target *t, const struct conn_wish *wish, struct conn **ret)
+{
+    *ret = wish->is_fresh ? NULL : take_idle(t, wish->is_sure);
+    if (*ret)
+        return CONN_OK;
+    if (wish->conns_max > 0 && t->n_conns >= wish->conns_max) {
+        if (t->n_idle == 0)
+            return wait_in_queue(t, wish, ret);
+        struct list_node *last = list_last(&t->idle);
+        ASSERT(last != NULL);
+        struct conn *oldest = conn_of(last);
+        take_off_idle(oldest);
+        conn_drop(oldest);
+        return CONN_OK;
+    }
+    t->n_conns++;
+    return CONN_OK;
+}
+
+enum conn_got target_get(struct target *t, const struct conn_wish *wish, struct conn **ret,
+                         int *ret_error)
+{
+    enum conn_got got = get_place(t, wish, ret);
+    if (got != CONN_OK)
+        return got;
+    if (!*ret) {
+        got = open_conn(t, wish, ret, ret_error);
+        if (got != CONN_OK)
+            return got;
+    }
+    (*ret)->idle_ms = wish->idle_ms;
+    (*ret)->idle_max = wish->idle_max;
+    return CONN_OK;
+}

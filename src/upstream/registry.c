@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/registry.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#define BUCKETS_MIN 64
+
+struct upstream_registry {
+    pthread_mutex_t lock;
+    struct shared **buckets; // owns
+    size_t n_buckets, n_keyed;
+    struct shared **by_index; // owns; NULL: free
+    uint32_t n_indexes, free_hint;
+    struct list unwatched;                       // names for the resolver
+    struct inbox *workers[UPSTREAM_WORKERS_MAX]; // borrow
+    struct inbox *resolver;                      // borrows
+};
+
+struct upstream_registry *upstream_registry_new(void)
+{
+    struct upstream_registry *r = MEM_NEW(struct upstream_registry);
+    int failed = pthread_mutex_init(&r->lock, NULL);
+    ASSERT(failed == 0);
+    r->n_buckets = BUCKETS_MIN;
+    r->buckets = MEM_ARRAY(struct shared *, r->n_buckets);
+    list_init(&r->unwatched);
+    return r;
+}
+
+void upstream_registry_free(struct upstream_registry *r)
+{
+    if (!r)
+        return;
+    ASSERT(r->n_keyed == 0);
+    for (uint32_t i = 0; i < r->n_indexes; i++)
+        ASSERT(r->by_index[i] == NULL);
+    pthread_mutex_destroy(&r->lock);
+    mem_free(r->buckets);
+    mem_free(r->by_index);
+    mem_free(r);
+}
+
+static void lock(struct upstream_registry *r)
+{
+    int failed = pthread_mutex_lock(&r->lock);
+    ASSERT(failed == 0);
+}
+
+static void unlock(struct upstream_registry *r)
+{
+    int failed = pthread_mutex_unlock(&r->lock);
+    ASSERT(failed == 0);
+}
+
+static struct server_state *server_of(struct shared *s)
+{
+    ASSERT(s->kind == SHARED_SERVER);
+    return CONTAINER_OF(s, struct server_state, shared);
+}
+
+// --- the table, under the lock ---
+
+static struct shared **bucket_of(struct upstream_registry *r, uint64_t hash)
+{
+    return &r->buckets[hash & (r->n_buckets - 1)];
+}
+
+static struct shared *find(struct upstream_registry *r, enum shared_kind kind, struct str key,
+                           uint64_t hash)
+{
+    for (struct shared *s = *bucket_of(r, hash); s; s = s->next)
+        if (s->hash == hash && s->kind == kind && str_eq(s->key, key))
+            return s;
+    return NULL;
+}
+
+static void grow(struct upstream_registry *r)
+{
+    struct shared **old = r->buckets;
+    size_t n_old = r->n_buckets;
+    r->n_buckets *= 2;
+    r->buckets = MEM_ARRAY(struct shared *, r->n_buckets);
+    for (size_t i = 0; i < n_old; i++)
+        for (struct shared *s = old[i], *next; s; s = next) {
+            next = s->next;
+            struct shared **bucket = bucket_of(r, s->hash);
+            s->next = *bucket;
+            *bucket = s;
+        }
+    mem_free(old);
+}
+
+static uint32_t index_for(struct upstream_registry *r, struct shared *s)
+{
+    uint32_t i = r->free_hint;
+    while (i < r->n_indexes && r->by_index[i])
+        i++;
+    if (i == r->n_indexes) {
+        uint32_t n = MAX(BUCKETS_MIN, r->n_indexes * 2);
+        r->by_index = mem_resize(r->by_index, n, sizeof *r->by_index);
+        memset(r->by_index + r->n_indexes, 0, (n - r->n_indexes) * sizeof *r->by_index);
+        r->n_indexes = n;
+    }
+    r->by_index[i] = s;
+    r->free_hint = i + 1;
+    return i;
+}
+
+static void enter(struct upstream_registry *r, struct shared *s, enum shared_kind kind,
+                  struct str key, uint64_t hash)
+{
+    if (r->n_keyed == r->n_buckets)
+        grow(r);
+    struct shared **bucket = bucket_of(r, hash);
+    *s = (struct shared){
+        .registry = r,
+        .kind = kind,
+        .key = str_from(mem_copy(key.ptr, key.len), key.len),
+        .hash = hash,
+        .next = *bucket,
+    };
+    *bucket = s;
+    r->n_keyed++;
+    s->index = index_for(r, s);
+}
+
+static void leave(struct upstream_registry *r, struct shared *s)
+{
+    struct shared **at = bucket_of(r, s->hash);
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    r->n_keyed--;
+}
+
+static void mem_free_str(struct str s)
+{
+    union {
+        const char *read_only;
+        void *ptr;
+    } owned = {.read_only = s.ptr};
+    mem_free(owned.ptr);
+}
+
+static void free_if_unused(struct upstream_registry *r, struct shared *s)
+{
+    if (s->n_refs > 0 || s->n_holds > 0)
+        return;
+    r->by_index[s->index] = NULL;
+    r->free_hint = MIN(r->free_hint, s->index);
+    mem_free_str(s->key);
+    if (s->kind == SHARED_SERVICE) {
+        mem_free(s);
+        return;
+    }
+    struct server_state *server = server_of(s);
+    list_remove(&server->unwatched);
+    mem_free_str(server->host);
+    mem_free(server->answer);
+    mem_free(server);
+}
+
+// --- messages, under the lock ---
+
+static void post(struct inbox *box)
+{
+    if (!box || box->is_posted)
+        return;
+    box->is_posted = true;
+    loop_post(box->loop, &box->mail);
+}
+
+static void tell_workers(struct upstream_registry *r, struct shared *s,
+                         const struct server_answer *answer)
+{
+    for (unsigned i = 0; i < UPSTREAM_WORKERS_MAX; i++) {
+        struct inbox *box = r->workers[i];
+        if (!box)
+            continue;
+        struct message *m = MEM_NEW(struct message);
+        m->about = s;
+        s->n_holds++;
+        if (answer) {
+            m->answer = MEM_NEW(struct server_answer);
+            *m->answer = *answer;
+        }
+        *box->last = m;
+        box->last = &m->next;
+        post(box);
+    }
+}
+
+// --- refs and holds ---
+
+static struct server_state *new_server(struct upstream_registry *r, const struct server_url *url,
+                                       uint64_t hash)
+{
+    size_t n_slots = url->kind == SERVER_NAME ? DNS_ADDRS_MAX : 1;
+    struct server_state *s =
+        mem_alloc(1, sizeof(struct server_state) + n_slots * sizeof(struct server_slot));
+    enter(r, &s->shared, SHARED_SERVER, url->key, hash);
+    s->kind = url->kind;
+    s->n_slots = n_slots;
+    if (url->kind != SERVER_NAME) {
+        s->addr = url->addr;
+        return s;
+    }
+    s->host = str_from(mem_copy(url->host.ptr, url->host.len), url->host.len);
+    s->port = url->port;
+    s->answer = MEM_NEW(struct server_answer);
+    list_push_back(&r->unwatched, &s->unwatched);
+    post(r->resolver);
+    return s;
+}
+
+struct server_state *registry_take_server(struct upstream_registry *r, const struct server_url *url)
+{
+    uint64_t hash = hash_str(url->key);
+    lock(r);
+    struct shared *found = find(r, SHARED_SERVER, url->key, hash);
+    struct server_state *s = found ? server_of(found) : new_server(r, url, hash);
+    s->shared.n_refs++;
+    unlock(r);
+    return s;
+}
+
+struct shared *registry_take_service(struct upstream_registry *r, struct str key)
+{
+    uint64_t hash = hash_str(key);
+    lock(r);
+    struct shared *s = find(r, SHARED_SERVICE, key, hash);
+    if (!s) {
+        s = MEM_NEW(struct shared);
+        enter(r, s, SHARED_SERVICE, key, hash);
+    }
+    s->n_refs++;
+    unlock(r);
+    return s;
+}
+
+void registry_drop(struct shared *s)
+{
+    struct upstream_registry *r = s->registry;
+    lock(r);
+    ASSERT(s->n_refs > 0);
+    s->n_refs--;
+    if (s->n_refs == 0) {
+        leave(r, s);
+        tell_workers(r, s, NULL);
+        if (s->kind == SHARED_SERVER && server_of(s)->is_watched)
+            post(r->resolver);
+        free_if_unused(r, s);
+    }
+    unlock(r);
+}
+
+void registry_hold(struct shared *s)
+{
+    lock(s->registry);
+    s->n_holds++;
+    unlock(s->registry);
+}
+
+void registry_hold_server(struct server_state *s, struct server_answer *ret)
+{
+    lock(s->shared.registry);
+    s->shared.n_holds++;
+    if (s->answer)
+        *ret = *s->answer;
+    unlock(s->shared.registry);
+}
+
+void registry_unhold(struct shared *s)
+{
+    struct upstream_registry *r = s->registry;
+    lock(r);
+    ASSERT(s->n_holds > 0);
+    s->n_holds--;
+    free_if_unused(r, s);
+    unlock(r);
+}
+
+// --- boxes ---
+
+static void box_init(struct inbox *box)
+{
+    box->first = NULL;
+    box->last = &box->first;
+    box->is_posted = false;
+}
+
+void registry_join_worker(struct upstream_registry *r, unsigned index, struct inbox *box)
+{
+    ASSERT(index < UPSTREAM_WORKERS_MAX);
+    lock(r);
+    ASSERT(r->workers[index] == NULL);
+    box_init(box);
+    r->workers[index] = box;
+    unlock(r);
+}
+
+void registry_leave_worker(struct upstream_registry *r, unsigned index)
+{
+    lock(r);
+    r->workers[index] = NULL;
+    unlock(r);
+}
+
+void registry_join_resolver(struct upstream_registry *r, struct inbox *box)
+{
+    lock(r);
+    ASSERT(r->resolver == NULL);
+    box_init(box);
+    r->resolver = box;
+    unlock(r);
+}
+
+void registry_leave_resolver(struct upstream_registry *r)
+{
+    lock(r);
+    r->resolver = NULL;
+    unlock(r);
+}
+
+struct message *registry_open(struct upstream_registry *r, struct inbox *box)
+{
+    lock(r);
+    struct message *first = box->first;
+    box_init(box);
+    unlock(r);
+    return first;
+}
+
+bool registry_is_posted(struct upstream_registry *r, const struct inbox *box)
+{
+    lock(r);
+    bool is_posted = box->is_posted;
+    unlock(r);
+    return is_posted;
+}
+
+void message_free(struct message *m)
+{
+    registry_unhold(m->about);
+    mem_free(m->answer);
+    mem_free(m);
+}
+
+// --- names ---
+
+struct server_state *registry_watch_next(struct upstream_registry *r)
+{
+    struct server_state *s = NULL;
+    lock(r);
+    struct list_node *first = list_pop_front(&r->unwatched);
+    if (first) {
+        s = CONTAINER_OF(first, struct server_state, unwatched);
+        s->is_watched = true;
+        s->shared.n_holds++;
+    }
+    unlock(r);
+    return s;
+}
+
+void registry_unwatch(struct server_state *s)
+{
+    struct upstream_registry *r = s->shared.registry;
+    lock(r);
+    s->is_watched = false;
+    if (s->shared.n_refs > 0)
+        list_push_back(&r->unwatched, &s->unwatched);
+    unlock(r);
+    registry_unhold(&s->shared);
+}
+
+bool registry_is_wanted(struct server_state *s)
+{
+    lock(s->shared.registry);
+    bool is_wanted = s->shared.n_refs > 0;
+    unlock(s->shared.registry);
+    return is_wanted;
+}
+
+static size_t find_addr(const struct server_answer *a, const struct ip *ip)
+{
+    size_t i = 0;
+    while (i < a->n && !ip_eq(&a->addrs[i].ip, ip))
+        i++;
+    return i;
+}
+
+// What was known and stays keeps its slot; what is new gets a free one, with a clean record.
+static void fill_answer(struct server_state *s, const struct server_answer *old,
+                        const struct ip *addrs, size_t n, struct server_answer *ret)
+{
+    uint64_t taken = 0;
+    for (size_t i = 0; i < old->n; i++)
+        taken |= UINT64_C(1) << old->addrs[i].slot;
+    for (size_t i = 0; i < n && ret->n < DNS_ADDRS_MAX; i++) {
+        if (find_addr(ret, &addrs[i]) < ret->n)
+            continue;
+        ret->addrs[ret->n].ip = addrs[i];
+        ret->addrs[ret->n].slot = UINT8_MAX;
+        size_t was = find_addr(old, &addrs[i]);
+        if (was < old->n)
+            ret->addrs[ret->n].slot = old->addrs[was].slot;
+        ret->n++;
+    }
+    for (size_t i = 0; i < old->n; i++)
+        if (find_addr(ret, &old->addrs[i].ip) == ret->n)
+            taken &= ~(UINT64_C(1) << old->addrs[i].slot);
+    for (size_t i = 0; i < ret->n; i++) {
+        if (ret->addrs[i].slot != UINT8_MAX)
+            continue;
+        uint8_t slot = 0;
+        while (taken >> slot & 1)
+            slot++;
+        ASSERT(slot < DNS_ADDRS_MAX);
+        taken |= UINT64_C(1) << slot;
+        ret->addrs[i].slot = slot;
+        atomic_store_explicit(&s->slots[slot].skip_until_ms, 0, memory_order_relaxed);
+        atomic_store_explicit(&s->slots[slot].n_failures, 0, memory_order_relaxed);
+    }
+}
+
+static void keep_answer(const struct server_answer *old, struct server_answer *ret)
+{
+    memcpy(ret->addrs, old->addrs, sizeof ret->addrs);
+    ret->n = old->n;
+}
+
+static bool has_same_addrs(const struct server_answer *a, const struct server_answer *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (find_addr(b, &a->addrs[i].ip) == b->n)
+            return false;
+    return true;
+}
+
+bool registry_put_answer(struct server_state *s, const struct ip *addrs, size_t n, const char *why)
+{
+    struct upstream_registry *r = s->shared.registry;
+    lock(r);
+    struct server_answer *old = s->answer;
+    struct server_answer now = {.version = old->version + 1, .why = why};
+    if (n > 0)
+        fill_answer(s, old, addrs, n, &now);
+    else
+        keep_answer(old, &now);
+    // A worker needs to know of a first answer, of other addresses, and of a reason to fail.
+    bool is_news =
+        old->version == 0 || !has_same_addrs(old, &now) || (now.n == 0 && old->why != why);
+    if (is_news) {
+        *old = now;
+        tell_workers(r, &s->shared, &now);
+    }
+    unlock(r);
+    return is_news;
+}

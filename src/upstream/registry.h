@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// What outlives snapshots, by key: the states of servers, and the identity of services (for their
+// balancing). One lock guards it. Workers take it only when they meet a server for the first time,
+// when its addresses change and when it goes: never on the path of a request.
+//
+// A shared object lives while a snapshot names it (refs) or a worker, a message or the resolver
+// still knows it (holds). When the last ref goes it leaves the table at once, each worker is told,
+// lets go of what it has, and the last hold frees it. Its index isn't given to another before.
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "rt/dns.h"
+#include "rt/loop.h"
+#include "upstream/server_url.h"
+#include "upstream/service.h"
+
+enum shared_kind {
+    SHARED_SERVER,
+    SHARED_SERVICE,
+};
+
+struct shared {
+    struct upstream_registry *registry; // borrows
+    enum shared_kind kind;
+    uint32_t index;  // in the registry's and in each worker's table
+    uint32_t n_refs; // under the lock, as n_holds and next
+    uint32_t n_holds;
+    struct str key; // owns
+    uint64_t hash;
+    struct shared *next; // borrows: in the same bucket
+};
+
+// One address of a server, as all workers see it.
+struct server_slot {
+    // Until then it is skipped, on the monotonic clock. 0: it works, as far as is known. In the
+    // past: it is due for a try, which one exchange takes upon itself.
+    _Atomic int64_t skip_until_ms;
+    _Atomic uint64_t n_failures; // since it is known
+};
+
+// The addresses of a server. A value: each worker has its own copy.
+struct server_answer {
+    uint32_t version; // grows; 0: nothing is known yet
+    const char *why;  // static: why there is no address, or why the last look-up failed; NULL
+    size_t n;
+    struct {
+        struct ip ip;
+        uint8_t slot; // stays the same as long as the address is in the answers
+    } addrs[DNS_ADDRS_MAX];
+};
+
+struct server_state {
+    struct shared shared;
+    enum server_kind kind;
+    struct rt_addr addr;          // not of names
+    struct str host;              // of names; owns
+    uint16_t port;                // of names
+    bool is_watched;              // the resolver has a job for it; under the lock
+    struct list_node unwatched;   // of names; under the lock
+    struct server_answer *answer; // owns; of names; under the lock
+    size_t n_slots;
+    struct server_slot slots[]; // 1, or DNS_ADDRS_MAX of names
+};
+
+// News for a worker: new addresses, or (answer is NULL) that the object goes. Holds it.
+struct message {
+    struct message *next;
+    struct shared *about;
+    struct server_answer *answer; // owns
+};
+
+// Where a thread gets its news: one mail, posted when the first one comes.
+struct inbox {
+    struct rt_mail mail; // fn is the owner's
+    struct rt_loop *loop;
+    struct message *first, **last; // under the lock
+    bool is_posted;                // under the lock
+};
+
+// The object of key, new or found, with one more ref.
+struct server_state *registry_take_server(struct upstream_registry *r,
+                                          const struct server_url *url);
+struct shared *registry_take_service(struct upstream_registry *r, struct str key);
+void registry_drop(struct shared *s);
+
+void registry_unhold(struct shared *s);
+// Holds it.
+void registry_hold(struct shared *s);
+// Holds it, and copies what is known of its addresses now.
+void registry_hold_server(struct server_state *s, struct server_answer *ret);
+
+// From now on box gets news. Workers: index as in upstream_worker_new.
+void registry_join_worker(struct upstream_registry *r, unsigned index, struct inbox *box);
+void registry_leave_worker(struct upstream_registry *r, unsigned index);
+// The resolver's box is posted (without messages) when a name is new or goes.
+void registry_join_resolver(struct upstream_registry *r, struct inbox *box);
+void registry_leave_resolver(struct upstream_registry *r);
+
+// All messages of box, oldest first, now the caller's: message_free each.
+struct message *registry_open(struct upstream_registry *r, struct inbox *box);
+// A mail to box is on its way.
+bool registry_is_posted(struct upstream_registry *r, const struct inbox *box);
+void message_free(struct message *m);
+
+// The next named server that nobody watches, now watched and held, or NULL.
+struct server_state *registry_watch_next(struct upstream_registry *r);
+// Ends that.
+void registry_unwatch(struct server_state *s);
+bool registry_is_wanted(struct server_state *s);
+
+// The result of a look-up: addrs, or (n is 0) why there is none; the last good answer stays then.
+// Tells the workers when something changed. Returns whether it did.
+bool registry_put_answer(struct server_state *s, const struct ip *addrs, size_t n, const char *why);

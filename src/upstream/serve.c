@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+// One exchange with a service: chooses a server, gets a connection, has the request sent and the
+// answer's head read, and tries again where that is safe.
+//
+// What may be tried again (RFC 9110 9.2.2): everything, as long as no connection stood; afterwards
+// only what is idempotent and whose body isn't used up, and only when the connection was closed
+// without an answer. A time-out and a malformed answer are never tried again.
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "codec/h1.h"
+#include "http/env.h"
+#include "http/exchange.h"
+#include "rt/clock.h"
+#include "upstream/balance.h"
+#include "upstream/conn.h"
+#include "upstream/service_priv.h"
+
+#define ANSWER_LINE_MAX_BYTES (16 * 1024)
+#define ANSWER_FIELDS_MAX 256
+
+struct attempt {
+    struct exchange *x;
+    const struct service *s;
+    struct upstream_worker *w;
+    bool is_idempotent;
+    bool wants_fresh;        // an idle connection turned out to be dead
+    int64_t connect_left_ms; // for all tries together
+    uint32_t tried[SERVICE_TRIES_MAX];
+    uint32_t n_tried;
+    int64_t now_ms;
+    // How the last try failed; status 0: none did.
+    unsigned status;
+    enum exchange_end end;
+    struct str detail;
+};
+
+enum step {
+    STEP_DONE,
+    STEP_AGAIN,
+    STEP_GIVE_UP,
+    STEP_CANCELLED,
+};
+
+// Notes a failure for the log and for the client, should it be the last.
+static void PRINTF(4, 5)
+    note(struct attempt *a, unsigned status, enum exchange_end end, const char *fmt, ...)
+{
+    char buf[256];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(buf, sizeof buf, fmt, args);
+    va_end(args);
+    a->status = status;
+    a->end = end;
+    a->detail = arena_dup(a->x->mem, str_from(buf, MIN((size_t)MAX(n, 0), sizeof buf - 1)));
+}
+
+static enum err give_up(struct attempt *a)
+{
+    struct exchange *x = a->x;
+    exchange_fail(x, a->status, a->end, STR_FMT, STR_ARG(a->detail));
+    trail_add(&x->trail, a->s->who, "failed", a->detail);
+    return ERR_OK;
+}
+
+// What h1_client noted.
+static void note_told(struct attempt *a, unsigned status, enum exchange_end end)
+{
+    a->status = status;
+    a->end = end;
+    a->detail = a->x->end_detail;
+}
+
+// --- choosing ---
+
+static bool was_tried(const struct attempt *a, const struct ring_entry *e)
+{
+    for (uint32_t i = 0; i < a->n_tried; i++)
+        if (a->tried[i] == e->key)
+            return true;
+    return false;
+}
+
+static int64_t skip_until(const struct target *t)
+{
+    return atomic_load_explicit(&t->slot->skip_until_ms, memory_order_relaxed);
+}
+
+static bool fits_in_turn(const void *arg, const struct ring_entry *e)
+{
+    const struct attempt *a = arg;
+    return skip_until(e->target) <= a->now_ms && !was_tried(a, e);
+}
+
+static bool fits_at_once(const void *arg, const struct ring_entry *e)
+{
+    const struct attempt *a = arg;
+    return fits_in_turn(arg, e) && !target_is_full(e->target, a->s->conf->conns_max);
+}
+
+// All are skipped: the one that failed the longest ago.
+static struct ring_entry *least_recently_failed(struct attempt *a, struct ring *ring)
+{
+    struct ring_entry *best = NULL;
+    for (size_t i = 0; i < ring->n; i++) {
+        struct ring_entry *e = &ring->entries[i];
+        if (!was_tried(a, e) && (!best || skip_until(e->target) < skip_until(best->target)))
+            best = e;
+    }
+    return best;
+}
+
+// When a server's time of being skipped is over, one exchange finds out whether it is back, and
+// the others go on skipping it meanwhile.
+static bool may_try(const struct attempt *a, struct target *t)
+{
+    int64_t until = skip_until(t);
+    return until == 0 || atomic_compare_exchange_strong_explicit(
+                             &t->slot->skip_until_ms, &until, a->now_ms + a->s->conf->connect_ms,
+                             memory_order_relaxed, memory_order_relaxed);
+}
+
+static struct ring_entry *choose_now(struct attempt *a, struct ring *ring)
+{
+    a->now_ms = clock_now_ms();
+    for (;;) {
+        struct ring_entry *e = ring_next(ring, fits_at_once, a);
+        if (!e)
+            e = ring_next(ring, fits_in_turn, a);
+        if (!e)
+            return least_recently_failed(a, ring);
+        if (LIKELY(may_try(a, e->target)))
+            return e;
+    }
+}
+
+// A name that has no answer yet, or NULL; *ret_why of one that has none at all.
+static struct worker_server *find_unresolved(struct attempt *a, const char **ret_why)
+{
+    for (size_t i = 0; i < a->s->n_servers; i++) {
+        struct worker_server *server = worker_server_of(a->w, a->s->servers[i].state);
+        if (a->s->servers[i].weight == 0)
+            continue;
+        if (server->version == 0)
+            return server;
+        if (server->n_targets == 0)
+            *ret_why = server->why;
+    }
+    return NULL;
+}
+
+// Nothing is there to choose from: waits for a name's first answer where one is awaited.
+static enum step wait_for_names(struct attempt *a)
+{
+    const char *why = NULL;
+    struct worker_server *unresolved = find_unresolved(a, &why);
+    if (!unresolved) {
+        note(a, 503, EXCHANGE_END_NO_SERVER, "%s",
+             why ? why : "no server of the service takes requests (weight 0)");
+        return STEP_GIVE_UP;
+    }
+    enum fiber_wake wake = worker_server_wait(unresolved, deadline_in(a->s->conf->connect_ms));
+    if (wake == FIBER_CANCELLED)
+        return STEP_CANCELLED;
+    if (wake == FIBER_READY)
+        return STEP_AGAIN;
+    note(a, 503, EXCHANGE_END_NO_SERVER, "the server's name is not resolved yet");
+    return STEP_GIVE_UP;
+}
+
+static enum step choose(struct attempt *a, struct ring_entry **ret)
+{
+    for (;;) {
+        struct ring *ring = ring_of(a->w, a->s);
+        if (LIKELY(ring->n > 0)) {
+            *ret = choose_now(a, ring);
+            return *ret ? STEP_DONE : STEP_GIVE_UP;
+        }
+        enum step step = wait_for_names(a);
+        if (step != STEP_AGAIN)
+            return step;
+    }
+}
+
+// --- a connection ---
+
+static bool is_our_own_limit(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+           error == EADDRNOTAVAIL;
+}
+
+static void count_failure(struct server_slot *slot)
+{
+    atomic_fetch_add_explicit(&slot->n_failures, 1, memory_order_relaxed);
+}
+
+static void skip_for_a_while(const struct attempt *a, struct server_slot *slot)
+{
+    count_failure(slot);
+    int64_t until = a->s->conf->skip_ms > 0 ? clock_now_ms() + a->s->conf->skip_ms : 0;
+    atomic_store_explicit(&slot->skip_until_ms, until, memory_order_relaxed);
+}
+
+static enum step connect_failed(struct attempt *a, enum conn_got got, int error,
+                                struct server_slot *slot, struct str name)
+{
+    switch (got) {
+    case CONN_OK:
+        return STEP_DONE;
+    case CONN_MOVED:
+        a->n_tried--; // it was not tried
+        return STEP_AGAIN;
+    case CONN_CANCELLED:
+        return STEP_CANCELLED;
+    case CONN_QUEUE_FULL:
+        note(a, 503, EXCHANGE_END_RESOURCES,
+             "server " STR_FMT ": the queue for connections is full", STR_ARG(name));
+        return STEP_GIVE_UP;
+    case CONN_QUEUE_TIMEOUT:
+        note(a, 503, EXCHANGE_END_RESOURCES,
+             "server " STR_FMT ": no connection became free in time", STR_ARG(name));
+        return STEP_GIVE_UP;
+    case CONN_TIMEOUT:
+        skip_for_a_while(a, slot);
+        note(a, 502, EXCHANGE_END_SERVER_CONNECT_TIMEOUT,
+             "server " STR_FMT ": no connection in time", STR_ARG(name));
+        return STEP_AGAIN;
+    case CONN_REFUSED:
+        break;
+    }
+    if (is_our_own_limit(error)) {
+        note(a, 503, EXCHANGE_END_RESOURCES, "server " STR_FMT ": %s", STR_ARG(name),
+             strerrordesc_np(error));
+        return STEP_GIVE_UP;
+    }
+    skip_for_a_while(a, slot);
+    note(a, 502, EXCHANGE_END_SERVER_CONNECT, "server " STR_FMT ": %s", STR_ARG(name),
+         strerrordesc_np(error));
+    return STEP_AGAIN;
+}
+
+static enum conn_got connect_to(struct attempt *a, struct target *t, struct conn **ret,
+                                int *ret_error)
+{
+    const struct service_conf *conf = a->s->conf;
+    struct conn_wish wish = {
+        .is_fresh = a->wants_fresh,
+        .is_sure = !a->is_idempotent,
+        .conns_max = conf->conns_max,
+        .queue_max = conf->queue_max,
+        .queue_ms = conf->queue_ms,
+        .connect_ms = conf->connect_ms,
+        .connect_left_ms = &a->connect_left_ms,
+        .idle_ms = conf->idle_ms,
+        .idle_max = conf->idle_max,
+    };
+    return target_get(t, &wish, ret, ret_error);
+}
+
+// --- the exchange ---
+
+static struct str host_for(const struct attempt *a, size_t server)
+{
+    switch (a->s->host) {
+    case SERVICE_HOST_KEEP:
+        break;
+    case SERVICE_HOST_SERVER:
+        return a->s->servers[server].authority;
+    case SERVICE_HOST_FIXED:
+        return a->s->conf->host.text;
+    }
+    return STR_NONE;
+}
+
+// The client's side failed; the driver knows best what can still be said to it.
+static enum step body_failed(struct attempt *a)
+{
+    struct exchange *x = a->x;
+    if (x->resp.status != 0)
+        return STEP_DONE;
+    if (x->end == EXCHANGE_END_CLIENT_GONE || x->end == EXCHANGE_END_OK)
+        return STEP_CANCELLED;
+    unsigned status = x->end == EXCHANGE_END_CLIENT_LIMIT     ? 413
+                      : x->end == EXCHANGE_END_CLIENT_TIMEOUT ? 408
+                                                              : 400;
+    note_told(a, status, x->end);
+    x->resp.must_close = true;
+    return STEP_GIVE_UP;
+}
+
+static enum step served(struct attempt *a, enum h1_client_end end, bool sent_body,
+                        struct server_slot *slot)
+{
+    bool may_repeat = a->is_idempotent && !sent_body;
+    switch (end) {
+    case H1_CLIENT_OK:
+        return STEP_DONE;
+    case H1_CLIENT_STALE:
+        a->wants_fresh = true;
+        a->n_tried--; // not the server's fault
+        note_told(a, 502, EXCHANGE_END_SERVER_GONE);
+        return may_repeat ? STEP_AGAIN : STEP_GIVE_UP;
+    case H1_CLIENT_CLOSED:
+        count_failure(slot);
+        note_told(a, 502, EXCHANGE_END_SERVER_GONE);
+        return may_repeat ? STEP_AGAIN : STEP_GIVE_UP;
+    case H1_CLIENT_TIMEOUT:
+        count_failure(slot);
+        note_told(a, 504, EXCHANGE_END_SERVER_TIMEOUT);
+        return STEP_GIVE_UP;
+    case H1_CLIENT_PROTOCOL:
+        count_failure(slot);
+        note_told(a, 502, EXCHANGE_END_SERVER_PROTOCOL);
+        return STEP_GIVE_UP;
+    case H1_CLIENT_RESOURCES:
+        note_told(a, 503, EXCHANGE_END_RESOURCES);
+        return STEP_GIVE_UP;
+    case H1_CLIENT_BODY:
+        return body_failed(a);
+    case H1_CLIENT_CANCELLED:
+        break;
+    }
+    return STEP_CANCELLED;
+}
+
+static enum step serve_on(struct attempt *a, struct conn *c, size_t server,
+                          struct server_slot *slot)
+{
+    struct exchange *x = a->x;
+    x->is_reused = c->client.n_exchanges > 0;
+    x->times.connected = clock_now_ns();
+    const struct h1_client_options options = {
+        .limits = {.line_max_bytes = ANSWER_LINE_MAX_BYTES,
+                   .head_max_bytes = (uint32_t)a->s->conf->head_max_bytes,
+                   .fields_max = ANSWER_FIELDS_MAX},
+        .head_ms = a->s->conf->head_ms,
+        .body_idle_ms = a->s->conf->body_idle_ms,
+        .tunnel_idle_ms = x->entry->tunnel_idle_ms,
+        .host = host_for(a, server),
+    };
+    bool sent_body = false;
+    enum h1_client_end end = h1_client_serve(&c->client, x, &options, &sent_body);
+    return served(a, end, sent_body, slot);
+}
+
+static enum step try_once(struct attempt *a)
+{
+    struct exchange *x = a->x;
+    struct ring_entry *e;
+    enum step step = choose(a, &e);
+    if (step != STEP_DONE)
+        return step;
+    if (a->status != 0)
+        trail_add(&x->trail, a->s->who, "retried", a->detail);
+    // What waits may let the target go: the slot is the server's, which the snapshot keeps.
+    struct server_slot *slot = e->target->slot;
+    size_t server = ring_server(e);
+    a->tried[a->n_tried++] = e->key;
+    x->server_name = arena_dup(x->mem, e->target->name);
+    trail_add(&x->trail, a->s->who, "chose", x->server_name);
+    x->times.chosen = clock_now_ns();
+    x->n_tries++;
+    struct conn *c = NULL;
+    int error = 0;
+    enum conn_got got = connect_to(a, e->target, &c, &error);
+    if (got != CONN_OK)
+        return connect_failed(a, got, error, slot, x->server_name);
+    if (UNLIKELY(atomic_load_explicit(&slot->skip_until_ms, memory_order_relaxed) != 0))
+        atomic_store_explicit(&slot->skip_until_ms, 0, memory_order_relaxed);
+    return serve_on(a, c, server, slot);
+}
+
+static enum err service_serve(const struct handler *h, struct exchange *x)
+{
+    const struct service *s = service_of(h);
+    struct attempt a = {
+        .x = x,
+        .s = s,
+        .w = upstream_worker_self(),
+        .is_idempotent = method_is_idempotent(x->req.method_id),
+        .connect_left_ms = s->conf->connect_ms + s->conf->connect_ms / 2,
+    };
+    ASSERT(a.w != NULL);
+    x->service_name = s->handler.name;
+    for (;;) {
+        enum step step = try_once(&a);
+        if (LIKELY(step == STEP_DONE))
+            return ERR_OK;
+        if (step == STEP_CANCELLED)
+            return ERR_CANCELLED;
+        if (step == STEP_GIVE_UP || a.n_tried >= s->conf->tries || a.connect_left_ms <= 0)
+            return give_up(&a);
+    }
+}
+
+const struct handler_type service_handler_type = {
+    .name = "service",
+    .serve = service_serve,
+};

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the text of a server in the settings means: an address, a name to be resolved, or a Unix
+// socket.
+#pragma once
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "conf/conf.h"
+#include "rt/addr.h"
+
+enum server_kind {
+    SERVER_IP,
+    SERVER_NAME,
+    SERVER_UNIX,
+};
+
+struct server_url {
+    enum server_kind kind;
+    struct rt_addr addr;  // SERVER_IP and SERVER_UNIX
+    struct str host;      // SERVER_NAME: an A-label name in lower case
+    uint16_t port;        // not of SERVER_UNIX
+    struct str key;       // "10.0.0.1:8080", "[::1]:80", "app.internal:80", "unix:/run/app.sock"
+    struct str authority; // what its own Host field would say: "app.internal", "10.0.0.1:8080"
+};
+
+// Texts of *ret are in mem or borrowed from url. On failure one error was added.
+enum err server_url_parse(const struct conf_text *url, struct arena *mem, struct diags *diags,
+                          struct server_url *ret) MUST_CHECK;

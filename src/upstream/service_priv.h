@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// A service of a snapshot: immutable, read by all workers.
+#pragma once
+
+#include "upstream/registry.h"
+#include "upstream/service.h"
+
+struct service_server {
+    struct server_state *state; // shares: registry_drop in service_release
+    uint32_t weight;
+    struct str text;      // as the user wrote it
+    struct str authority; // what its own Host field would say
+};
+
+enum service_host {
+    SERVICE_HOST_KEEP,   // as the client sent it
+    SERVICE_HOST_SERVER, // the server's own
+    SERVICE_HOST_FIXED,
+};
+
+struct service {
+    struct handler handler;
+    struct str who;                  // "service app": in trails
+    const struct service_conf *conf; // borrows: the snapshot's
+    enum service_host host;
+    struct shared *shared; // shares: the identity of the balancing
+    struct service_server *servers;
+    size_t n_servers;
+};
+
+extern const struct handler_type service_handler_type; // serve.c
+
+static inline const struct service *service_of(const struct handler *h)
+{
+    ASSERT(h->type == &service_handler_type);
+    _Static_assert(offsetof(struct service, handler) == 0, "a handler is its service");
+    return (const struct service *)(const void *)h;
+}

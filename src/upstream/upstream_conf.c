@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The settings of services and servers.
+#include "upstream/service.h"
+
+static const struct conf_item server_items[] = {
+    ITEM_TEXT(server_conf, url, "url", .is_required = true, .since = "0.1",
+              .format = "http://HOST[:PORT], unix:/PATH or unix:@NAME",
+              .pattern = "^([hH][tT][tT][pP]://.+|unix:[/@].+)$", .example = "http://10.0.0.1:8080",
+              .doc = "Where the server listens. A name is resolved when it is first needed and "
+                     "again when its time to live ends; each of its addresses becomes a target of "
+                     "its own. The port is 80 when none is given."),
+    ITEM_UINT(server_conf, weight, "weight", .def = "1", .min = "0", .max = "1000", .since = "0.1",
+              .example = "2",
+              .doc = "Share of the requests, compared with the weights of the other servers. 0: "
+                     "it gets no new requests, for instance before it is taken away."),
+};
+
+const struct conf_section server_section = {
+    .name = "server",
+    .doc = "One server of a service. A text alone is its `url`.",
+    CONF_SECTION_OF(server_conf, server_items),
+    .shorthand = "url",
+    .place_offset = CONF_AT(server_conf, place, struct place),
+};
+
+static const char *const balance_names[] = {
+    [SERVICE_BALANCE_ROUND_ROBIN] = "round-robin",
+    NULL,
+};
+
+static const struct conf_item service_items[] = {
+    ITEM_LIST(service_conf, servers, "servers", .section = &server_section, .is_required = true,
+              .since = "0.1", .example = "[\"http://10.0.0.1:8080\", \"http://10.0.0.2:8080\"]",
+              .doc = "The servers that share the requests. One alone needs no list."),
+    ITEM_ENUM(service_conf, balance, "balance", .names = balance_names, .def = "round-robin",
+              .since = "0.1", .example = "round-robin",
+              .doc = "How requests are shared. `round-robin`: in turn, by weight, evenly spread."),
+    ITEM_TEXT(service_conf, host, "host", .def = "keep", .since = "0.1",
+              .format = "keep, server or HOST[:PORT]", .example = "app.internal",
+              .doc = "The Host field that servers see. `keep`: as the client sent it. `server`: "
+                     "the server's own name and port. Anything else is sent as it stands."),
+    ITEM_DURATION(service_conf, connect_ms, "connect-timeout", .def = "2s", .min = "10ms",
+                  .max = "1m", .since = "0.1", .example = "500ms",
+                  .doc = "How long one try to connect may last. All tries of one request together "
+                         "take at most one and a half times as long. A request also waits so long "
+                         "for the first address of a server's name."),
+    ITEM_DURATION(service_conf, head_ms, "answer-timeout", .def = "1m", .min = "10ms", .max = "1d",
+                  .since = "0.1", .example = "5m",
+                  .doc = "How long a server may think: from the end of the request to the end of "
+                         "the answer's head. Then the client gets 504."),
+    ITEM_DURATION(service_conf, body_idle_ms, "body-timeout", .def = "1m", .min = "10ms",
+                  .max = "1d", .since = "0.1", .example = "5m",
+                  .doc = "How long nothing may come of an answer's body, and nothing be taken of a "
+                         "request's."),
+    ITEM_SIZE(service_conf, head_max_bytes, "answer-head-max", .def = "64KiB", .min = "1KiB",
+              .max = "1MiB", .since = "0.1", .example = "128KiB",
+              .doc = "Largest head of an answer, with all its fields. A larger one is refused, and "
+                     "the client gets 502."),
+    ITEM_UINT(service_conf, tries, "tries", .def = "3", .min = "1", .max = "10", .since = "0.1",
+              .example = "1",
+              .doc = "How many servers are tried for one request. Another one is tried when no "
+                     "connection can be made, and, for requests that may be repeated (RFC 9110 "
+                     "9.2.2), when the connection closes without an answer."),
+    ITEM_DURATION(service_conf, skip_ms, "skip-time", .def = "10s", .min = "0", .max = "1h",
+                  .since = "0.1", .example = "30s",
+                  .doc = "How long a server that can't be reached is skipped. Then one request "
+                         "tries it again. While all are skipped, the one that failed the longest "
+                         "ago is tried all the same."),
+    ITEM_DURATION(service_conf, idle_ms, "idle-timeout", .def = "30s", .min = "0", .max = "1h",
+                  .since = "0.1", .example = "5s",
+                  .doc = "How long a connection to a server is kept without a request. It should "
+                         "be shorter than the server's own limit. 0: none is kept."),
+    ITEM_UINT(service_conf, idle_max, "idle-max", .def = "256", .min = "0", .max = "65536",
+              .since = "0.1", .example = "32",
+              .doc = "How many idle connections are kept, for each server and worker."),
+    ITEM_UINT(service_conf, conns_max, "connections-max", .def = "0", .min = "0", .max = "1000000",
+              .since = "0.1", .example = "100",
+              .doc = "How many connections there may be, for each server and worker. Requests "
+                     "beyond wait in a queue. 0: any number."),
+    ITEM_UINT(service_conf, queue_max, "queue-max", .def = "1000", .min = "0", .max = "1000000",
+              .since = "0.1", .example = "100",
+              .doc = "How many requests may wait for a connection, for each server and worker, "
+                     "when `connections-max` is reached. Those beyond get 503."),
+    ITEM_DURATION(service_conf, queue_ms, "queue-timeout", .def = "5s", .min = "1ms", .max = "1h",
+                  .since = "0.1", .example = "30s",
+                  .doc = "How long a request waits in that queue; then it gets 503."),
+};
+
+const struct conf_section service_section = {
+    .name = "service",
+    .doc = "Where requests go: servers that do the same work. A text alone, or a list, stands for "
+           "its `servers`.",
+    CONF_SECTION_OF(service_conf, service_items),
+    .shorthand = "servers",
+    .place_offset = CONF_AT(service_conf, place, struct place),
+};
