@@ -57,9 +57,12 @@ struct str diag_text(const struct diag *d, char *buf, size_t buf_bytes)
     ASSERT(buf_bytes > 0);
     const char *severity = d->severity == DIAG_ERROR ? "error" : "warning";
     int n;
-    if (d->place.source && d->place.line > 0)
+    if (d->place.source && d->place.line > 0 && d->place.column > 0)
         n = snprintf(buf, buf_bytes, "%s:%u:%u: %s: %s", d->place.source, d->place.line,
                      d->place.column, severity, d->text);
+    else if (d->place.source && d->place.line > 0)
+        n = snprintf(buf, buf_bytes, "%s:%u: %s: %s", d->place.source, d->place.line, severity,
+                     d->text);
     else if (d->place.source)
         n = snprintf(buf, buf_bytes, "%s: %s: %s", d->place.source, severity, d->text);
     else

@@ -124,8 +124,10 @@ enum err num_size(struct str s, uint64_t *ret_bytes)
     enum err err = num_dec(str_first(s, n_digits), UINT64_MAX, &value);
     if (err != ERR_OK)
         return err;
-    struct str name = str_trim(str_skip(s, n_digits));
+    struct str name = str_skip(s, n_digits);
     if (name.len > 0) {
+        if (name.ptr[0] == ' ')
+            name = str_skip(name, 1);
         const struct unit *unit = find_unit(sizes, ARRAY_LEN(sizes), name);
         if (!unit)
             return ERR_SYNTAX;
@@ -148,7 +150,12 @@ enum err num_rate(struct str s, uint64_t *ret_milli_per_s)
     const struct unit *unit = find_unit(periods, ARRAY_LEN(periods), period);
     if (!unit)
         return ERR_SYNTAX;
-    *ret_milli_per_s = value * 1000 / unit->factor;
+    uint64_t milli = value * 1000;
+    bool rounds_up = milli % unit->factor * 2 >= unit->factor;
+    uint64_t rate = milli / unit->factor + rounds_up;
+    if (value > 0 && rate == 0) // rounding must not turn "seldom" into "never"
+        return ERR_RANGE;
+    *ret_milli_per_s = rate;
     return ERR_OK;
 }
 

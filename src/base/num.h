@@ -16,10 +16,12 @@ enum err num_hex(struct str s, uint64_t max, uint64_t *ret) MUST_CHECK;
 // A duration in milliseconds: "250ms", "5s", "1m30s", "2h", "7d"; "0" alone is allowed.
 enum err num_duration(struct str s, uint64_t *ret_ms) MUST_CHECK;
 
-// Bytes: "512", "16KiB", "4MiB", "1GiB"; kB, MB, GB are powers of 1000.
+// Bytes: "512", "16KiB", "4MiB", "1GiB"; kB, MB, GB are powers of 1000. One space may stand before
+// the unit.
 enum err num_size(struct str s, uint64_t *ret_bytes) MUST_CHECK;
 
-// A rate in events per second times 1000: "100/s", "30/m", "5/h", "1000/d".
+// A rate in events per second times 1000, rounded: "100/s", "30/m", "5/h", "1000/d". ERR_RANGE when
+// a rate is too low to be told from none.
 enum err num_rate(struct str s, uint64_t *ret_milli_per_s) MUST_CHECK;
 
 // The shortest text that num_duration and num_size read back, for dumps. At most 24 bytes, NUL

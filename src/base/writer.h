@@ -42,6 +42,7 @@ static inline void writer_byte(struct writer *w, char c)
 
 void writer_dec(struct writer *w, uint64_t value);
 void writer_hex(struct writer *w, uint64_t value);
+// At most 1023 bytes at a time; more counts as overflow. Not for the data path.
 void writer_printf(struct writer *w, const char *fmt, ...) PRINTF(2, 3);
 
 static inline struct str writer_str(const struct writer *w)
