@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# Short names for what tools/ and meson do. `make` alone installs what is missing and builds the
+# release binary at build/release/sallyport.
+
+SHELL := /bin/bash
+BUILD := build/release
+
+.PHONY: all deps run test bench fuzz soak sim fmt lint install clean docs
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD) sallyport
+
+$(BUILD)/build.ninja: | deps
+	meson setup $(BUILD) --buildtype=debugoptimized -Db_lto=true
+
+deps:
+	@tools/install-deps build
+
+run: all
+	tools/demo $(BUILD)/sallyport
+
+test:
+	@tools/install-deps build test
+	/usr/bin/python3 tools/test.py
+
+bench: all
+	@tools/install-deps bench
+	/usr/bin/python3 tools/bench/bench.py
+
+fuzz:
+	@tools/install-deps build fuzz
+	tools/fuzz
+
+soak: all
+	@tools/install-deps test bench
+	/usr/bin/python3 tools/soak.py
+
+fmt:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+lint: all
+	@tools/install-deps test
+	meson test -C $(BUILD) --suite lint
+
+docs: all
+	tools/print-docs $(BUILD)/sallyport
+
+install: all
+	meson install -C $(BUILD)
+
+clean:
+	rm -rf build

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Offline: loads the settings and tells the way that a request would go, without sending anything.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/command.h"
+#include "http/env.h"
+#include "http/exchange.h"
+#include "http/request.h"
+#include "keeper/load.h"
+#include "upstream/service.h"
+
+#define ROUTES_SHOWN_MAX 12
+
+static const struct cli_option options[] = {
+    CLI_OPTION_CONFIG,
+    {.name = "method", .letter = 'X', .value = "METHOD", .doc = "The method; by default GET."},
+    {.name = "header",
+     .letter = 'H',
+     .value = "'NAME: VALUE'",
+     .is_many = true,
+     .doc = "A field of the request."},
+    {.name = "from", .value = "IP", .doc = "The address of the connection; by default 192.0.2.1."},
+    {.name = "entrypoint",
+     .value = "NAME",
+     .doc =
+         "Where the request arrives; by default the entrypoint with the URL's port, else the first "
+         "one."},
+};
+
+struct question {
+    const struct snapshot *s;
+    unsigned entry_index;
+    struct arena mem;
+    struct http_env env;
+    struct exchange x;
+    unsigned n_shown;
+};
+
+static bool take_url(struct question *q, struct str url)
+{
+    struct url_target target;
+    if (str_search(url, STR("://")) == STR_NPOS)
+        url = arena_concat(&q->mem, STR("http://"), url, STR_NONE);
+    if (url_target_parse(url, false, &target) != ERR_OK || target.form != URL_ABSOLUTE)
+        return false;
+    struct request *r = &q->x.req;
+    r->target =
+        arena_concat(&q->mem, target.path, target.has_query ? STR("?") : STR_NONE, target.query);
+    struct str host = target.authority;
+    return headers_add(&r->headers, FIELD_HOST, host) == ERR_OK;
+}
+
+static bool take_headers(struct question *q, const struct cli_args *args)
+{
+    const char *const *values = NULL;
+    int n = cli_values(args, "header", &values);
+    for (int i = 0; i < n; i++) {
+        struct str name, value;
+        if (!str_cut(str_of(values[i]), ':', &name, &value) || name.len == 0)
+            return false;
+        name = str_trim(name);
+        if (field_id_of(name) == FIELD_HOST)
+            headers_remove(&q->x.req.headers, FIELD_HOST);
+        if (headers_add_named(&q->x.req.headers, name, str_trim(value)) != ERR_OK)
+            return false;
+    }
+    return true;
+}
+
+static bool choose_entry(struct question *q, const char *name, struct str url)
+{
+    struct url_target target;
+    struct url_authority authority = {.port = 0};
+    if (name) {
+        int index = snapshot_find_entry(q->s, str_of(name));
+        q->entry_index = (unsigned)MAX(index, 0);
+        return index >= 0;
+    }
+    if (url_target_parse(url, false, &target) == ERR_OK && target.form == URL_ABSOLUTE &&
+        url_authority_parse(target.authority, &authority) == ERR_OK) {
+        uint16_t port = authority.port > 0                     ? authority.port
+                        : str_ieq(target.scheme, STR("https")) ? 443
+                                                               : 80;
+        for (unsigned i = 0; i < q->s->n_entries; i++) {
+            if (q->s->entries[i].port == port) {
+                q->entry_index = i;
+                return true;
+            }
+        }
+    }
+    q->entry_index = 0;
+    return true;
+}
+
+// Fills the exchange as a driver would. CLI_OK, or CLI_USAGE after saying why.
+static int ask(struct question *q, const struct cli_args *args)
+{
+    struct exchange *x = &q->x;
+    const char *from = cli_value(args, "from", "192.0.2.1");
+    struct str url = str_of(args->words[0]);
+    if (!choose_entry(q, cli_value(args, "entrypoint", NULL), url))
+        return cli_usage_error(args->command, "explain: there is no such entrypoint");
+    if (ip_parse(str_of(from), &x->peer) != ERR_OK)
+        return cli_usage_error(args->command, "explain: '%s' is not an IP address", from);
+    x->mem = &q->mem;
+    x->env = &q->env;
+    x->entry = &q->s->entries[q->entry_index];
+    headers_init(&x->req.headers, &q->mem);
+    headers_init(&x->resp.headers, &q->mem);
+    x->req.method = str_of(cli_value(args, "method", "GET"));
+    x->req.method_id = method_of(x->req.method);
+    x->req.version = HTTP_1_1;
+    if (!take_url(q, url))
+        return cli_usage_error(args->command, "explain: '%s' is not a URL", args->words[0]);
+    if (!take_headers(q, args))
+        return cli_usage_error(args->command, "explain: a header looks like 'Name: value'");
+    return CLI_OK;
+}
+
+static bool show_route(void *arg, const struct route *route, bool matches, struct str why)
+{
+    struct question *q = arg;
+    if (++q->n_shown > ROUTES_SHOWN_MAX) {
+        printf("            … and more that come later\n");
+        return false;
+    }
+    printf("  %s " STR_FMT "  " STR_FMT "\n", matches ? "takes   " : "not     ",
+           STR_ARG(route->name), STR_ARG(route->rule_text));
+    printf("            %s:%u, priority %lld; " STR_FMT "\n",
+           route->place.source ? route->place.source : "?", route->place.line,
+           (long long)(route->priority > 0 ? route->priority : (int64_t)route->rule_text.len),
+           STR_ARG(why));
+    return !matches;
+}
+
+static void show_chain(struct question *q, const struct handler *h)
+{
+    for (; h->next; h = h->next) {
+        struct str what = h->type->explain ? h->type->explain(h, &q->x) : STR_NONE;
+        printf("  filter    " STR_FMT " (%s)%s" STR_FMT "\n", STR_ARG(h->name), h->type->name,
+               what.len > 0 ? ": " : "", STR_ARG(what));
+    }
+    struct str what = h->type->explain ? h->type->explain(h, &q->x) : STR_NONE;
+    printf("  service   " STR_FMT "%s" STR_FMT "\n", STR_ARG(h->name), what.len > 0 ? ": " : "",
+           STR_ARG(what));
+}
+
+static int answer(struct question *q)
+{
+    struct exchange *x = &q->x;
+    printf("  arrives   entrypoint " STR_FMT "\n", STR_ARG(x->entry->name));
+    if (request_prepare(x) != ERR_OK) {
+        printf("  refused   %u: " STR_FMT "\n", x->resp.status, STR_ARG(x->end_detail));
+        return CLI_FAILED;
+    }
+    char ip[46];
+    struct str client = ip_text(&x->client, ip);
+    printf("  request   " STR_FMT " " STR_FMT " " STR_FMT "%s" STR_FMT " from " STR_FMT "%s\n",
+           STR_ARG(x->req.method), STR_ARG(x->req.host), STR_ARG(x->req.path),
+           x->req.has_query ? "?" : "", STR_ARG(x->req.query), STR_ARG(client),
+           x->peer_is_trusted ? " (told by a trusted proxy)" : "");
+    router_explain(q->s->router, q->entry_index, x, &q->mem, show_route, q);
+    const struct route *route = router_find(q->s->router, q->entry_index, x);
+    if (!route) {
+        printf("  answer    404: no route matches\n");
+        return CLI_FAILED;
+    }
+    show_chain(q, route->handler);
+    return CLI_OK;
+}
+
+static int run(const struct cli_args *args)
+{
+    struct loaded l;
+    int status = CLI_FAILED;
+    if (load_file(cli_config_path(args), &l)) {
+        struct question *q = MEM_NEW(struct question);
+        q->s = l.snapshot;
+        arena_init(&q->mem, 16 << 20, NULL, 0);
+        status = ask(q, args);
+        if (status == CLI_OK)
+            status = answer(q);
+        arena_fini(&q->mem);
+        mem_free(q);
+    } else {
+        load_print_diags(&l);
+    }
+    load_fini(&l);
+    return status;
+}
+
+const struct cli_command cli_explain = {
+    .name = "explain",
+    .words = "URL",
+    .words_min = 1,
+    .words_max = 1,
+    .summary = "Say where a request would go, and why.",
+    .doc =
+        "Works on the settings file alone; nothing is sent. Shows the entrypoint, the routes that "
+        "were considered and why each does or doesn't match, the filters in order, and the "
+        "service. Exit status 1: no route takes the request, or it would be refused.",
+    .options = options,
+    .n_options = ARRAY_LEN(options),
+    .run = run,
+};

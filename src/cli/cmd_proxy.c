@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "cli/command.h"
+#include "keeper/keeper.h"
+
+static const struct cli_option options[] = {
+    {.name = "from",
+     .value = "[NAME][:PORT]",
+     .doc =
+         "The host name to serve, and where to listen. Without a name: every name. Without a port: "
+         "80 as root, else 8080."},
+    {.name = "to",
+     .value = "URL",
+     .is_many = true,
+     .doc =
+         "A server, like `http://127.0.0.1:3000`, `127.0.0.1:3000` or `:3000`. Several share the "
+         "requests."},
+    {.name = "access-log", .doc = "Write a line for each request to standard output."},
+};
+
+static const struct place place = {.source = "command line"};
+
+static struct conf_node *scalar(struct arena *mem, struct str text)
+{
+    return conf_node_scalar(mem, text, place);
+}
+
+static struct conf_node *map(struct arena *mem)
+{
+    return conf_node_new(mem, CONF_NODE_MAP, place);
+}
+
+// ":3000" and "127.0.0.1:3000" as URLs.
+static struct str server_url(struct arena *mem, struct str to)
+{
+    if (str_search(to, STR("://")) != STR_NPOS || str_starts(to, STR("unix:")))
+        return to;
+    return arena_concat(mem, str_starts(to, STR(":")) ? STR("http://127.0.0.1") : STR("http://"),
+                        to, STR_NONE);
+}
+
+static struct conf_node *build(void *arg, struct loaded *l)
+{
+    const struct cli_args *args = arg;
+    struct arena *mem = &l->mem;
+    struct str from = str_of(cli_value(args, "from", ""));
+    struct str name = from, port = STR_NONE;
+    size_t colon = str_rfind(from, ':');
+    if (colon != STR_NPOS) {
+        name = str_first(from, colon);
+        port = str_skip(from, colon + 1);
+    }
+    if (port.len == 0)
+        port = geteuid() == 0 ? STR("80") : STR("8080");
+    struct conf_node *root = map(mem), *entry = map(mem), *entries = map(mem);
+    conf_node_put(entry, STR("listen"), scalar(mem, arena_concat(mem, STR(":"), port, STR_NONE)));
+    conf_node_put(entries, STR("web"), entry);
+    conf_node_put(root, STR("entrypoints"), entries);
+    const char *const *to = NULL;
+    int n = cli_values(args, "to", &to);
+    struct conf_node *servers = conf_node_new(mem, CONF_NODE_SEQ, place);
+    for (int i = 0; i < n; i++)
+        conf_node_append(servers, scalar(mem, server_url(mem, str_of(to[i]))));
+    struct conf_node *target = map(mem);
+    conf_node_put(target, STR("to"), servers);
+    if (name.len > 0) {
+        struct conf_node *sites = map(mem);
+        conf_node_put(sites, name, target);
+        conf_node_put(root, STR("sites"), sites);
+    } else {
+        struct conf_node *routes = conf_node_new(mem, CONF_NODE_SEQ, place);
+        conf_node_put(target, STR("match"), scalar(mem, STR("PathPrefix(`/`)")));
+        conf_node_put(target, STR("name"), scalar(mem, STR("proxy")));
+        conf_node_append(routes, target);
+        conf_node_put(root, STR("routes"), routes);
+    }
+    if (!cli_has(args, "access-log"))
+        conf_node_put(root, STR("access-log"), scalar(mem, STR("off")));
+    return root;
+}
+
+static int run(const struct cli_args *args)
+{
+    if (!cli_has(args, "to"))
+        return cli_usage_error(args->command, "proxy needs --to URL");
+    return keeper_main(&(struct keeper_options){.build = build, .arg = (void *)(uintptr_t)args});
+}
+
+const struct cli_command cli_proxy = {
+    .name = "proxy",
+    .summary = "Run a proxy without a settings file.",
+    .doc = "For example: `sallyport proxy --from app.example.com --to http://127.0.0.1:3000`. "
+           "Everything else has its default.",
+    .options = options,
+    .n_options = ARRAY_LEN(options),
+    .run = run,
+};

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands of the command line: one file each, one row each. The rows drive parsing, --help and the
+// manual.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+#include "base/text.h"
+
+#define CLI_OPTIONS_MAX 16
+#define CLI_VALUES_MAX 64 // of one repeatable option
+
+struct cli_option {
+    const char *name;  // "config": --config
+    char letter;       // 'c': -c; 0: none
+    const char *value; // "FILE"; NULL: a switch
+    bool is_many;      // may be given several times
+    const char *doc;
+};
+
+// What was given; index of an option's row gives its values.
+struct cli_args {
+    const struct cli_command *command;
+    const char *values[CLI_OPTIONS_MAX][CLI_VALUES_MAX];
+    int n_values[CLI_OPTIONS_MAX]; // a switch: how often
+    const char *words[CLI_VALUES_MAX];
+    int n_words;
+};
+
+struct cli_command {
+    const char *name;
+    const char *words; // "URL", "WHAT [FILE]"; NULL: none
+    int words_min, words_max;
+    const char *summary; // one line
+    const char *doc;     // paragraphs; Markdown
+    const struct cli_option *options;
+    size_t n_options;
+    bool is_hidden;
+    int (*run)(const struct cli_args *args); // returns the exit status
+};
+
+// Exit statuses.
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_FAILED = 1, // the work failed: errors in the settings, nothing found …
+    CLI_USAGE = 2,  // the command line is wrong
+};
+
+extern const struct cli_command cli_run, cli_check, cli_explain, cli_print, cli_whoami,
+    cli_hash_password, cli_proxy, cli_version, cli_help, cli_gate;
+// All of them, in the order of the help; NULL-terminated.
+extern const struct cli_command *const cli_commands[];
+
+// The value of an option (the last one given), or fallback.
+const char *cli_value(const struct cli_args *args, const char *option, const char *fallback);
+bool cli_has(const struct cli_args *args, const char *option);
+// All values of a repeatable option.
+int cli_values(const struct cli_args *args, const char *option, const char *const **ret);
+
+// Prints the message and where help is; returns CLI_USAGE.
+int cli_usage_error(const struct cli_command *command, const char *fmt, ...) PRINTF(2, 3);
+
+// The settings file to use: --config, else ./sallyport.yaml, else /etc/sallyport/sallyport.yaml.
+const char *cli_config_path(const struct cli_args *args);
+#define CLI_OPTION_CONFIG                                                                          \
+    {                                                                                              \
+        .name = "config", .letter = 'c', .value = "FILE",                                          \
+        .doc = "The settings file; - is standard input. By default `./sallyport.yaml`, else "      \
+               "`/etc/sallyport/sallyport.yaml`."                                                  \
+    }
+
+// Help, as text for a terminal and as Markdown for the manual.
+void cli_print_help(struct text *to);
+void cli_print_command_help(const struct cli_command *command, struct text *to);
+void cli_print_markdown(struct text *to);

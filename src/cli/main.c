@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/main.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/args.h"
+#include "cli/command.h"
+#include "conf/conf.h"
+#include "gate/gate.h"
+
+static int run_gate(const struct cli_args *args)
+{
+    (void)args;
+    return gate_main();
+}
+
+const struct cli_command cli_gate = {
+    .name = "gate",
+    .summary = "Serve; started by the keeper, not by people.",
+    .is_hidden = true,
+    .run = run_gate,
+};
+
+const struct cli_command *const cli_commands[] = {
+    &cli_run,           &cli_proxy,   &cli_check, &cli_explain, &cli_print, &cli_whoami,
+    &cli_hash_password, &cli_version, &cli_help,  &cli_gate,    NULL,
+};
+
+static const struct cli_command *find_command(const char *name)
+{
+    for (size_t i = 0; cli_commands[i]; i++) {
+        if (strcmp(cli_commands[i]->name, name) == 0)
+            return cli_commands[i];
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[32] = {NULL};
+    for (size_t i = 0, n = 0; cli_commands[i]; i++) {
+        if (!cli_commands[i]->is_hidden)
+            names[n++] = cli_commands[i]->name;
+    }
+    const char *near = conf_suggest(str_of(name), names);
+    if (near)
+        return cli_usage_error(NULL, "there is no command '%s'; did you mean '%s'?", name, near);
+    return cli_usage_error(NULL, "there is no command '%s'", name);
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    }
+    return false;
+}
+
+static int print_text(struct text *t)
+{
+    fwrite(t->ptr, 1, t->len, stdout);
+    text_fini(t);
+    return CLI_OK;
+}
+
+static int run_help(const struct cli_args *args)
+{
+    struct text t = {.ptr = NULL};
+    if (args->n_words == 0) {
+        cli_print_help(&t);
+        return print_text(&t);
+    }
+    const struct cli_command *command = find_command(args->words[0]);
+    if (!command)
+        return unknown_command(args->words[0]);
+    cli_print_command_help(command, &t);
+    return print_text(&t);
+}
+
+const struct cli_command cli_help = {
+    .name = "help",
+    .words = "[COMMAND]",
+    .words_max = 1,
+    .summary = "Say what the commands do.",
+    .doc = "The same as `--help` behind a command.",
+    .run = run_help,
+};
+
+static int run_version(const struct cli_args *args)
+{
+    (void)args;
+    printf("sallyport %s\n", SALLYPORT_VERSION);
+    return CLI_OK;
+}
+
+const struct cli_command cli_version = {
+    .name = "version",
+    .summary = "Print the version.",
+    .doc = "The same as `--version`.",
+    .run = run_version,
+};
+
+int cli_main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        struct text t = {.ptr = NULL};
+        cli_print_help(&t);
+        print_text(&t);
+        return argc < 2 ? CLI_USAGE : CLI_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0)
+        return run_version(NULL);
+    const struct cli_command *command = find_command(argv[1]);
+    if (!command)
+        return unknown_command(argv[1]);
+    if (asks_for_help(argc - 2, argv + 2)) {
+        struct text t = {.ptr = NULL};
+        cli_print_command_help(command, &t);
+        return print_text(&t);
+    }
+    struct cli_args args;
+    int status = cli_parse(command, argc - 2, argv + 2, &args);
+    return status == CLI_OK ? command->run(&args) : status;
+}

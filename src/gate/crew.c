@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gate/crew.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "gate/worker.h"
+#include "rt/clock.h"
+#include "rt/log.h"
+#include "rt/sys.h"
+#include "rt/timer.h"
+
+#define DRAIN_LOOK_MS 10 // between two looks whether all connections have ended
+
+struct member {
+    struct crew *crew; // borrows
+    unsigned index;
+    pthread_t thread;
+    struct rt_loop *loop;  // owns
+    struct worker *worker; // owns: touched by its thread alone
+    struct rt_timer drain_timer;
+    int64_t drain_until_ms;
+    struct job *drain_job;
+};
+
+struct crew {
+    unsigned n;
+    uint32_t conns_max;                 // of one worker
+    struct rt_loop *aux;                // borrows
+    struct upstream_registry *registry; // borrows
+    struct member members[];
+};
+
+// Something asked of all workers, with an answer when the last has done it.
+struct job {
+    unsigned n_left; // the aux thread's
+    crew_done_fn *fn;
+    void *arg;
+};
+
+enum order_kind {
+    ORDER_LISTEN,
+    ORDER_UNLISTEN,
+    ORDER_SWITCH,
+    ORDER_DRAIN,
+    ORDER_DONE, // to the aux thread: a worker has done its part of the job
+};
+
+struct order {
+    struct rt_mail mail;
+    struct member *member;
+    enum order_kind kind;
+    struct job *job;           // NULL: no answer wanted
+    struct snapshot *snapshot; // ORDER_SWITCH: holds a ref
+    int64_t limit_ms;          // ORDER_DRAIN
+    uint32_t id;               // ORDER_LISTEN, ORDER_UNLISTEN
+    int fd;                    // ORDER_LISTEN: owns
+    struct str name;           // ORDER_LISTEN: owns
+};
+
+static void take_order(struct rt_mail *mail);
+
+static void post(struct member *m, struct rt_loop *to, struct order o)
+{
+    struct order *order = MEM_NEW(struct order);
+    *order = o;
+    order->member = m;
+    order->mail.fn = take_order;
+    loop_post(to, &order->mail);
+}
+
+static void tell_done(struct member *m, struct job *job)
+{
+    post(m, m->crew->aux, (struct order){.kind = ORDER_DONE, .job = job});
+}
+
+static void look_whether_drained(struct rt_timer *t)
+{
+    struct member *m = CONTAINER_OF(t, struct member, drain_timer);
+    uint32_t n_open = worker_n_open(m->worker);
+    if (n_open > 0 && clock_now_ms() < m->drain_until_ms) {
+        timer_start(t, clock_now_ms() + DRAIN_LOOK_MS, look_whether_drained);
+        return;
+    }
+    if (n_open > 0) {
+        log_warn("worker %u: closing %u connections that are still open", m->index, n_open);
+        worker_abort(m->worker);
+    }
+    tell_done(m, m->drain_job);
+}
+
+static void take_order(struct rt_mail *mail)
+{
+    struct order *o = CONTAINER_OF(mail, struct order, mail);
+    struct member *m = o->member;
+    switch (o->kind) {
+    case ORDER_LISTEN:
+        worker_add_listener(m->worker, o->id, o->name, o->fd);
+        mem_free((void *)(uintptr_t)o->name.ptr);
+        break;
+    case ORDER_UNLISTEN:
+        worker_remove_listener(m->worker, o->id);
+        break;
+    case ORDER_SWITCH:
+        worker_switch(m->worker, o->snapshot);
+        snapshot_unref(o->snapshot);
+        tell_done(m, o->job);
+        break;
+    case ORDER_DRAIN:
+        worker_drain(m->worker);
+        m->drain_job = o->job;
+        m->drain_until_ms = clock_now_ms() + o->limit_ms;
+        look_whether_drained(&m->drain_timer);
+        break;
+    case ORDER_DONE:
+        if (--o->job->n_left == 0) {
+            o->job->fn(o->job->arg);
+            mem_free(o->job);
+        }
+        break;
+    }
+    mem_free(o);
+}
+
+static void *run_member(void *arg)
+{
+    struct member *m = arg;
+    char name[16];
+    snprintf(name, sizeof name, "worker %u", m->index);
+    pthread_setname_np(pthread_self(), name);
+    loop_enter(m->loop);
+    m->worker = worker_new(m->index, m->crew->registry, m->crew->conns_max);
+    loop_run(m->loop);
+    return NULL;
+}
+
+struct crew *crew_start(unsigned n, struct rt_loop *aux, struct upstream_registry *registry,
+                        uint32_t conns_max)
+{
+    ASSERT(n > 0 && n <= SNAPSHOT_WORKERS_MAX);
+    struct crew *c = mem_alloc(1, sizeof *c + n * sizeof c->members[0]);
+    c->n = n;
+    c->aux = aux;
+    c->registry = registry;
+    c->conns_max = MAX(conns_max / n, 1u);
+    for (unsigned i = 0; i < n; i++) {
+        struct member *m = &c->members[i];
+        m->crew = c;
+        m->index = i;
+        m->loop = loop_new(&(struct loop_options){.fibers_max = 0});
+        int rc = pthread_create(&m->thread, NULL, run_member, m);
+        if (rc != 0)
+            panic("can't start a worker's thread: %s", strerror(rc));
+    }
+    return c;
+}
+
+void crew_listen(struct crew *c, uint32_t id, unsigned worker, struct str entry_name, int fd)
+{
+    if (worker >= c->n) {
+        sys_close(fd);
+        return;
+    }
+    struct member *m = &c->members[worker];
+    struct str name = {mem_copy(entry_name.ptr, entry_name.len), entry_name.len};
+    post(m, m->loop, (struct order){.kind = ORDER_LISTEN, .id = id, .fd = fd, .name = name});
+}
+
+void crew_unlisten(struct crew *c, uint32_t id)
+{
+    for (unsigned i = 0; i < c->n; i++)
+        post(&c->members[i], c->members[i].loop, (struct order){.kind = ORDER_UNLISTEN, .id = id});
+}
+
+static struct job *new_job(const struct crew *c, crew_done_fn *fn, void *arg)
+{
+    struct job *job = MEM_NEW(struct job);
+    *job = (struct job){.n_left = c->n, .fn = fn, .arg = arg};
+    return job;
+}
+
+void crew_switch(struct crew *c, struct snapshot *s, crew_done_fn *fn, void *arg)
+{
+    struct job *job = new_job(c, fn, arg);
+    atomic_fetch_add_explicit(&s->refs, c->n, memory_order_relaxed);
+    for (unsigned i = 0; i < c->n; i++)
+        post(&c->members[i], c->members[i].loop,
+             (struct order){.kind = ORDER_SWITCH, .snapshot = s, .job = job});
+}
+
+void crew_drain(struct crew *c, int64_t limit_ms, crew_done_fn *fn, void *arg)
+{
+    struct job *job = new_job(c, fn, arg);
+    for (unsigned i = 0; i < c->n; i++)
+        post(&c->members[i], c->members[i].loop,
+             (struct order){.kind = ORDER_DRAIN, .limit_ms = limit_ms, .job = job});
+}

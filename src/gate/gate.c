@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gate/gate.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "gate/crew.h"
+#include "gate/protocol.h"
+#include "gate/snapshot.h"
+#include "rt/channel.h"
+#include "rt/clock.h"
+#include "rt/dns.h"
+#include "rt/file.h"
+#include "rt/log.h"
+#include "rt/loop.h"
+#include "rt/offload.h"
+#include "rt/sock.h"
+#include "rt/sys.h"
+#include "upstream/service.h"
+
+#define OFFLOAD_THREADS 2
+#define OFFLOAD_QUEUE_MAX 256
+
+struct gate {
+    struct rt_loop *loop;   // the aux loop, on the main thread
+    struct rt_sock channel; // to the keeper
+    struct upstream_registry *registry;
+    struct offload *offload;
+    struct dns *dns;
+    struct upstream_resolver *resolver;
+    struct crew *crew; // the workers; NULL before the first snapshot
+    bool is_draining;
+};
+
+static void start_resolver(struct gate *g, const struct settings *settings)
+{
+    const struct conf_texts *servers = &settings->resolver.servers;
+    char list[1024];
+    struct writer w;
+    writer_init(&w, list, sizeof list - 1);
+    for (size_t i = 0; i < servers->n; i++) {
+        if (i > 0)
+            writer_byte(&w, ',');
+        writer_put(&w, servers->items[i].text);
+    }
+    list[w.len] = '\0';
+    const char *why = NULL;
+    g->dns = dns_new(&(struct dns_options){.servers = w.len > 0 ? list : NULL,
+                                           .timeout_ms = settings->resolver.timeout_ms},
+                     &why);
+    if (!g->dns) {
+        log_error("names of servers can't be resolved: %s", why);
+        return;
+    }
+    g->resolver = upstream_resolver_start(g->registry, g->dns);
+}
+
+// Becomes an ordinary user, for good. Only what was started as root has anything to drop.
+static void drop_privileges(struct str user)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        log_warn("can't set no-new-privs: %s", strerror(errno));
+    if (geteuid() != 0 || str_eq(user, STR("root")))
+        return;
+    char *name = mem_copy(user.ptr, user.len);
+    const struct passwd *pw = getpwnam(name);
+    mem_free(name);
+    if (!pw)
+        panic("there is no user '" STR_FMT "' (setting 'user')", STR_ARG(user));
+    if (setgroups(0, NULL) != 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
+        setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
+        panic("can't become user '" STR_FMT "': %s", STR_ARG(user), strerror(errno));
+}
+
+static void start_crew(struct gate *g, const struct snapshot *s, unsigned n_workers)
+{
+    start_resolver(g, &s->settings);
+    drop_privileges(s->settings.user.text);
+    g->crew = crew_start(n_workers, g->loop, g->registry, s->settings.conns_max);
+}
+
+static void send_message(struct gate *g, const void *message, size_t n)
+{
+    enum err err = channel_send(g->channel.fd, str_from(message, n), -1);
+    if (err != ERR_OK)
+        log_error("can't tell the keeper: %s", err_text(err));
+}
+
+static void refuse(struct gate *g, uint64_t seq, const char *reason)
+{
+    struct gate_refused m = {.type = GATE_REFUSED, .seq = seq};
+    m.reason_bytes = (uint32_t)MIN(strlen(reason), sizeof m.reason);
+    memcpy(m.reason, reason, m.reason_bytes);
+    send_message(g, &m, sizeof m);
+}
+
+// NULL with a reason. bytes are the snapshot's from now on when there is one.
+static struct snapshot *build_snapshot(struct gate *g, struct str bytes, char *reason, size_t cap)
+{
+    struct arena tree;
+    arena_init(&tree, (size_t)4 << 30, NULL, 0);
+    struct diags diags = {.n = 0};
+    const struct conf_node *root = conf_node_unpack(bytes, &tree);
+    struct snapshot *s = NULL;
+    snprintf(reason, cap, "the settings arrived damaged");
+    if (root) {
+        s = snapshot_build(
+            root, &(struct snapshot_env){.registry = g->registry, .offload = g->offload}, &diags);
+        if (!s)
+            diag_text(&diags.items[0], reason, cap);
+    }
+    diags_fini(&diags);
+    if (!s) {
+        arena_fini(&tree);
+        return NULL;
+    }
+    s->bytes = bytes;
+    s->tree = tree;
+    s->home = g->loop;
+    return s;
+}
+
+struct switch_arg {
+    struct gate *gate;
+    uint64_t seq;
+    int64_t build_ns;
+};
+
+static void on_all_switched(void *arg)
+{
+    struct switch_arg *a = arg;
+    struct gate_ready m = {.type = GATE_READY, .seq = a->seq, .build_ns = a->build_ns};
+    send_message(a->gate, &m, sizeof m);
+    mem_free(a);
+}
+
+static void take_snapshot(struct gate *g, const struct gate_snapshot *m, int fd)
+{
+    int64_t began = clock_exact_ns();
+    struct str bytes = STR_NONE;
+    if (fd < 0 || !file_map_sealed(fd, &bytes)) {
+        refuse(g, m->seq, "the settings didn't come as a sealed file");
+        return;
+    }
+    char reason[GATE_REASON_MAX_BYTES];
+    struct snapshot *s = build_snapshot(g, bytes, reason, sizeof reason);
+    if (!s) {
+        file_unmap(bytes);
+        refuse(g, m->seq, reason);
+        return;
+    }
+    s->seq = m->seq;
+    log_set_level((enum log_level)s->settings.log.level, (enum log_format)s->settings.log.format);
+    if (!g->crew)
+        start_crew(g, s, m->n_workers);
+    if (g->resolver)
+        upstream_resolver_kick(g->resolver);
+    struct switch_arg *arg = MEM_NEW(struct switch_arg);
+    *arg = (struct switch_arg){.gate = g, .seq = m->seq, .build_ns = clock_exact_ns() - began};
+    crew_switch(g->crew, s, on_all_switched, arg);
+    snapshot_unref(s); // the workers hold it now
+}
+
+static void on_drained(void *arg)
+{
+    struct gate *g = arg;
+    loop_stop(g->loop);
+}
+
+static void begin_drain(struct gate *g, int64_t limit_ms)
+{
+    if (g->is_draining)
+        return;
+    g->is_draining = true;
+    if (g->crew)
+        crew_drain(g->crew, limit_ms, on_drained, g);
+    else
+        loop_stop(g->loop);
+}
+
+// One message from the keeper. fd is ours.
+static void take_message(struct gate *g, const char *buf, size_t len, int fd)
+{
+    uint32_t type;
+    ASSERT(len >= sizeof type);
+    memcpy(&type, buf, sizeof type);
+    union {
+        struct gate_log log;
+        struct gate_listen listen;
+        struct gate_unlisten unlisten;
+        struct gate_snapshot snapshot;
+        struct gate_drain drain;
+    } m;
+    memset(&m, 0, sizeof m);
+    memcpy(&m, buf, MIN(len, sizeof m));
+    switch ((enum gate_message)type) {
+    case GATE_LOG:
+        log_set_output(m.log.stream, fd);
+        return; // taken over
+    case GATE_LISTEN:
+        ASSERT(g->crew != NULL); // it comes after the first snapshot's GATE_READY
+        crew_listen(g->crew, m.listen.id, m.listen.worker,
+                    str_from(m.listen.name, m.listen.name_bytes), fd);
+        return; // taken over
+    case GATE_UNLISTEN:
+        ASSERT(g->crew != NULL);
+        crew_unlisten(g->crew, m.unlisten.id);
+        break;
+    case GATE_SNAPSHOT:
+        take_snapshot(g, &m.snapshot, fd);
+        break;
+    case GATE_DRAIN:
+        begin_drain(g, m.drain.limit_ms);
+        break;
+    case GATE_READY:
+    case GATE_REFUSED:
+        panic("the keeper sent a message that only the gate sends");
+    }
+    if (fd >= 0)
+        sys_close(fd);
+}
+
+static void on_channel(struct rt_sock *s)
+{
+    struct gate *g = CONTAINER_OF(s, struct gate, channel);
+    static char buf[CHANNEL_MESSAGE_MAX_BYTES];
+    for (;;) {
+        size_t len;
+        int fd;
+        enum io io = channel_receive(s->fd, buf, sizeof buf, &len, &fd);
+        if (io == IO_AGAIN)
+            return;
+        if (io != IO_DONE) {
+            log_warn("the keeper is gone: leaving");
+            begin_drain(g, 0);
+            return;
+        }
+        take_message(g, buf, len, fd);
+    }
+}
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void block_signals(void)
+{
+    // Orders come through the channel. A terminal's Ctrl-C goes to the whole group: the keeper
+    // decides.
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
+int gate_main(void)
+{
+    block_signals();
+    raise_descriptor_limit();
+    struct hash_key key;
+    sys_random(&key, sizeof key);
+    hash_seed(key);
+    log_start("gate", LOG_INFO, LOG_TEXT);
+    struct gate g = {.loop = loop_new(&(struct loop_options){.fibers_max = 0})};
+    loop_enter(g.loop);
+    g.registry = upstream_registry_new();
+    g.offload = offload_new(OFFLOAD_THREADS, OFFLOAD_QUEUE_MAX);
+    sock_init(&g.channel, GATE_CHANNEL_FD);
+    g.channel.on_event = on_channel;
+    sock_watch(&g.channel);
+    loop_run(g.loop);
+    log_stop();
+    // Everything else ends with the process: workers may still hold what we would free.
+    _exit(0);
+}

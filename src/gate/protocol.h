@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// What keeper and gate say to each other over their channel (rt/channel.h). Both are the same
+// binary, so messages are plain structs; all the same the gate's answers are checked by the keeper,
+// which trusts the gate with nothing.
+#pragma once
+
+#include <stdint.h>
+
+// Each message starts with one of these. A descriptor travels with those marked (fd).
+enum gate_message {
+    // keeper to gate
+    GATE_LOG = 1,  // (fd) the output of a log stream: struct gate_log
+    GATE_LISTEN,   // (fd) a listening socket, after the first GATE_READY: struct gate_listen
+    GATE_UNLISTEN, // no longer: struct gate_unlisten
+    GATE_SNAPSHOT, // (fd, a sealed memfd) new settings: struct gate_snapshot
+    GATE_DRAIN,    // finish and leave: struct gate_drain
+    // gate to keeper
+    GATE_READY,   // a snapshot is in force on all workers: struct gate_ready
+    GATE_REFUSED, // a snapshot was refused: struct gate_refused
+};
+
+struct gate_log {
+    uint32_t type;
+    uint32_t stream;
+};
+
+#define GATE_NAME_MAX_BYTES 255
+struct gate_listen {
+    uint32_t type;
+    uint32_t id;     // the keeper's number for this socket
+    uint32_t worker; // whose it is
+    uint32_t name_bytes;
+    char name[GATE_NAME_MAX_BYTES + 1]; // of the entrypoint
+};
+
+struct gate_unlisten {
+    uint32_t type;
+    uint32_t id;
+};
+
+struct gate_snapshot {
+    uint32_t type;
+    uint32_t n_workers; // the same in all messages of one gate's life
+    uint64_t seq;
+};
+
+struct gate_drain {
+    uint32_t type;
+    uint32_t unused;
+    int64_t limit_ms; // then what is still open is closed
+};
+
+struct gate_ready {
+    uint32_t type;
+    uint32_t unused;
+    uint64_t seq;
+    int64_t build_ns; // time to build the snapshot
+};
+
+#define GATE_REASON_MAX_BYTES 1024
+struct gate_refused {
+    uint32_t type;
+    uint32_t reason_bytes;
+    uint64_t seq;
+    char reason[GATE_REASON_MAX_BYTES];
+};
+
+// The descriptor of the gate's end of the channel.
+#define GATE_CHANNEL_FD 3

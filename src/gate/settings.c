@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gate/settings.h"
+
+#include "base/ascii.h"
+#include "base/num.h"
+#include "codec/url.h"
+#include "gate/access_log.h"
+#include "gate/wiring.h"
+#include "http/env.h"
+#include "rt/log.h"
+#include "upstream/service.h"
+
+#define WORKERS_MAX 256
+
+static const char *const level_names[] = {
+#define X(id, text) text,
+    LOG_LEVEL_LIST(X)
+#undef X
+        NULL,
+};
+
+static const char *const format_names[] = {"text", "json", NULL};
+static const char *const encoded_slash_names[] = {"keep", "decode", "reject", NULL};
+
+static const struct conf_item log_items[] = {
+    ITEM_ENUM(log_conf, level, "level", .names = level_names, .def = "info", .since = "0.1",
+              .apply = CONF_LIVE, .doc = "The least urgent kind of message that is written."),
+    ITEM_ENUM(log_conf, format, "format", .names = format_names, .def = "text", .since = "0.1",
+              .apply = CONF_LIVE,
+              .doc = "One line of text per message, or one JSON object per line."),
+};
+
+static const struct conf_section log_section = {
+    .name = "log",
+    .doc = "The error log: what the processes have to say. It goes to standard error.",
+    CONF_SECTION_OF(log_conf, log_items),
+    .place_offset = CONF_NO_PLACE,
+};
+
+static const struct conf_item access_log_items[] = {
+    ITEM_TEXT(access_log_conf, path, "path", .def = "-", .since = "0.1", .apply = CONF_LIVE,
+              .format = "a file, or - for standard output",
+              .example = "/var/log/sallyport/access.log",
+              .doc = "Where the lines go. The keeper opens the file; the directory must exist."),
+    ITEM_TEXT(
+        access_log_conf, format, "format", .def = "combined", .since = "0.1", .apply = CONF_LIVE,
+        .format = "common, combined, json or a format string",
+        .example = "'{client} {method} {path} {status} {ms-total}'",
+        .check_text = access_log_check_format,
+        .doc = "How a line looks: `common` and `combined` as Apache and nginx write them, `json` "
+               "with every field, or a text with `{names}` of fields (`sallyport print "
+               "access-log-fields`)."),
+    ITEM_TEXTS(access_log_conf, redact, "redact", .since = "0.1", .apply = CONF_LIVE,
+               .def =
+                   "[access_token, api_key, apikey, auth, authorization, code, cookie, id_token, "
+                   "jwt, key, passwd, password, proxy-authorization, pwd, refresh_token, secret, "
+                   "session, set-cookie, sig, signature, token, x-api-key, x-auth-token]",
+               .doc = "Names, in any case, of query parameters and header fields whose values are "
+                      "written as `***`."),
+};
+
+static const struct conf_section access_log_section = {
+    .name = "access-log",
+    .doc = "One line for each exchange. `access-log: off` writes none.",
+    CONF_SECTION_OF(access_log_conf, access_log_items),
+    .shorthand = "path",
+    .place_offset = CONF_NO_PLACE,
+};
+
+static const struct conf_item resolver_items[] = {
+    ITEM_TEXTS(resolver_conf, servers, "servers", .since = "0.1", .apply = CONF_RESTART,
+               .format = "ADDRESS[:PORT]", .example = "[192.0.2.53]",
+               .doc = "DNS servers to ask for the names of servers. By default those of the system "
+                      "(`/etc/resolv.conf`)."),
+    ITEM_DURATION(resolver_conf, timeout_ms, "timeout", .def = "2s", .min = "100ms", .max = "30s",
+                  .since = "0.1", .apply = CONF_RESTART, .doc = "The time for one try to ask."),
+};
+
+static const struct conf_section resolver_section = {
+    .name = "resolver",
+    .doc =
+        "How names of servers become addresses. Answers are kept for their time to live; the last "
+        "good one stays in use while DNS fails.",
+    CONF_SECTION_OF(resolver_conf, resolver_items),
+    .place_offset = CONF_NO_PLACE,
+};
+
+static enum err check_token(const struct conf_text *text, struct diags *diags)
+{
+    for (size_t i = 0; i < text->text.len; i++) {
+        if (!ascii_is(text->text.ptr[i], ASCII_TOKEN))
+            return diag_fail(diags, ERR_SYNTAX, text->place,
+                             "'" STR_FMT "' is not a token: letters, digits and !#$%%&'*+-.^_`|~",
+                             STR_ARG(text->text));
+    }
+    return ERR_OK;
+}
+
+static enum err check_path(const struct conf_text *text, struct diags *diags)
+{
+    struct str canon;
+    struct arena mem;
+    arena_init(&mem, 64 * 1024, NULL, 0);
+    bool is_fine = text->text.len > 0 && text->text.ptr[0] == '/' &&
+                   url_path_canon(text->text, &(struct url_path_policy){.decode_slash = false},
+                                  &mem, &canon) == ERR_OK &&
+                   str_eq(canon, text->text);
+    arena_fini(&mem);
+    if (is_fine)
+        return ERR_OK;
+    return diag_fail(diags, ERR_SYNTAX, text->place,
+                     "'" STR_FMT
+                     "' is not a path in canonical form; it starts with '/', and has no "
+                     "dot segments and no needless escapes",
+                     STR_ARG(text->text));
+}
+
+static enum err check_listen(const struct conf_text *text, struct diags *diags)
+{
+    struct listen_addr ignored;
+    return listen_parse(text, diags, &ignored);
+}
+
+static const struct conf_item entrypoint_items[] = {
+    ITEM_TEXT(
+        entrypoint_conf, listen, "listen", .is_required = true, .since = "0.1", .apply = CONF_LIVE,
+        .format = "[ADDRESS]:PORT", .example = "\":80\"", .check_text = check_listen,
+        .doc = "The address to listen on. Without one before the colon: every address, IPv4 and "
+               "IPv6."),
+    ITEM_DURATION(entrypoint_conf, idle_ms, "idle-timeout", .def = "75s", .min = "100ms",
+                  .max = "1d", .since = "0.1", .apply = CONF_LIVE,
+                  .doc = "Close a client's connection after this long without a request."),
+    ITEM_DURATION(entrypoint_conf, head_ms, "head-timeout", .def = "15s", .min = "100ms",
+                  .max = "10m", .since = "0.1", .apply = CONF_LIVE,
+                  .doc = "The time for a whole request head, from its first byte."),
+    ITEM_DURATION(entrypoint_conf, body_idle_ms, "body-timeout", .def = "60s", .min = "100ms",
+                  .max = "1d", .since = "0.1", .apply = CONF_LIVE,
+                  .doc =
+                      "The time without a byte of a request's body, or without the client taking a "
+                      "byte of the answer. There is no limit on the whole."),
+    ITEM_SIZE(entrypoint_conf, body_min_rate, "body-min-rate", .def = "100", .min = "0",
+              .max = "1GiB", .since = "0.1", .apply = CONF_LIVE,
+              .doc =
+                  "Bytes per second that a request's body must bring on average, after ten seconds "
+                  "of grace. 0: no such limit."),
+    ITEM_DURATION(
+        entrypoint_conf, tunnel_idle_ms, "tunnel-timeout", .def = "1h", .min = "1s", .max = "30d",
+        .since = "0.1", .apply = CONF_NEW_CONNS,
+        .doc = "Close a tunnel (WebSocket and other upgrades) after this long without a byte "
+               "in either direction."),
+    ITEM_DURATION(
+        entrypoint_conf, linger_ms, "linger-timeout", .def = "2s", .min = "0", .max = "1m",
+        .since = "0.1", .apply = CONF_LIVE,
+        .doc = "How long to read on, and drop what is read, after an answer that came before "
+               "the end of the request, so that the client sees the answer."),
+    ITEM_SIZE(
+        entrypoint_conf, body_max_bytes, "body-max", .def = "0", .min = "0", .max = "1024TiB",
+        .since = "0.1", .apply = CONF_LIVE,
+        .doc = "The largest request body; a larger one is answered with 413. 0: no limit. Bodies "
+               "are streamed, so a large one needs no more memory than a small one."),
+    ITEM_SIZE(entrypoint_conf, line_max_bytes, "line-max", .def = "16KiB", .min = "256",
+              .max = "64KiB", .since = "0.1", .apply = CONF_LIVE,
+              .doc = "The longest request line; a longer one is answered with 414."),
+    ITEM_SIZE(entrypoint_conf, head_max_bytes, "head-max", .def = "64KiB", .min = "1KiB",
+              .max = "1MiB", .since = "0.1", .apply = CONF_LIVE,
+              .doc = "The largest request head; a larger one is answered with 431."),
+    ITEM_UINT(entrypoint_conf, fields_max, "fields-max", .def = "128", .min = "8", .max = "512",
+              .since = "0.1", .apply = CONF_LIVE,
+              .doc = "The most header fields in a request; more are answered with 431."),
+    ITEM_SIZE(entrypoint_conf, exchange_mem_bytes, "exchange-memory", .def = "512KiB",
+              .min = "64KiB", .max = "64MiB", .since = "0.1", .apply = CONF_LIVE,
+              .doc = "The most memory that one exchange may use beside its buffers."),
+    ITEM_UINT(entrypoint_conf, requests_max, "requests-max", .def = "0", .min = "0",
+              .max = "4294967295", .since = "0.1", .apply = CONF_LIVE,
+              .doc = "Close a connection after this many requests. 0: no limit."),
+    ITEM_ENUM(entrypoint_conf, encoded_slash, "encoded-slash", .names = encoded_slash_names,
+              .def = "keep", .since = "0.1", .apply = CONF_LIVE,
+              .doc =
+                  "What becomes of `%2F` in a path: it is kept as data of one segment, decoded to "
+                  "`/` before anything looks at the path, or the request is refused."),
+    ITEM_BOOL(entrypoint_conf, merge_slashes, "merge-slashes", .def = "no", .since = "0.1",
+              .apply = CONF_LIVE, .doc = "Make one `/` of several in a row in a path."),
+    ITEM_NETS(entrypoint_conf, trusted_proxies, "trusted-proxies", .since = "0.1",
+              .apply = CONF_LIVE, .example = "[10.0.0.0/8]",
+              .doc =
+                  "Addresses of proxies in front of this one whose forwarding fields "
+                  "(`X-Forwarded-…`, `Forwarded`, `X-Request-Id`) are believed. Those of anybody "
+                  "else are dropped."),
+    ITEM_BOOL(entrypoint_conf, x_forwarded, "x-forwarded", .def = "yes", .since = "0.1",
+              .apply = CONF_LIVE,
+              .doc = "Tell servers the client's address and what it asked for: `X-Forwarded-For`, "
+                     "`-Proto`, `-Host` and `-Port`."),
+    ITEM_BOOL(entrypoint_conf, x_real_ip, "x-real-ip", .def = "yes", .since = "0.1",
+              .apply = CONF_LIVE, .doc = "Tell servers the client's address as `X-Real-IP`."),
+    ITEM_BOOL(entrypoint_conf, forwarded, "forwarded", .def = "no", .since = "0.1",
+              .apply = CONF_LIVE, .doc = "Send `Forwarded` (RFC 7239) to servers."),
+    ITEM_BOOL(
+        entrypoint_conf, request_id, "request-id", .def = "yes", .since = "0.1", .apply = CONF_LIVE,
+        .doc = "Return the request's id to the client as `X-Request-Id`. Servers and logs always "
+               "get it."),
+    ITEM_TEXT(entrypoint_conf, via, "via", .since = "0.1", .apply = CONF_LIVE,
+              .format = "a pseudonym", .pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]*$",
+              .check_text = check_token, .example = "edge",
+              .doc = "Add `Via` with this name to requests and answers. By default there is none."),
+};
+
+const struct conf_section entrypoint_section = {
+    .name = "entrypoint",
+    .doc = "A listening address, and how it speaks with clients.",
+    CONF_SECTION_OF(entrypoint_conf, entrypoint_items),
+    .shorthand = "listen",
+    .place_offset = CONF_PLACE_AT(entrypoint_conf, place),
+};
+
+// What routes of all kinds have in common. S is the struct's name.
+#define ROUTE_TARGET_ITEMS(S)                                                                      \
+    ITEM_TEXTS(S, use, "use", .since = "0.1", .apply = CONF_LIVE, .format = "names of filters",    \
+               .example = "[login, api-headers]",                                                  \
+               .doc = "Filters that requests pass through, in this order."),                       \
+        ITEM_TEXTS(S, to, "to", .since = "0.1", .apply = CONF_LIVE,                                \
+                   .format = "a service's name, a URL, or a list of URLs",                         \
+                   .example = "http://10.33.0.6:8065",                                             \
+                   .doc = "Where requests go: the name of a service, or the servers themselves. "  \
+                          "May be left out when a filter answers everything."),                    \
+        ITEM_TEXT(S, strip, "strip", .since = "0.1", .apply = CONF_LIVE,                           \
+                  .format = "a path prefix", .example = "/app", .check_text = check_path,          \
+                  .doc = "Remove this prefix from the path before the server sees it. `Location` " \
+                         "and the paths of cookies are corrected on the way back."),               \
+        ITEM_TEXT(S, replace, "replace", .since = "0.1", .apply = CONF_LIVE,                       \
+                  .format = "a path prefix", .example = "/v2", .check_text = check_path,           \
+                  .doc = "Put this prefix in the place of the one that `strip` removes.")
+
+static const struct conf_item site_route_items[] = {
+    ITEM_TEXT(site_route_conf, match, "match", .is_required = true, .since = "0.1",
+              .apply = CONF_LIVE, .format = "a rule", .example = "PathPrefix(`/api`)",
+              .doc = "Which of the site's requests take this route."),
+    ITEM_TEXT(site_route_conf, name, "name", .since = "0.1", .apply = CONF_LIVE, .format = "a name",
+              .example = "api",
+              .doc = "What logs and `explain` call it; by default the site's name "
+                     "and a number."),
+    ITEM_UINT(site_route_conf, priority, "priority", .def = "0", .max = "2000000000",
+              .since = "0.1", .apply = CONF_LIVE,
+              .doc = "Higher ones are tried first. 0: by the length of the rule, behind the site's "
+                     "rank (see `sites`)."),
+    ROUTE_TARGET_ITEMS(site_route_conf),
+};
+
+static const struct conf_section site_route_section = {
+    .name = "site-route",
+    .doc = "A route inside a site.",
+    CONF_SECTION_OF(site_route_conf, site_route_items),
+    .place_offset = CONF_PLACE_AT(site_route_conf, place),
+};
+
+static const struct conf_item site_items[] = {
+    ITEM_TEXTS(site_conf, aliases, "aliases", .since = "0.1", .apply = CONF_LIVE,
+               .format = "host names", .example = "[www.example.com]",
+               .doc = "Further names of the site."),
+    ITEM_TEXTS(site_conf, entrypoints, "entrypoints", .since = "0.1", .apply = CONF_LIVE,
+               .format = "names of entrypoints", .example = "[web]",
+               .doc = "Where the site can be reached. By default at every entrypoint."),
+    ROUTE_TARGET_ITEMS(site_conf),
+    ITEM_LIST(site_conf, routes, "routes", .section = &site_route_section, .since = "0.1",
+              .apply = CONF_LIVE,
+              .doc = "Routes for some of the site's requests. They are tried before the site's own "
+                     "`to`, and have its filters in front of their own."),
+};
+
+static const struct conf_section site_section = {
+    .name = "site",
+    .doc = "What happens to the requests for a host name. In short form just where they go. A name "
+           "may "
+           "start with `*.` for any one label. Sites come before free routes, exact names before "
+           "those with `*`, unless a `priority` says otherwise.",
+    CONF_SECTION_OF(site_conf, site_items),
+    .shorthand = "to",
+    .place_offset = CONF_PLACE_AT(site_conf, place),
+};
+
+static const struct conf_item route_items[] = {
+    ITEM_TEXT(route_conf, match, "match", .is_required = true, .since = "0.1", .apply = CONF_LIVE,
+              .format = "a rule", .example = "Host(`a.example`) && PathPrefix(`/api`)",
+              .doc = "Which requests take this route."),
+    ITEM_TEXT(route_conf, name, "name", .since = "0.1", .apply = CONF_LIVE, .format = "a name",
+              .example = "api",
+              .doc = "What logs and `explain` call it; by default `route` and a "
+                     "number."),
+    ITEM_UINT(route_conf, priority, "priority", .def = "0", .max = "2000000000", .since = "0.1",
+              .apply = CONF_LIVE, .doc = "Higher ones are tried first. 0: the length of the rule."),
+    ITEM_TEXTS(route_conf, entrypoints, "entrypoints", .since = "0.1", .apply = CONF_LIVE,
+               .format = "names of entrypoints", .example = "[web]",
+               .doc = "Where the route can be reached. By default at every entrypoint."),
+    ROUTE_TARGET_ITEMS(route_conf),
+};
+
+static const struct conf_section route_section = {
+    .name = "route",
+    .doc = "A route that belongs to no site.",
+    CONF_SECTION_OF(route_conf, route_items),
+    .place_offset = CONF_PLACE_AT(route_conf, place),
+};
+
+static const struct conf_item filter_items[] = {
+    ITEM_CHOICE(filter_conf, choice, "", .choices = wiring_filter_choices, .is_required = true,
+                .since = "0.1", .apply = CONF_LIVE, .doc = "The kind of filter and its settings."),
+};
+
+static const struct conf_section filter_section = {
+    .name = "filter",
+    .doc = "One step around a request, under a name that routes use.",
+    CONF_SECTION_OF(filter_conf, filter_items),
+    .place_offset = CONF_NO_PLACE,
+};
+
+static enum err check_workers(const struct conf_text *text, struct diags *diags)
+{
+    unsigned ignored;
+    return workers_parse(text, 1, diags, &ignored);
+}
+
+static const struct conf_item root_items[] = {
+    ITEM_TEXT(settings, workers, "workers", .def = "auto", .since = "0.1", .apply = CONF_RESTART,
+              .format = "auto or a number", .pattern = "^(auto|[1-9][0-9]{0,2})$",
+              .check_text = check_workers,
+              .doc = "Threads that serve; `auto`: one for each core that the process may use."),
+    ITEM_TEXT(settings, user, "user", .def = "nobody", .since = "0.1", .apply = CONF_RESTART,
+              .format = "a user's name", .example = "sallyport",
+              .doc = "Who the gate runs as when the keeper was started as root."),
+    ITEM_UINT(settings, conns_max, "connections-max", .def = "100000", .min = "16",
+              .max = "10000000", .since = "0.1", .apply = CONF_RESTART,
+              .doc =
+                  "The most client connections of all workers together. Beyond it the one that has "
+                  "been idle for longest is closed."),
+    ITEM_DURATION(settings, drain_ms, "drain-timeout", .def = "30s", .min = "0", .max = "1d",
+                  .since = "0.1", .apply = CONF_LIVE,
+                  .doc = "How long running exchanges may go on after the order to stop."),
+    ITEM_SECTION(settings, log, "log", struct log_conf, .section = &log_section, .since = "0.1",
+                 .apply = CONF_LIVE, .doc = "The error log."),
+    ITEM_SWITCHED(settings, access_log, "access-log", struct access_log_conf, is_on,
+                  .section = &access_log_section, .def = "on", .since = "0.1", .apply = CONF_LIVE,
+                  .doc = "The access log, or `off`."),
+    ITEM_SECTION(settings, resolver, "resolver", struct resolver_conf, .section = &resolver_section,
+                 .since = "0.1", .apply = CONF_RESTART, .doc = "DNS."),
+    ITEM_MAP(settings, entrypoints, "entrypoints", .section = &entrypoint_section, .since = "0.1",
+             .apply = CONF_LIVE,
+             .doc = "Where clients connect, by name. By default one: `web` on `:80`."),
+    ITEM_MAP(settings, sites, "sites", .section = &site_section, .since = "0.1", .apply = CONF_LIVE,
+             .doc = "Host names and what happens to their requests."),
+    ITEM_MAP(settings, services, "services", .section = &service_section, .since = "0.1",
+             .apply = CONF_LIVE, .doc = "Pools of servers by name."),
+    ITEM_MAP(settings, filters, "filters", .section = &filter_section, .since = "0.1",
+             .apply = CONF_LIVE, .doc = "Filters by name."),
+    ITEM_LIST(settings, routes, "routes", .section = &route_section, .since = "0.1",
+              .apply = CONF_LIVE, .doc = "Routes that belong to no site."),
+};
+
+const struct conf_section settings_section = {
+    .name = "settings",
+    .doc = "The settings file.",
+    CONF_SECTION_OF(settings, root_items),
+    .place_offset = CONF_NO_PLACE,
+};
+
+enum err listen_parse(const struct conf_text *text, struct diags *diags, struct listen_addr *ret)
+{
+    size_t colon = str_rfind(text->text, ':');
+    uint64_t port;
+    struct listen_addr addr = {.port = 0};
+    if (colon == STR_NPOS || num_dec(str_skip(text->text, colon + 1), 65535, &port) != ERR_OK)
+        goto malformed;
+    struct str host = str_first(text->text, colon);
+    if (host.len >= 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
+        host = str_from(host.ptr + 1, host.len - 2);
+    else if (str_find(host, ':') != STR_NPOS)
+        goto malformed;
+    if (host.len > 0 && !str_eq(host, STR("*")) && ip_parse(host, &addr.ip) != ERR_OK)
+        goto malformed;
+    addr.port = (uint16_t)port;
+    *ret = addr;
+    return ERR_OK;
+malformed:
+    return diag_fail(diags, ERR_SYNTAX, text->place,
+                     "'" STR_FMT "' is not an address to listen on; write \":80\", "
+                     "\"127.0.0.1:8080\" or \"[::1]:8080\"",
+                     STR_ARG(text->text));
+}
+
+enum err workers_parse(const struct conf_text *text, unsigned n_cpus, struct diags *diags,
+                       unsigned *ret)
+{
+    if (str_eq(text->text, STR("auto"))) {
+        *ret = MIN(MAX(n_cpus, 1u), (unsigned)WORKERS_MAX);
+        return ERR_OK;
+    }
+    uint64_t n;
+    if (num_dec(text->text, WORKERS_MAX, &n) != ERR_OK || n == 0)
+        return diag_fail(diags, ERR_RANGE, text->place,
+                         "workers is '" STR_FMT "'; allowed are auto and numbers from 1 to %d",
+                         STR_ARG(text->text), WORKERS_MAX);
+    *ret = (unsigned)n;
+    return ERR_OK;
+}

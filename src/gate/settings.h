@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// All settings: the root of the tables. Each feature owns its own; this one has what belongs to no
+// feature: processes, logs, entrypoints, sites, routes.
+#pragma once
+
+#include "conf/conf.h"
+
+struct log_conf {
+    unsigned level;  // enum log_level
+    unsigned format; // enum log_format
+};
+
+struct access_log_conf {
+    bool is_on;
+    struct conf_text path;    // "-": standard output
+    struct conf_text format;  // common, combined, json, or a format string
+    struct conf_texts redact; // names of query parameters and fields whose values are never logged
+};
+
+struct resolver_conf {
+    struct conf_texts servers; // empty: the system's
+    int64_t timeout_ms;
+};
+
+struct entrypoint_conf {
+    struct conf_text listen;
+    int64_t idle_ms, head_ms, body_idle_ms, tunnel_idle_ms, linger_ms;
+    uint64_t body_min_rate;
+    uint64_t body_max_bytes, line_max_bytes, head_max_bytes, exchange_mem_bytes;
+    uint32_t fields_max, requests_max;
+    unsigned encoded_slash;
+    bool merge_slashes;
+    struct conf_nets trusted_proxies;
+    bool x_forwarded, x_real_ip, forwarded, request_id;
+    struct conf_text via;
+    struct place place;
+};
+
+enum encoded_slash {
+    ENCODED_SLASH_KEEP,
+    ENCODED_SLASH_DECODE,
+    ENCODED_SLASH_REJECT,
+};
+
+// A route inside a site: for what the site's names are asked.
+struct site_route_conf {
+    struct conf_text match;
+    struct conf_text name;
+    uint32_t priority;
+    struct conf_texts use;
+    struct conf_texts to;
+    struct conf_text strip, replace;
+    struct place place;
+};
+
+struct site_conf {
+    struct conf_texts aliases;
+    struct conf_texts entrypoints;
+    struct conf_texts use;
+    struct conf_texts to; // a service's name, a URL, or URLs
+    struct conf_text strip, replace;
+    struct conf_list routes; // of site_route_conf
+    struct place place;
+};
+
+// A route that belongs to no site.
+struct route_conf {
+    struct conf_text match;
+    struct conf_text name;
+    uint32_t priority;
+    struct conf_texts entrypoints;
+    struct conf_texts use;
+    struct conf_texts to;
+    struct conf_text strip, replace;
+    struct place place;
+};
+
+struct filter_conf {
+    struct conf_choice choice;
+};
+
+struct settings {
+    struct conf_text workers; // "auto" or a number
+    struct conf_text user;    // of the gate, when started as root
+    uint32_t conns_max;
+    int64_t drain_ms;
+    struct log_conf log;
+    struct access_log_conf access_log;
+    struct resolver_conf resolver;
+    struct conf_map entrypoints; // of entrypoint_conf
+    struct conf_map sites;       // of site_conf
+    struct conf_map services;    // of service_conf
+    struct conf_map filters;     // of filter_conf
+    struct conf_list routes;     // of route_conf
+};
+
+extern const struct conf_section settings_section;
+extern const struct conf_section entrypoint_section;
+
+// What "listen" says: "[HOST]:PORT"; an empty host is every address. ERR_SYNTAX with an error.
+struct listen_addr {
+    struct ip ip;  // family 0: every address, IPv4 and IPv6
+    uint16_t port; // 0: the kernel chooses (tests)
+};
+enum err listen_parse(const struct conf_text *text, struct diags *diags, struct listen_addr *ret)
+    MUST_CHECK;
+
+// The number of workers that text asks for; n_cpus for "auto".
+enum err workers_parse(const struct conf_text *text, unsigned n_cpus, struct diags *diags,
+                       unsigned *ret) MUST_CHECK;

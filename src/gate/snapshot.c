@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gate/snapshot.h"
+
+#include "base/mem.h"
+#include "filter/filter.h"
+#include "gate/snapshot_priv.h"
+#include "gate/wiring.h"
+#include "rt/file.h"
+#include "upstream/service.h"
+
+#define SNAPSHOT_MAX_BYTES ((size_t)4 << 30)
+#define ENTRIES_MAX 64 // bits of route.entries
+
+// The settings file may name no entrypoint: then there is one.
+static void add_default_entrypoint(struct builder *b)
+{
+    struct settings *c = &b->s->settings;
+    struct arena *mem = &b->s->mem;
+    struct place place = {.source = "built-in default"};
+    struct conf_node *node = conf_node_new(mem, CONF_NODE_MAP, place);
+    conf_node_put(node, STR("listen"), conf_node_scalar(mem, STR(":80"), place));
+    struct entrypoint_conf *entry = ARENA_NEW(mem, struct entrypoint_conf);
+    struct conf_map_item *item = ARENA_NEW(mem, struct conf_map_item);
+    enum err err = conf_read(&entrypoint_section, node, NULL, mem, b->diags, entry);
+    ASSERT(err == ERR_OK);
+    *item = (struct conf_map_item){.name = STR("web"), .place = place, .value = entry};
+    c->entrypoints = (struct conf_map){.items = item, .n = 1};
+}
+
+static void build_entry(struct builder *b, const struct conf_map_item *item, struct http_entry *e)
+{
+    const struct entrypoint_conf *c = item->value;
+    struct listen_addr addr = {.port = 0};
+    (void)!listen_parse(&c->listen, NULL, &addr); // checked while it was read
+    *e = (struct http_entry){
+        .name = item->name,
+        .limits = {.line_max_bytes = (uint32_t)c->line_max_bytes,
+                   .head_max_bytes = (uint32_t)c->head_max_bytes,
+                   .fields_max = c->fields_max},
+        .body_max_bytes = c->body_max_bytes,
+        .exchange_mem_bytes = c->exchange_mem_bytes,
+        .requests_max = c->requests_max,
+        .idle_ms = c->idle_ms,
+        .head_ms = c->head_ms,
+        .body_idle_ms = c->body_idle_ms,
+        .body_min_rate = c->body_min_rate,
+        .tunnel_idle_ms = c->tunnel_idle_ms,
+        .linger_ms = c->linger_ms,
+        .linger_max_bytes = 1 << 20,
+        .paths = {.decode_slash = c->encoded_slash == ENCODED_SLASH_DECODE,
+                  .reject_slash = c->encoded_slash == ENCODED_SLASH_REJECT,
+                  .merge_slashes = c->merge_slashes},
+        .trusted = c->trusted_proxies.items,
+        .n_trusted = c->trusted_proxies.n,
+        .x_forwarded = c->x_forwarded,
+        .x_real_ip = c->x_real_ip,
+        .forwarded = c->forwarded,
+        .via = c->via.text,
+        .request_id_to_client = c->request_id,
+        .port = addr.port,
+    };
+}
+
+static void build_entries(struct builder *b)
+{
+    struct snapshot *s = b->s;
+    const struct conf_map *map = &s->settings.entrypoints;
+    if (map->n == 0)
+        add_default_entrypoint(b);
+    if (map->n > ENTRIES_MAX) {
+        diag_fail(b->diags, ERR_LIMIT, map->items[ENTRIES_MAX].place,
+                  "there are %zu entrypoints; at most %d are allowed", map->n, ENTRIES_MAX);
+        return;
+    }
+    s->entries = ARENA_ARRAY(&s->mem, struct http_entry, map->n);
+    for (size_t i = 0; i < map->n; i++)
+        build_entry(b, &map->items[i], &s->entries[i]);
+    s->n_entries = (unsigned)map->n;
+}
+
+void snapshot_remember(struct builder *b, struct handler_set *set, struct handler *h)
+{
+    if (set->n == set->cap) {
+        size_t cap = MAX(set->cap * 2, (size_t)16);
+        struct handler **bigger = ARENA_ARRAY(&b->s->mem, struct handler *, cap);
+        if (set->n > 0)
+            memcpy(bigger, set->items, set->n * sizeof(struct handler *));
+        set->items = bigger;
+        set->cap = cap;
+    }
+    set->items[set->n++] = h;
+}
+
+static void build_services(struct builder *b)
+{
+    const struct conf_map *map = &b->s->settings.services;
+    for (size_t i = 0; i < map->n; i++) {
+        struct handler *service = service_build(map->items[i].name, map->items[i].value,
+                                                b->env->registry, &b->s->mem, b->diags);
+        if (!service)
+            continue;
+        map_set(&b->s->services, map->items[i].name, service);
+        snapshot_remember(b, &b->s->all_services, service);
+    }
+}
+
+// Filters that no route uses are checked as well: what is written down works, or it is an error.
+static void check_filters(struct builder *b)
+{
+    const struct conf_map *map = &b->s->settings.filters;
+    const struct filter_env env = {.mem = &b->s->mem, .diags = b->diags};
+    for (size_t i = 0; i < map->n; i++) {
+        const struct conf_choice *choice =
+            &((const struct filter_conf *)map->items[i].value)->choice;
+        if (!choice->type)
+            continue;
+        struct handler *h =
+            wiring_filter(choice->type)
+                ->build(map->items[i].name, choice->value, &wiring_no_service, &env);
+        if (h && h->type->fini)
+            h->type->fini(h);
+    }
+}
+
+static void snapshot_free(struct snapshot *s)
+{
+    router_fini(s->router);
+    for (size_t i = 0; i < s->all_filters.n; i++) {
+        struct handler *h = s->all_filters.items[i];
+        if (h->type->fini)
+            h->type->fini(h);
+    }
+    for (size_t i = 0; i < s->all_services.n; i++)
+        service_release(s->all_services.items[i]);
+    map_fini(&s->services);
+    struct str bytes = s->bytes;
+    arena_fini(&s->tree);
+    arena_fini(&s->mem);
+    mem_free(s);
+    file_unmap(bytes);
+}
+
+static void on_free_mail(struct rt_mail *m)
+{
+    snapshot_free(CONTAINER_OF(m, struct snapshot, free_mail));
+}
+
+void snapshot_unref(struct snapshot *s)
+{
+    if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    if (!s->home) {
+        snapshot_free(s);
+        return;
+    }
+    s->free_mail.fn = on_free_mail;
+    loop_post(s->home, &s->free_mail);
+}
+
+struct snapshot *snapshot_build(const struct conf_node *root, const struct snapshot_env *env,
+                                struct diags *diags)
+{
+    struct snapshot *s = MEM_NEW(struct snapshot);
+    arena_init(&s->mem, SNAPSHOT_MAX_BYTES, NULL, 0);
+    atomic_init(&s->refs, 1);
+    struct builder b = {.s = s, .env = env, .diags = diags};
+    size_t n_errors = diags->n_errors;
+    if (conf_read(&settings_section, root, NULL, &s->mem, diags, &s->settings) == ERR_OK) {
+        build_entries(&b);
+        build_services(&b);
+        check_filters(&b);
+        snapshot_build_routes(&b);
+    }
+    map_fini(&b.names);
+    if (diags->n_errors > n_errors) {
+        snapshot_free(s);
+        return NULL;
+    }
+    s->access_log = access_log_build(&s->settings.access_log, &s->mem);
+    return s;
+}
+
+int snapshot_find_entry(const struct snapshot *s, struct str name)
+{
+    for (unsigned i = 0; i < s->n_entries; i++) {
+        if (str_eq(s->entries[i].name, name))
+            return (int)i;
+    }
+    return -1;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// A snapshot: one complete, checked, immutable configuration. Built off the workers (gate's aux
+// thread; keeper and commands for checking), then only read. Freed when the last worker has
+// finished the last exchange that began with it.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "gate/access_log.h"
+#include "gate/settings.h"
+#include "http/env.h"
+#include "route/router.h"
+#include "rt/loop.h"
+
+struct offload;
+struct upstream_registry;
+
+#define SNAPSHOT_WORKERS_MAX 256
+
+// Handlers to be ended with the snapshot; the array is in its arena.
+struct handler_set {
+    struct handler **items;
+    size_t n, cap;
+};
+
+struct snapshot {
+    struct arena mem;
+    uint64_t seq;      // counts up with every one the keeper hands over
+    struct str bytes;  // owns: the mapping that texts borrow from; empty: none
+    struct arena tree; // owns: the tree of settings that texts and places borrow from; may be empty
+    struct settings settings;
+    struct http_entry *entries; // in mem
+    unsigned n_entries;
+    struct route *routes; // in mem
+    size_t n_routes;
+    struct router *router;
+    struct map services;             // owns: names to handlers
+    struct handler_set all_services; // inline ones too
+    struct handler_set all_filters;
+    struct access_log *access_log; // NULL: off
+
+    // Lifetime. A worker counts its uses in its own cell and holds one of refs while that isn't 0.
+    _Atomic uint32_t refs;
+    uint32_t worker_uses[SNAPSHOT_WORKERS_MAX];
+    struct rt_loop *home; // where it is freed: mail goes there; NULL: freed at once
+    struct rt_mail free_mail;
+};
+
+struct snapshot_env {
+    struct upstream_registry *registry;
+    struct offload *offload; // NULL: only checked, nothing will be served
+};
+
+// Reads settings from the tree and builds everything. Texts borrow from the tree's memory, which
+// must outlive the snapshot. NULL when there was an error. The caller holds one ref.
+struct snapshot *snapshot_build(const struct conf_node *root, const struct snapshot_env *env,
+                                struct diags *diags);
+
+// Gives one ref back; the last one frees it (on home's thread when it has one). Any thread.
+void snapshot_unref(struct snapshot *s);
+
+// A worker's use of it, on that worker's thread: begins with the first, ends with the last.
+static inline void snapshot_use(struct snapshot *s, unsigned worker)
+{
+    if (s->worker_uses[worker]++ == 0)
+        atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+}
+
+static inline void snapshot_unuse(struct snapshot *s, unsigned worker)
+{
+    ASSERT(s->worker_uses[worker] > 0);
+    if (--s->worker_uses[worker] == 0)
+        snapshot_unref(s);
+}
+
+// The entrypoint of this name, or -1.
+int snapshot_find_entry(const struct snapshot *s, struct str name);

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Building a snapshot: shared by snapshot.c and snapshot_routes.c.
+#pragma once
+
+#include "gate/snapshot.h"
+
+struct builder {
+    struct snapshot *s;
+    const struct snapshot_env *env;
+    struct diags *diags;
+    struct map names; // host names to the site that has them
+    size_t routes_cap;
+};
+
+// Makes all routes of sites and of the list, in order, and their chains.
+void snapshot_build_routes(struct builder *b);
+
+// Remembers a handler that must be ended with the snapshot.
+void snapshot_remember(struct builder *b, struct handler_set *set, struct handler *h);

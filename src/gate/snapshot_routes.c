@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes of a snapshot: from sites and from the list, each with its chain of handlers.
+#include "base/text.h"
+#include "codec/idna.h"
+#include "codec/url.h"
+#include "gate/snapshot_priv.h"
+#include "gate/wiring.h"
+#include "upstream/service.h"
+
+// Ranks of a site's routes, so that they come before free routes (whose priority is the length of
+// their rule), and exact names before those with a wildcard. Behind it the length of the rule
+// counts.
+#define RANK_EXACT 2000000
+#define RANK_WILDCARD 1000000
+
+// What the three kinds of route have in common.
+struct route_parts {
+    struct str name;
+    struct place place;
+    struct str rule_text;
+    struct place rule_place;
+    int64_t priority;
+    uint64_t entries;
+    const struct conf_texts *use_first; // of the site, in front; NULL: none
+    const struct conf_texts *use;
+    const struct conf_texts *to;
+    const struct conf_text *strip, *replace;
+};
+
+static uint64_t entries_of(struct builder *b, const struct conf_texts *names)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < names->n; i++) {
+        int index = snapshot_find_entry(b->s, names->items[i].text);
+        if (index < 0) {
+            diag_fail(b->diags, ERR_NOT_FOUND, names->items[i].place,
+                      "there is no entrypoint '" STR_FMT "'", STR_ARG(names->items[i].text));
+            continue;
+        }
+        bits |= (uint64_t)1 << index;
+    }
+    return names->n > 0 ? bits : UINT64_MAX;
+}
+
+static bool looks_like_url(struct str s)
+{
+    return str_search(s, STR("://")) != STR_NPOS || str_starts(s, STR("unix:"));
+}
+
+// A service made of the URLs in `to`.
+static struct handler *build_inline_service(struct builder *b, const struct conf_texts *to)
+{
+    struct arena *mem = &b->s->mem;
+    struct conf_node *servers = conf_node_new(mem, CONF_NODE_SEQ, to->items[0].place);
+    for (size_t i = 0; i < to->n; i++)
+        conf_node_append(servers, conf_node_scalar(mem, to->items[i].text, to->items[i].place));
+    struct conf_node *node = conf_node_new(mem, CONF_NODE_MAP, to->items[0].place);
+    conf_node_put(node, STR("servers"), servers);
+    struct service_conf *conf = ARENA_NEW(mem, struct service_conf);
+    if (conf_read(&service_section, node, NULL, mem, b->diags, conf) != ERR_OK)
+        return NULL;
+    struct handler *service =
+        service_build(to->items[0].text, conf, b->env->registry, mem, b->diags);
+    if (service)
+        snapshot_remember(b, &b->s->all_services, service);
+    return service;
+}
+
+static const struct handler *build_target(struct builder *b, const struct route_parts *p)
+{
+    const struct conf_texts *to = p->to;
+    if (to->n == 0) {
+        if (p->use->n == 0 && (!p->use_first || p->use_first->n == 0))
+            diag_fail(b->diags, ERR_NOT_FOUND, p->place,
+                      "the route '" STR_FMT "' leads nowhere; give it 'to' (a service's name or a "
+                      "URL), or a filter in 'use' that answers",
+                      STR_ARG(p->name));
+        return &wiring_no_service;
+    }
+    if (looks_like_url(to->items[0].text))
+        return build_inline_service(b, to);
+    if (to->n > 1) {
+        diag_fail(b->diags, ERR_SYNTAX, to->items[0].place,
+                  "a list in 'to' is a list of URLs like \"http://10.0.0.1:8080\"; for several "
+                  "servers with settings, name a service and list them there");
+        return NULL;
+    }
+    const struct handler *service = map_get(&b->s->services, to->items[0].text);
+    if (!service)
+        diag_fail(b->diags, ERR_NOT_FOUND, to->items[0].place,
+                  "there is no service '" STR_FMT "' (or it has an error); write a URL like "
+                  "\"http://" STR_FMT ":8080\" to name a server",
+                  STR_ARG(to->items[0].text), STR_ARG(to->items[0].text));
+    return service;
+}
+
+// One named filter in front of next. NULL with an error.
+static const struct handler *build_filter(struct builder *b, const struct conf_text *use,
+                                          const struct handler *next)
+{
+    const struct conf_map *map = &b->s->settings.filters;
+    const struct filter_env env = {
+        .mem = &b->s->mem, .diags = b->diags, .offload = b->env->offload};
+    for (size_t i = 0; i < map->n; i++) {
+        const struct conf_choice *choice =
+            &((const struct filter_conf *)map->items[i].value)->choice;
+        if (!str_eq(map->items[i].name, use->text))
+            continue;
+        if (!choice->type) // an error already
+            return NULL;
+        struct handler *h =
+            wiring_filter(choice->type)->build(map->items[i].name, choice->value, next, &env);
+        if (h)
+            snapshot_remember(b, &b->s->all_filters, h);
+        return h;
+    }
+    diag_fail(b->diags, ERR_NOT_FOUND, use->place,
+              "there is no filter '" STR_FMT "' under 'filters'", STR_ARG(use->text));
+    return NULL;
+}
+
+static const struct handler *build_filters(struct builder *b, const struct conf_texts *use,
+                                           const struct handler *next)
+{
+    for (size_t i = use->n; i-- > 0 && next;)
+        next = build_filter(b, &use->items[i], next);
+    return next;
+}
+
+static const struct handler *build_mapping(struct builder *b, const struct route_parts *p,
+                                           const struct handler *next)
+{
+    if (p->strip->text.len == 0) {
+        if (p->replace->text.len > 0)
+            diag_fail(b->diags, ERR_SYNTAX, p->replace->place,
+                      "'replace' needs 'strip': the prefix whose place it takes");
+        return next;
+    }
+    const struct filter_env env = {.mem = &b->s->mem, .diags = b->diags};
+    return filter_prefix_mapping(p->strip, p->replace, next, &env);
+}
+
+static const struct handler *build_chain(struct builder *b, const struct route_parts *p)
+{
+    const struct handler *h = build_target(b, p);
+    if (h)
+        h = build_mapping(b, p, h);
+    if (h)
+        h = build_filters(b, p->use, h);
+    if (h && p->use_first)
+        h = build_filters(b, p->use_first, h);
+    return h;
+}
+
+static void add_route(struct builder *b, const struct route_parts *p)
+{
+    struct snapshot *s = b->s;
+    if (s->n_routes == b->routes_cap) {
+        size_t cap = MAX(b->routes_cap * 2, (size_t)16);
+        struct route *bigger = ARENA_ARRAY(&s->mem, struct route, cap);
+        if (s->n_routes > 0)
+            memcpy(bigger, s->routes, s->n_routes * sizeof *bigger);
+        s->routes = bigger;
+        b->routes_cap = cap;
+    }
+    struct str service_name = p->to->n > 0 ? p->to->items[0].text : STR_NONE;
+    s->routes[s->n_routes++] = (struct route){
+        .name = p->name,
+        .place = p->place,
+        .rule_text = p->rule_text,
+        .rule = rule_parse(p->rule_text, p->rule_place, &s->mem, b->diags),
+        .priority = p->priority,
+        .entries = p->entries,
+        .handler = build_chain(b, p),
+        .service_name = service_name,
+    };
+}
+
+// Adds "Host(`name`)" for one name of a site. *is_exact stays true while no name has a wildcard.
+static void add_host(struct builder *b, const struct conf_map_item *site, struct conf_text name,
+                     struct text *rule, bool *is_exact)
+{
+    struct str ascii;
+    const char *why = NULL;
+    struct url_authority authority;
+    struct str host = name.text;
+    if (idna_to_ascii(host, &b->s->mem, &ascii, &why) == ERR_OK) {
+        bool is_wildcard = str_starts(ascii, STR("*."));
+        if (url_authority_parse(is_wildcard ? str_skip(ascii, 2) : ascii, &authority) == ERR_OK &&
+            authority.port == 0) {
+            *is_exact = *is_exact && !is_wildcard;
+            const struct conf_map_item *other = map_set(&b->names, ascii, (void *)(uintptr_t)site);
+            if (other)
+                diag_fail(b->diags, ERR_SYNTAX, name.place,
+                          "the name '" STR_FMT "' already belongs to the site '" STR_FMT
+                          "' (line %u)",
+                          STR_ARG(host), STR_ARG(other->name), other->place.line);
+            text_printf(rule, "%sHost(`" STR_FMT "`)", rule->len > 0 ? " || " : "", STR_ARG(ascii));
+            return;
+        }
+    }
+    diag_fail(b->diags, ERR_SYNTAX, name.place,
+              "'" STR_FMT "' is not a host name%s%s; write it like app.example.com or "
+              "*.example.com, without scheme, port or path",
+              STR_ARG(host), why ? ": " : "", why ? why : "");
+}
+
+static void build_site_routes(struct builder *b, const struct conf_map_item *item,
+                              struct str host_rule, int64_t rank, uint64_t entries)
+{
+    const struct site_conf *site = item->value;
+    struct arena *mem = &b->s->mem;
+    for (size_t i = 0; i < site->routes.n; i++) {
+        const struct site_route_conf *r = site->routes.items[i];
+        // Parsed alone first, so that errors tell the place in what the user wrote.
+        struct rule *alone = rule_parse(r->match.text, r->match.place, mem, b->diags);
+        if (!alone)
+            continue;
+        rule_fini(alone);
+        add_route(b, &(struct route_parts){
+                         .name = r->name.text.len > 0 ? r->name.text
+                                                      : arena_printf(mem, STR_FMT "/%zu",
+                                                                     STR_ARG(item->name), i + 1),
+                         .place = r->place,
+                         .rule_text = arena_printf(mem, "(" STR_FMT ") && (" STR_FMT ")",
+                                                   STR_ARG(host_rule), STR_ARG(r->match.text)),
+                         .rule_place = r->match.place,
+                         .priority =
+                             r->priority > 0 ? r->priority : rank + 1 + (int64_t)r->match.text.len,
+                         .entries = entries,
+                         .use_first = &site->use,
+                         .use = &r->use,
+                         .to = r->to.n > 0 ? &r->to : &site->to,
+                         .strip = &r->strip,
+                         .replace = &r->replace,
+                     });
+    }
+}
+
+static void build_site(struct builder *b, const struct conf_map_item *item)
+{
+    const struct site_conf *site = item->value;
+    struct text hosts = {.ptr = NULL};
+    bool is_exact = true;
+    add_host(b, item, (struct conf_text){item->name, item->place}, &hosts, &is_exact);
+    for (size_t i = 0; i < site->aliases.n; i++)
+        add_host(b, item, site->aliases.items[i], &hosts, &is_exact);
+    struct str host_rule = arena_dup(&b->s->mem, text_str(&hosts));
+    text_fini(&hosts);
+    if (host_rule.len == 0)
+        return;
+    int64_t rank = is_exact ? RANK_EXACT : RANK_WILDCARD;
+    uint64_t entries = entries_of(b, &site->entrypoints);
+    build_site_routes(b, item, host_rule, rank, entries);
+    if (site->to.n == 0 && site->use.n == 0 && site->routes.n > 0)
+        return;
+    static const struct conf_texts none;
+    add_route(b, &(struct route_parts){
+                     .name = item->name,
+                     .place = item->place,
+                     .rule_text = host_rule,
+                     .rule_place = item->place,
+                     .priority = rank,
+                     .entries = entries,
+                     .use_first = &none,
+                     .use = &site->use,
+                     .to = &site->to,
+                     .strip = &site->strip,
+                     .replace = &site->replace,
+                 });
+}
+
+static void build_route(struct builder *b, const struct route_conf *r, size_t i)
+{
+    static const struct conf_texts none;
+    struct str name =
+        r->name.text.len > 0 ? r->name.text : arena_printf(&b->s->mem, "route/%zu", i + 1);
+    add_route(b, &(struct route_parts){
+                     .name = name,
+                     .place = r->place,
+                     .rule_text = r->match.text,
+                     .rule_place = r->match.place,
+                     .priority = r->priority,
+                     .entries = entries_of(b, &r->entrypoints),
+                     .use_first = &none,
+                     .use = &r->use,
+                     .to = &r->to,
+                     .strip = &r->strip,
+                     .replace = &r->replace,
+                 });
+}
+
+void snapshot_build_routes(struct builder *b)
+{
+    const struct settings *c = &b->s->settings;
+    for (size_t i = 0; i < c->sites.n; i++)
+        build_site(b, &c->sites.items[i]);
+    for (size_t i = 0; i < c->routes.n; i++)
+        build_route(b, c->routes.items[i], i);
+    b->s->router = router_build(b->s->routes, b->s->n_routes, &b->s->mem);
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gate/worker.h"
+
+#include "base/mem.h"
+#include "http/exchange.h"
+#include "http/h1_server.h"
+#include "http/tunnel.h"
+#include "rt/clock.h"
+#include "rt/log.h"
+#include "rt/sock.h"
+#include "rt/sys.h"
+#include "upstream/service.h"
+
+#define ENTRY_NAME_MAX_BYTES 255
+
+struct worker_listener {
+    struct http_listener http;     // what connections know
+    struct worker *worker;         // borrows
+    struct list_node node;         // in worker.listeners
+    struct rt_listener *accepting; // owns; NULL while no entrypoint has this name
+    struct snapshot *last; // uses: the last snapshot that had its entrypoint, when the one in
+                           // force has none any more; else NULL
+    int fd;                // owns; -1: closed
+    uint32_t id;
+    uint8_t name_bytes;
+    char name[ENTRY_NAME_MAX_BYTES];
+};
+
+struct worker {
+    struct http_env env;
+    unsigned index;
+    bool is_draining;
+    struct snapshot *current; // uses; NULL before the first
+    struct list listeners;
+    struct upstream_worker *upstream; // owns
+};
+
+static struct worker *worker_of(struct http_env *env)
+{
+    return CONTAINER_OF(env, struct worker, env);
+}
+
+static void begin_exchange(struct http_env *env, struct http_listener *l, struct exchange *x)
+{
+    struct worker *w = worker_of(env);
+    struct worker_listener *wl = CONTAINER_OF(l, struct worker_listener, http);
+    struct snapshot *s = wl->last ? wl->last : w->current;
+    snapshot_use(s, w->index);
+    x->snapshot = s;
+    x->entry = &s->entries[l->entry_index];
+}
+
+static enum err serve_exchange(struct http_env *env, struct exchange *x)
+{
+    (void)env;
+    const struct snapshot *s = x->snapshot;
+    unsigned entry_index = (unsigned)(x->entry - s->entries);
+    const struct route *route = router_find(s->router, entry_index, x);
+    if (!route) {
+        trail_add(&x->trail, STR("router"), "no route", STR_NONE);
+        exchange_fail(x, 404, EXCHANGE_END_NO_ROUTE, "no route matches " STR_FMT STR_FMT,
+                      STR_ARG(x->req.host), STR_ARG(x->req.path));
+        return ERR_OK;
+    }
+    x->route_name = route->name;
+    x->service_name = route->service_name;
+    trail_add(&x->trail, STR("route"), "matched", route->name);
+    return handler_serve(route->handler, x);
+}
+
+static void log_exchange(const struct access_log *log, const struct exchange *x)
+{
+    char *line = log_reserve(WORKER_ACCESS_LOG_STREAM, ACCESS_LOG_LINE_MAX_BYTES);
+    if (!line)
+        return;
+    size_t n = access_log_write(log, x, clock_wall_ns(), line, ACCESS_LOG_LINE_MAX_BYTES);
+    if (n > 0)
+        log_commit(WORKER_ACCESS_LOG_STREAM, n);
+}
+
+static void log_failure(const struct exchange *x)
+{
+    enum log_level level = x->resp.status >= 500 ? LOG_WARN : LOG_DEBUG;
+    if (x->end == EXCHANGE_END_OK || x->end == EXCHANGE_END_FILTERED || !log_is_on(level))
+        return;
+    log_line(level, "exchange " STR_FMT ": " STR_FMT " " STR_FMT STR_FMT ": %u, %s: " STR_FMT,
+             STR_ARG(x->request_id), STR_ARG(x->req.method), STR_ARG(x->req.host),
+             STR_ARG(x->req.path), x->resp.status, exchange_end_text(x->end),
+             STR_ARG(x->end_detail));
+}
+
+static void finish_exchange(struct http_env *env, struct exchange *x)
+{
+    struct worker *w = worker_of(env);
+    struct snapshot *s = x->snapshot;
+    // A connection that was closed before it asked for anything isn't an exchange to tell of.
+    bool has_request = x->req.method.len > 0 || x->resp.status > 0;
+    if (has_request) {
+        if (s->access_log)
+            log_exchange(s->access_log, x);
+        log_failure(x);
+    }
+    x->snapshot = NULL;
+    snapshot_unuse(s, w->index);
+}
+
+static const struct http_app app = {
+    .begin = begin_exchange,
+    .serve = serve_exchange,
+    .finish = finish_exchange,
+};
+
+struct worker *worker_new(unsigned index, struct upstream_registry *registry, uint32_t conns_max)
+{
+    ASSERT(index < SNAPSHOT_WORKERS_MAX);
+    struct worker *w = MEM_NEW(struct worker);
+    w->index = index;
+    list_init(&w->listeners);
+    http_env_init(&w->env, &app, w, conns_max);
+    w->upstream = upstream_worker_new(registry, index, loop_self());
+    return w;
+}
+
+static void on_accept(void *arg, int fd, const struct rt_addr *peer)
+{
+    struct worker_listener *l = arg;
+    h1_server_accept(&l->http, fd, peer);
+}
+
+static void close_listener(struct worker_listener *l)
+{
+    if (l->accepting)
+        listener_stop(l->accepting);
+    l->accepting = NULL;
+    if (l->fd >= 0)
+        sys_close(l->fd);
+    l->fd = -1;
+    l->http.is_closing = true;
+}
+
+static void free_listener(struct worker_listener *l)
+{
+    close_listener(l);
+    list_remove(&l->node);
+    if (l->last)
+        snapshot_unuse(l->last, l->worker->index);
+    mem_free(l);
+}
+
+// Frees listening sockets that are closed and have no connection left.
+static void sweep_listeners(struct worker *w)
+{
+    LIST_FOR_SAFE (n, &w->listeners) {
+        struct worker_listener *l = CONTAINER_OF(n, struct worker_listener, node);
+        if (l->fd < 0 && l->http.n_conns == 0)
+            free_listener(l);
+    }
+}
+
+void worker_free(struct worker *w)
+{
+    if (!w)
+        return;
+    LIST_FOR_SAFE (n, &w->listeners)
+        free_listener(CONTAINER_OF(n, struct worker_listener, node));
+    upstream_worker_free(w->upstream);
+    http_env_fini(&w->env);
+    if (w->current)
+        snapshot_unuse(w->current, w->index);
+    mem_free(w);
+}
+
+static void start_accepting(struct worker_listener *l)
+{
+    if (!l->accepting && l->fd >= 0 && !l->worker->is_draining)
+        l->accepting = listener_start(l->fd, on_accept, l);
+}
+
+// Binds a listening socket to the entrypoint of its name in the snapshot in force.
+static void bind_listener(struct worker_listener *l, struct snapshot *before)
+{
+    struct worker *w = l->worker;
+    int index = snapshot_find_entry(w->current, str_from(l->name, l->name_bytes));
+    if (index >= 0) {
+        if (l->last)
+            snapshot_unuse(l->last, w->index);
+        l->last = NULL;
+        l->http.entry_index = (unsigned)index;
+        l->http.is_closing = l->fd < 0;
+        start_accepting(l);
+        return;
+    }
+    // Its entrypoint is gone: connections that live on end under the last settings they had.
+    if (l->accepting)
+        listener_stop(l->accepting);
+    l->accepting = NULL;
+    l->http.is_closing = true;
+    if (!l->last && before && l->http.n_conns > 0) {
+        l->last = before;
+        snapshot_use(before, w->index);
+    }
+}
+
+void worker_add_listener(struct worker *w, uint32_t id, struct str entry_name, int fd)
+{
+    ASSERT(entry_name.len <= ENTRY_NAME_MAX_BYTES);
+    struct worker_listener *l = MEM_NEW(struct worker_listener);
+    l->http.env = &w->env;
+    l->worker = w;
+    l->id = id;
+    l->fd = fd;
+    l->name_bytes = (uint8_t)entry_name.len;
+    memcpy(l->name, entry_name.ptr, entry_name.len);
+    list_push_back(&w->listeners, &l->node);
+    if (w->current && snapshot_find_entry(w->current, entry_name) >= 0)
+        bind_listener(l, NULL);
+}
+
+void worker_remove_listener(struct worker *w, uint32_t id)
+{
+    LIST_FOR (n, &w->listeners) {
+        struct worker_listener *l = CONTAINER_OF(n, struct worker_listener, node);
+        if (l->id == id)
+            close_listener(l);
+    }
+    sweep_listeners(w);
+}
+
+void worker_switch(struct worker *w, struct snapshot *s)
+{
+    struct snapshot *before = w->current;
+    snapshot_use(s, w->index);
+    w->current = s;
+    LIST_FOR (n, &w->listeners)
+        bind_listener(CONTAINER_OF(n, struct worker_listener, node), before);
+    sweep_listeners(w);
+    if (before)
+        snapshot_unuse(before, w->index);
+}
+
+void worker_drain(struct worker *w)
+{
+    w->is_draining = true;
+    LIST_FOR (n, &w->listeners)
+        close_listener(CONTAINER_OF(n, struct worker_listener, node));
+    http_env_drain(&w->env);
+}
+
+void worker_abort(struct worker *w)
+{
+    worker_drain(w);
+    tunnel_abort_all(&w->env);
+    http_env_abort(&w->env);
+}
+
+uint32_t worker_n_open(const struct worker *w)
+{
+    return (uint32_t)w->env.stats.counters[HTTP_COUNTER_CONNS_OPEN];
+}
+
+const struct http_stats *worker_stats(const struct worker *w)
+{
+    return &w->env.stats;
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// A worker: one thread of the gate, with its loop, its connections, its pools. This is the whole
+// data path of one core; tests/sim runs it on a simulated network. All calls on the worker's
+// thread.
+#pragma once
+
+#include "gate/snapshot.h"
+#include "http/env.h"
+
+struct worker;
+struct upstream_worker;
+
+// Makes a worker on this thread's loop. conns_max: client connections of this worker.
+struct worker *worker_new(unsigned index, struct upstream_registry *registry, uint32_t conns_max);
+
+// All connections must have ended. Accepts NULL.
+void worker_free(struct worker *w);
+
+// Adds a listening socket (taken over) under the keeper's number for it. It begins to accept as
+// soon as the snapshot in force has an entrypoint of this name.
+void worker_add_listener(struct worker *w, uint32_t id, struct str entry_name, int fd);
+
+// Stops and closes a listening socket; connections that came through it live on.
+void worker_remove_listener(struct worker *w, uint32_t id);
+
+// Puts a snapshot in force: between two exchanges, one pointer. Takes a use of it.
+void worker_switch(struct worker *w, struct snapshot *s);
+
+// Stops accepting, lets exchanges finish, closes idle connections.
+void worker_drain(struct worker *w);
+
+// Closes everything at once.
+void worker_abort(struct worker *w);
+
+// Open client connections and tunnels.
+uint32_t worker_n_open(const struct worker *w);
+
+const struct http_stats *worker_stats(const struct worker *w);
+
+// The stream of access log lines (rt/log.h).
+#define WORKER_ACCESS_LOG_STREAM 1

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gate as the keeper sees it: a child process and a channel.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+struct child {
+    pid_t pid;   // 0: none
+    int channel; // owns; -1: none
+    int64_t started_ms;
+};
+
+// Starts this binary anew as a gate. False with errno.
+bool child_start(struct child *c);
+
+// Sends one message (of gate/protocol.h) with a descriptor or -1.
+enum err child_send(struct child *c, const void *message, size_t n, int fd) MUST_CHECK;
+
+// True when it has ended: *ret_status as of waitpid; its channel is closed.
+bool child_reap(struct child *c, int *ret_status);
+
+// Closes the channel; a gate that lives takes that as the order to leave. Idempotent.
+void child_hang_up(struct child *c);
+
+void child_kill(struct child *c);

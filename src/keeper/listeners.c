@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/listeners.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "rt/addr.h"
+#include "rt/log.h"
+
+#define BACKLOG 4096
+#define DEFER_ACCEPT_S 5 // a connection is handed over once data is there, or after this long
+
+static void set_option(int fd, int level, int name, int value)
+{
+    // Best effort: each of these only makes things faster, but for those checked below.
+    setsockopt(fd, level, name, &value, sizeof value);
+}
+
+static int open_socket(const struct rt_addr *addr)
+{
+    int fd = socket(addr->u.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); // connections inherit it
+    set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S);
+    if (addr->u.any.sa_family == AF_INET6)
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    if (bind(fd, &addr->u.any, addr->len) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+// "Every address" is one IPv6 socket for both, or IPv4's where the system has no IPv6.
+static int open_any(uint16_t port)
+{
+    struct rt_addr addr;
+    addr_from_ip(&(struct ip){.family = 6}, port, &addr);
+    int fd = open_socket(&addr);
+    if (fd >= 0 || errno != EAFNOSUPPORT)
+        return fd;
+    addr_from_ip(&(struct ip){.family = 4}, port, &addr);
+    return open_socket(&addr);
+}
+
+static int open_listener(const struct listen_addr *where)
+{
+    if (where->ip.family == 0)
+        return open_any(where->port);
+    struct rt_addr addr;
+    addr_from_ip(&where->ip, where->port, &addr);
+    return open_socket(&addr);
+}
+
+// The port of a socket: what the kernel chose for port 0.
+static uint16_t port_of(int fd)
+{
+    struct rt_addr addr = {.len = sizeof addr.u};
+    struct ip ip;
+    uint16_t port = 0;
+    if (getsockname(fd, &addr.u.any, &addr.len) == 0)
+        addr_to_ip(&addr, &ip, &port);
+    return port;
+}
+
+static struct listener *find(struct listeners *l, struct str name, struct str address,
+                             unsigned worker)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        struct listener *item = &l->items[i];
+        if (item->worker == worker && str_eq(item->name, name) && str_eq(item->address, address))
+            return item;
+    }
+    return NULL;
+}
+
+static struct str copy(struct str s)
+{
+    return (struct str){mem_copy(s.ptr, s.len), s.len};
+}
+
+static void add(struct listeners *l, struct str name, struct str address, unsigned worker, int fd)
+{
+    if (l->n == l->cap) {
+        l->cap = MAX(l->cap * 2, (size_t)16);
+        l->items = mem_resize(l->items, l->cap, sizeof *l->items);
+    }
+    l->items[l->n++] = (struct listener){.id = ++l->next_id,
+                                         .worker = worker,
+                                         .fd = fd,
+                                         .is_wanted = true,
+                                         .name = copy(name),
+                                         .address = copy(address)};
+}
+
+static const char *advice(int error, uint16_t port)
+{
+    if (error == EACCES && port < 1024)
+        return "; ports below 1024 need root or CAP_NET_BIND_SERVICE: start as root, or listen on "
+               "a "
+               "port from 1024";
+    if (error == EADDRINUSE)
+        return "; another program listens there: 'ss -ltnp' tells which";
+    if (error == EADDRNOTAVAIL)
+        return "; this machine has no such address";
+    return "";
+}
+
+static bool plan_entry(struct listeners *l, const struct conf_map_item *entry, unsigned n_workers,
+                       struct diags *diags)
+{
+    const struct entrypoint_conf *conf = entry->value;
+    struct listen_addr where;
+    if (listen_parse(&conf->listen, diags, &where) != ERR_OK)
+        return false;
+    bool is_new = false;
+    for (unsigned worker = 0; worker < n_workers; worker++) {
+        struct listener *item = find(l, entry->name, conf->listen.text, worker);
+        if (item) {
+            item->is_wanted = true;
+            where.port = port_of(item->fd);
+            continue;
+        }
+        int fd = open_listener(&where);
+        if (fd < 0) {
+            diag_fail(diags, ERR_SYSTEM, conf->listen.place,
+                      "entrypoint '" STR_FMT "' can't listen on " STR_FMT ": %s%s",
+                      STR_ARG(entry->name), STR_ARG(conf->listen.text), strerror(errno),
+                      advice(errno, where.port));
+            return false;
+        }
+        where.port = port_of(fd); // the other workers' sockets share what the kernel chose
+        add(l, entry->name, conf->listen.text, worker, fd);
+        is_new = true;
+    }
+    if (is_new) {
+        size_t colon = str_rfind(conf->listen.text, ':');
+        log_info("entrypoint " STR_FMT ": listening on " STR_FMT ":%u", STR_ARG(entry->name),
+                 STR_ARG(str_first(conf->listen.text, colon)), where.port);
+    }
+    return true;
+}
+
+bool listeners_plan(struct listeners *l, const struct snapshot *s, unsigned n_workers,
+                    struct diags *diags)
+{
+    for (size_t i = 0; i < l->n; i++)
+        l->items[i].is_wanted = false;
+    const struct conf_map *entries = &s->settings.entrypoints;
+    bool is_fine = true;
+    for (size_t i = 0; i < entries->n; i++)
+        is_fine = plan_entry(l, &entries->items[i], n_workers, diags) && is_fine;
+    if (!is_fine)
+        listeners_cancel(l);
+    return is_fine;
+}
+
+static void close_item(struct listener *item)
+{
+    close(item->fd);
+    mem_free((void *)(uintptr_t)item->name.ptr);
+    mem_free((void *)(uintptr_t)item->address.ptr);
+}
+
+void listeners_sweep(struct listeners *l, listeners_close_fn *fn, void *arg)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        struct listener *item = &l->items[i];
+        if (item->is_wanted) {
+            l->items[n++] = *item;
+            continue;
+        }
+        if (fn)
+            fn(arg, item);
+        close_item(item);
+    }
+    l->n = n;
+}
+
+void listeners_cancel(struct listeners *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        l->items[i].is_wanted = l->items[i].is_sent;
+    listeners_sweep(l, NULL, NULL);
+}
+
+void listeners_close_all(struct listeners *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        close_item(&l->items[i]);
+    mem_free(l->items);
+    *l = (struct listeners){.next_id = l->next_id};
+}

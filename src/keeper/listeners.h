@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The listening sockets, which the keeper owns: one for each entrypoint and worker, all of an
+// entrypoint on one address (SO_REUSEPORT). They outlive gates.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gate/snapshot.h"
+
+struct listener {
+    uint32_t id; // never used again
+    unsigned worker;
+    int fd;             // owns
+    bool is_sent;       // the gate that runs has it
+    bool is_wanted;     // by the settings being put in force
+    struct str name;    // owns: of the entrypoint
+    struct str address; // owns: as in the settings
+};
+
+struct listeners {
+    struct listener *items; // owns
+    size_t n, cap;
+    uint32_t next_id;
+};
+
+// Opens what settings want and isn't open yet; marks what is wanted. On an error (told in diags)
+// nothing is left open that wasn't before.
+bool listeners_plan(struct listeners *l, const struct snapshot *s, unsigned n_workers,
+                    struct diags *diags);
+
+// Closes what isn't wanted; calls fn with each id first.
+typedef void listeners_close_fn(void *arg, const struct listener *item);
+void listeners_sweep(struct listeners *l, listeners_close_fn *fn, void *arg);
+
+// Takes a plan back: closes what the gate doesn't have, keeps the rest.
+void listeners_cancel(struct listeners *l);
+
+void listeners_close_all(struct listeners *l);

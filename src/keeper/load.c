@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "rt/file.h"
+#include "upstream/service.h"
+
+#define FILE_MAX_BYTES (64u << 20)
+#define TREE_MAX_BYTES ((size_t)4 << 30)
+
+static bool read_file(void *arg, struct str path, struct arena *mem, struct str *ret,
+                      const char **ret_why)
+{
+    (void)arg;
+    char *name = mem_copy(path.ptr, path.len);
+    bool is_read = file_read(name, FILE_MAX_BYTES, mem, ret, ret_why) == ERR_OK;
+    mem_free(name);
+    return is_read;
+}
+
+static bool read_env(void *arg, struct str name, struct arena *mem, struct str *ret,
+                     const char **ret_why)
+{
+    (void)arg;
+    char *key = mem_copy(name.ptr, name.len);
+    const char *value = getenv(key);
+    mem_free(key);
+    if (!value) {
+        *ret_why = "it is not set";
+        return false;
+    }
+    *ret = arena_dup(mem, str_of(value));
+    return true;
+}
+
+static const struct conf_resolver resolver = {.read_file = read_file, .read_env = read_env};
+
+void load_begin(struct loaded *ret)
+{
+    *ret = (struct loaded){.root = NULL};
+    arena_init(&ret->mem, TREE_MAX_BYTES, NULL, 0);
+}
+
+bool load_tree(struct loaded *ret, struct conf_node *root)
+{
+    ret->root = root;
+    if (conf_resolve(&settings_section, root, &resolver, &ret->mem, &ret->diags) != ERR_OK)
+        return false;
+    ret->registry = upstream_registry_new();
+    ret->snapshot = snapshot_build(
+        root, &(struct snapshot_env){.registry = ret->registry, .offload = NULL}, &ret->diags);
+    if (!ret->snapshot)
+        return false;
+    struct arena scratch;
+    arena_init(&scratch, TREE_MAX_BYTES, NULL, 0);
+    router_check(ret->snapshot->router, &scratch, &ret->diags);
+    arena_fini(&scratch);
+    return true;
+}
+
+bool load_file(const char *path, struct loaded *ret)
+{
+    load_begin(ret);
+    struct str text;
+    const char *why = NULL;
+    const char *name = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
+    if (file_read(name, FILE_MAX_BYTES, &ret->mem, &text, &why) != ERR_OK) {
+        diag_fail(&ret->diags, ERR_SYSTEM, (struct place){.source = path},
+                  "the settings can't be read: %s", why);
+        return false;
+    }
+    struct conf_node *root = conf_yaml_parse(text, path, &ret->mem, &ret->diags);
+    return root && load_tree(ret, root);
+}
+
+void load_fini(struct loaded *l)
+{
+    if (l->snapshot)
+        snapshot_unref(l->snapshot);
+    if (l->registry)
+        upstream_registry_free(l->registry);
+    diags_fini(&l->diags);
+    arena_fini(&l->mem);
+    *l = (struct loaded){.root = NULL};
+}
+
+void load_print_diags(const struct loaded *l)
+{
+    for (size_t i = 0; i < l->diags.n; i++) {
+        char line[2048];
+        struct str text = diag_text(&l->diags.items[i], line, sizeof line);
+        fprintf(stderr, STR_FMT "\n", STR_ARG(text));
+    }
+    if (l->diags.n_dropped > 0)
+        fprintf(stderr, "(and %zu more)\n", l->diags.n_dropped);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a settings file to a checked configuration: reading, resolving files and variables, typing,
+// building. What `run`, `reload`, `check`, `explain` and `print` all begin with.
+#pragma once
+
+#include "conf/conf.h"
+#include "gate/snapshot.h"
+
+struct loaded {
+    struct arena mem;          // of the tree
+    struct conf_node *root;    // resolved; in mem
+    struct snapshot *snapshot; // NULL when there was an error; serves nothing, only tells
+    struct upstream_registry *registry;
+    struct diags diags; // all errors and warnings
+};
+
+// Loads path ("-": standard input). ret is to be ended by load_fini whatever happened. True: no
+// error.
+bool load_file(const char *path, struct loaded *ret);
+
+// The same from a tree that was built in mem of *ret (flags): load_begin, build, load_tree.
+void load_begin(struct loaded *ret);
+bool load_tree(struct loaded *ret, struct conf_node *root);
+
+void load_fini(struct loaded *l);
+
+// Errors and warnings, one line each, to standard error.
+void load_print_diags(const struct loaded *l);

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rt/channel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SEND_WAIT_MS 10000
+
+bool channel_pair(int ret_fds[2])
+{
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_fds) == 0;
+}
+
+enum err channel_send(int channel, struct str bytes, int fd)
+{
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes.ptr, .iov_len = bytes.len};
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {.space = {0}};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (fd >= 0) {
+        msg.msg_control = control.space;
+        msg.msg_controllen = sizeof control.space;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    }
+    for (;;) {
+        ssize_t n = sendmsg(channel, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n >= 0)
+            return ERR_OK;
+        if (errno == EINTR)
+            continue;
+        // ETOOMANYREFS: the peer hasn't taken the descriptors in flight yet.
+        if (errno == EAGAIN || errno == ETOOMANYREFS) {
+            struct pollfd p = {.fd = channel, .events = POLLOUT};
+            if (poll(&p, 1, SEND_WAIT_MS) > 0)
+                continue;
+            return ERR_TIMEOUT;
+        }
+        return errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_SYSTEM;
+    }
+}
+
+static int take_fd(struct msghdr *msg)
+{
+    int fd = -1;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+            c->cmsg_len == CMSG_LEN(sizeof fd))
+            memcpy(&fd, CMSG_DATA(c), sizeof fd);
+    }
+    return fd;
+}
+
+enum io channel_receive(int channel, void *buf, size_t cap, size_t *ret_len, int *ret_fd)
+{
+    struct iovec iov = {.iov_base = buf, .iov_len = cap};
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {.space = {0}};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.space,
+                         .msg_controllen = sizeof control.space};
+    ssize_t n;
+    do
+        n = recvmsg(channel, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
+        return IO_EOF;
+    if (n < 0)
+        return errno == EAGAIN ? IO_AGAIN : errno == ECONNRESET ? IO_EOF : IO_FAIL;
+    int fd = take_fd(&msg);
+    if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+        if (fd >= 0)
+            close(fd);
+        return IO_FAIL;
+    }
+    *ret_len = (size_t)n;
+    *ret_fd = fd;
+    return IO_DONE;
+}

@@ -1,0 +1,173 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures Sallyport against nginx and HAProxy from Debian, interleaved in one run.
+
+  bench.py [-n ROUNDS] [-t SECONDS] [--bin FILE] [--peers sallyport,nginx,haproxy] [WORK …]
+
+Works: keepalive connections download upload log hosts idle workers; by default all. Each proxy has
+one worker pinned to core 0; load and origin are on core 1. The figure is CPU time of the proxy's
+processes (all threads, from the scheduler's own counters) divided by requests; the medians of the
+rounds and the ratio to the best peer are printed, as Markdown.
+"""
+import argparse
+import random
+import re
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from peers import PEERS, Origin, cpu_ns, wrk  # noqa: E402
+import idle  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DOWNLOAD_BYTES = 10_000_000
+
+
+def lua(folder, name, text):
+    path = folder / f"{name}.lua"
+    path.write_text(text)
+    return path
+
+
+def measure(proxy, seconds, path, connections=16, script=None, headers=()):
+    """CPU microseconds per request, and requests per second."""
+    before = cpu_ns(proxy.pids())
+    requests, errors, rate = wrk(proxy.port, path, connections, seconds, script, headers)
+    used = cpu_ns(proxy.pids()) - before
+    if errors or not requests:
+        raise SystemExit(f"{proxy.name}: {errors} errors in {requests} requests of {path}")
+    return used / requests / 1000, rate
+
+
+def rounds(contestants, n, run):
+    """{name: [(µs, rate) …]}: every round asks all, in another order."""
+    results = {c.label: [] for c in contestants}
+    for contestant in contestants:
+        run(contestant)  # warm-up
+    for _ in range(n):
+        order = list(contestants)
+        random.shuffle(order)
+        for contestant in order:
+            results[contestant.label].append(run(contestant))
+            print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return results
+
+
+def report(title, results, base=None):
+    """A table; the ratio is ours to the best peer, or to the row named base."""
+    medians = {name: statistics.median(us for us, _ in values) for name, values in results.items()}
+    peers = [name for name in medians if name != "sallyport"] if base is None else [base]
+    best = min(peers, key=medians.get) if peers else None
+    print(f"\n### {title}\n\n| proxy | CPU µs per request (median, min–max) | requests/s | ratio |")
+    print("|---|---|---|---|")
+    for name, values in results.items():
+        us = [v[0] for v in values]
+        rate = statistics.median(v[1] for v in values)
+        pairs = [a[0] / b[0] for a, b in zip(values, results[best])] if best else [1]
+        ratio = f"{statistics.median(pairs):.3f}" if best and name != best else "–"
+        print(f"| {name} | {medians[name]:.2f} ({min(us):.2f}–{max(us):.2f}) | {rate:.0f} | {ratio} |",
+              flush=True)
+
+
+class Bench:
+    def __init__(self, args, folder):
+        self.args, self.folder = args, folder
+        self.origin = Origin(folder, {"1k": b"x" * 1024, "10m": b"x" * DOWNLOAD_BYTES})
+
+    def start(self, name, label=None, **options):
+        folder = self.folder / f"{label or name}{random.randrange(10**9)}"
+        folder.mkdir()
+        proxy = PEERS[name](folder, self.origin.port, self.args.bin, **options)
+        proxy.label = label or name
+        return proxy
+
+    def compare(self, title, path, seconds=None, **load):
+        seconds = seconds or self.args.t
+        proxies = [self.start(name) for name in self.args.peers]
+        try:
+            report(title, rounds(proxies, self.args.n,
+                                 lambda p: measure(p, seconds, path, **load)))
+        finally:
+            for proxy in proxies:
+                proxy.stop()
+
+    def variants(self, title, base, options, path="/1k", script=None, base_script=None):
+        """Our own proxy with and without something."""
+        plain = self.start("sallyport", base)
+        others = [self.start("sallyport", label, **o) for label, o in options.items()]
+        try:
+            report(title, rounds([plain, *others], self.args.n, lambda p: measure(
+                p, self.args.t, path, script=base_script if p is plain else script)), base)
+        finally:
+            for proxy in [plain, *others]:
+                proxy.stop()
+
+    def keepalive(self):
+        self.compare("Keep-alive, 1 KB", "/1k")
+
+    def connections(self):
+        self.compare("A connection per request, 1 KB", "/1k", headers=["Connection: close"])
+
+    def download(self):
+        self.compare("10 MB downloads", "/10m", connections=4)
+
+    def upload(self):
+        script = lua(self.folder, "upload", 'wrk.method="POST"\nwrk.body=string.rep("x",65536)\n')
+        self.compare("64 KB uploads", "/upload", script=script)
+
+    def log(self):
+        self.variants("Access log", "sallyport", {"with access log": {"log": "combined"},
+                                                  "with JSON log": {"log": "json"}})
+
+    def hosts(self):
+        many = lua(self.folder, "hosts", """
+local n = 0
+request = function()
+  n = (n * 1103515245 + 12345) % 2147483648
+  return wrk.format("GET", "/1k", {Host = string.format("site%d.example", n % 10000)})
+end
+""")
+        one = lua(self.folder, "host", """
+request = function()
+  return wrk.format("GET", "/1k", {Host = string.format("site%d.example", 7)})
+end
+""")
+        self.variants("Host names", "1 host", {"10 000 hosts": {"sites": 10000}}, script=many,
+                      base_script=one)
+
+    def workers(self):
+        self.variants("Two workers", "1 worker", {"2 workers": {"workers": 2}})
+
+    def idle(self):
+        idle.run(self)
+
+
+def main():
+    works = ["keepalive", "connections", "download", "upload", "log", "hosts", "workers", "idle"]
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-n", type=int, default=7, help="rounds")
+    parser.add_argument("-t", type=float, default=2, help="seconds of a round")
+    parser.add_argument("--bin", default=str(ROOT / "build" / "release" / "sallyport"))
+    parser.add_argument("--peers", default="sallyport,nginx,haproxy", type=lambda s: s.split(","))
+    parser.add_argument("work", nargs="*", choices=[[], *works], default=[])
+    args = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="bench"))
+    folder.chmod(0o755)
+    bench = Bench(args, folder)
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    print(f"{cpu[1] if cpu else 'unknown CPU'}; {args.n} rounds of {args.t:g} s")
+    try:
+        for work in args.work or works:
+            getattr(bench, work)()
+    finally:
+        bench.origin.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

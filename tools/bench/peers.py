@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contestants, each as a process with one worker pinned to core 0, and the load."""
+import re
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+PROXY_CPU, LOAD_CPU = "0", "1"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_port(port, process):
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise SystemExit(f"ended: {process.args}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise SystemExit(f"doesn't listen: {process.args}")
+
+
+def family(pid):
+    """A process and all below it."""
+    pids = [pid]
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                pids += family(int(child))
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return pids
+
+
+def cpu_ns(pids):
+    total = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            total += int((task / "schedstat").read_text().split()[0])
+    return total
+
+
+def private_bytes(pids):
+    """Memory that is these processes' own."""
+    total = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith(("Private_Clean", "Private_Dirty")):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+def wrk(port, path, connections, seconds, script=None, headers=()):
+    """Runs wrk; gives (requests, errors, requests per second)."""
+    args = ["taskset", "-c", LOAD_CPU, "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s"]
+    for header in headers:
+        args += ["-H", header]
+    if script:
+        args += ["-s", str(script)]
+    out = subprocess.run([*args, f"http://127.0.0.1:{port}{path}"], check=True,
+                         capture_output=True, text=True).stdout
+    requests = int(re.search(r"(\d+) requests in", out)[1])
+    rate = float(re.search(r"Requests/sec:\s*([\d.]+)", out)[1])
+    errors = sum(int(n) for n in re.findall(r"Non-2xx or 3xx responses: (\d+)", out))
+    socket_errors = re.search(r"connect (\d+), read (\d+), write (\d+), timeout (\d+)", out)
+    if socket_errors:
+        errors += sum(map(int, socket_errors.groups()))
+    return requests, errors, rate
+
+
+class Process:
+    def launch(self, args, cpu=PROXY_CPU):
+        self.process = subprocess.Popen(["taskset", "-c", cpu, *map(str, args)],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_port(self.port, self.process)
+
+    def pids(self):
+        return family(self.process.pid)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+
+NGINX_HEAD = """daemon off; pid {folder}/pid; error_log /dev/null; worker_processes 1; user root;
+worker_rlimit_nofile 65536;
+events {{ worker_connections 30000; }}
+http {{
+  access_log off; keepalive_requests 100000000; keepalive_timeout 1h; client_max_body_size 0;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; sendfile on; tcp_nodelay on;
+"""
+
+
+class Origin(Process):
+    """nginx with files; POST to /upload is read and answered with a few bytes."""
+
+    def __init__(self, folder, files):
+        folder = folder / "origin"
+        folder.mkdir()
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        self.port, sink = free_port(), free_port()
+        (folder / "conf").write_text(NGINX_HEAD.format(folder=folder) + f"""
+  server {{ listen 127.0.0.1:{sink}; location / {{ return 200 "ok"; }} }}
+  server {{ listen 127.0.0.1:{self.port} backlog=4096; root {folder};
+    location /upload {{ client_body_buffer_size 128k; proxy_pass http://127.0.0.1:{sink}; }} }}
+}}
+""")
+        self.launch(["nginx", "-p", folder, "-c", folder / "conf"], LOAD_CPU)
+
+
+class Nginx(Process):
+    name = "nginx"
+
+    def __init__(self, folder, origin, binary, **_):
+        self.port = free_port()
+        (folder / "conf").write_text(NGINX_HEAD.format(folder=folder) + f"""
+  upstream origin {{ server 127.0.0.1:{origin}; keepalive 64; keepalive_requests 100000000; }}
+  server {{ listen 127.0.0.1:{self.port} backlog=4096;
+    location / {{ proxy_pass http://origin; proxy_http_version 1.1;
+      proxy_set_header Connection ""; proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Real-IP $remote_addr;
+      proxy_request_buffering off; }} }}
+}}
+""")
+        self.launch(["nginx", "-p", folder, "-c", folder / "conf"])
+
+
+class Haproxy(Process):
+    name = "haproxy"
+
+    def __init__(self, folder, origin, binary, **_):
+        self.port = free_port()
+        (folder / "conf").write_text(f"""
+global
+  nbthread 1
+  maxconn 30000
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+  option splice-auto
+  option forwardfor
+  http-reuse always
+frontend web
+  bind 127.0.0.1:{self.port} backlog 4096
+  default_backend origin
+backend origin
+  server one 127.0.0.1:{origin}
+""")
+        self.launch(["haproxy", "-q", "-f", folder / "conf"])
+
+
+class Sallyport(Process):
+    name = "sallyport"
+
+    def __init__(self, folder, origin, binary, log=None, sites=0, workers=1):
+        self.port = free_port()
+        access_log = f"{{ path: {folder}/access.log, format: {log} }}" if log else "off"
+        names = "".join(f"  site{i}.example: http://127.0.0.1:{origin}\n" for i in range(sites))
+        routes = f"sites:\n{names}" if sites else f"""routes:
+  - {{ match: PathPrefix(`/`), to: "http://127.0.0.1:{origin}" }}
+"""
+        (folder / "conf.yaml").write_text(f"""
+workers: {workers}
+user: root
+access-log: {access_log}
+entrypoints: {{ web: {{ listen: "127.0.0.1:{self.port}", idle-timeout: 1h }} }}
+{routes}""")
+        cpu = PROXY_CPU if workers == 1 else f"{PROXY_CPU},{LOAD_CPU}"
+        self.launch([binary, "run", "-c", folder / "conf.yaml"], cpu)
+
+
+PEERS = {"sallyport": Sallyport, "nginx": Nginx, "haproxy": Haproxy}

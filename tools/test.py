@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Builds in every way that is tested and runs all tests; ends with 'N passed, N failed'.
+
+Steps, cheapest first:
+  debug    gcc, assertions of debug builds: lint, unit, fuzz corpora, simulation
+  asan     clang, address and undefined-behaviour sanitizers: unit, fuzz corpora, simulation, e2e
+  tsan     clang, thread sanitizer: unit tests of what has threads
+  release  gcc as shipped: e2e
+A step's name as argument runs that step alone.
+"""
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SANITIZED = ["--buildtype=debugoptimized", "-Db_lundef=false", "-Dwerror=true"]
+STEPS = {
+    "debug": {"cc": "gcc", "setup": ["--buildtype=debug", "-Dwerror=true"],
+              "suites": ["lint", "unit", "fuzz", "sim"], "e2e": False},
+    "asan": {"cc": "clang", "setup": [*SANITIZED, "-Db_sanitize=address,undefined"],
+             "suites": ["unit", "fuzz", "sim"], "e2e": True},
+    "tsan": {"cc": "clang", "setup": [*SANITIZED, "-Db_sanitize=thread"],
+             "suites": ["threads"], "e2e": False},
+    "release": {"cc": "gcc", "setup": ["--buildtype=debugoptimized", "-Db_lto=true"],
+                "suites": [], "e2e": True},
+}
+total = {"passed": 0, "failed": 0}
+
+
+def say(text):
+    print(f"== {text}", flush=True)
+
+
+def count(path):
+    """Adds the results of a JUnit file; tells the names of what failed."""
+    for case in ET.parse(path).getroot().iter("testcase"):
+        bad = case.find("failure") is not None or case.find("error") is not None
+        total["failed" if bad else "passed"] += 1
+        if bad:
+            print(f"FAILED {case.get('classname')} {case.get('name')}", flush=True)
+
+
+def build(name, step):
+    folder = ROOT / "build" / name
+    env = dict(os.environ, CC=step["cc"])
+    if not (folder / "build.ninja").exists():
+        done = subprocess.run(["meson", "setup", folder, *step["setup"]], cwd=ROOT, env=env,
+                              capture_output=True, text=True)
+        if done.returncode:
+            print(done.stdout[-4000:], done.stderr[-4000:])
+            return False
+    done = subprocess.run(["ninja", "-C", folder], capture_output=True, text=True)
+    if done.returncode:
+        print(done.stdout[-8000:])
+    return done.returncode == 0
+
+
+def run_meson(folder, suites):
+    args = [arg for suite in suites for arg in ("--suite", suite)]
+    report = folder / "meson-logs" / "testlog.junit.xml"
+    report.unlink(missing_ok=True)
+    done = subprocess.run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", *args],
+                          capture_output=True, text=True)
+    if done.returncode:
+        print(done.stdout[-12000:])
+    if report.exists():
+        count(report)
+    elif done.returncode:
+        total["failed"] += 1
+
+
+def run_e2e(folder):
+    report = folder / "e2e.xml"
+    report.unlink(missing_ok=True)
+    env = dict(os.environ, SALLYPORT=str(folder / "sallyport"))
+    done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-x" if "-x" in sys.argv else "-q",
+                           "--timeout=120", f"--junitxml={report}", ROOT / "tests" / "e2e"],
+                          cwd=ROOT, env=env, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stdout[-12000:], done.stderr[-2000:])
+    if report.exists():
+        count(report)
+    else:
+        total["failed"] += 1
+
+
+def main():
+    wanted = [arg for arg in sys.argv[1:] if not arg.startswith("-")] or list(STEPS)
+    for name in wanted:
+        step = STEPS[name]
+        began = time.monotonic()
+        say(f"{name}: building with {step['cc']}")
+        if not build(name, step):
+            say(f"{name}: does not build")
+            total["failed"] += 1
+            continue
+        say(f"{name}: built in {time.monotonic() - began:.0f} s, testing")
+        folder = ROOT / "build" / name
+        if step["suites"]:
+            run_meson(folder, step["suites"])
+        if step["e2e"]:
+            run_e2e(folder)
+        say(f"{name}: done after {time.monotonic() - began:.0f} s")
+    print(f"{total['passed']} passed, {total['failed']} failed", flush=True)
+    return 1 if total["failed"] or not total["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
