@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "route/regex.h"
+
+#include <pthread.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+// Steps of one match. An ordinary expression over a request's text takes some thousands; the limit
+// ends a catastrophic one after a few milliseconds.
+#define MATCH_LIMIT 200000
+#define DEPTH_LIMIT 2000
+#define HEAP_LIMIT_KIB 512
+#define JIT_STACK_FIRST_BYTES (32 * 1024)
+#define JIT_STACK_MAX_BYTES (256 * 1024)
+#define PATTERN_LENGTH_MAX (16 * 1024)
+
+struct regex {
+    pcre2_code *code; // owns
+};
+
+// What one thread needs to match. A match never waits, so fibers of a thread can share it.
+struct matcher {
+    pcre2_match_context *context; // owns
+    pcre2_match_data *data;       // owns: one pair, nobody asks for groups
+    pcre2_jit_stack *stack;       // owns
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t matcher_key; // for its destructor
+static pcre2_general_context *general;
+static pcre2_compile_context *compiling;
+static _Thread_local struct matcher *self;
+
+static void *pcre_alloc(size_t n, void *arg)
+{
+    (void)arg;
+    return mem_alloc_raw(n);
+}
+
+static void pcre_free(void *ptr, void *arg)
+{
+    (void)arg;
+    mem_free(ptr);
+}
+
+static void matcher_free(void *ptr)
+{
+    struct matcher *m = ptr;
+    pcre2_match_data_free(m->data);
+    pcre2_match_context_free(m->context);
+    pcre2_jit_stack_free(m->stack);
+    mem_free(m);
+    self = NULL;
+}
+
+static void set_up(void)
+{
+    general = pcre2_general_context_create(pcre_alloc, pcre_free, NULL);
+    compiling = pcre2_compile_context_create(general);
+    ASSERT(general != NULL && compiling != NULL);
+    pcre2_set_max_pattern_length(compiling, PATTERN_LENGTH_MAX);
+    pcre2_set_parens_nest_limit(compiling, 100);
+    ASSERT(pthread_key_create(&matcher_key, matcher_free) == 0);
+}
+
+static struct matcher *matcher_self(void)
+{
+    if (LIKELY(self != NULL))
+        return self;
+    pthread_once(&once, set_up);
+    struct matcher *m = MEM_NEW(struct matcher);
+    m->context = pcre2_match_context_create(general);
+    m->data = pcre2_match_data_create(1, general);
+    m->stack = pcre2_jit_stack_create(JIT_STACK_FIRST_BYTES, JIT_STACK_MAX_BYTES, general);
+    ASSERT(m->context != NULL && m->data != NULL);
+    pcre2_set_match_limit(m->context, MATCH_LIMIT);
+    pcre2_set_depth_limit(m->context, DEPTH_LIMIT);
+    pcre2_set_heap_limit(m->context, HEAP_LIMIT_KIB);
+    // WHY: without a stack of its own the JIT takes 32 KiB of the fiber's 64.
+    pcre2_jit_stack_assign(m->context, NULL, m->stack);
+    pthread_setspecific(matcher_key, m);
+    return self = m;
+}
+
+static bool has_non_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((uint8_t)s.ptr[i] >= 0x80)
+            return true;
+    return false;
+}
+
+struct regex *regex_compile(struct str pattern, bool ignore_case, struct arena *mem, size_t *ret_at,
+                            char why[static REGEX_WHY_BYTES])
+{
+    pthread_once(&once, set_up);
+    // Go's $ is the very end of the text; PCRE2's would also match before a final line end.
+    uint32_t options = PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
+    if (ignore_case)
+        options |= PCRE2_CASELESS;
+    // Requests are bytes. Only an expression that is not ASCII itself looks for characters, and
+    // then malformed sequences in the request match nothing.
+    if (has_non_ascii(pattern))
+        options |= PCRE2_UTF | PCRE2_MATCH_INVALID_UTF;
+    else
+        options |= PCRE2_NEVER_UTF;
+    int error = 0;
+    PCRE2_SIZE at = 0;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)(pattern.len > 0 ? pattern.ptr : ""), pattern.len,
+                                     options, &error, &at, compiling);
+    if (!code) {
+        if (pcre2_get_error_message(error, (PCRE2_UCHAR *)why, REGEX_WHY_BYTES) < 0)
+            why[0] = '\0';
+        *ret_at = at;
+        return NULL;
+    }
+    struct regex *re = ARENA_NEW(mem, struct regex);
+    if (!re) {
+        pcre2_code_free(code);
+        *ret_at = SIZE_MAX;
+        return NULL;
+    }
+    // Where the JIT isn't available (a system that forbids new executable memory) the interpreter
+    // does the same work.
+    (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+    re->code = code;
+    return re;
+}
+
+void regex_fini(struct regex *re)
+{
+    if (!re)
+        return;
+    pcre2_code_free(re->code);
+    re->code = NULL;
+}
+
+enum regex_result regex_match(const struct regex *re, struct str subject)
+{
+    struct matcher *m = matcher_self();
+    int rc = pcre2_match(re->code, (PCRE2_SPTR)(subject.len > 0 ? subject.ptr : ""), subject.len, 0,
+                         0, m->data, m->context);
+    if (rc == PCRE2_ERROR_NOMATCH)
+        return REGEX_NO;
+    return rc >= 0 ? REGEX_YES : REGEX_BROKEN;
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Regular expressions of rules: PCRE2 with its JIT, bounded so that no expression and no input can
+// make a match run long. Compiled ones are immutable and shared; what a match needs is cached per
+// thread, so matching allocates nothing and uses little of a fiber's stack.
+#pragma once
+
+#include "base/arena.h"
+#include "base/str.h"
+
+struct regex;
+
+enum regex_result {
+    REGEX_NO,
+    REGEX_YES,
+    REGEX_BROKEN, // gave up: the limit of steps or of memory was reached
+};
+
+#define REGEX_WHY_BYTES 160
+
+// The struct lives in mem, the code on the heap: regex_fini. NULL: *ret_at is the offset inside of
+// pattern, why says what is wrong (ret_at SIZE_MAX: the arena is full).
+struct regex *regex_compile(struct str pattern, bool ignore_case, struct arena *mem, size_t *ret_at,
+                            char why[static REGEX_WHY_BYTES]);
+// Accepts NULL.
+void regex_fini(struct regex *re);
+
+// A search: unanchored unless the expression says ^ or $ (which mean the ends of the text).
+enum regex_result regex_match(const struct regex *re, struct str subject);
