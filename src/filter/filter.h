@@ -32,3 +32,10 @@ extern const struct filter_type filter_strip_prefix;
 extern const struct filter_type filter_add_prefix;
 extern const struct filter_type filter_replace_path;
 extern const struct filter_type filter_basic_auth;
+
+// The handler behind `strip` and `replace` of sites and routes: paths that begin with strip (whole
+// segments) go on with replace (may be empty) in its place, others as they are. Locations and
+// cookies are mapped on the way back. NULL with an error in env->diags.
+struct handler *filter_prefix_mapping(const struct conf_text *strip,
+                                      const struct conf_text *replace, const struct handler *next,
+                                      const struct filter_env *env);

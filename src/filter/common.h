@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of this folder share.
+#pragma once
+
+#include <stdbool.h>
+
+#include "filter/filter.h"
+#include "http/exchange.h"
+
+// The start of every filter's struct.
+struct filter_base {
+    struct handler handler;
+    struct str who; // "filter NAME": for the trail
+};
+
+// A filter of `bytes` bytes, zeroed, that begins with a struct filter_base. NULL with an error.
+void *filter_new(const struct filter_env *env, size_t bytes, const struct handler_type *type,
+                 struct str name, const struct handler *next);
+
+// Reports a full arena while building. Returns NULL.
+void *filter_no_memory(const struct filter_env *env);
+
+// Notes a decision.
+void filter_note(const struct handler *h, struct exchange *x, const char *what, struct str detail);
+
+// The exchange's memory is used up: makes the answer 503.
+enum err filter_exhausted(struct exchange *x);
+
+// Which message a field belongs to.
+enum filter_side {
+    FILTER_REQUEST,
+    FILTER_RESPONSE,
+};
+
+// Why a filter may not touch a field of that name: it is no name, or belongs to framing or to one
+// connection alone. NULL: it may.
+const char *filter_field_fault(struct str name, enum filter_side side);
+
+// Why a text can't be a field value; NULL: it can.
+const char *filter_value_fault(struct str value);
+
+// The value of one header field, as maps of them have it: { X-Frame-Options: DENY }.
+struct filter_field_conf {
+    struct conf_text value;
+};
+extern const struct conf_section filter_field_section;
+
+// An error for a name that a filter may not touch.
+enum err filter_field_check(struct str name, struct place place, enum filter_side side,
+                            const struct filter_env *env) MUST_CHECK;
+
+// Checks a map of filter_field_conf and makes *ret its map->n fields, in the snapshot's arena.
+enum err filter_fields_build(const struct conf_map *map, enum filter_side side,
+                             const struct filter_env *env, struct field **ret) MUST_CHECK;
