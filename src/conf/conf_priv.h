@@ -12,6 +12,7 @@
 struct conf_kind_info {
     const char *name;  // "duration": for the manual
     const char *words; // "a duration such as 250ms, 5s or 1m30s": for messages
+    bool is_single;    // one text in the file
     size_t bytes;      // of the member; 0: a section's struct
     enum err (*parse)(struct str s, uint64_t *ret); // numbers; NULL: no number
 };
@@ -57,6 +58,16 @@ const struct conf_item *conf_inline_choice(const struct conf_section *section);
 // The alternative of a choice with this key, or NULL.
 const struct conf_choice_type *conf_choice_find(const struct conf_item *item, struct str key);
 
+struct conf_sections {
+    const struct conf_section **items; // owns
+    size_t n, cap;
+};
+
+void conf_sections_add(struct conf_sections *sections, const struct conf_section *section);
+// All that root leads to, root first, each once.
+void conf_sections_collect(const struct conf_section *root, struct conf_sections *ret);
+void conf_sections_fini(struct conf_sections *sections);
+
 // The row that a value other than a map belongs to, or NULL.
 const struct conf_item *conf_shorthand(const struct conf_section *section);
 
@@ -80,8 +91,3 @@ void conf_nearest_offer(struct conf_nearest *nearest, const char *name);
 // Tells what libyaml found wrong, in plain words.
 void conf_yaml_explain(const yaml_parser_t *parser, struct str text, const char *source,
                        struct diags *diags);
-
-// A default or an example as a tree: a scalar kind's text as it is, otherwise YAML. NULL after an
-// error, which is added.
-struct conf_node *conf_text_node(const struct conf_item *item, const char *text, struct arena *mem,
-                                 struct diags *diags);

@@ -8,12 +8,22 @@
 #define ITEMS_MAX 256 // rows of one section
 #define NAME_MAX_BYTES 255
 
-static void read_item(struct conf_reader *r, const struct conf_path *path,
-                      const struct conf_item *item, const struct conf_node *node, bool has_parent,
-                      void *field);
 static void read_section(struct conf_reader *r, const struct conf_path *path,
                          const struct conf_section *section, const struct conf_node *node,
                          bool has_parent, void *ret);
+
+void conf_read_default(struct conf_reader *r, const struct conf_path *path,
+                       const struct conf_item *item, void *field)
+{
+    if (item->has_switch) {
+        if (!conf_bool_parse(str_of(item->def), (bool *)((char *)field + item->switch_offset)))
+            conf_fail(r, path, (struct place){.source = "default"}, "is not on or off");
+        return;
+    }
+    const struct conf_node *node = conf_text_node(r, item, item->def);
+    if (node)
+        conf_read_item(r, path, item, node, false, field);
+}
 
 // Fills a zeroed struct with the rows' defaults.
 static void fill_defaults(struct conf_reader *r, const struct conf_section *section, void *ret)
@@ -24,18 +34,8 @@ static void fill_defaults(struct conf_reader *r, const struct conf_section *sect
         void *field = (char *)ret + item->offset;
         if (item->kind == CONF_SECTION)
             fill_defaults(r, item->section, field);
-        if (!item->def)
-            continue;
-        if (item->has_switch) {
-            if (!conf_bool_parse(str_of(item->def), (bool *)((char *)field + item->switch_offset)))
-                conf_fail(r, &path, (struct place){.source = "default"}, "not on or off");
-            continue;
-        }
-        size_t n_errors = r->diags->n_errors;
-        const struct conf_node *node = conf_text_node(item, item->def, r->mem, r->diags);
-        r->n_errors += r->diags->n_errors - n_errors;
-        if (node)
-            read_item(r, &path, item, node, false, field);
+        if (item->def)
+            conf_read_default(r, &path, item, field);
     }
 }
 
@@ -203,32 +203,12 @@ static void read_inline_section(struct conf_reader *r, const struct conf_path *p
 // A key without a value is as good as none where it could only be a map or a list.
 static bool is_given(const struct conf_item *item, const struct conf_node *node)
 {
-    switch (item->kind) {
-    case CONF_BOOL:
-    case CONF_UINT:
-    case CONF_SIZE:
-    case CONF_DURATION:
-    case CONF_RATE:
-    case CONF_ENUM:
-    case CONF_TEXT:
-    case CONF_SECRET:
-    case CONF_FILE:
-        return true;
-    case CONF_TEXTS:
-    case CONF_NETS:
-    case CONF_SECTION:
-    case CONF_LIST:
-    case CONF_MAP:
-    case CONF_CHOICE:
-        return node->kind != CONF_NODE_NULL;
-    }
-    return true;
+    return conf_kinds[item->kind].is_single || node->kind != CONF_NODE_NULL;
 }
 
-// node is given.
-static void read_item(struct conf_reader *r, const struct conf_path *path,
-                      const struct conf_item *item, const struct conf_node *node, bool has_parent,
-                      void *field)
+void conf_read_item(struct conf_reader *r, const struct conf_path *path,
+                    const struct conf_item *item, const struct conf_node *node, bool has_parent,
+                    void *field)
 {
     bool needs_map = item->kind == CONF_MAP || item->kind == CONF_CHOICE;
     if (needs_map && node->kind != CONF_NODE_MAP)
@@ -273,7 +253,7 @@ static void read_keys(struct conf_reader *r, const struct conf_path *path,
         if (type)
             read_chosen(r, &at, type, child, field);
         else if (*is_seen)
-            read_item(r, &at, item, child, has_parent, field);
+            conf_read_item(r, &at, item, child, has_parent, field);
     }
 }
 
@@ -312,7 +292,7 @@ static void read_section(struct conf_reader *r, const struct conf_path *path,
         read_keys(r, path, section, node, has_parent, seen, ret);
     } else if (node && node->kind != CONF_NODE_NULL && shorthand) {
         seen[shorthand - section->items] = true;
-        read_item(r, path, shorthand, node, has_parent, (char *)ret + shorthand->offset);
+        conf_read_item(r, path, shorthand, node, has_parent, (char *)ret + shorthand->offset);
     } else if (node && node->kind != CONF_NODE_NULL) {
         conf_fail_expected(r, path, node, "a map", "");
     }

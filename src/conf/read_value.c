@@ -269,3 +269,19 @@ void conf_read_value(struct conf_reader *r, const struct conf_path *path,
         panic("row '%s' is not a single value", item->key);
     }
 }
+
+struct conf_node *conf_text_node(struct conf_reader *r, const struct conf_item *item,
+                                 const char *text)
+{
+    struct place place = {.source = "default"};
+    bool is_single = conf_kinds[item->kind].is_single;
+    size_t n_errors = r->diags->n_errors;
+    struct conf_node *node = is_single
+                                 ? conf_node_scalar(r->mem, str_of(text), place)
+                                 : conf_yaml_parse(str_of(text), place.source, r->mem, r->diags);
+    if (!node && is_single)
+        conf_fail(r, NULL, place, "the settings need more memory than is allowed for them");
+    else
+        r->n_errors += r->diags->n_errors - n_errors;
+    return node;
+}

@@ -35,3 +35,22 @@ void *conf_alloc(struct conf_reader *r, size_t n, size_t bytes, size_t align) MU
 // Reads the value of a row that isn't made of sections. A wrong one is reported and leaves *field.
 void conf_read_value(struct conf_reader *r, const struct conf_path *path,
                      const struct conf_item *item, const struct conf_node *node, void *field);
+
+// Reads the value of any row; node is given. has_parent: *field holds the parent's value.
+void conf_read_item(struct conf_reader *r, const struct conf_path *path,
+                    const struct conf_item *item, const struct conf_node *node, bool has_parent,
+                    void *field);
+
+// Reads the row's default, which is there.
+void conf_read_default(struct conf_reader *r, const struct conf_path *path,
+                       const struct conf_item *item, void *field);
+
+// A default or an example as a tree: a single value's text as it is, otherwise YAML. NULL after an
+// error, which is added.
+struct conf_node *conf_text_node(struct conf_reader *r, const struct conf_item *item,
+                                 const char *text);
+
+// What conf_resolve does, for the value of one row.
+void conf_resolve_item(struct conf_reader *r, const struct conf_path *path,
+                       const struct conf_item *item, struct conf_node *node,
+                       const struct conf_resolver *resolver);

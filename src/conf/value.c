@@ -24,26 +24,40 @@ static enum err parse_duration(struct str s, uint64_t *ret)
 }
 
 const struct conf_kind_info conf_kinds[CONF_CHOICE + 1] = {
-    [CONF_BOOL] = {.name = "yes or no", .words = "true or false", .bytes = sizeof(bool)},
-    [CONF_UINT] = {.name = "number",
+    [CONF_BOOL] = {.is_single = true,
+                   .name = "yes or no",
+                   .words = "true or false",
+                   .bytes = sizeof(bool)},
+    [CONF_UINT] = {.is_single = true,
+                   .name = "number",
                    .words = "a whole number",
                    .bytes = sizeof(uint32_t),
                    .parse = parse_uint},
-    [CONF_SIZE] = {.name = "size",
+    [CONF_SIZE] = {.is_single = true,
+                   .name = "size",
                    .words = "a size such as 512, 16KiB or 4MB",
                    .bytes = sizeof(uint64_t),
                    .parse = num_size},
-    [CONF_DURATION] = {.name = "duration",
+    [CONF_DURATION] = {.is_single = true,
+                       .name = "duration",
                        .words = "a duration such as 250ms, 5s or 1m30s",
                        .bytes = sizeof(int64_t),
                        .parse = parse_duration},
-    [CONF_RATE] = {.name = "rate",
+    [CONF_RATE] = {.is_single = true,
+                   .name = "rate",
                    .words = "a rate such as 100/s or 30/m",
                    .bytes = sizeof(uint64_t),
                    .parse = num_rate},
-    [CONF_ENUM] = {.name = "one of", .words = "one of", .bytes = sizeof(unsigned)},
-    [CONF_TEXT] = {.name = "text", .words = "a text", .bytes = sizeof(struct conf_text)},
-    [CONF_SECRET] = {.name = "secret",
+    [CONF_ENUM] = {.is_single = true,
+                   .name = "one of",
+                   .words = "one of",
+                   .bytes = sizeof(unsigned)},
+    [CONF_TEXT] = {.is_single = true,
+                   .name = "text",
+                   .words = "a text",
+                   .bytes = sizeof(struct conf_text)},
+    [CONF_SECRET] = {.is_single = true,
+                     .name = "secret",
                      .words = "a secret: file:PATH, env:NAME or the text itself",
                      .bytes = sizeof(struct conf_text)},
     [CONF_TEXTS] = {.name = "list of texts",
@@ -52,7 +66,8 @@ const struct conf_kind_info conf_kinds[CONF_CHOICE + 1] = {
     [CONF_NETS] = {.name = "list of networks",
                    .words = "an address or a network such as 192.0.2.1 or 10.0.0.0/8, or a list",
                    .bytes = sizeof(struct conf_nets)},
-    [CONF_FILE] = {.name = "file",
+    [CONF_FILE] = {.is_single = true,
+                   .name = "file",
                    .words = "the path of a file",
                    .bytes = sizeof(struct conf_file)},
     [CONF_SECTION] = {.name = "section", .words = "a map"},
@@ -195,55 +210,4 @@ const char *conf_path_text(const struct conf_path *path, char buf[static CONF_PA
         writer_put(&w, STR(": "));
     buf[w.len] = '\0';
     return buf;
-}
-
-static bool is_key(const char *key, struct str s)
-{
-    return s.len > 0 && key[0] == s.ptr[0] && str_eq(str_of(key), s);
-}
-
-const struct conf_item *conf_item_find(const struct conf_section *section, struct str key)
-{
-    for (size_t i = 0; i < section->n_items; i++) {
-        if (is_key(section->items[i].key, key))
-            return &section->items[i];
-    }
-    return NULL;
-}
-
-const struct conf_item *conf_inline_choice(const struct conf_section *section)
-{
-    for (size_t i = 0; i < section->n_items; i++) {
-        if (section->items[i].kind == CONF_CHOICE && section->items[i].key[0] == '\0')
-            return &section->items[i];
-    }
-    return NULL;
-}
-
-const struct conf_choice_type *conf_choice_find(const struct conf_item *item, struct str key)
-{
-    for (size_t i = 0; item->choices[i]; i++) {
-        if (is_key(item->choices[i]->key, key))
-            return item->choices[i];
-    }
-    return NULL;
-}
-
-const struct conf_item *conf_shorthand(const struct conf_section *section)
-{
-    return section->shorthand ? conf_item_find(section, str_of(section->shorthand)) : NULL;
-}
-
-enum conf_ref conf_ref_parse(struct str text, struct str *ret_target)
-{
-    if (str_starts(text, STR("file:"))) {
-        *ret_target = str_skip(text, 5);
-        return CONF_REF_FILE;
-    }
-    if (str_starts(text, STR("env:"))) {
-        *ret_target = str_skip(text, 4);
-        return CONF_REF_ENV;
-    }
-    *ret_target = text;
-    return CONF_REF_NONE;
 }

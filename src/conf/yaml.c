@@ -370,12 +370,3 @@ struct conf_node *conf_yaml_parse(struct str text, const char *source, struct ar
         b.root = new_node(&b, CONF_NODE_MAP, start);
     return b.root;
 }
-
-// A default or an example stands in a row as it would in the file.
-struct conf_node *conf_text_node(const struct conf_item *item, const char *text, struct arena *mem,
-                                 struct diags *diags)
-{
-    if (conf_kinds[item->kind].parse || item->kind <= CONF_SECRET || item->kind == CONF_FILE)
-        return conf_node_scalar(mem, str_of(text), (struct place){.source = "default"});
-    return conf_yaml_parse(str_of(text), "default", mem, diags);
-}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conf/print.h"
+
+#include "base/ascii.h"
+#include "codec/json.h"
+
+// Texts without quotes: what can't be mistaken for anything else.
+static bool is_plain(struct str s)
+{
+    if (s.len == 0 || !(ascii_is(s.ptr[0], ASCII_ALPHA | ASCII_DIGIT) || s.ptr[0] == '/'))
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        bool is_word = ascii_is(s.ptr[i], ASCII_ALPHA | ASCII_DIGIT);
+        if (!is_word && (s.ptr[i] == '\0' || !strchr("_-./:@+=", s.ptr[i])))
+            return false;
+    }
+    // A ':' at the end makes a key of it.
+    return s.ptr[s.len - 1] != ':' && !str_ieq(s, STR("null"));
+}
+
+void conf_put_yaml(struct str s, struct text *to)
+{
+    if (is_plain(s))
+        text_put(to, s);
+    else
+        json_text_str(to, s); // which is YAML's double-quoted form too
+}
+
+void conf_put_indent(size_t n, struct text *to)
+{
+    for (; n > 0; n--)
+        text_byte(to, ' ');
+}
+
+void conf_put_value_text(const struct conf_item *item, const char *value, struct text *to)
+{
+    if (conf_kinds[item->kind].is_single || item->has_switch)
+        conf_put_yaml(str_of(value), to);
+    else
+        text_put(to, str_of(value));
+}
+
+static void put_sections_type(const struct conf_item *item, struct text *to)
+{
+    const char *name = item->section->name;
+    if (item->kind == CONF_LIST)
+        text_printf(to, "list of [%s](#%s); a single one needs no list", name, name);
+    else if (item->kind == CONF_MAP)
+        text_printf(to, "map of names to [%s](#%s)", name, name);
+    else
+        text_printf(to, "[%s](#%s)%s", name, name, item->has_switch ? ", or `off`" : "");
+}
+
+static void put_alternatives(const struct conf_item *item, struct text *to)
+{
+    text_put(to, STR("one of"));
+    for (size_t i = 0; item->names && item->names[i]; i++)
+        text_printf(to, "%s `%s`", i > 0 ? "," : "", item->names[i]);
+    for (size_t i = 0; item->choices && item->choices[i]; i++)
+        text_printf(to, "%s [`%s`](#%s)", i > 0 ? "," : "", item->choices[i]->key,
+                    item->choices[i]->section->name);
+}
+
+void conf_put_type(const struct conf_item *item, struct text *to)
+{
+    if (item->section) {
+        put_sections_type(item, to);
+        return;
+    }
+    if (item->kind == CONF_ENUM || item->kind == CONF_CHOICE) {
+        put_alternatives(item, to);
+        return;
+    }
+    text_put(to, str_of(conf_kinds[item->kind].name));
+    if (item->format)
+        text_printf(to, " (%s)", item->format);
+    char range[128];
+    struct writer w;
+    writer_init(&w, range, sizeof range);
+    conf_put_range(item, &w);
+    if (w.len > 0)
+        text_printf(to, ", " STR_FMT, STR_ARG(writer_str(&w)));
+    if (item->zero)
+        text_printf(to, ", or `%s`", item->zero);
+}
+
+const char *conf_apply_text(enum conf_apply apply)
+{
+    switch (apply) {
+    case CONF_LIVE:
+        return "next request";
+    case CONF_NEW_CONNS:
+        return "new connections";
+    case CONF_RESTART:
+        return "restart";
+    }
+    return "";
+}

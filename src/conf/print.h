@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the printers of settings share.
+#pragma once
+
+#include "conf/conf_priv.h"
+
+// s as a YAML scalar that reads back as s anywhere, also inside "[…]".
+void conf_put_yaml(struct str s, struct text *to);
+
+// n spaces.
+void conf_put_indent(size_t n, struct text *to);
+
+// A row's default or example as it stands in YAML.
+void conf_put_value_text(const struct conf_item *item, const char *value, struct text *to);
+
+// "a duration, 1s to 1h", "one of a, b or c": what a row takes, in the manual.
+void conf_put_type(const struct conf_item *item, struct text *to);
+
+// When a change takes effect: "next request".
+const char *conf_apply_text(enum conf_apply apply);
