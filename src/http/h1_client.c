@@ -55,8 +55,8 @@ static enum io read_some(struct h1_call *call, struct deadline until, size_t *re
     ASSERT(room > 0);
     if (until.at_ms == BODY_NO_WAIT.at_ms)
         return stream_try_read(s, to, room, ret_n);
-    struct deadline quick = deadline_in(WATCH_AFTER_MS);
-    if (!call->is_watched && quick.at_ms < until.at_ms) {
+    if (!call->is_watched) {
+        struct deadline quick = deadline_min(until, deadline_in(WATCH_AFTER_MS));
         enum io io = stream_read(s, to, room, quick, ret_n);
         if (io != IO_FAIL || s->sock.error != ETIMEDOUT)
             return io;
@@ -64,6 +64,8 @@ static enum io read_some(struct h1_call *call, struct deadline until, size_t *re
         const struct exchange_ops *ops = call->x->ops;
         if (ops && ops->watch)
             ops->watch(call->x);
+        if (until.at_ms <= clock_now_ms())
+            return IO_FAIL;
     }
     return stream_read(s, to, room, until, ret_n);
 }
