@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+PRINTF(4, 0)
 static void add(struct diags *d, enum diag_severity severity, struct place place, const char *fmt,
                 va_list args)
 {
