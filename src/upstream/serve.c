@@ -30,9 +30,7 @@ struct attempt {
     uint32_t tried[SERVICE_TRIES_MAX];
     uint32_t n_tried;
     int64_t now_ms;
-    // How the last try failed; status 0: none did.
-    unsigned status;
-    enum exchange_end end;
+    enum exchange_end end; // how the last try failed; EXCHANGE_END_OK: none did
     struct str detail;
 };
 
@@ -44,15 +42,13 @@ enum step {
 };
 
 // Notes a failure for the log and for the client, should it be the last.
-static void PRINTF(4, 5)
-    note(struct attempt *a, unsigned status, enum exchange_end end, const char *fmt, ...)
+static void PRINTF(3, 4) note(struct attempt *a, enum exchange_end end, const char *fmt, ...)
 {
     char buf[256];
     va_list args;
     va_start(args, fmt);
     int n = vsnprintf(buf, sizeof buf, fmt, args);
     va_end(args);
-    a->status = status;
     a->end = end;
     a->detail = arena_dup(a->x->mem, str_from(buf, MIN((size_t)MAX(n, 0), sizeof buf - 1)));
 }
@@ -60,15 +56,17 @@ static void PRINTF(4, 5)
 static enum err give_up(struct attempt *a)
 {
     struct exchange *x = a->x;
-    exchange_fail(x, a->status, a->end, STR_FMT, STR_ARG(a->detail));
+    // A server that can't be reached isn't a slow one, whatever the way in which it can't.
+    unsigned status =
+        a->end == EXCHANGE_END_SERVER_CONNECT_TIMEOUT ? 502 : exchange_end_status(a->end);
+    exchange_fail(x, status, a->end, STR_FMT, STR_ARG(a->detail));
     trail_add(&x->trail, a->s->who, "failed", a->detail);
     return ERR_OK;
 }
 
 // What h1_client noted.
-static void note_told(struct attempt *a, unsigned status, enum exchange_end end)
+static void note_told(struct attempt *a, enum exchange_end end)
 {
-    a->status = status;
     a->end = end;
     a->detail = a->x->end_detail;
 }
@@ -157,7 +155,7 @@ static enum step wait_for_names(struct attempt *a)
     const char *why = NULL;
     struct worker_server *unresolved = find_unresolved(a, &why);
     if (!unresolved) {
-        note(a, 503, EXCHANGE_END_NO_SERVER, "%s",
+        note(a, EXCHANGE_END_NO_SERVER, "%s",
              why ? why : "no server of the service takes requests (weight 0)");
         return STEP_GIVE_UP;
     }
@@ -166,7 +164,7 @@ static enum step wait_for_names(struct attempt *a)
         return STEP_CANCELLED;
     if (wake == FIBER_READY)
         return STEP_AGAIN;
-    note(a, 503, EXCHANGE_END_NO_SERVER, "the server's name is not resolved yet");
+    note(a, EXCHANGE_END_NO_SERVER, "the server's name is not resolved yet");
     return STEP_GIVE_UP;
 }
 
@@ -216,28 +214,28 @@ static enum step connect_failed(struct attempt *a, enum conn_got got, int error,
     case CONN_CANCELLED:
         return STEP_CANCELLED;
     case CONN_QUEUE_FULL:
-        note(a, 503, EXCHANGE_END_RESOURCES,
-             "server " STR_FMT ": the queue for connections is full", STR_ARG(name));
+        note(a, EXCHANGE_END_RESOURCES, "server " STR_FMT ": the queue for connections is full",
+             STR_ARG(name));
         return STEP_GIVE_UP;
     case CONN_QUEUE_TIMEOUT:
-        note(a, 503, EXCHANGE_END_RESOURCES,
-             "server " STR_FMT ": no connection became free in time", STR_ARG(name));
+        note(a, EXCHANGE_END_RESOURCES, "server " STR_FMT ": no connection became free in time",
+             STR_ARG(name));
         return STEP_GIVE_UP;
     case CONN_TIMEOUT:
         skip_for_a_while(a, slot);
-        note(a, 502, EXCHANGE_END_SERVER_CONNECT_TIMEOUT,
-             "server " STR_FMT ": no connection in time", STR_ARG(name));
+        note(a, EXCHANGE_END_SERVER_CONNECT_TIMEOUT, "server " STR_FMT ": no connection in time",
+             STR_ARG(name));
         return STEP_AGAIN;
     case CONN_REFUSED:
         break;
     }
     if (is_our_own_limit(error)) {
-        note(a, 503, EXCHANGE_END_RESOURCES, "server " STR_FMT ": %s", STR_ARG(name),
+        note(a, EXCHANGE_END_RESOURCES, "server " STR_FMT ": %s", STR_ARG(name),
              strerrordesc_np(error));
         return STEP_GIVE_UP;
     }
     skip_for_a_while(a, slot);
-    note(a, 502, EXCHANGE_END_SERVER_CONNECT, "server " STR_FMT ": %s", STR_ARG(name),
+    note(a, EXCHANGE_END_SERVER_CONNECT, "server " STR_FMT ": %s", STR_ARG(name),
          strerrordesc_np(error));
     return STEP_AGAIN;
 }
@@ -275,7 +273,7 @@ static struct str host_for(const struct attempt *a, size_t server)
     return STR_NONE;
 }
 
-// The client's side failed; the driver knows best what can still be said to it.
+// The client's side failed: it is told, unless it has gone.
 static enum step body_failed(struct attempt *a)
 {
     struct exchange *x = a->x;
@@ -283,10 +281,7 @@ static enum step body_failed(struct attempt *a)
         return STEP_DONE;
     if (x->end == EXCHANGE_END_CLIENT_GONE || x->end == EXCHANGE_END_OK)
         return STEP_CANCELLED;
-    unsigned status = x->end == EXCHANGE_END_CLIENT_LIMIT     ? 413
-                      : x->end == EXCHANGE_END_CLIENT_TIMEOUT ? 408
-                                                              : 400;
-    note_told(a, status, x->end);
+    note_told(a, x->end);
     x->resp.must_close = true;
     return STEP_GIVE_UP;
 }
@@ -301,22 +296,22 @@ static enum step served(struct attempt *a, enum h1_client_end end, bool sent_bod
     case H1_CLIENT_STALE:
         a->wants_fresh = true;
         a->n_tried--; // not the server's fault
-        note_told(a, 502, EXCHANGE_END_SERVER_GONE);
+        note_told(a, EXCHANGE_END_SERVER_GONE);
         return may_repeat ? STEP_AGAIN : STEP_GIVE_UP;
     case H1_CLIENT_CLOSED:
         count_failure(slot);
-        note_told(a, 502, EXCHANGE_END_SERVER_GONE);
+        note_told(a, EXCHANGE_END_SERVER_GONE);
         return may_repeat ? STEP_AGAIN : STEP_GIVE_UP;
     case H1_CLIENT_TIMEOUT:
         count_failure(slot);
-        note_told(a, 504, EXCHANGE_END_SERVER_TIMEOUT);
+        note_told(a, EXCHANGE_END_SERVER_TIMEOUT);
         return STEP_GIVE_UP;
     case H1_CLIENT_PROTOCOL:
         count_failure(slot);
-        note_told(a, 502, EXCHANGE_END_SERVER_PROTOCOL);
+        note_told(a, EXCHANGE_END_SERVER_PROTOCOL);
         return STEP_GIVE_UP;
     case H1_CLIENT_RESOURCES:
-        note_told(a, 503, EXCHANGE_END_RESOURCES);
+        note_told(a, EXCHANGE_END_RESOURCES);
         return STEP_GIVE_UP;
     case H1_CLIENT_BODY:
         return body_failed(a);
@@ -353,7 +348,7 @@ static enum step try_once(struct attempt *a)
     enum step step = choose(a, &e);
     if (step != STEP_DONE)
         return step;
-    if (a->status != 0)
+    if (a->end != EXCHANGE_END_OK)
         trail_add(&x->trail, a->s->who, "retried", a->detail);
     // What waits may let the target go: the slot is the server's, which the snapshot keeps.
     struct server_slot *slot = e->target->slot;
