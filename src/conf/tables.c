@@ -162,6 +162,9 @@ static void check_key(struct checker *c, const struct conf_path *path,
     bool is_inline = item->kind == CONF_CHOICE && item->key[0] == '\0';
     if (!is_inline && !is_kebab(item->key))
         FAIL(c, path, "the key '%s' is not kebab-case", item->key);
+    bool is_true;
+    if (conf_bool_parse(str_of(item->key), &is_true))
+        FAIL(c, path, "other readers of YAML take the key '%s' for a boolean", item->key);
     for (const struct conf_item *other = section->items; other < item; other++) {
         if (str_eq(str_of(other->key), str_of(item->key)))
             FAIL(c, path, "the key '%s' is there twice", item->key);

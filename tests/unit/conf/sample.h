@@ -15,7 +15,7 @@ struct sample_compress {
 
 struct sample_filter {
     struct conf_choice choice;
-    bool is_off;
+    bool is_paused;
 };
 
 struct sample_server {
@@ -99,7 +99,7 @@ static const struct conf_choice_type *const sample_filter_types[] = {
 static const struct conf_item sample_filter_items[] = {
     ITEM_CHOICE(sample_filter, choice, "", .choices = sample_filter_types, .is_required = true,
                 .since = "0.1", .doc = "What the filter does."),
-    ITEM_BOOL(sample_filter, is_off, "off", .def = "false", .since = "0.2",
+    ITEM_BOOL(sample_filter, is_paused, "paused", .def = "false", .since = "0.2",
               .doc = "Keep the filter's place without its effect."),
 };
 static const struct conf_section sample_filter_section = {

@@ -66,12 +66,12 @@ static void dumps_tell_values_and_where_they_come_from(void)
                                    "  f:  # t.yaml:9\n"
                                    "    compress:  # t.yaml:9\n"
                                    "      level: 4  # default\n"
-                                   "    off: false  # default\n"
+                                   "    paused: false  # default\n"
                                    "  g:  # t.yaml:9\n"
                                    "    redirect:  # t.yaml:9\n"
                                    "      to: \"a b\"  # t.yaml:9\n"
                                    "      permanent: no  # default\n"
-                                   "    off: false  # default\n"
+                                   "    paused: false  # default\n"
                                    "methods: []  # t.yaml:10\n"));
     text_fini(&dump);
     fixture_fini(&f);

@@ -64,7 +64,7 @@ static void every_kind_is_read(void)
                        "  s: {servers: {url: http://10.0.0.3}, balance: least-busy}\n"
                        "  t: [http://10.0.0.4, http://10.0.0.5]\n"
                        "filters:\n"
-                       "  f: {redirect: https://x.example, off: yes}\n"
+                       "  f: {redirect: https://x.example, paused: yes}\n"
                        "  g: {compress: }\n"
                        "store: {compress: {level: 9}}\n"
                        "methods: []\n";
@@ -107,7 +107,7 @@ static void every_kind_is_read(void)
     CHECK_INT(s->servers.n, 2);
 
     const struct sample_filter *filter = root.filters.items[0].value;
-    CHECK(filter->choice.type == &sample_redirect_type && filter->is_off);
+    CHECK(filter->choice.type == &sample_redirect_type && filter->is_paused);
     const struct sample_redirect *redirect = filter->choice.value;
     CHECK_STR(redirect->to.text, STR("https://x.example"));
     filter = root.filters.items[1].value;
@@ -171,8 +171,8 @@ static void errors_name_place_path_and_what_is_allowed(void)
         {"services: {a: {}}", "1:15: error: services.a: 'servers' is missing: expected a list"},
         {"services: {a: }", "1:15: error: services.a: 'servers' is missing: expected a list"},
         {"services: {a: [~]}", "1:16: error: services.a[0]: has no value: expected a map"},
-        {"filters: {a: {off: yes}}", "1:14: error: filters.a: is empty: expected a map with one "
-                                     "of the keys redirect or compress"},
+        {"filters: {a: {paused: yes}}", "1:14: error: filters.a: is empty: expected a map with one "
+                                        "of the keys redirect or compress"},
         {"filters: {a: {compres: {}}}",
          "1:15: error: filters.a: there is no 'compres' here: did you mean 'compress'?"},
         {"filters: {a: {compress: {}, redirect: x}}",
