@@ -134,6 +134,12 @@ static inline void http_count_client_error(struct http_env *env, enum h1_error e
     __atomic_store_n(at, *at + 1, __ATOMIC_RELAXED);
 }
 
+static inline void http_count_server_error(struct http_env *env, enum h1_error e)
+{
+    uint64_t *at = &env->stats.server_errors[e];
+    __atomic_store_n(at, *at + 1, __ATOMIC_RELAXED);
+}
+
 // The Date field's value for this turn of the loop. Borrowed until the next wait.
 struct str http_date(struct http_env *env);
 

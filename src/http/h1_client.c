@@ -95,7 +95,7 @@ void h1_call_note(struct h1_call *call, const char *fmt, ...)
 
 void h1_call_note_refused(struct h1_call *call, enum h1_error error)
 {
-    call->x->env->stats.server_errors[error]++;
+    http_count_server_error(call->x->env, error);
     h1_call_note(call, "malformed answer: %s (RFC %s)", h1_error_text(error),
                  h1_error_section(error));
 }

@@ -150,7 +150,7 @@ static enum h1_client_end take_upgrade(struct h1_call *call)
     struct exchange *x = call->x;
     struct str protocol = headers_get(&x->resp.headers, FIELD_UPGRADE);
     if (!x->req.is_upgrade || protocol.len == 0 || call->sending != H1_SENDING_DONE) {
-        call->x->env->stats.server_errors[H1_ERROR_STATUS]++;
+        http_count_server_error(x->env, H1_ERROR_STATUS);
         h1_call_note(call, "a 101 that nobody asked for (RFC 9110 15.2.2)");
         return H1_CLIENT_PROTOCOL;
     }

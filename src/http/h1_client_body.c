@@ -13,14 +13,14 @@ static struct h1_call *call_of(struct body *b)
     return CONTAINER_OF(b, struct h1_call, body);
 }
 
-// The last byte of the answer has been read. While the request is still being sent, the connection
-// stays until the body's end: its pump has to be waited for, and this may be a call that must not
-// wait.
+// The last byte of the answer has been read. A request that is still being sent ends with it: from
+// here on the client's driver may read what is left of the request's body. That is done in a turn
+// or two, also where the caller doesn't want to wait for bytes.
 static void complete(struct h1_call *call)
 {
+    h1_call_stop_pump(call);
     call->is_complete = true;
-    if (!call->pump)
-        h1_call_release(call, h1_call_is_reusable(call));
+    h1_call_release(call, h1_call_is_reusable(call));
 }
 
 // The answer breaks off here. A pump that runs sees the closed socket; it is waited for, and the
