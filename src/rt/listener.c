@@ -14,7 +14,7 @@
 struct rt_listener {
     int fd;             // borrows
     uint32_t burst;     // accepts in one turn
-    uint64_t full_turn; // the last turn that accepted a whole burst
+    uint64_t more_turn; // an event in this turn means that the last burst left some
     bool is_watched;
     bool is_paused;  // by its owner
     bool is_stopped; // freed at the end of this turn
@@ -65,7 +65,7 @@ static bool is_shortage(int error)
 // So the queue's end is seldom met by a wasted call, and a crowd is let in quickly.
 void listener_on_event(struct rt_loop *l, struct rt_listener *listener)
 {
-    if (listener->full_turn + 1 == l->stats.n_turns)
+    if (listener->more_turn == l->stats.n_turns)
         listener->burst = MIN(listener->burst * 2, BURST_MAX);
     uint32_t burst = listener->burst;
     for (uint32_t i = 0; i < burst; i++) {
@@ -84,7 +84,7 @@ void listener_on_event(struct rt_loop *l, struct rt_listener *listener)
         if (!listener->is_watched)
             return;
     }
-    listener->full_turn = l->stats.n_turns;
+    listener->more_turn = l->stats.n_turns + 1;
 }
 
 struct rt_listener *listener_start(int fd, listener_accept_fn *fn, void *arg)
