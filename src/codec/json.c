@@ -8,6 +8,12 @@
 // The longest thing that stands for one code point: "\u2028".
 #define ESCAPE_BYTES 6
 
+// Visible ASCII and spaces, which nobody needs to escape: nearly all there is.
+static bool is_plain(char c)
+{
+    return (ascii_is(c, ASCII_TARGET) || c == ' ') && c != '"' && c != '\\';
+}
+
 // The length of the UTF-8 sequence at the start of s and its code point; 0 when it is malformed,
 // overlong, a surrogate or too large (RFC 3629 4).
 static size_t utf8_decode(struct str s, uint32_t *ret)
@@ -43,6 +49,10 @@ static size_t json_clean_bytes(struct str s)
 {
     size_t at = 0;
     while (at < s.len) {
+        if (LIKELY(is_plain(s.ptr[at]))) {
+            at++;
+            continue;
+        }
         uint32_t code;
         size_t len = utf8_decode(str_skip(s, at), &code);
         if (len == 0 || is_json_special(code))
@@ -106,16 +116,11 @@ void json_text_str(struct text *t, struct str s)
     text_byte(t, '"');
 }
 
-static bool is_log_clean(char c)
-{
-    return (ascii_is(c, ASCII_TARGET) || c == ' ') && c != '"' && c != '\\';
-}
-
 void log_escape(struct writer *w, struct str s)
 {
     while (s.len > 0) {
         size_t n_clean = 0;
-        while (n_clean < s.len && is_log_clean(s.ptr[n_clean]))
+        while (n_clean < s.len && is_plain(s.ptr[n_clean]))
             n_clean++;
         writer_put(w, str_first(s, n_clean));
         s = str_skip(s, n_clean);
