@@ -11,7 +11,7 @@ N_COMMITS = 50
 SUBJECT_MAX = 72
 SKIPPED = 77
 # The first word may be a name that has capitals of its own (TLS, SipHash), but not "Add".
-SUBJECT = re.compile(r"[a-z0-9][a-z0-9_./+-]*: (?![A-Z][a-z]+\b)\S.*[^.]$")
+SUBJECT = re.compile(r"[a-z0-9][a-z0-9_./+-]*(?:, [a-z0-9_./+-]+)*: (?![A-Z][a-z]+\b)\S.*[^.]$")
 
 
 def complaints(message):
