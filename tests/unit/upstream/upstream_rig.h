@@ -236,6 +236,7 @@ static inline void rig_fini(struct rig *r)
 
 struct call {
     struct rig *r;
+    struct handler *service; // NULL: the rig's
     enum method method;
     const char *upload; // a body, or NULL
     struct fiber *fiber;
@@ -270,7 +271,7 @@ static inline void call_run(void *arg)
     struct body_bytes upload;
     if (c->upload)
         x.req.body = body_bytes_init(&upload, str_of(c->upload));
-    c->err = handler_serve(c->r->service, &x);
+    c->err = handler_serve(c->service ? c->service : c->r->service, &x);
     c->status = x.resp.status;
     struct str piece;
     size_t n = 0;

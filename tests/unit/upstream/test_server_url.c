@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/server_url.h"
+
+#include "unit/test.h"
+
+static struct arena mem;
+static struct diags diags;
+
+static enum err parse(const char *text, struct server_url *ret)
+{
+    diags_fini(&diags);
+    diags = (struct diags){0};
+    struct conf_text url = {.text = str_of(text), .place = {"sallyport.yaml", 7, 3}};
+    return server_url_parse(&url, &mem, &diags, ret);
+}
+
+static void begin(void)
+{
+    arena_init(&mem, 1 << 20, NULL, 0);
+}
+
+static void end(void)
+{
+    diags_fini(&diags);
+    diags = (struct diags){0};
+    arena_fini(&mem);
+}
+
+static void servers_are_addresses_names_and_unix_sockets(void)
+{
+    static const struct {
+        const char *text;
+        enum server_kind kind;
+        const char *key, *authority;
+    } cases[] = {
+        {"http://10.0.0.1", SERVER_IP, "10.0.0.1:80", "10.0.0.1"},
+        {"http://10.0.0.1/", SERVER_IP, "10.0.0.1:80", "10.0.0.1"},
+        {"HTTP://10.0.0.1:8080", SERVER_IP, "10.0.0.1:8080", "10.0.0.1:8080"},
+        {"http://[2001:DB8::1]:81", SERVER_IP, "[2001:db8::1]:81", "[2001:db8::1]:81"},
+        {"http://[::1]", SERVER_IP, "[::1]:80", "[::1]"},
+        {"http://App.Internal.:65535", SERVER_NAME, "app.internal:65535", "app.internal:65535"},
+        {"http://my_app", SERVER_NAME, "my_app:80", "my_app"},
+        {"http://bücher.example:81", SERVER_NAME, "xn--bcher-kva.example:81",
+         "xn--bcher-kva.example:81"},
+        {"unix:/run/app.sock", SERVER_UNIX, "unix:/run/app.sock", "localhost"},
+        {"unix:@app", SERVER_UNIX, "unix:@app", "localhost"},
+    };
+    begin();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct server_url u = {0};
+        CHECK_INT(parse(cases[i].text, &u), ERR_OK);
+        CHECK_INT(u.kind, cases[i].kind);
+        CHECK_STR(u.key, str_of(cases[i].key));
+        CHECK_STR(u.authority, str_of(cases[i].authority));
+    }
+    end();
+}
+
+static void what_is_no_server_is_refused_with_its_place_and_what_is_allowed(void)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"", "allowed are"},
+        {"10.0.0.1:8080", "allowed are"},
+        {"ftp://10.0.0.1", "allowed are"},
+        {"https://10.0.0.1", "TLS to servers"},
+        {"http://", "malformed"},
+        {"http://:80", "malformed"},
+        {"http://10.0.0.1/app", "add-prefix"},
+        {"http://10.0.0.1?a=b", "ends after the port"},
+        {"http://10.0.0.1#top", "ends after the port"},
+        {"http://user:secret@10.0.0.1", "no user"},
+        {"http://10.0.0.1:0", "port"},
+        {"http://10.0.0.1:65536", "port"},
+        {"http://10.0.0.1:http", "port"},
+        {"http://2001:db8::1", "malformed"},
+        {"http://[2001:db8::1", "malformed"},
+        {"http://a b", "malformed"},
+        {"http://a\tb", "malformed"},
+        {"unix:", "starts with"},
+        {"unix:relative.sock", "starts with"},
+        {"unix:/", "starts with"},
+        {"unix:/0123456789012345678901234567890123456789012345678901234567890123456789012345678901"
+         "23456789012345678901234567890",
+         "107 bytes"},
+    };
+    begin();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct server_url u = {0};
+        CHECK(parse(cases[i].text, &u) != ERR_OK);
+        CHECK_INT(diags.n, 1);
+        if (diags.n == 0)
+            continue;
+        CHECK_INT(diags.items[0].place.line, 7);
+        if (!strstr(diags.items[0].text, cases[i].says)) {
+            printf("# '%s': %s\n", cases[i].text, diags.items[0].text);
+            test_failed = true;
+        }
+    }
+    end();
+}
+
+TEST_MAIN(TEST(servers_are_addresses_names_and_unix_sockets),
+          TEST(what_is_no_server_is_refused_with_its_place_and_what_is_allowed))
