@@ -9,8 +9,7 @@ import subprocess
 import sys
 
 EVERYWHERE_FORBIDDEN = """strcpy strcat sprintf vsprintf gets atoi atol atoll strtol strtoll strtoul
-    strtoull sscanf strtok system popen alloca gmtime localtime ctime asctime rand srand
-    signal""".split()
+    strtoull sscanf strtok system popen alloca gmtime localtime ctime asctime rand srand""".split()
 HEAP = "malloc calloc realloc reallocarray free posix_memalign aligned_alloc strdup strndup".split()
 SYSTEM = """socket accept accept4 connect bind listen read readv write writev recv recvfrom recvmsg
     send sendto sendmsg sendfile splice epoll_* poll ppoll select clock_gettime clock_nanosleep
