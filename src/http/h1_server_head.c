@@ -8,7 +8,8 @@
 #include "http/request.h"
 #include "rt/clock.h"
 
-#define STALL_MS 1000        // then an unfinished head gives its fiber and its buffer back
+// After so long, and a quarter of its time, an unfinished head gives fiber and buffer back.
+#define STALL_MS 1000
 #define BODY_ROOM_BYTES 8192 // at least this much of the buffer for the body behind a head
 
 enum io h1_turn_read(struct h1_turn *t, struct deadline until)
@@ -67,10 +68,11 @@ static enum io refuse_error(struct h1_turn *t, enum h1_error e)
 static enum io read_more(struct h1_turn *t)
 {
     int64_t now_ms = clock_now_ms();
-    int64_t stall_ms = t->head_due_ms - t->x.entry->head_ms + STALL_MS;
+    int64_t head_ms = t->x.entry->head_ms;
+    int64_t stall_ms = t->head_due_ms - head_ms + MIN(STALL_MS, head_ms / 4);
     enum io io;
     if (now_ms < stall_ms)
-        io = h1_turn_read(t, deadline_min(deadline_at(stall_ms), deadline_at(t->head_due_ms)));
+        io = h1_turn_read(t, deadline_at(stall_ms));
     else
         io = h1_turn_read(t, BODY_NO_WAIT);
     bool is_late = io == IO_FAIL && t->c->stream.sock.error == ETIMEDOUT;
