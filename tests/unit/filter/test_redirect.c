@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unit/filter/fixture.h"
+#include "unit/test.h"
+
+struct redirect_case {
+    const char *yaml, *method, *path, *query;
+    unsigned status;
+    const char *location; // NULL: passed on
+};
+
+static void check(const struct redirect_case *cases, size_t n, const char *scheme, uint16_t port)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct redirect_case *c = &cases[i];
+        struct filter_fixture f;
+        struct fixture e;
+        filter_start(&f, &filter_redirect, c->yaml, NULL);
+        struct exchange *x = fixture_start(&e, c->method, "www.example.com", c->path, c->query);
+        x->req.scheme = str_of(scheme);
+        x->req.port = port;
+        x->req.is_asterisk = str_eq(x->req.path, STR("*"));
+        if (f.filter) {
+            CHECK_INT(handler_serve(f.filter, x), ERR_OK);
+            CHECK_INT(x->resp.status, c->status);
+            CHECK_STR(headers_get(&x->resp.headers, FIELD_LOCATION), str_of(c->location));
+            CHECK_INT(f.server.n_served, c->location == NULL);
+            CHECK_INT(x->trail.n, 1);
+        }
+        fixture_end(&e);
+        filter_end(&f);
+    }
+}
+
+static void templates_are_filled_from_the_request(void)
+{
+    static const struct redirect_case cases[] = {
+        {"to: 'https://new.example{path}{query}'", "GET", "/a/b", "x=1", 301,
+         "https://new.example/a/b?x=1"},
+        {"to: 'https://new.example{path}{query}'", "GET", "/a", NULL, 301, "https://new.example/a"},
+        {"to: 'https://new.example{path}{query}'", "GET", "/a", "", 301, "https://new.example/a?"},
+        {"'https://new.example/'", "HEAD", "/a", NULL, 301, "https://new.example/"},
+        {"to: '{scheme}://{host}:{port}/new'", "GET", "/a", NULL, 301,
+         "http://www.example.com:80/new"},
+        {"to: /moved{path}", "POST", "/a", NULL, 308, "/moved/a"},
+        {"{ to: /x, permanent: false }", "GET", "/a", NULL, 302, "/x"},
+        {"{ to: /x, permanent: false }", "PUT", "/a", NULL, 307, "/x"},
+        {"{ to: /x, code: 303 }", "POST", "/a", NULL, 303, "/x"},
+    };
+    check(cases, ARRAY_LEN(cases), "http", 0);
+}
+
+static void a_path_never_becomes_another_host(void)
+{
+    static const struct redirect_case cases[] = {
+        {"to: '{path}'", "GET", "//evil.example/", NULL, 301, "/evil.example/"},
+        {"to: '/{path}'", "GET", "/evil.example/", NULL, 301, "/evil.example/"},
+        {"to: 'https://a.example{path}'", "OPTIONS", "*", NULL, 308, "https://a.example/"},
+    };
+    check(cases, ARRAY_LEN(cases), "http", 0);
+}
+
+static void scheme_redirects_what_comes_by_the_other_one(void)
+{
+    static const struct redirect_case from_http[] = {
+        {"scheme: https", "GET", "/a", "b=c", 301, "https://www.example.com/a?b=c"},
+        {"scheme: https", "POST", "/a", NULL, 308, "https://www.example.com/a"},
+        {"{ scheme: https, port: 8443 }", "GET", "/a", NULL, 301, "https://www.example.com:8443/a"},
+        {"{ scheme: https, port: 443 }", "GET", "/a", NULL, 301, "https://www.example.com/a"},
+        {"scheme: http", "GET", "/a", NULL, 200, NULL},
+    };
+    check(from_http, ARRAY_LEN(from_http), "http", 8080);
+    static const struct redirect_case from_https[] = {
+        {"scheme: https", "GET", "/a", NULL, 200, NULL},
+        {"{ scheme: https, port: 8443 }", "GET", "/a", NULL, 200, NULL},
+        {"{ scheme: https, port: 443 }", "GET", "/a", NULL, 301, "https://www.example.com/a"},
+    };
+    check(from_https, ARRAY_LEN(from_https), "https", 8443);
+}
+
+static void a_request_without_host_is_not_redirected_to_it(void)
+{
+    struct filter_fixture f;
+    struct fixture e;
+    filter_start(&f, &filter_redirect, "scheme: https", NULL);
+    struct exchange *x = fixture_start(&e, "GET", "", "/", NULL);
+    CHECK_INT(handler_serve(f.filter, x), ERR_OK);
+    CHECK_INT(x->resp.status, 400);
+    CHECK(headers_find(&x->resp.headers, FIELD_LOCATION) == NULL);
+    fixture_end(&e);
+    filter_end(&f);
+}
+
+static void a_full_arena_is_a_503(void)
+{
+    struct filter_fixture f;
+    struct fixture e;
+    filter_start(&f, &filter_redirect, "scheme: https", NULL);
+    struct exchange *x = fixture_start(&e, "GET", "a.example", "/", NULL);
+    e.mem.limit_bytes = 0;
+    while (arena_alloc(&e.mem, 1, 1, 1))
+        continue;
+    CHECK_INT(handler_serve(f.filter, x), ERR_OK);
+    CHECK_INT(x->resp.status, 503);
+    CHECK_INT(x->end, EXCHANGE_END_RESOURCES);
+    fixture_end(&e);
+    filter_end(&f);
+}
+
+static void explain_says_where_to(void)
+{
+    struct filter_fixture f;
+    struct fixture e;
+    filter_start(&f, &filter_redirect, "scheme: https", NULL);
+    struct exchange *x = fixture_start(&e, "GET", "a.example", "/x", NULL);
+    CHECK_STR(f.filter->type->explain(f.filter, x),
+              STR("redirects with 301 to https://a.example/x"));
+    x->req.scheme = STR("https");
+    CHECK_STR(f.filter->type->explain(f.filter, x), STR("passes on: comes by https"));
+    fixture_end(&e);
+    filter_end(&f);
+}
+
+static void wrong_settings_are_refused(void)
+{
+    static const struct refused_case cases[] = {
+        {"{}", "either 'to'"},
+        {"{ to: /x, scheme: https }", "either 'to'"},
+        {"{ to: /x, port: 1 }", "belongs to 'scheme'"},
+        {"to: example.com", "begins with none of"},
+        {"to: 'javascript:alert(1)'", "begins with none of"},
+        {"to: '/{nonsense}'", "there are {scheme}"},
+        {"to: \"/a\\r\\nSet-Cookie: x\"", "byte that URLs"},
+        {"to: \"/a b\"", "byte that URLs can't hold"},
+    };
+    filter_check_refused(&filter_redirect, cases, ARRAY_LEN(cases));
+}
+
+static void the_table_is_complete(void)
+{
+    filter_check_tables(&filter_redirect);
+}
+
+TEST_MAIN(TEST(templates_are_filled_from_the_request), TEST(a_path_never_becomes_another_host),
+          TEST(scheme_redirects_what_comes_by_the_other_one),
+          TEST(a_request_without_host_is_not_redirected_to_it), TEST(a_full_arena_is_a_503),
+          TEST(explain_says_where_to), TEST(wrong_settings_are_refused),
+          TEST(the_table_is_complete))
