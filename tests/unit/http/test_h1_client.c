@@ -352,6 +352,35 @@ static void a_closed_connection_is_stale_only_when_it_had_served(void)
     }
 }
 
+// Wherever a server dies, nothing cut is taken for whole, and nothing is left behind.
+static void a_server_that_ends_at_any_byte_is_seen_to_have_ended(void)
+{
+    static const struct {
+        const char *head, *body;
+    } cases[] = {
+        {"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "hello"},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+         "2\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sum: 7\r\n\r\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        size_t n_head = strlen(cases[i].head), n_all = n_head + strlen(cases[i].body);
+        for (size_t n = 0; n <= n_all; n++) {
+            char wire[256];
+            snprintf(wire, MIN(n + 1, sizeof wire), "%s%s", cases[i].head, cases[i].body);
+            struct rig *r = rig_new(METHOD_GET);
+            r->c.n_exchanges = 1;
+            RIG_RUN(r, {SERVER_READS, HEAD_END}, {SERVER_SENDS, wire}, {SERVER_CLOSES, NULL});
+            CHECK_INT(r->end, n == 0       ? H1_CLIENT_STALE
+                              : n < n_head ? H1_CLIENT_CLOSED
+                                           : H1_CLIENT_OK);
+            CHECK_INT(r->body_end, n >= n_head && n < n_all ? IO_FAIL : IO_EOF);
+            CHECK_INT(r->n_done, 1);
+            CHECK_INT(r->n_reusable, n == n_all);
+            rig_free(r);
+        }
+    }
+}
+
 static void an_idle_connection_that_was_closed_is_not_clean(void)
 {
     struct rig *r = rig_new(METHOD_GET);
@@ -435,6 +464,15 @@ static void cancel_client(struct rig *r, const struct step *script, int n_turns)
 
 static void cancelling_ends_every_wait(void)
 {
+    for (int n_turns = 0; n_turns < 8; n_turns++) { // before it began, and at every stage
+        struct rig *early = rig_new(METHOD_POST);
+        RIG_UPLOAD(early, -1, "abcde", "fghij")->is_stuck = true;
+        cancel_client(early,
+                      (const struct step[STEPS_MAX]){
+                          {SERVER_READS, "abcde"},
+                          {SERVER_SENDS, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"}},
+                      n_turns);
+    }
     struct rig *r = rig_new(METHOD_GET);
     cancel_client(r, (const struct step[STEPS_MAX]){{SERVER_READS, HEAD_END}}, 5);
     r = rig_new(METHOD_GET); // in the head
@@ -465,6 +503,7 @@ TEST_MAIN(TEST(an_answer_comes_with_its_head_and_body), TEST(options_choose_host
           TEST(malformed_answers_are_refused_counted_and_named),
           TEST(interim_answers_are_passed_on), TEST(endless_interim_answers_are_refused),
           TEST(a_closed_connection_is_stale_only_when_it_had_served),
+          TEST(a_server_that_ends_at_any_byte_is_seen_to_have_ended),
           TEST(an_idle_connection_that_was_closed_is_not_clean),
           TEST(an_idle_connection_with_unasked_bytes_is_not_clean),
           TEST(a_silent_server_times_out_and_the_client_is_watched),
