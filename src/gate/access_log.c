@@ -262,6 +262,19 @@ static void put_trail(struct writer *w, const struct exchange *x, bool is_json)
         put_escaped(w, writer_str(&t));
 }
 
+static void put_request(const struct access_log *log, struct writer *w, const struct exchange *x)
+{
+    if (x->req.method.len == 0) {
+        writer_byte(w, '-');
+        return;
+    }
+    log_escape(w, x->req.method);
+    writer_byte(w, ' ');
+    log_escape(w, redact_query(log, x->req.target, x->mem));
+    writer_byte(w, ' ');
+    writer_put(w, access_version(x));
+}
+
 static void put_field(const struct access_log *log, struct writer *w,
                       const struct access_field *field, const struct exchange *x, int64_t wall_ns)
 {
@@ -280,6 +293,9 @@ static void put_field(const struct access_log *log, struct writer *w,
         break;
     case ACCESS_TRAIL:
         put_trail(w, x, false);
+        break;
+    case ACCESS_REQUEST:
+        put_request(log, w, x);
         break;
     }
 }
@@ -309,6 +325,8 @@ static void write_json(const struct access_log *log, struct writer *w, const str
             break;
         case ACCESS_TRAIL:
             put_trail(w, x, true);
+            break;
+        case ACCESS_REQUEST: // is_composed
             break;
         }
     }

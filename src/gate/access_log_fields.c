@@ -24,7 +24,7 @@ static struct str user(const struct exchange *x)
     return x->user;
 }
 
-static struct str version(const struct exchange *x)
+struct str access_version(const struct exchange *x)
 {
     switch (x->req.version) {
     case HTTP_1_0:
@@ -36,14 +36,6 @@ static struct str version(const struct exchange *x)
     default:
         return STR("HTTP/1.1");
     }
-}
-
-static struct str request_line(const struct exchange *x)
-{
-    if (x->req.method.len == 0)
-        return STR_NONE;
-    struct str start = arena_concat(x->mem, x->req.method, STR(" "), x->req.target);
-    return arena_concat(x->mem, start, STR(" "), version(x));
 }
 
 static struct str method(const struct exchange *x)
@@ -223,9 +215,7 @@ const struct access_field access_fields[] = {
     NUMBER("peer-port", peer_port, "its port"),
     TEXT("user", user, "the name of an authenticated user"),
     {.name = STR_INIT("request"),
-     .kind = ACCESS_TEXT,
-     .text = request_line,
-     .has_query = true,
+     .kind = ACCESS_REQUEST,
      .is_composed = true,
      .doc = "the request line as received, secrets redacted"},
     TEXT("method", method, "the method"),
@@ -233,7 +223,7 @@ const struct access_field access_fields[] = {
     TEXT("host", host, "the host name asked for, in lower case"),
     URL("target", target, "the request target as received, secrets redacted"),
     TEXT("path", path, "the canonical path, as filters left it"),
-    TEXT("version", version, "the protocol that the client speaks"),
+    TEXT("version", access_version, "the protocol that the client speaks"),
     URL("referer", referer, "Referer, secrets redacted"),
     TEXT("user-agent", user_agent, "User-Agent"),
     NUMBER("status", status, "the status of the answer"),

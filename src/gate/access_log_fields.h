@@ -11,6 +11,7 @@ enum access_kind {
     ACCESS_DATE, // as in common logs
     ACCESS_TIME, // ISO 8601
     ACCESS_TRAIL,
+    ACCESS_REQUEST, // the request line
 };
 
 struct access_field {
@@ -26,6 +27,8 @@ struct access_field {
 
 extern const struct access_field access_fields[];
 extern const size_t access_n_fields;
+
+struct str access_version(const struct exchange *x);
 
 // NULL: unknown.
 const struct access_field *access_field_find(struct str name);

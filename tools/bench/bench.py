@@ -12,6 +12,7 @@ rounds and the ratio to the best peer are printed, as Markdown.
 import argparse
 import random
 import re
+import resource
 import shutil
 import statistics
 import sys
@@ -156,6 +157,8 @@ def main():
     parser.add_argument("--peers", default="sallyport,nginx,haproxy", type=lambda s: s.split(","))
     parser.add_argument("work", nargs="*", choices=[[], *works], default=[])
     args = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     folder = Path(tempfile.mkdtemp(prefix="bench"))
     folder.chmod(0o755)
     bench = Bench(args, folder)

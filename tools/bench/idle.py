@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory of idle keep-alive connections: each has had one answer and waits."""
-import resource
 import socket
 import time
 
@@ -33,8 +32,6 @@ def measure(proxy):
 
 
 def run(bench):
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
     print(f"\n### Memory of {CONNECTIONS} idle connections\n\n| proxy | bytes each |\n|---|---|")
     for name in bench.args.peers:
         proxy = bench.start(name)

@@ -90,8 +90,7 @@ class Process:
 
 
 NGINX_HEAD = """daemon off; pid {folder}/pid; error_log /dev/null; worker_processes 1; user root;
-worker_rlimit_nofile 65536;
-events {{ worker_connections 30000; }}
+events {{ worker_connections 12000; }}
 http {{
   access_log off; keepalive_requests 100000000; keepalive_timeout 1h; client_max_body_size 0;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
@@ -143,7 +142,8 @@ class Haproxy(Process):
         (folder / "conf").write_text(f"""
 global
   nbthread 1
-  maxconn 30000
+  maxconn 10500
+  no strict-limits
 defaults
   mode http
   timeout connect 5s
