@@ -29,5 +29,6 @@ void *map_get(const struct map *m, struct str key);
 // Sets key's value (not NULL) and returns the old one, or NULL when the key is new.
 void *map_set(struct map *m, struct str key, void *value);
 
+// An empty map has no entries to add 0 to.
 #define MAP_FOR(e, m)                                                                              \
-    for (const struct map_entry *e = (m)->entries, *e##_end = e + (m)->n; e != e##_end; e++)
+    for (const struct map_entry *e = (m)->entries, *e##_end = e ? e + (m)->n : e; e != e##_end; e++)

@@ -18,12 +18,48 @@ static bool is_plain(struct str s)
     return s.ptr[s.len - 1] != ':' && !str_ieq(s, STR("null"));
 }
 
+// What JSON leaves as it is and YAML 1.1 (5.1) doesn't take: DEL and C1 controls, U+FEFF, U+FFFE
+// and U+FFFF. Returns how many bytes at the begin of s that is, or 0.
+static size_t find_unprintable(struct str s, unsigned *ret_code)
+{
+    const unsigned char *b = (const unsigned char *)s.ptr;
+    if (b[0] == 0x7f) {
+        *ret_code = 0x7f;
+        return 1;
+    }
+    if (s.len >= 2 && b[0] == 0xc2 && b[1] < 0xa0) {
+        *ret_code = b[1];
+        return 2;
+    }
+    if (s.len < 3 || b[0] != 0xef)
+        return 0;
+    *ret_code = 0xf000u | (b[1] & 0x3fu) << 6 | (b[2] & 0x3fu);
+    return *ret_code == 0xfeff || *ret_code >= 0xfffe ? 3 : 0;
+}
+
+// YAML's double-quoted form is JSON's, apart from those.
+static void put_double_quoted(struct str s, struct text *to)
+{
+    struct text json = {.len = 0};
+    json_text_str(&json, s);
+    for (struct str rest = text_str(&json); rest.len > 0;) {
+        unsigned code;
+        size_t n = find_unprintable(rest, &code);
+        if (n > 0)
+            text_printf(to, "\\u%04x", code);
+        else
+            text_byte(to, rest.ptr[0]);
+        rest = str_skip(rest, MAX(n, (size_t)1));
+    }
+    text_fini(&json);
+}
+
 void conf_put_yaml(struct str s, struct text *to)
 {
     if (is_plain(s))
         text_put(to, s);
     else
-        json_text_str(to, s); // which is YAML's double-quoted form too
+        put_double_quoted(s, to);
 }
 
 void conf_put_indent(size_t n, struct text *to)

@@ -140,8 +140,13 @@ static void fail_unknown(struct conf_reader *r, const struct conf_path *path,
                          const struct conf_section *section, const struct conf_item *choice,
                          const struct conf_node *node)
 {
-    struct conf_nearest nearest = {.wanted = node->key};
     char key[CONF_QUOTED_BYTES], known[512];
+    conf_quoted(node->key, key);
+    if (r->n_errors >= DIAGS_MAX) { // nobody will read it: spare the search
+        conf_fail(r, path, node->key_place, "there is no %s here", key);
+        return;
+    }
+    struct conf_nearest nearest = {.wanted = node->key};
     struct writer w;
     writer_init(&w, known, sizeof known - 1);
     for (size_t i = 0; section && i < section->n_items; i++) {
@@ -155,7 +160,6 @@ static void fail_unknown(struct conf_reader *r, const struct conf_path *path,
         writer_printf(&w, "%s%s", w.len > 0 ? ", " : "", choice->choices[i]->key);
     }
     known[w.len] = '\0';
-    conf_quoted(node->key, key);
     if (nearest.name)
         conf_fail(r, path, node->key_place, "there is no %s here: did you mean '%s'?", key,
                   nearest.name);

@@ -21,7 +21,6 @@ void conf_fail(struct conf_reader *r, const struct conf_path *path, struct place
     diag_fail(r->diags, ERR_SYNTAX, place, "%s%s", conf_path_text(path, where), message);
 }
 
-// NULL at the arena's limit, after adding an error.
 void *conf_alloc(struct conf_reader *r, size_t n, size_t bytes, size_t align)
 {
     void *ptr = arena_zalloc(r->mem, n, bytes, align);
@@ -31,7 +30,6 @@ void *conf_alloc(struct conf_reader *r, size_t n, size_t bytes, size_t align)
     return ptr;
 }
 
-// "expected a size …, found 'x'": what every wrong value gets. hint may be empty.
 void conf_fail_expected(struct conf_reader *r, const struct conf_path *path,
                         const struct conf_node *node, const char *expected, const char *hint)
 {
