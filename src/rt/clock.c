@@ -8,19 +8,19 @@
 
 int64_t clock_now_ns(void)
 {
-    const struct rt_loop *l = loop_self();
+    const struct rt_loop *l = rt_loop_current;
     return l ? l->now_ns : sys_clock_mono_ns();
 }
 
 int64_t clock_now_ms(void)
 {
-    const struct rt_loop *l = loop_self();
+    const struct rt_loop *l = rt_loop_current;
     return l ? l->now_ms : sys_clock_mono_ns() / NS_PER_MS;
 }
 
 int64_t clock_wall_ns(void)
 {
-    struct rt_loop *l = loop_self();
+    struct rt_loop *l = rt_loop_current;
     if (!l)
         return sys_clock_wall_ns();
     if (l->now_ns > l->wall_until_ns) {

@@ -119,7 +119,7 @@ struct fiber *fiber_run(fiber_fn *fn, void *arg)
 
 struct fiber *fiber_self(void)
 {
-    const struct rt_loop *l = loop_self();
+    const struct rt_loop *l = rt_loop_current;
     return l ? l->running : NULL;
 }
 

@@ -33,7 +33,9 @@ switch_stack:
     popq %r12
     popq %rbx
     popq %rbp
-    ret
+    // Not ret, which the processor would predict by the calls of the stack that was left.
+    popq %rcx
+    notrack jmpq *%rcx
     .cfi_endproc
     .size switch_stack, . - switch_stack
 
