@@ -57,6 +57,16 @@ void http_env_drain(struct http_env *env)
     }
 }
 
+void http_listener_drain(struct http_listener *l)
+{
+    l->is_closing = true;
+    LIST_FOR_SAFE (node, &l->env->idle) {
+        struct http_conn *c = CONTAINER_OF(node, struct http_conn, idle);
+        if (c->listener == l)
+            c->close(c);
+    }
+}
+
 void http_env_abort(struct http_env *env)
 {
     env->is_draining = true;

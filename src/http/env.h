@@ -21,7 +21,7 @@ struct http_listener;
 struct http_entry {
     struct str name;
     struct h1_limits limits;
-    uint64_t body_max_bytes;     // of a request; 0: none
+    uint64_t body_max_bytes;     // of a request; 0: no limit
     uint64_t exchange_mem_bytes; // limit of an exchange's arena
     uint32_t requests_max;       // on one connection; 0: any number
     int64_t idle_ms;             // keep-alive without a request
@@ -78,8 +78,9 @@ struct http_stats {
 
 // A client connection of any protocol; embedded in the driver's.
 struct http_conn {
-    struct list_node node; // in http_env.conns
-    struct list_node idle; // in http_env.idle while no exchange makes progress on it
+    struct list_node node;          // in http_env.conns
+    struct list_node idle;          // in http_env.idle while no exchange makes progress on it
+    struct http_listener *listener; // borrows
     // Ends it: an idle one at once, running exchanges are cancelled. Called in the loop or on any
     // fiber but its own; never frees within the call.
     void (*close)(struct http_conn *c);
@@ -157,3 +158,6 @@ struct http_listener {
     bool is_closing;   // removed from the settings: its connections close after their exchange
     void *app_data;
 };
+
+// Sets is_closing and closes l's idle connections.
+void http_listener_drain(struct http_listener *l);

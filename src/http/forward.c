@@ -2,7 +2,7 @@
 #include "http/forward.h"
 
 #include "base/ascii.h"
-#include "base/num.h"
+#include "base/writer.h"
 #include "http/env.h"
 #include "rt/clock.h"
 
@@ -214,18 +214,30 @@ static enum err set_if_missing(struct exchange *x, enum field_id id, struct str 
     return headers_add(&x->req.headers, id, value);
 }
 
+static struct str port_text(struct arena *mem, unsigned port)
+{
+    if (port == 80)
+        return STR("80");
+    if (port == 443)
+        return STR("443");
+    struct writer w;
+    char *text = ARENA_ARRAY(mem, char, 5);
+    if (!text)
+        return STR_NONE;
+    writer_init(&w, text, 5);
+    writer_dec(&w, port);
+    return writer_str(&w);
+}
+
 static enum err announce_x(struct exchange *x, struct str peer)
 {
     const struct request *r = &x->req;
     unsigned port = r->port ? r->port : str_eq(r->scheme, STR("https")) ? 443 : 80;
-    struct str port_text = port == 80    ? STR("80")
-                           : port == 443 ? STR("443")
-                                         : arena_printf(x->mem, "%u", port);
     if (set_joined(x, FIELD_X_FORWARDED_FOR, peer) != ERR_OK ||
         set_if_missing(x, FIELD_X_FORWARDED_PROTO, r->scheme) != ERR_OK ||
         (r->authority.len > 0 && set_if_missing(x, FIELD_X_FORWARDED_HOST, r->authority) != ERR_OK))
         return ERR_LIMIT;
-    return set_if_missing(x, FIELD_X_FORWARDED_PORT, port_text);
+    return set_if_missing(x, FIELD_X_FORWARDED_PORT, port_text(x->mem, port));
 }
 
 // RFC 7239 4 and 6: for=192.0.2.1;host=example.com;proto=http, quoted where it is no token. The

@@ -50,7 +50,7 @@ static void begin(struct h1_turn *t)
     c->n_requests++;
     http_count(env, HTTP_COUNTER_EXCHANGES, 1);
     http_count(env, HTTP_COUNTER_EXCHANGES_OPEN, 1);
-    env->app->begin(env, c->listener, x);
+    env->app->begin(env, c->conn.listener, x);
     t->has_begun = true;
     t->head_due_ms = clock_now_ms() + x->entry->head_ms;
 }
@@ -113,6 +113,8 @@ static enum next after_answer(struct h1_turn *t)
 {
     struct h1_conn *c = t->c;
     const struct http_entry *e = t->x.entry;
+    if (t->x.resp.status == 101 && (c->is_stopped || fiber_is_cancelled(c->fiber)))
+        return abandon(t, EXCHANGE_END_CLIENT_GONE);
     if (t->x.resp.status == 101)
         return NEXT_TUNNEL;
     if (t->keep_alive && !h1_server_body_is_done(t))
@@ -287,7 +289,7 @@ void h1_server_accept(struct http_listener *l, int fd, const struct rt_addr *pee
     struct h1_conn *c = MEM_NEW(struct h1_conn);
     sock_init(&c->stream.sock, fd);
     c->stream.sock.on_event = on_event;
-    c->listener = l;
+    c->conn.listener = l;
     c->conn.close = stop;
     c->state = H1_CONN_ACTIVE;
     c->idle_ms = l->first_ms > 0 ? l->first_ms : FIRST_MS;

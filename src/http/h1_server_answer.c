@@ -64,7 +64,7 @@ static bool may_keep_alive(const struct h1_turn *t)
     const struct h1_conn *c = t->c;
     uint32_t max = t->x.entry->requests_max;
     return t->keep_alive && !t->x.resp.must_close && !env->is_draining &&
-           !c->listener->is_closing && !c->is_stopped && (max == 0 || c->n_requests < max) &&
+           !c->conn.listener->is_closing && !c->is_stopped && (max == 0 || c->n_requests < max) &&
            (h1_server_body_is_done(t) || h1_server_body_is_drainable(t));
 }
 

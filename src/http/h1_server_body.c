@@ -52,7 +52,10 @@ static enum io read_more(struct h1_turn *t, struct deadline until)
     case IO_FAIL:
         break;
     }
-    if (t->c->stream.sock.error == ETIMEDOUT)
+    int error = t->c->stream.sock.error;
+    if (error == ECANCELED) // the reader was told to stop; the body itself is sound
+        return IO_FAIL;
+    if (error == ETIMEDOUT)
         return fail(t, EXCHANGE_END_CLIENT_TIMEOUT, "no byte of the request's body in time");
     return fail(t, EXCHANGE_END_CLIENT_GONE, "the connection broke in the request's body");
 }

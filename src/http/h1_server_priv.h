@@ -32,8 +32,7 @@ struct h1_parked;
 struct h1_conn {
     struct stream stream;
     struct http_conn conn;
-    struct rt_timer timer; // runs on while active: rearmed only when that is over
-    struct http_listener *listener;
+    struct rt_timer timer;    // runs on while active: rearmed only when that is over
     struct fiber *fiber;      // borrows: ACTIVE
     struct h1_turn *turn;     // owns: ACTIVE, TUNNEL
     struct h1_parked *parked; // owns: PARKED
@@ -97,7 +96,7 @@ struct h1_parked {
 
 static inline struct http_env *h1_conn_env(const struct h1_conn *c)
 {
-    return c->listener->env;
+    return c->conn.listener->env;
 }
 
 // ---- h1_server.c ----

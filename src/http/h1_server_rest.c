@@ -84,7 +84,7 @@ void h1_conn_close(struct h1_conn *c)
     if (c->stream.sock.fd >= 0) // a tunnel closes it itself
         stream_close(&c->stream);
     list_remove(&c->conn.node);
-    c->listener->n_conns--;
+    c->conn.listener->n_conns--;
     http_count(h1_conn_env(c), HTTP_COUNTER_CONNS_OPEN, -1);
     loop_defer(free_conn, c);
 }
@@ -122,7 +122,7 @@ static void enter_idle(struct h1_conn *c)
 
 void h1_conn_go_idle(struct h1_conn *c)
 {
-    if (h1_conn_env(c)->is_draining || c->listener->is_closing || c->is_stopped) {
+    if (h1_conn_env(c)->is_draining || c->conn.listener->is_closing || c->is_stopped) {
         h1_conn_close(c);
         return;
     }

@@ -104,6 +104,87 @@ static inline enum err rig_respond_pieces(struct exchange *x, const char *const 
     return headers_add_named(&rb->trailers, STR("X-Sum"), STR("42"));
 }
 
+// A body on a plain socket, all of it raw: what a large answer of a server is.
+#define RIG_RAW_BYTES (1024 * 1024)
+struct rig_raw {
+    struct body body;
+    struct rt_sock from, to;
+    uint64_t left;
+    bool is_cut;
+    char buf[4096];
+};
+
+static inline void rig_feed_raw(void *arg)
+{
+    struct rig_raw *raw = arg;
+    static char bytes[RIG_RAW_BYTES];
+    memset(bytes, 'r', sizeof bytes);
+    struct iovec iov = {bytes, raw->is_cut ? sizeof bytes / 2 : sizeof bytes};
+    enum io io = sock_writev(&raw->to, &iov, 1, 60000, deadline_in(60000));
+    CHECK(io == IO_DONE);
+    sock_close(&raw->to);
+}
+
+static inline enum io rig_raw_read(struct body *b, struct str *ret_piece, struct deadline until)
+{
+    struct rig_raw *raw = CONTAINER_OF(b, struct rig_raw, body);
+    size_t n, want = MIN(sizeof raw->buf, raw->left);
+    if (want == 0)
+        return IO_EOF;
+    enum io io = until.at_ms == 0 ? sock_try_read(&raw->from, raw->buf, want, &n)
+                                  : sock_read(&raw->from, raw->buf, want, until, &n);
+    if (io != IO_DONE)
+        return io == IO_AGAIN ? IO_AGAIN : IO_FAIL;
+    raw->left -= n;
+    *ret_piece = str_from(raw->buf, n);
+    return IO_DONE;
+}
+
+static inline bool rig_raw_offer(struct body *b, struct rt_sock **ret_sock, uint64_t *ret_left)
+{
+    struct rig_raw *raw = CONTAINER_OF(b, struct rig_raw, body);
+    *ret_sock = &raw->from;
+    *ret_left = raw->left;
+    return true;
+}
+
+static unsigned rig_raw_moves;
+
+static inline void rig_raw_moved(struct body *b, uint64_t n)
+{
+    CONTAINER_OF(b, struct rig_raw, body)->left -= n;
+    rig_raw_moves++;
+}
+
+static inline void rig_raw_fini(struct body *b)
+{
+    struct rig_raw *raw = CONTAINER_OF(b, struct rig_raw, body);
+    sock_close(&raw->from);
+}
+
+static const struct body_ops rig_raw_ops = {.name = "raw",
+                                            .read = rig_raw_read,
+                                            .raw = rig_raw_offer,
+                                            .raw_moved = rig_raw_moved,
+                                            .fini = rig_raw_fini};
+
+static inline enum err rig_respond_raw(struct exchange *x, bool is_cut)
+{
+    int fds[2];
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+    struct rig_raw *raw = ARENA_NEW(x->mem, struct rig_raw);
+    sock_init(&raw->from, fds[0]);
+    sock_init(&raw->to, fds[1]);
+    raw->body = (struct body){.ops = &rig_raw_ops, .length = RIG_RAW_BYTES};
+    raw->left = RIG_RAW_BYTES;
+    raw->is_cut = is_cut;
+    rig_raw_moves = 0;
+    CHECK(fiber_start(rig_feed_raw, raw) != NULL);
+    x->resp.status = 200;
+    x->resp.body = &raw->body;
+    return ERR_OK;
+}
+
 // ---- The application ----
 
 static inline void rig_begin(struct http_env *env, struct http_listener *l, struct exchange *x)
@@ -200,6 +281,8 @@ static inline enum err rig_serve(struct http_env *env, struct exchange *x)
         return rig_respond_pieces(x, broken, 5, false);
     if (str_eq(path, STR("/large")))
         return exchange_respond(x, 200, STR_NONE, str_from(large, sizeof large));
+    if (str_eq(path, STR("/raw")) || str_eq(path, STR("/raw-cut")))
+        return rig_respond_raw(x, path.len > 4);
     if (str_eq(path, STR("/upgrade")))
         return rig_upgrade(r, x);
     if (str_eq(path, STR("/nothing")))

@@ -210,6 +210,37 @@ static void a_large_answer_is_written_as_fast_as_the_client_takes_it(void)
     rig_close(&r);
 }
 
+static void a_large_raw_body_is_spliced(void)
+{
+    struct rig r;
+    rig_open(&r);
+    rig_send(&r, STR("GET /raw HTTP/1.1\r\n" HOST "\r\n"));
+    RIG_UNTIL(&r, r.n_finished == 1);
+    RIG_UNTIL(&r, rig_counter(&r, HTTP_COUNTER_BYTES_OUT) == r.n_got);
+    CHECK_INT(r.response_bytes, RIG_RAW_BYTES);
+    CHECK(rig_raw_moves > 0);
+    struct str body = str_skip(rig_got(&r), str_search(rig_got(&r), STR("\r\n\r\n")) + 4);
+    CHECK_INT(body.len, RIG_RAW_BYTES);
+    size_t n_right = 0;
+    while (n_right < body.len && body.ptr[n_right] == 'r')
+        n_right++;
+    CHECK_INT(n_right, RIG_RAW_BYTES);
+    rig_forget(&r);
+    rig_send(&r, STR("GET /hello HTTP/1.1\r\n" HOST "\r\n"));
+    rig_expect_end(&r, "hello\n");
+    rig_close(&r);
+}
+
+static void a_raw_body_that_is_cut_closes_the_connection(void)
+{
+    struct rig r;
+    rig_open(&r);
+    rig_ask(&r, "GET /raw-cut HTTP/1.1\r\n" HOST "\r\n");
+    CHECK_INT(r.end, EXCHANGE_END_SERVER_GONE);
+    CHECK(r.n_got > RIG_RAW_BYTES / 2 && r.n_got < RIG_RAW_BYTES);
+    rig_close(&r);
+}
+
 static void a_client_that_takes_nothing_is_given_up(void)
 {
     struct rig r;
@@ -298,6 +329,22 @@ static void draining_closes_idle_connections_and_lets_others_end(void)
     rig_close(&r);
 }
 
+static void a_listener_that_goes_takes_its_idle_connections_along(void)
+{
+    struct rig r;
+    rig_open(&r);
+    rig_send(&r, STR("GET /hello HTTP/1.1\r\n" HOST "\r\n"));
+    rig_expect_end(&r, "hello\n");
+    struct http_listener other = {.env = &r.env};
+    http_listener_drain(&other);
+    rig_turn(&r);
+    CHECK_INT(r.listener.n_conns, 1);
+    http_listener_drain(&r.listener);
+    rig_expect_close(&r);
+    CHECK_INT(r.listener.n_conns, 0);
+    rig_close(&r);
+}
+
 static void aborting_cancels_what_runs(void)
 {
     struct rig r;
@@ -365,9 +412,11 @@ TEST_MAIN(TEST(a_get_is_answered_in_full), TEST(an_idle_connection_holds_neither
           TEST(a_body_that_is_cut_is_never_ended_properly),
           TEST(http_1_0_keeps_the_connection_only_when_asked),
           TEST(a_large_answer_is_written_as_fast_as_the_client_takes_it),
+          TEST(a_large_raw_body_is_spliced), TEST(a_raw_body_that_is_cut_closes_the_connection),
           TEST(a_client_that_takes_nothing_is_given_up),
           TEST(interim_answers_are_passed_on_but_not_to_http_1_0),
           TEST(a_half_closed_client_gets_its_answer), TEST(a_reset_cancels_the_exchange),
           TEST(draining_closes_idle_connections_and_lets_others_end),
+          TEST(a_listener_that_goes_takes_its_idle_connections_along),
           TEST(aborting_cancels_what_runs), TEST(an_upgrade_becomes_a_tunnel),
           TEST(an_idle_tunnel_holds_neither_fiber_nor_buffer))
