@@ -159,7 +159,10 @@ static enum step wait_for_names(struct attempt *a)
              why ? why : "no server of the service takes requests (weight 0)");
         return STEP_GIVE_UP;
     }
-    enum fiber_wake wake = worker_server_wait(unresolved, deadline_in(a->s->conf->connect_ms));
+    int64_t began_ms = clock_now_ms();
+    int64_t wait_ms = MIN(a->s->conf->connect_ms, a->connect_left_ms);
+    enum fiber_wake wake = worker_server_wait(unresolved, deadline_at(began_ms + wait_ms));
+    a->connect_left_ms -= clock_now_ms() - began_ms;
     if (wake == FIBER_CANCELLED)
         return STEP_CANCELLED;
     if (wake == FIBER_READY)

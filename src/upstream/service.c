@@ -2,6 +2,8 @@
 // Building a service from its settings, and taking it apart.
 #include "upstream/service.h"
 
+#include <inttypes.h>
+
 #include "base/text.h"
 #include "codec/url.h"
 #include "rt/clock.h"
@@ -120,12 +122,27 @@ void service_release(struct handler *service)
     s->n_servers = 0;
 }
 
-static bool is_skipped(const struct server_state *state)
+// What is known of a server now: nothing, as long as all is well.
+static void describe_state(struct server_state *state, struct text *to)
 {
-    if (state->kind == SERVER_NAME)
-        return false;
-    return atomic_load_explicit(&state->slots[0].skip_until_ms, memory_order_relaxed) >
-           clock_now_ms();
+    struct server_answer answer = {0};
+    registry_hold_server(state, &answer);
+    for (size_t i = 0; i < answer.n; i++) {
+        char buf[46];
+        text_printf(to, "%s" STR_FMT, i > 0 ? " " : " at ",
+                    STR_ARG(ip_text(&answer.addrs[i].ip, buf)));
+    }
+    registry_unhold(&state->shared);
+    uint64_t n_failures = 0;
+    size_t n_skipped = 0;
+    for (size_t i = 0; i < state->n_slots; i++) {
+        const struct server_slot *slot = &state->slots[i];
+        n_failures += atomic_load_explicit(&slot->n_failures, memory_order_relaxed);
+        n_skipped +=
+            atomic_load_explicit(&slot->skip_until_ms, memory_order_relaxed) > clock_now_ms();
+    }
+    if (n_failures > 0)
+        text_printf(to, " (%" PRIu64 " failures%s)", n_failures, n_skipped > 0 ? ", skipped" : "");
 }
 
 struct str service_describe(const struct handler *service, struct arena *mem)
@@ -134,8 +151,9 @@ struct str service_describe(const struct handler *service, struct arena *mem)
     struct text text = {0};
     for (size_t i = 0; i < s->n_servers; i++) {
         const struct service_server *server = &s->servers[i];
-        text_printf(&text, "%s" STR_FMT " weight %u%s", i > 0 ? ", " : "", STR_ARG(server->text),
-                    server->weight, is_skipped(server->state) ? " (skipped after a failure)" : "");
+        text_printf(&text, "%s" STR_FMT " weight %u", i > 0 ? ", " : "", STR_ARG(server->text),
+                    server->weight);
+        describe_state(server->state, &text);
     }
     struct str described = arena_dup(mem, text_str(&text));
     text_fini(&text);

@@ -59,7 +59,8 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
                               struct diags *diags);
 void service_release(struct handler *service);
 
-// For explain and status: "http://10.0.0.1:8080 weight 1, http://…" in mem.
+// For explain and status: "http://10.0.0.1:8080 weight 1, http://…" in mem, with a name's addresses
+// ("at 10.0.0.1 10.0.0.2") and what has failed ("(3 failures, skipped)"). Any thread.
 struct str service_describe(const struct handler *service, struct arena *mem);
 
 // --- one worker's part ---

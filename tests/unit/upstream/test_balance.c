@@ -111,30 +111,7 @@ static void a_new_snapshot_goes_on_where_the_old_one_was(void)
     rig_fini(&r);
 }
 
-static void connections_to_a_removed_server_are_closed(void)
-{
-    struct rig r;
-    struct origin a, b;
-    rig_init(&r);
-    rig_server(&r, origin_start(&a, "a", ORIGIN_ANSWERS)->url, 1);
-    rig_server(&r, origin_start(&b, "b", ORIGIN_ANSWERS)->url, 1);
-    struct handler *old = rig_build(&r);
-    check_order(&r, "ab");
-    CHECK_INT(b.n_open, 1);
-    r.conf.servers.n = 1;
-    rig_build(&r);
-    service_release(old);
-    TURN_UNTIL(&r, b.n_open == 0);
-    check_order(&r, "aa");
-    CHECK_INT(a.n_open, 1);
-    CHECK_INT(a.n_conns, 1);
-    origin_stop(&a);
-    origin_stop(&b);
-    rig_fini(&r);
-}
-
 TEST_MAIN(TEST(two_servers_get_five_of_ten_requests_each), TEST(weights_are_spread_evenly),
           TEST(a_server_of_weight_0_gets_nothing), TEST(all_of_weight_0_are_503),
           TEST(workers_begin_with_different_servers),
-          TEST(a_new_snapshot_goes_on_where_the_old_one_was),
-          TEST(connections_to_a_removed_server_are_closed))
+          TEST(a_new_snapshot_goes_on_where_the_old_one_was))

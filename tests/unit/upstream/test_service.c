@@ -58,20 +58,6 @@ static void services_are_written_in_short_and_in_long(void)
     }
 }
 
-static void defaults_answer_for_a_dead_server_within_three_seconds(void)
-{
-    struct rig r;
-    rig_init(&r);
-    struct service_conf conf = {0};
-    struct conf_node *node = conf_yaml_parse(STR("http://10.0.0.1"), "a", &r.mem, &r.diags);
-    CHECK_INT(conf_read(&service_section, node, NULL, &r.mem, &r.diags, &conf), ERR_OK);
-    CHECK(conf.connect_ms + conf.connect_ms / 2 <= 3000);
-    CHECK(conf.tries >= 2 && conf.tries <= SERVICE_TRIES_MAX);
-    CHECK(conf.idle_ms > 0 && conf.idle_max > 0);
-    CHECK_INT(conf.conns_max, 0);
-    rig_fini(&r);
-}
-
 static void mistakes_are_told_all_at_once_with_their_places(void)
 {
     static const struct {
@@ -132,7 +118,6 @@ static void ten_thousand_services_are_built_and_released(void)
 }
 
 TEST_MAIN(TEST(services_are_written_in_short_and_in_long),
-          TEST(defaults_answer_for_a_dead_server_within_three_seconds),
           TEST(mistakes_are_told_all_at_once_with_their_places),
           TEST(one_server_in_two_services_has_one_state),
           TEST(ten_thousand_services_are_built_and_released))
