@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/map.h"
 #include "conf/reader.h"
 
 #define ITEMS_MAX 256 // rows of one section
@@ -107,21 +108,26 @@ static void read_map(struct conf_reader *r, const struct conf_path *path,
                      : NULL;
     if (!ret->items)
         return;
+    struct map seen = {.n = 0}; // YAML has no name twice; trees of several sources may
     for (const struct conf_node *child = node->first; child; child = child->next) {
         struct conf_path at = {.up = path, .name = child->key};
-        if (!is_good_name(child->key)) {
+        void *value = NULL;
+        if (!is_good_name(child->key))
             conf_fail(r, child->key.len > 0 ? &at : path, child->key_place,
                       "a name has 1 to %d bytes and no control characters among them",
                       NAME_MAX_BYTES);
-            continue;
-        }
-        void *value = new_section(r, item->section);
+        else if (map_get(&seen, child->key))
+            conf_fail(r, &at, child->key_place, "is here twice");
+        else
+            value = new_section(r, item->section);
         if (!value)
-            return;
+            continue;
+        map_set(&seen, child->key, value);
         read_section(r, &at, item->section, child, false, value);
         ret->items[ret->n++] =
             (struct conf_map_item){.name = child->key, .place = child->key_place, .value = value};
     }
+    map_fini(&seen);
 }
 
 // The chosen section itself: node is the value behind the choice's key.

@@ -42,3 +42,14 @@ static inline void fixture_print(const struct fixture *f)
     for (size_t i = 0; i < f->diags.n; i++)
         printf("# %s\n", fixture_message(f, i));
 }
+
+// A dump without what stands behind "  # " in each line.
+static inline void strip_origins(struct str from, struct text *to)
+{
+    struct str line;
+    while (from.len > 0) {
+        str_cut(from, '\n', &line, &from);
+        text_put(to, str_first(line, str_search(line, STR("  # "))));
+        text_byte(to, '\n');
+    }
+}

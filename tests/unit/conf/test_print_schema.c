@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unit/conf/sample.h"
+#include "unit/conf/support.h"
+
+static void the_schema_has_bounds_enumerations_and_alternatives(void)
+{
+    static const char *const parts[] = {
+        "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\"",
+        "\"additionalProperties\":false",
+        "\"minimum\":1,\"maximum\":9,\"default\":4}",
+        "\"maximum\":1024},{\"enum\":[\"auto\"]}],\"default\":\"auto\"",
+        "\"default\":[\"127.0.0.0/8\",\"::1\"]",
+        "\"enum\":[\"debug\",\"info\",\"warn\",\"error\"]",
+        "\"required\":[\"url\"]",
+        "\"pattern\":\"^http://\"",
+        "\"oneOf\":[{\"required\":[\"redirect\"]},{\"required\":[\"compress\"]}]",
+        "\"examples\":[{\"compress\":{\"level\":\"2\"}}]",
+    };
+    struct text text = {.len = 0};
+    conf_print_json_schema(&sample_root_section, &text);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        bool is_there = str_search(text_str(&text), str_of(parts[i])) != STR_NPOS;
+        if (!is_there)
+            printf("# missing: %s\n", parts[i]);
+        CHECK(is_there);
+    }
+    text_fini(&text);
+}
+
+TEST_MAIN(TEST(the_schema_has_bounds_enumerations_and_alternatives))
