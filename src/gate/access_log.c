@@ -162,23 +162,24 @@ static struct str redact_query(const struct access_log *log, struct str url, str
     size_t mark = str_find(url, '?');
     if (mark == STR_NPOS || log->redact.n == 0)
         return url;
-    char *buf = ARENA_ARRAY(mem, char, url.len + 1);
+    // A value of one byte becomes three.
+    char *buf = ARENA_ARRAY(mem, char, url.len * 2);
     if (!buf)
         return REDACTED;
     struct writer w;
-    writer_init(&w, buf, url.len);
+    writer_init(&w, buf, url.len * 2);
     writer_put(&w, str_first(url, mark + 1));
     struct str rest = str_skip(url, mark + 1);
-    for (bool is_first = true; rest.len > 0; is_first = false) {
+    for (bool has_more = true; has_more;) {
         struct str pair, name, value;
-        str_cut(rest, '&', &pair, &rest);
-        bool has_value = str_cut(pair, '=', &name, &value);
-        if (!is_first)
-            writer_byte(&w, '&');
-        bool is_secret = has_value && is_redacted(log, url_decode(name, true, mem));
+        has_more = str_cut(rest, '&', &pair, &rest);
+        str_cut(pair, '=', &name, &value);
+        bool is_secret = value.len > 0 && is_redacted(log, url_decode(name, true, mem));
         writer_put(&w, is_secret ? str_first(pair, name.len + 1) : pair);
         if (is_secret)
-            writer_put(&w, str_first(REDACTED, value.len));
+            writer_put(&w, REDACTED);
+        if (has_more)
+            writer_byte(&w, '&');
     }
     return writer_str(&w);
 }

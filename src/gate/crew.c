@@ -2,6 +2,7 @@
 #include "gate/crew.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"

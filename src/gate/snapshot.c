@@ -9,6 +9,7 @@
 #include "upstream/service.h"
 
 #define SNAPSHOT_MAX_BYTES ((size_t)4 << 30)
+#define GO_ON_ERRORS_MAX 20
 #define ENTRIES_MAX 64 // bits of route.entries
 
 // The settings file may name no entrypoint: then there is one.
@@ -27,7 +28,7 @@ static void add_default_entrypoint(struct builder *b)
     c->entrypoints = (struct conf_map){.items = item, .n = 1};
 }
 
-static void build_entry(struct builder *b, const struct conf_map_item *item, struct http_entry *e)
+static void build_entry(const struct conf_map_item *item, struct http_entry *e)
 {
     const struct entrypoint_conf *c = item->value;
     struct listen_addr addr = {.port = 0};
@@ -74,7 +75,7 @@ static void build_entries(struct builder *b)
     }
     s->entries = ARENA_ARRAY(&s->mem, struct http_entry, map->n);
     for (size_t i = 0; i < map->n; i++)
-        build_entry(b, &map->items[i], &s->entries[i]);
+        build_entry(&map->items[i], &s->entries[i]);
     s->n_entries = (unsigned)map->n;
 }
 
@@ -165,7 +166,9 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
     atomic_init(&s->refs, 1);
     struct builder b = {.s = s, .env = env, .diags = diags};
     size_t n_errors = diags->n_errors;
-    if (conf_read(&settings_section, root, NULL, &s->mem, diags, &s->settings) == ERR_OK) {
+    // Goes on after an error, so that all of them are told at once; what failed has its default.
+    if (conf_read(&settings_section, root, NULL, &s->mem, diags, &s->settings) == ERR_OK ||
+        diags->n_errors < GO_ON_ERRORS_MAX) {
         build_entries(&b);
         build_services(&b);
         check_filters(&b);

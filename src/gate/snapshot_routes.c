@@ -122,8 +122,11 @@ static const struct handler *build_filter(struct builder *b, const struct conf_t
 static const struct handler *build_filters(struct builder *b, const struct conf_texts *use,
                                            const struct handler *next)
 {
-    for (size_t i = use->n; i-- > 0 && next;)
-        next = build_filter(b, &use->items[i], next);
+    for (size_t i = use->n; i-- > 0;) {
+        const struct handler *h = build_filter(b, &use->items[i], next);
+        if (h)
+            next = h;
+    }
     return next;
 }
 
@@ -137,17 +140,19 @@ static const struct handler *build_mapping(struct builder *b, const struct route
         return next;
     }
     const struct filter_env env = {.mem = &b->s->mem, .diags = b->diags};
-    return filter_prefix_mapping(p->strip, p->replace, next, &env);
+    const struct handler *h = filter_prefix_mapping(p->strip, p->replace, next, &env);
+    return h ? h : next;
 }
 
+// A part that is broken has told so; the others are still built, so that theirs is told as well.
 static const struct handler *build_chain(struct builder *b, const struct route_parts *p)
 {
     const struct handler *h = build_target(b, p);
-    if (h)
-        h = build_mapping(b, p, h);
-    if (h)
-        h = build_filters(b, p->use, h);
-    if (h && p->use_first)
+    if (!h)
+        h = &wiring_no_service;
+    h = build_mapping(b, p, h);
+    h = build_filters(b, p->use, h);
+    if (p->use_first)
         h = build_filters(b, p->use_first, h);
     return h;
 }

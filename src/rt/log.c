@@ -51,15 +51,15 @@ static struct {
     pthread_t thread;
     bool is_running;
     _Atomic bool must_stop;
-    _Atomic uint32_t sleeping; // futex: 1 while the log thread sleeps for good
-    _Atomic int outputs[LOG_STREAMS_MAX];
+    _Atomic uint32_t sleeping;            // futex: 1 while the log thread sleeps for good
+    _Atomic int outputs[LOG_STREAMS_MAX]; // descriptor + 1; 0: off
     _Atomic uint64_t n_dropped;
     _Atomic unsigned level;
     _Atomic unsigned format;
     const char *_Atomic name;
 } logger = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
-    .outputs = {[LOG_STREAM_ERROR] = STDERR_FILENO, [1 ... LOG_STREAMS_MAX - 1] = -1},
+    .outputs = {[LOG_STREAM_ERROR] = STDERR_FILENO + 1},
     .level = LOG_INFO,
     .name = "sallyport",
 };
@@ -197,7 +197,7 @@ static bool drain_batch(struct ring *r)
         tail += record_bytes(rec->bytes);
     }
     if (n > 0) {
-        int fd = atomic_load(&logger.outputs[stream]);
+        int fd = atomic_load(&logger.outputs[stream]) - 1;
         if (fd >= 0)
             write_fully(fd, iov, n);
     }
@@ -269,7 +269,7 @@ void log_stop(void)
 void log_set_output(unsigned stream, int fd)
 {
     ASSERT(stream < LOG_STREAMS_MAX);
-    int old = atomic_load(&logger.outputs[stream]);
+    int old = atomic_load(&logger.outputs[stream]) - 1;
     if (old > STDERR_FILENO && fd >= 0) {
         // The log thread may be writing to the old one: the number stays, the file behind it
         // changes.
@@ -277,7 +277,7 @@ void log_set_output(unsigned stream, int fd)
         close(fd);
         return;
     }
-    atomic_store(&logger.outputs[stream], fd);
+    atomic_store(&logger.outputs[stream], fd + 1);
 }
 
 void log_set_level(enum log_level level, enum log_format format)
@@ -289,6 +289,17 @@ void log_set_level(enum log_level level, enum log_format format)
 bool log_is_on(enum log_level level)
 {
     return (unsigned)level <= atomic_load_explicit(&logger.level, memory_order_relaxed);
+}
+
+// Controls and what isn't ASCII as \xHH, so that a line stays a line and a terminal isn't steered.
+static void put_plain(struct writer *w, struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] >= ' ' && s.ptr[i] <= '~')
+            writer_byte(w, s.ptr[i]);
+        else
+            writer_printf(w, "\\x%02x", (uint8_t)s.ptr[i]);
+    }
 }
 
 static void format_line(struct writer *w, enum log_level level, struct str text)
@@ -308,7 +319,7 @@ static void format_line(struct writer *w, enum log_level level, struct str text)
     }
     writer_put(w, when);
     writer_printf(w, " %-5s %s: ", level_names[level], name);
-    log_escape(w, text);
+    put_plain(w, text);
     writer_byte(w, '\n');
 }
 
@@ -335,6 +346,6 @@ void log_line(enum log_level level, const char *fmt, ...)
     }
     if (logger.is_running) // the ring is full: counted as dropped
         return;
-    ssize_t ignored = write(atomic_load(&logger.outputs[LOG_STREAM_ERROR]), line, w.len);
+    ssize_t ignored = write(atomic_load(&logger.outputs[LOG_STREAM_ERROR]) - 1, line, w.len);
     (void)ignored;
 }
