@@ -35,7 +35,7 @@ struct basic_auth {
     struct filter_base base;
     const struct basic_auth_conf *conf; // borrows: the snapshot's
     struct map accounts;                // name → struct account in the snapshot's arena
-    const struct account *first;        // its hash is checked for unknown users, to cost the same
+    const struct account *slowest;      // its hash is checked for unknown users, to cost the same
     struct str challenge;
     struct offload *offload; // borrows; NULL: hashes are computed in place
 };
@@ -222,7 +222,7 @@ static enum verdict check_credentials(const struct basic_auth *f, const struct c
         *ret_how = STR("known password");
         return VERDICT_RIGHT;
     }
-    enum verdict v = verify(f, account ? account->hash : f->first->hash, c->password);
+    enum verdict v = verify(f, account ? account->hash : f->slowest->hash, c->password);
     if (v == VERDICT_RIGHT && is_cacheable)
         auth_cache_put(&tag, clock_now_ms());
     *ret_how = account ? STR("password checked") : STR("unknown user");
@@ -335,8 +335,8 @@ static enum err add_account(struct basic_auth *f, struct str line, struct place 
         diag_warn(env->diags, place,
                   STR_FMT "the user '" STR_FMT "' is there twice: the last counts", STR_ARG(where),
                   STR_ARG(str_first(name, 64)));
-    if (!f->first)
-        f->first = a;
+    if (!f->slowest || password_cost(hash) > password_cost(f->slowest->hash))
+        f->slowest = a;
     return ERR_OK;
 }
 

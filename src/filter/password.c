@@ -85,6 +85,21 @@ const char *password_hash_fault(struct str hash)
     return crypt_fault(hash);
 }
 
+unsigned password_cost(struct str hash)
+{
+    static const struct {
+        struct str start;
+        unsigned cost;
+    } kinds[] = {
+        {STR_INIT("$y$"), 4}, {STR_INIT("$gy$"), 4}, {STR_INIT("$7$"), 4}, {STR_INIT("$2"), 3},
+        {STR_INIT("$6$"), 2}, {STR_INIT("$5$"), 2},  {STR_INIT("$"), 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (str_starts(hash, kinds[i].start))
+            return kinds[i].cost;
+    return 0;
+}
+
 static bool is_same(const void *a, const void *b, size_t n)
 {
     return CRYPTO_memcmp(a, b, n) == 0;

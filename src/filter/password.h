@@ -13,6 +13,9 @@
 // Why a text can't be a hash; NULL: it is one that password_verify knows.
 const char *password_hash_fault(struct str hash);
 
+// A rough order of how long verifying takes: the higher, the longer.
+unsigned password_cost(struct str hash);
+
 // True when the password has this hash. Takes from a microsecond to seconds, as the hash wants it:
 // not for a loop's thread. hash is one that password_hash_fault accepts. Any thread.
 bool password_verify(struct str hash, struct str password);

@@ -20,7 +20,7 @@ const char *path_map_prefix(struct str text, struct arena *mem, struct str *ret)
     return NULL;
 }
 
-bool path_is_below(struct str path, struct str prefix)
+bool path_map_is_below(struct str path, struct str prefix)
 {
     return str_starts(path, prefix) && (path.len == prefix.len || path.ptr[prefix.len] == '/');
 }
@@ -46,10 +46,10 @@ struct str path_map_swap(struct str path, struct str from, struct str to, const 
 // How a path of the server's is called by clients: from in the place of to. False: it stays.
 static bool is_mapped(const struct path_map *m, struct str path)
 {
-    if (!path_is_below(path, m->to))
+    if (!path_map_is_below(path, m->to))
         return false;
     // A server that knows of its prefix (by X-Forwarded-Prefix) has put it there already.
-    return !(path_is_below(m->from, m->to) && path_is_below(path, m->from));
+    return !(path_map_is_below(m->from, m->to) && path_map_is_below(path, m->from));
 }
 
 static uint16_t port_of(uint16_t port, struct str scheme)

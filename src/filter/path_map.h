@@ -15,7 +15,7 @@ struct path_map {
 const char *path_map_prefix(struct str text, struct arena *mem, struct str *ret);
 
 // True when path is the prefix or lies below it.
-bool path_is_below(struct str path, struct str prefix);
+bool path_map_is_below(struct str path, struct str prefix);
 
 // path, which lies below from, with to in its place: canonical, begins with '/'. ptr NULL: the
 // arena is full, or the path can't be made canonical.

@@ -29,7 +29,7 @@ static const struct path_map *find_map(const struct mapping *f, const struct exc
     if (x->req.is_asterisk)
         return NULL;
     for (size_t i = 0; i < f->n_maps; i++)
-        if (path_is_below(x->req.path, f->maps[i].from))
+        if (path_map_is_below(x->req.path, f->maps[i].from))
             return &f->maps[i];
     return NULL;
 }

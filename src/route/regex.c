@@ -9,9 +9,16 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-// Steps of one match. An ordinary expression over a request's text takes some thousands; the limit
-// ends a catastrophic one after a few milliseconds.
+// Steps from one start of a match. An ordinary expression over a request's text takes some
+// thousands; the limit ends a catastrophic one after a few milliseconds.
 #define MATCH_LIMIT 200000
+// Longer texts aren't searched: the time of an expression that is merely bad grows with their
+// square or cube (165 ms for "a*a*[bc]" at this length, from which on it would be seconds).
+#define SUBJECT_MAX (16 * 1024)
+// Without the JIT the limit of steps is not enough, as one step may scan the whole text: such code
+// is counted at every item, by what it may scan.
+#define COST_LIMIT 1000000
+#define COST_SCAN_BYTES 256
 #define DEPTH_LIMIT 2000
 #define HEAP_LIMIT_KIB 512
 #define JIT_STACK_FIRST_BYTES (32 * 1024)
@@ -27,6 +34,7 @@ struct matcher {
     pcre2_match_context *context; // owns
     pcre2_match_data *data;       // owns: one pair, nobody asks for groups
     pcre2_jit_stack *stack;       // owns
+    size_t cost;                  // so far, of a match without the JIT
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -67,6 +75,13 @@ static void set_up(void)
     ASSERT(pthread_key_create(&matcher_key, matcher_free) == 0);
 }
 
+static int count_cost(pcre2_callout_block *b, void *arg)
+{
+    struct matcher *m = arg;
+    m->cost += 1 + (b->subject_length - b->current_position) / COST_SCAN_BYTES;
+    return m->cost > COST_LIMIT ? PCRE2_ERROR_CALLOUT : 0;
+}
+
 static struct matcher *matcher_self(void)
 {
     if (LIKELY(self != NULL))
@@ -82,6 +97,7 @@ static struct matcher *matcher_self(void)
     pcre2_set_heap_limit(m->context, HEAP_LIMIT_KIB);
     // WHY: without a stack of its own the JIT takes 32 KiB of the fiber's 64.
     pcre2_jit_stack_assign(m->context, NULL, m->stack);
+    pcre2_set_callout(m->context, count_cost, m);
     pthread_setspecific(matcher_key, m);
     return self = m;
 }
@@ -92,6 +108,18 @@ static bool has_non_ascii(struct str s)
         if ((uint8_t)s.ptr[i] >= 0x80)
             return true;
     return false;
+}
+
+static pcre2_code *compile(struct str pattern, uint32_t options, int *ret_error, size_t *ret_at)
+{
+    return pcre2_compile((PCRE2_SPTR)(pattern.len > 0 ? pattern.ptr : ""), pattern.len, options,
+                         ret_error, ret_at, compiling);
+}
+
+static bool has_jit(const pcre2_code *code)
+{
+    size_t n = 0;
+    return pcre2_pattern_info(code, PCRE2_INFO_JITSIZE, &n) == 0 && n > 0;
 }
 
 struct regex *regex_compile(struct str pattern, bool ignore_case, struct arena *mem, size_t *ret_at,
@@ -109,9 +137,13 @@ struct regex *regex_compile(struct str pattern, bool ignore_case, struct arena *
     else
         options |= PCRE2_NEVER_UTF;
     int error = 0;
-    PCRE2_SIZE at = 0;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)(pattern.len > 0 ? pattern.ptr : ""), pattern.len,
-                                     options, &error, &at, compiling);
+    size_t at = 0;
+    pcre2_code *code = compile(pattern, options, &error, &at);
+    // The JIT may be forbidden: by a system that allows no new executable memory, by (*NO_JIT).
+    if (code && (pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) != 0 || !has_jit(code))) {
+        pcre2_code_free(code);
+        code = compile(pattern, options | PCRE2_AUTO_CALLOUT, &error, &at);
+    }
     if (!code) {
         if (pcre2_get_error_message(error, (PCRE2_UCHAR *)why, REGEX_WHY_BYTES) < 0)
             why[0] = '\0';
@@ -124,9 +156,6 @@ struct regex *regex_compile(struct str pattern, bool ignore_case, struct arena *
         *ret_at = SIZE_MAX;
         return NULL;
     }
-    // Where the JIT isn't available (a system that forbids new executable memory) the interpreter
-    // does the same work.
-    (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
     re->code = code;
     return re;
 }
@@ -141,7 +170,10 @@ void regex_fini(struct regex *re)
 
 enum regex_result regex_match(const struct regex *re, struct str subject)
 {
+    if (subject.len > SUBJECT_MAX)
+        return REGEX_BROKEN;
     struct matcher *m = matcher_self();
+    m->cost = 0;
     int rc = pcre2_match(re->code, (PCRE2_SPTR)(subject.len > 0 ? subject.ptr : ""), subject.len, 0,
                          0, m->data, m->context);
     if (rc == PCRE2_ERROR_NOMATCH)

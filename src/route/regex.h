@@ -12,7 +12,7 @@ struct regex;
 enum regex_result {
     REGEX_NO,
     REGEX_YES,
-    REGEX_BROKEN, // gave up: the limit of steps or of memory was reached
+    REGEX_BROKEN, // gave up: the text is over 16 KiB, or a limit of steps or memory was reached
 };
 
 #define REGEX_WHY_BYTES 160

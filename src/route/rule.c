@@ -76,9 +76,9 @@ static bool decodes_to(struct str encoded, struct str wanted)
     return encoded.len == 0;
 }
 
-// Room for one decoded query value; a query is part of a request line, which is bounded.
+// Room for one decoded query value: as much as an expression searches.
 static _Thread_local struct {
-    char bytes[64 * 1024];
+    char bytes[16 * 1024];
 } scratch;
 
 static enum rule_verdict eval_query_regex(const struct regex *re, struct str encoded)
@@ -255,7 +255,9 @@ struct str rule_why(const struct rule *r, const struct exchange *x, struct arena
         return arena_dup(mem, why);
     }
     if (verdict == RULE_BROKEN)
-        return arena_printf(mem, STR_FMT " gave up: too many steps", STR_ARG(n->source));
+        return arena_printf(mem,
+                            STR_FMT " gave up: the text is too long or too many steps are needed",
+                            STR_ARG(n->source));
     char buf[46];
     struct str has = seen(n->kind, x, buf);
     bool is_true = eval(n, x) == RULE_YES;
