@@ -35,7 +35,7 @@ struct fiber *fiber_run(fiber_fn *fn, void *arg);
 // The running fiber, or NULL in a loop callback.
 struct fiber *fiber_self(void);
 
-// Parks the running fiber until fiber_wake, the deadline or cancellation. Waits.
+// Parks the running fiber until fiber_wake, the deadline (INT64_MAX: none) or cancellation. Waits.
 enum fiber_wake fiber_wait(struct deadline until);
 
 // Makes a parked fiber run later in this turn (FIBER_READY). No effect on one that doesn't wait.

@@ -14,7 +14,8 @@ struct loop_options {
     uint32_t fibers_max; // 0: 100 000
 };
 
-// Owned by the caller; loop_free on the same thread that ran it, when no fiber is left.
+// Owned by the caller; loop_free when no fiber, socket or timer is left and no thread can still be
+// inside loop_post. It runs what is deferred and posted.
 struct rt_loop *loop_new(const struct loop_options *options);
 void loop_free(struct rt_loop *l);
 
@@ -25,8 +26,8 @@ void loop_run(struct rt_loop *l);
 // Makes l this thread's loop without running it: set-up before loop_run, and tests.
 void loop_enter(struct rt_loop *l);
 
-// One turn; waits for events at most max_wait_ms. Returns false after loop_stop. For tests and
-// the simulation.
+// One turn; waits for events at most max_wait_ms (-1: as long as it takes). Returns false after
+// loop_stop. For tests and the simulation.
 bool loop_turn(struct rt_loop *l, int64_t max_wait_ms);
 
 // Ends loop_run after this turn. Same thread; from others: post mail that calls it.
@@ -50,10 +51,10 @@ struct rt_mail {
 };
 void loop_post(struct rt_loop *to, struct rt_mail *m);
 
-// Counters, for status and tests.
+// Counters, for status and tests. Same thread.
 struct loop_stats {
     uint64_t n_turns, n_events, n_switches;
     uint32_t n_fibers, n_fibers_peak, n_socks, n_timers;
-    int64_t longest_turn_ns;
+    int64_t longest_turn_ns; // by the coarse clock: turns below its tick (4 ms) count as 0
 };
 void loop_stats(const struct rt_loop *l, struct loop_stats *ret);

@@ -213,7 +213,6 @@ static void close_with(struct rt_sock *s, int (*close_fn)(int fd))
     close_fn(s->fd);
     s->fd = -1;
     s->is_watched = false;
-    s->error = s->error ? s->error : ECANCELED;
     l->stats.n_socks--;
     wake(&s->reader);
     wake(&s->writer);
