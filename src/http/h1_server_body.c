@@ -20,7 +20,9 @@ static enum io fail(struct h1_turn *t, enum exchange_end end, const char *detail
 static enum io fail_protocol(struct h1_turn *t, enum h1_error e)
 {
     http_count_client_error(t->x.env, e);
-    return fail(t, EXCHANGE_END_CLIENT_PROTOCOL, h1_error_text(e));
+    bool is_limit = h1_error_status(e) == 431; // of trailers
+    return fail(t, is_limit ? EXCHANGE_END_CLIENT_LIMIT : EXCHANGE_END_CLIENT_PROTOCOL,
+                h1_error_text(e));
 }
 
 // Too slow on the whole: only the time counts in which we waited for the client.

@@ -8,8 +8,12 @@
 #include "http/request.h"
 #include "rt/clock.h"
 
-// After so long, and a quarter of its time, an unfinished head gives fiber and buffer back.
-#define STALL_MS 1000
+// A head that isn't complete is parked at once, unless it is so large that copying it for each
+// packet would cost more than holding on to fiber and buffer for a while, and not many do.
+#define WAIT_MIN_BYTES 4096
+#define WAIT_MAX_MS 1000
+#define WAITERS_MAX 256
+
 #define BODY_ROOM_BYTES 8192 // at least this much of the buffer for the body behind a head
 
 enum io h1_turn_read(struct h1_turn *t, struct deadline until)
@@ -64,17 +68,15 @@ static enum io refuse_error(struct h1_turn *t, enum h1_error e)
                   h1_error_text(e));
 }
 
-// Waits for more of the head. IO_AGAIN: it has stalled, park.
+// More of the head. IO_AGAIN: park.
 static enum io read_more(struct h1_turn *t)
 {
     int64_t now_ms = clock_now_ms();
     int64_t head_ms = t->x.entry->head_ms;
-    int64_t stall_ms = t->head_due_ms - head_ms + MIN(STALL_MS, head_ms / 4);
-    enum io io;
-    if (now_ms < stall_ms)
-        io = h1_turn_read(t, deadline_at(stall_ms));
-    else
-        io = h1_turn_read(t, BODY_NO_WAIT);
+    int64_t wait_end_ms = t->head_due_ms - head_ms + MIN(WAIT_MAX_MS, head_ms / 4);
+    bool may_wait = t->end - t->pos > WAIT_MIN_BYTES && now_ms < wait_end_ms &&
+                    t->x.env->blocks.n_out <= WAITERS_MAX;
+    enum io io = h1_turn_read(t, may_wait ? deadline_at(wait_end_ms) : BODY_NO_WAIT);
     bool is_late = io == IO_FAIL && t->c->stream.sock.error == ETIMEDOUT;
     // Where parked heads fill their memory, a new one is held no longer than that.
     if ((is_late || io == IO_AGAIN) && t->x.env->parked_bytes > H1_PARKED_MAX_BYTES)

@@ -1,163 +1,145 @@
 // SPDX-License-Identifier: Apache-2.0
-// The canonical request and the forwarding fields, seen through a driver: the application answers
-// with the fields that a server would get.
 #include "http/request.h"
 
-#include "unit/http/server_rig.h"
+#include "http/env.h"
+#include "unit/test.h"
 
-#define CLOSE "Connection: close\r\n\r\n"
-
+// What a handler sees of a request, or the status that refuses it.
 struct request_case {
-    bool is_trusted;
-    const char *request;
-    const char *has[6];
-    const char *lacks[4];
+    const char *method, *target, *host; // host NULL: no Host field
+    unsigned status;                    // 0: accepted
+    const char *want_path, *want_host, *want_query;
+    unsigned want_port;
 };
 
-static void open_with_all_fields(struct rig *r, bool is_trusted)
+struct fixture {
+    struct http_env env;
+    struct http_entry entry;
+    struct arena mem;
+    struct exchange x;
+    char home[8192];
+};
+
+static struct exchange *open_request(struct fixture *f, const char *method, const char *target,
+                                     const char *host)
 {
-    rig_open(r);
-    r->entry.x_forwarded = r->entry.x_real_ip = r->entry.forwarded = true;
-    r->entry.via = STR("gate");
-    CHECK(ip_net_parse(STR("127.0.0.0/8"), &r->trusted[0]) == ERR_OK);
-    r->entry.trusted = r->trusted;
-    r->entry.n_trusted = is_trusted ? 1 : 0;
+    memset(f, 0, sizeof *f);
+    arena_init(&f->mem, 65536, f->home, sizeof f->home);
+    f->x.mem = &f->mem;
+    f->x.env = &f->env;
+    f->x.entry = &f->entry;
+    f->x.peer = (struct ip){.bytes = {192, 0, 2, 1}, .family = 4};
+    headers_init(&f->x.req.headers, &f->mem);
+    headers_init(&f->x.resp.headers, &f->mem);
+    f->x.req.method = str_of(method);
+    f->x.req.method_id = method_of(f->x.req.method);
+    f->x.req.target = str_of(target);
+    f->x.req.version = HTTP_1_1;
+    if (host)
+        CHECK(headers_add(&f->x.req.headers, FIELD_HOST, str_of(host)) == ERR_OK);
+    return &f->x;
 }
 
-static void check_cases(const struct request_case *cases, size_t n)
+static void targets_become_canonical(void)
 {
-    for (size_t i = 0; i < n; i++) {
-        const struct request_case *w = &cases[i];
-        struct rig r;
-        open_with_all_fields(&r, w->is_trusted);
-        rig_ask(&r, w->request);
-        CHECK(str_starts(rig_got(&r), STR("HTTP/1.1 200 OK\r\n")));
-        for (size_t j = 0; j < ARRAY_LEN(w->has) && w->has[j]; j++)
-            CHECK_HAS(&r, w->has[j]);
-        for (size_t j = 0; j < ARRAY_LEN(w->lacks) && w->lacks[j]; j++) {
-            if (rig_has(&r, w->lacks[j]))
-                printf("# case %zu: '%s' in '" STR_FMT "'\n", i, w->lacks[j], STR_ARG(rig_got(&r)));
-            CHECK(!rig_has(&r, w->lacks[j]));
+    static const struct request_case cases[] = {
+        {"GET", "/", "a.example", 0, "/", "a.example", "", 0},
+        {"GET", "/a/./b/../c?x=%41&y", "A.Example.:8080", 0, "/a/c", "a.example", "x=%41&y", 8080},
+        {"GET", "/%61%2fb", "a", 0, "/a%2Fb", "a", "", 0},
+        {"GET", "/", "[2001:DB8::1]:80", 0, "/", "[2001:db8::1]", "", 80},
+        {"GET", "http://B.example:81/x?", "a.example", 0, "/x", "b.example", "", 81},
+        {"GET", "HTTPS://b.example", "a.example", 0, "/", "b.example", "", 0},
+        {"GET", "/", NULL, 0, "/", "", "", 0},
+        {"OPTIONS", "*", "a.example", 0, "*", "a.example", "", 0},
+        {"GET", "*", "a.example", 400, "", "", "", 0},
+        {"GET", "a.example:80", "a.example", 400, "", "", "", 0},
+        {"CONNECT", "a.example:80", "a.example", 405, "", "", "", 0},
+        {"GET", "ftp://a.example/", "a.example", 400, "", "", "", 0},
+        {"GET", "http:///x", "a.example", 400, "", "", "", 0},
+        {"GET", "http://u@b.example/x", "a.example", 400, "", "", "", 0},
+        {"GET", "/%", "a.example", 400, "", "", "", 0},
+        {"GET", "/%00", "a.example", 400, "", "", "", 0},
+        {"GET", "/../x", "a.example", 400, "", "", "", 0},
+        {"GET", "/#x", "a.example", 400, "", "", "", 0},
+        {"GET", "/", "a b", 400, "", "", "", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        static struct fixture f;
+        struct exchange *x = open_request(&f, cases[i].method, cases[i].target, cases[i].host);
+        enum err err = request_prepare(x);
+        CHECK_INT(err, cases[i].status == 0 ? ERR_OK : ERR_PROTOCOL);
+        CHECK_INT(x->resp.status, cases[i].status);
+        CHECK_INT(x->request_id.len, 26);
+        if (err == ERR_OK) {
+            CHECK_STR(x->req.path, str_of(cases[i].want_path));
+            CHECK_STR(x->req.host, str_of(cases[i].want_host));
+            CHECK_STR(x->req.query, str_of(cases[i].want_query));
+            CHECK_INT(x->req.port, cases[i].want_port);
+        } else {
+            CHECK_INT(x->end, EXCHANGE_END_CLIENT_PROTOCOL);
+            CHECK(x->end_detail.len > 0);
         }
-        rig_close(&r);
+        arena_fini(&f.mem);
     }
-}
-
-static void servers_are_told_who_asks(void)
-{
-    static const struct request_case cases[] = {
-        {.request = "GET /fields HTTP/1.1\r\nHost: A.example:8080\r\n" CLOSE,
-         .has = {"\nHost: A.example:8080\n", "X-Forwarded-For: 127.0.0.1\n",
-                 "X-Forwarded-Proto: http\n",
-                 "X-Forwarded-Host: A.example:8080\nX-Forwarded-Port: 8080\nX-Real-IP: 127.0.0.1\n",
-                 "Forwarded: for=127.0.0.1;host=\"A.example:8080\";proto=http\n",
-                 "Via: 1.1 gate\n"},
-         .lacks = {"Connection: close\n"}},
-        {.request = "GET /fields HTTP/1.0\r\n" CLOSE,
-         .has = {"Forwarded: for=127.0.0.1;proto=http\n", "Via: 1.0 gate\n",
-                 "X-Forwarded-Port: 80\n"},
-         .lacks = {"X-Forwarded-Host"}},
-        {.request = "GET http://b.example/fields HTTP/1.1\r\nHost: a.example\r\n" CLOSE,
-         .has = {"\nHost: b.example\n", "X-Forwarded-Host: b.example\n", "host=b.example;"},
-         .lacks = {"a.example"}},
-    };
-    check_cases(cases, ARRAY_LEN(cases));
-}
-
-static void strangers_may_not_say_who_they_are(void)
-{
-    static const struct request_case cases[] = {
-        {.request =
-             "GET /fields HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 192.0.2.1\r\n"
-             "x-forwarded-proto: https\r\nX-Forwarded-Ssl: on\r\nX_Forwarded_For: 192.0.2.2\r\n"
-             "X-Real-IP: 192.0.2.3\r\nForwarded: for=192.0.2.4\r\nX-Request-Id: mine\r\n"
-             "X-Real_Ip: 192.0.2.5\r\n" CLOSE,
-         .has = {"X-Forwarded-For: 127.0.0.1\n", "X-Forwarded-Proto: http\n",
-                 "X-Real-IP: 127.0.0.1\n", "Forwarded: for=127.0.0.1;host=a.example;proto=http\n"},
-         .lacks = {"192.0.2.", "https", "on\n", "mine"}},
-        {.request = "GET /fields HTTP/1.1\r\nHost: a.example\r\nA: 1\r\nB: 2\r\n"
-                    "Connection: close, X-Forwarded-For, a, host\r\n\r\n",
-         .has = {"X-Forwarded-For: 127.0.0.1\n", "\nHost: a.example\n", "B: 2\n"},
-         .lacks = {"A: 1"}},
-    };
-    check_cases(cases, ARRAY_LEN(cases));
-}
-
-static void trusted_proxies_are_believed(void)
-{
-    static const struct request_case cases[] = {
-        {.is_trusted = true,
-         .request =
-             "GET /fields HTTP/1.1\r\nHost: a.example\r\n"
-             "X-Forwarded-For: 192.0.2.1, 192.0.2.2, 127.0.0.3\r\nX-Forwarded-Proto: https\r\n"
-             "X-Forwarded-Host: other\r\nX-Request-Id: kept-1\r\n" CLOSE,
-         .has = {"X-Forwarded-For: 192.0.2.1, 192.0.2.2, 127.0.0.3, 127.0.0.1\n",
-                 "X-Real-IP: 192.0.2.2\n", "X-Forwarded-Proto: https\n",
-                 "X-Forwarded-Host: other\n", "X-Request-Id: kept-1\n", "X-Forwarded-Port: 443\n"}},
-        {.is_trusted = true,
-         .request = "GET /fields HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 192.0.2.1\r\n"
-                    "X-Forwarded-For: nonsense\r\nX-Forwarded-For: 127.0.0.9, 127.0.0.8\r\n" CLOSE,
-         .has = {"X-Real-IP: 127.0.0.9\n",
-                 "X-Forwarded-For: 192.0.2.1, nonsense, 127.0.0.9, 127.0.0.8, 127.0.0.1\n"}},
-        {.is_trusted = true,
-         .request = "GET /fields HTTP/1.1\r\nHost: a.example\r\n"
-                    "Forwarded: for=192.0.2.1;proto=\"a,b\", for=\"[2001:db8::1]:1234\"\r\n" CLOSE,
-         .has = {"X-Real-IP: 2001:db8::1\n", "Forwarded: for=192.0.2.1;proto=\"a,b\", "
-                                             "for=\"[2001:db8::1]:1234\", for=127.0.0.1;"}},
-        {.is_trusted = true,
-         .request = "GET /fields HTTP/1.1\r\nHost: a.example\r\nForwarded: for=unknown\r\n" CLOSE,
-         .has = {"X-Real-IP: 127.0.0.1\n"}},
-        {.is_trusted = true,
-         .request = "GET /fields HTTP/1.1\r\nHost: a.example\r\nForwarded: for=\"1.2.3.4\r\n"
-                    "X-Request-Id: not one\r\n" CLOSE,
-         .has = {"X-Real-IP: 127.0.0.1\n", "X-Request-Id: 0"},
-         .lacks = {"not one"}},
-        {.is_trusted = true,
-         .request =
-             "GET /fields HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 192.0.2.7:4711\r\n" CLOSE,
-         .has = {"X-Real-IP: 192.0.2.7\n"}},
-    };
-    check_cases(cases, ARRAY_LEN(cases));
 }
 
 static void forwards_are_counted_down(void)
 {
-    static const struct request_case cases[] = {
-        {.request = "OPTIONS /fields HTTP/1.1\r\nHost: a.example\r\nMax-Forwards: 2\r\n" CLOSE,
-         .has = {"Max-Forwards: 1\n"}},
-        {.request = "OPTIONS * HTTP/1.1\r\nHost: a.example\r\nMax-Forwards: 0\r\n" CLOSE,
-         .has = {"Content-Length: 0\r\n"},
-         .lacks = {"Max-Forwards"}},
-        {.request = "GET /fields HTTP/1.1\r\nHost: a.example\r\nMax-Forwards: 0\r\n" CLOSE,
-         .has = {"Max-Forwards: 0\n"}},
-        {.request = "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n" CLOSE,
-         .has = {"\nHost: a.example\n"}},
+    static const struct {
+        const char *method, *field, *want;
+        unsigned status;
+    } cases[] = {
+        {"OPTIONS", "2", "1", 0}, {"TRACE", "1", "0", 0}, {"OPTIONS", "0", "0", 200},
+        {"TRACE", "0", "0", 405}, {"GET", "0", "0", 0},   {"OPTIONS", "x", "x", 0},
     };
-    check_cases(cases, ARRAY_LEN(cases));
-}
-
-static void ids_are_26_characters_and_differ(void)
-{
-    struct rig r;
-    rig_open(&r);
-    r.entry.request_id_to_client = true;
-    rig_send(&r, STR("GET /hello HTTP/1.1\r\nHost: a.example\r\n\r\n"));
-    rig_expect_end(&r, "hello\n");
-    rig_send(&r, STR("GET /hello HTTP/1.1\r\nHost: a.example\r\n\r\n"));
-    RIG_UNTIL(&r, r.n_finished == 2);
-    rig_turn(&r);
-    struct str ids[2], rest = rig_got(&r);
-    for (size_t i = 0; i < 2; i++) {
-        size_t at = str_search(rest, STR("X-Request-Id: "));
-        CHECK(at != STR_NPOS);
-        rest = str_skip(rest, at + 14);
-        ids[i] = str_first(rest, 26);
-        CHECK(rest.ptr[26] == '\r');
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        static struct fixture f;
+        struct exchange *x = open_request(&f, cases[i].method, "/", "a.example");
+        CHECK(headers_add(&x->req.headers, FIELD_MAX_FORWARDS, str_of(cases[i].field)) == ERR_OK);
+        CHECK_INT(request_prepare(x), cases[i].status == 0 ? ERR_OK : ERR_PROTOCOL);
+        CHECK_INT(x->resp.status, cases[i].status);
+        CHECK_STR(headers_get(&x->req.headers, FIELD_MAX_FORWARDS), str_of(cases[i].want));
+        arena_fini(&f.mem);
     }
-    CHECK(str_cmp(ids[0], ids[1]) < 0);
-    rig_close(&r);
 }
 
-TEST_MAIN(TEST(servers_are_told_who_asks), TEST(strangers_may_not_say_who_they_are),
-          TEST(trusted_proxies_are_believed), TEST(forwards_are_counted_down),
-          TEST(ids_are_26_characters_and_differ))
+static void an_upgrade_is_remembered_when_its_fields_go(void)
+{
+    static struct fixture f;
+    struct exchange *x = open_request(&f, "GET", "/", "a.example");
+    x->req.is_upgrade = true;
+    CHECK(headers_add(&x->req.headers, FIELD_UPGRADE, STR("websocket")) == ERR_OK);
+    CHECK(headers_add(&x->req.headers, FIELD_CONNECTION, STR("upgrade")) == ERR_OK);
+    CHECK_INT(request_prepare(x), ERR_OK);
+    CHECK_STR(x->req.upgrade, STR("websocket"));
+    CHECK(!headers_find(&x->req.headers, FIELD_UPGRADE));
+    CHECK(!headers_find(&x->req.headers, FIELD_CONNECTION));
+    arena_fini(&f.mem);
+}
+
+// The n-th allocation fails, for every n: an answer in any case, never a request half made.
+static void a_full_arena_refuses_the_request(void)
+{
+    unsigned n_refused = 0, n_accepted = 0;
+    for (size_t n = 0; n < 4096; n += 16) {
+        static struct fixture f;
+        struct exchange *x = open_request(&f, "GET", "/%61", "A.example:81");
+        f.entry.x_forwarded = f.entry.x_real_ip = f.entry.forwarded = true;
+        f.entry.via = STR("gate");
+        arena_fini(&f.mem);
+        arena_init(&f.mem, 0, f.home, n);
+        headers_init(&x->req.headers, &f.mem);
+        headers_init(&x->resp.headers, &f.mem);
+        if (headers_add(&x->req.headers, FIELD_HOST, STR("A.example:81")) == ERR_OK) {
+            enum err err = request_prepare(x);
+            n_accepted += err == ERR_OK;
+            n_refused += err != ERR_OK;
+            CHECK_INT(x->resp.status, err == ERR_OK ? 0 : 431);
+        }
+        arena_fini(&f.mem);
+    }
+    CHECK(n_refused > 0 && n_accepted > 0);
+}
+
+TEST_MAIN(TEST(targets_become_canonical), TEST(forwards_are_counted_down),
+          TEST(an_upgrade_is_remembered_when_its_fields_go), TEST(a_full_arena_refuses_the_request))
