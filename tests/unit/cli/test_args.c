@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/args.h"
+
+#include "unit/test.h"
+
+static const struct cli_option options[] = {
+    {.name = "config", .letter = 'c', .value = "FILE", .doc = "A file."},
+    {.name = "header", .letter = 'H', .value = "TEXT", .is_many = true, .doc = "A field."},
+    {.name = "json", .doc = "A switch."},
+};
+
+static const struct cli_command command = {
+    .name = "try",
+    .words = "URL",
+    .words_min = 1,
+    .words_max = 2,
+    .summary = "Try.",
+    .options = options,
+    .n_options = ARRAY_LEN(options),
+};
+
+// Parses words, separated by '|'.
+static int parse(struct cli_args *args, const char *line)
+{
+    static char text[256];
+    char *argv[16];
+    int argc = 0;
+    snprintf(text, sizeof text, "%s", line);
+    for (char *rest = text, *word; (word = strsep(&rest, "|"));)
+        argv[argc++] = word;
+    return cli_parse(&command, argc, argv, args);
+}
+
+static void options_are_taken_in_every_spelling(void)
+{
+    struct cli_args args;
+    CHECK_INT(parse(&args, "-c|a|url|--json"), CLI_OK);
+    CHECK_STR(str_of(cli_value(&args, "config", "")), STR("a"));
+    CHECK(cli_has(&args, "json"));
+    CHECK_INT(parse(&args, "-ca|url"), CLI_OK);
+    CHECK_STR(str_of(cli_value(&args, "config", "")), STR("a"));
+    CHECK_INT(parse(&args, "--config=a=b|url"), CLI_OK);
+    CHECK_STR(str_of(cli_value(&args, "config", "")), STR("a=b"));
+    CHECK_INT(parse(&args, "--config|-|url"), CLI_OK);
+    CHECK_STR(str_of(cli_value(&args, "config", "")), STR("-"));
+}
+
+static void repeatable_options_keep_all_values(void)
+{
+    struct cli_args args;
+    const char *const *values = NULL;
+    CHECK_INT(parse(&args, "-H|a: 1|url|-H|b: 2"), CLI_OK);
+    CHECK_INT(cli_values(&args, "header", &values), 2);
+    CHECK_STR(str_of(values[1]), STR("b: 2"));
+}
+
+static void words_behind_two_dashes_are_no_options(void)
+{
+    struct cli_args args;
+    CHECK_INT(parse(&args, "--|-c"), CLI_OK);
+    CHECK_INT(args.n_words, 1);
+    CHECK_STR(str_of(args.words[0]), STR("-c"));
+}
+
+static void what_is_wrong_is_a_usage_error(void)
+{
+    struct cli_args args;
+    CHECK_INT(parse(&args, "--json"), CLI_USAGE);
+    CHECK_INT(parse(&args, "a|b|c"), CLI_USAGE);
+    CHECK_INT(parse(&args, "--confg|a|url"), CLI_USAGE);
+    CHECK_INT(parse(&args, "url|-c"), CLI_USAGE);
+    CHECK_INT(parse(&args, "url|--json=yes"), CLI_USAGE);
+    CHECK_INT(parse(&args, "url|-c|a|-c|b"), CLI_USAGE);
+    CHECK_INT(parse(&args, "url|-x"), CLI_USAGE);
+}
+
+static void every_command_says_what_it_does(void)
+{
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct cli_command *c = cli_commands[i];
+        CHECK(c->summary[strlen(c->summary) - 1] == '.');
+        CHECK(c->n_options <= CLI_OPTIONS_MAX);
+        CHECK(c->run != NULL);
+        struct text help = {.ptr = NULL};
+        cli_print_command_help(c, &help);
+        CHECK(str_search(text_str(&help), str_of(c->name)) != STR_NPOS);
+        text_fini(&help);
+    }
+}
+
+TEST_MAIN(TEST(options_are_taken_in_every_spelling), TEST(repeatable_options_keep_all_values),
+          TEST(words_behind_two_dashes_are_no_options), TEST(what_is_wrong_is_a_usage_error),
+          TEST(every_command_says_what_it_does))

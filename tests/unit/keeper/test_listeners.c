@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/listeners.h"
+
+#include <sys/socket.h>
+
+#include "conf/conf.h"
+#include "rt/addr.h"
+#include "rt/log.h"
+#include "unit/test.h"
+
+// A snapshot that has nothing but entrypoints.
+struct fake {
+    struct snapshot s;
+    struct entrypoint_conf confs[4];
+    struct conf_map_item items[4];
+};
+
+static void add(struct fake *f, const char *name, const char *listen)
+{
+    struct conf_map *map = &f->s.settings.entrypoints;
+    size_t i = map->n++;
+    f->confs[i].listen.text = str_of(listen);
+    f->items[i] = (struct conf_map_item){.name = str_of(name), .value = &f->confs[i]};
+    map->items = f->items;
+}
+
+static uint16_t port_of(const struct listener *l)
+{
+    struct rt_addr addr = {.len = sizeof addr.u};
+    struct ip ip;
+    uint16_t port = 0;
+    if (getsockname(l->fd, &addr.u.any, &addr.len) == 0)
+        addr_to_ip(&addr, &ip, &port);
+    return port;
+}
+
+static void workers_share_the_port_that_the_kernel_chose(void)
+{
+    static struct fake f;
+    struct listeners l = {.n = 0};
+    add(&f, "web", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &f.s, 3, NULL));
+    CHECK_INT(l.n, 3);
+    CHECK(port_of(&l.items[0]) > 0);
+    CHECK_INT(port_of(&l.items[0]), port_of(&l.items[1]));
+    CHECK_INT(port_of(&l.items[0]), port_of(&l.items[2]));
+    CHECK(l.items[0].id != l.items[1].id);
+    listeners_close_all(&l);
+}
+
+static void what_stays_is_not_opened_again(void)
+{
+    static struct fake one, two;
+    struct listeners l = {.n = 0};
+    add(&one, "web", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &one.s, 1, NULL));
+    uint32_t id = l.items[0].id;
+    int fd = l.items[0].fd;
+    add(&two, "web", "127.0.0.1:0");
+    add(&two, "other", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &two.s, 1, NULL));
+    listeners_sweep(&l, NULL, NULL);
+    CHECK_INT(l.n, 2);
+    CHECK_INT(l.items[0].id, id);
+    CHECK_INT(l.items[0].fd, fd);
+    listeners_close_all(&l);
+}
+
+static void remember_id(void *arg, const struct listener *item)
+{
+    *(uint32_t *)arg = item->id;
+}
+
+static void what_is_gone_is_told_and_closed(void)
+{
+    static struct fake one, two;
+    struct listeners l = {.n = 0};
+    uint32_t told = 0;
+    add(&one, "a", "127.0.0.1:0");
+    add(&one, "b", "127.0.0.1:0");
+    add(&two, "b", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &one.s, 1, NULL));
+    uint32_t id_a = l.items[0].id;
+    CHECK(listeners_plan(&l, &two.s, 1, NULL));
+    listeners_sweep(&l, remember_id, &told);
+    CHECK_INT(told, id_a);
+    CHECK_INT(l.n, 1);
+    listeners_close_all(&l);
+}
+
+static void a_plan_that_fails_leaves_what_was_open(void)
+{
+    static struct fake one, two;
+    struct listeners l = {.n = 0};
+    struct diags diags = {.n = 0};
+    add(&one, "a", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &one.s, 1, NULL));
+    l.items[0].is_sent = true;
+    add(&two, "b", "127.0.0.1:0");
+    add(&two, "c", "192.0.2.1:0"); // no address of this machine
+    CHECK(!listeners_plan(&l, &two.s, 1, &diags));
+    CHECK_INT(diags.n_errors, 1);
+    CHECK(strstr(diags.items[0].text, "this machine has no such address") != NULL);
+    CHECK_INT(l.n, 1);
+    CHECK_STR(l.items[0].name, STR("a"));
+    diags_fini(&diags);
+    listeners_close_all(&l);
+}
+
+static void a_port_that_another_program_has_is_told_with_advice(void)
+{
+    static struct fake f;
+    struct listeners l = {.n = 0};
+    struct diags diags = {.n = 0};
+    struct rt_addr addr = {.len = sizeof addr.u};
+    struct ip ip;
+    uint16_t port = 0;
+    int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK_INT(listen(other, 1), 0);
+    CHECK_INT(getsockname(other, &addr.u.any, &addr.len), 0);
+    CHECK(addr_to_ip(&addr, &ip, &port));
+    char text[32];
+    snprintf(text, sizeof text, "127.0.0.1:%u", port);
+    add(&f, "web", text);
+    CHECK(!listeners_plan(&l, &f.s, 1, &diags));
+    CHECK(strstr(diags.items[0].text, "another program listens there") != NULL);
+    diags_fini(&diags);
+    listeners_close_all(&l);
+}
+
+TEST_MAIN(TEST(workers_share_the_port_that_the_kernel_chose), TEST(what_stays_is_not_opened_again),
+          TEST(what_is_gone_is_told_and_closed), TEST(a_plan_that_fails_leaves_what_was_open),
+          TEST(a_port_that_another_program_has_is_told_with_advice))
