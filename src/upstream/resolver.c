@@ -6,6 +6,7 @@
 #include "rt/clock.h"
 #include "rt/dns.h"
 #include "rt/fiber.h"
+#include "rt/log.h"
 #include "rt/timer.h"
 #include "upstream/registry.h"
 
@@ -35,7 +36,7 @@ struct job {
     struct rt_timer timer;
     struct upstream_resolver *resolver; // borrows
     struct server_state *server;        // holds
-    int64_t backoff_ms;
+    int64_t backoff_ms;                 // 0: the last look-up went well
     bool is_running;
 };
 
@@ -75,10 +76,15 @@ static int64_t look_up(struct upstream_resolver *s, struct job *j)
         return BACKOFF_MIN_MS;
     if (!err && answer.n > 0) {
         (void)registry_put_answer(j->server, answer.addrs, answer.n, NULL);
+        if (j->backoff_ms > 0)
+            log_info("the server name " STR_FMT " is resolved again", STR_ARG(j->server->host));
         j->backoff_ms = 0;
         return ttl_ms(answer.ttl_s);
     }
     (void)registry_put_answer(j->server, NULL, 0, why);
+    if (j->backoff_ms == 0)
+        log_warn("the server name " STR_FMT " can't be resolved: %s", STR_ARG(j->server->host),
+                 why);
     j->backoff_ms = MAX(BACKOFF_MIN_MS, MIN(j->backoff_ms * 2, BACKOFF_MAX_MS));
     return j->backoff_ms;
 }

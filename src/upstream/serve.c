@@ -13,6 +13,7 @@
 #include "http/env.h"
 #include "http/exchange.h"
 #include "rt/clock.h"
+#include "rt/log.h"
 #include "upstream/balance.h"
 #include "upstream/conn.h"
 #include "upstream/service_priv.h"
@@ -189,8 +190,7 @@ static enum step choose(struct attempt *a, struct ring_entry **ret)
 
 static bool is_our_own_limit(int error)
 {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-           error == EADDRNOTAVAIL;
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 static void count_failure(struct server_slot *slot)
@@ -198,11 +198,25 @@ static void count_failure(struct server_slot *slot)
     atomic_fetch_add_explicit(&slot->n_failures, 1, memory_order_relaxed);
 }
 
+// The failure is noted. Only the first of a row is worth a line in the log.
 static void skip_for_a_while(const struct attempt *a, struct server_slot *slot)
 {
     count_failure(slot);
-    int64_t until = a->s->conf->skip_ms > 0 ? clock_now_ms() + a->s->conf->skip_ms : 0;
-    atomic_store_explicit(&slot->skip_until_ms, until, memory_order_relaxed);
+    if (a->s->conf->skip_ms == 0)
+        return;
+    int64_t until = clock_now_ms() + a->s->conf->skip_ms;
+    if (atomic_exchange_explicit(&slot->skip_until_ms, until, memory_order_relaxed) == 0)
+        log_warn(STR_FMT ": " STR_FMT "; skipped for a while", STR_ARG(a->s->who),
+                 STR_ARG(a->detail));
+}
+
+static void note_reached(const struct attempt *a, struct server_slot *slot)
+{
+    if (LIKELY(atomic_load_explicit(&slot->skip_until_ms, memory_order_relaxed) == 0))
+        return;
+    if (atomic_exchange_explicit(&slot->skip_until_ms, 0, memory_order_relaxed) != 0)
+        log_info(STR_FMT ": server " STR_FMT " is back", STR_ARG(a->s->who),
+                 STR_ARG(a->x->server_name));
 }
 
 static enum step connect_failed(struct attempt *a, enum conn_got got, int error,
@@ -225,9 +239,9 @@ static enum step connect_failed(struct attempt *a, enum conn_got got, int error,
              STR_ARG(name));
         return STEP_GIVE_UP;
     case CONN_TIMEOUT:
-        skip_for_a_while(a, slot);
         note(a, EXCHANGE_END_SERVER_CONNECT_TIMEOUT, "server " STR_FMT ": no connection in time",
              STR_ARG(name));
+        skip_for_a_while(a, slot);
         return STEP_AGAIN;
     case CONN_REFUSED:
         break;
@@ -237,9 +251,9 @@ static enum step connect_failed(struct attempt *a, enum conn_got got, int error,
              strerrordesc_np(error));
         return STEP_GIVE_UP;
     }
-    skip_for_a_while(a, slot);
     note(a, EXCHANGE_END_SERVER_CONNECT, "server " STR_FMT ": %s", STR_ARG(name),
          strerrordesc_np(error));
+    skip_for_a_while(a, slot);
     return STEP_AGAIN;
 }
 
@@ -249,7 +263,7 @@ static enum conn_got connect_to(struct attempt *a, struct target *t, struct conn
     const struct service_conf *conf = a->s->conf;
     struct conn_wish wish = {
         .is_fresh = a->wants_fresh,
-        .is_sure = !a->is_idempotent,
+        .is_sure = !a->is_idempotent || a->x->req.body,
         .conns_max = conf->conns_max,
         .queue_max = conf->queue_max,
         .queue_ms = conf->queue_ms,
@@ -295,6 +309,7 @@ static enum step served(struct attempt *a, enum h1_client_end end, bool sent_bod
     bool may_repeat = a->is_idempotent && !sent_body;
     switch (end) {
     case H1_CLIENT_OK:
+        note_reached(a, slot);
         return STEP_DONE;
     case H1_CLIENT_STALE:
         a->wants_fresh = true;
@@ -366,8 +381,8 @@ static enum step try_once(struct attempt *a)
     enum conn_got got = connect_to(a, e->target, &c, &error);
     if (got != CONN_OK)
         return connect_failed(a, got, error, slot, x->server_name);
-    if (UNLIKELY(atomic_load_explicit(&slot->skip_until_ms, memory_order_relaxed) != 0))
-        atomic_store_explicit(&slot->skip_until_ms, 0, memory_order_relaxed);
+    if (c->client.n_exchanges == 0)
+        note_reached(a, slot);
     return serve_on(a, c, server, slot);
 }
 

@@ -104,6 +104,7 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
         service_release(&s->handler);
         return NULL;
     }
+    copy->servers = (struct conf_list){0}; // the caller's
     s->shared = take_identity(s, registry);
     return &s->handler;
 }

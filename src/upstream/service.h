@@ -52,8 +52,8 @@ void upstream_registry_free(struct upstream_registry *r);
 // --- building: off the workers ---
 
 // A service of a snapshot. name is what routes call it. The result is the last handler of chains,
-// in mem; service_release gives its servers' states back. Errors go to diags (a bad URL, none
-// given).
+// in mem; service_release gives its servers' states back. The texts of conf are borrowed: they live
+// as long as mem. Errors go to diags (a bad URL, none given), and NULL is returned.
 struct handler *service_build(struct str name, const struct service_conf *conf,
                               struct upstream_registry *registry, struct arena *mem,
                               struct diags *diags);
