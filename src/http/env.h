@@ -88,7 +88,8 @@ struct http_conn {
 
 // The application above: the gate's wiring, or a test's.
 struct http_app {
-    // A request begins: its first byte is there. Takes a snapshot: sets x->snapshot and x->entry.
+    // A request begins: its first byte is there. Takes a snapshot: sets x->snapshot and x->entry,
+    // and nothing else (a head that comes slowly is put aside with these two alone).
     void (*begin)(struct http_env *env, struct http_listener *l, struct exchange *x);
     // x->req is complete (but for the body): routes and serves it; x->resp is filled afterwards.
     enum err (*serve)(struct http_env *env, struct exchange *x);

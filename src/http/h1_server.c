@@ -51,6 +51,7 @@ static void begin(struct h1_turn *t)
     http_count(env, HTTP_COUNTER_EXCHANGES, 1);
     http_count(env, HTTP_COUNTER_EXCHANGES_OPEN, 1);
     env->app->begin(env, c->conn.listener, x);
+    ASSERT(x->entry != NULL);
     t->has_begun = true;
     t->head_due_ms = clock_now_ms() + x->entry->head_ms;
 }
