@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 
-#include "rt/timer.h"
 #include "rt_test.h"
 
 static struct rt_loop *loop;
@@ -228,50 +227,6 @@ static void sleeping_loops_wake_each_other(void)
     loop_free(ball.loops[1]);
 }
 
-static struct rt_timer timer, other_timer;
-
-static void on_timer(struct rt_timer *t)
-{
-    note(letter(t == &timer ? 'a' : 'b'));
-}
-
-static void timer_wakes_the_sleeping_loop_in_time(void)
-{
-    set_up();
-    int64_t begin_ms = clock_now_ms();
-    timer_start(&timer, begin_ms + 15, on_timer);
-    while (trace[0] == '\0')
-        loop_turn(loop, -1);
-    CHECK(clock_now_ms() >= begin_ms + 15);
-    CHECK(!timer_is_running(&timer));
-    loop_free(loop);
-}
-
-static void stopped_timer_is_silent_and_restarted_one_fires_once(void)
-{
-    set_up();
-    timer_start(&timer, clock_now_ms() + 1, on_timer);
-    timer_start(&timer, clock_now_ms() + 5, on_timer);
-    timer_start(&other_timer, clock_now_ms() + 2, on_timer);
-    timer_stop(&other_timer);
-    timer_stop(&other_timer);
-    int64_t end_ms = clock_now_ms() + 20;
-    while (clock_now_ms() < end_ms)
-        loop_turn(loop, 5);
-    CHECK_STR(str_of(trace), STR("a"));
-    loop_free(loop);
-}
-
-static void passed_time_expires_in_the_next_turn(void)
-{
-    set_up();
-    timer_start(&timer, clock_now_ms() - 5, on_timer);
-    CHECK_STR(str_of(trace), STR(""));
-    loop_turn(loop, -1);
-    CHECK_STR(str_of(trace), STR("a"));
-    loop_free(loop);
-}
-
 static void turn_waits_no_longer_than_asked(void)
 {
     set_up();
@@ -283,33 +238,9 @@ static void turn_waits_no_longer_than_asked(void)
     loop_free(loop);
 }
 
-static void time_stands_still_within_a_turn(void)
-{
-    set_up();
-    int64_t now_ns = clock_now_ns();
-    int64_t wall_ns = clock_wall_ns();
-    while (clock_exact_ns() - now_ns < 2000000)
-        ;
-    CHECK_INT(clock_now_ns(), now_ns);
-    CHECK_INT(clock_wall_ns(), wall_ns);
-    loop_turn(loop, 0);
-    CHECK(clock_now_ns() > now_ns);
-    CHECK(clock_wall_ns() > wall_ns);
-    CHECK_INT(clock_now_ms(), clock_now_ns() / 1000000);
-    CHECK_INT(clock_wall_s(), clock_wall_ns() / 1000000000);
-    CHECK_INT(deadline_in(7).at_ms, clock_now_ms() + 7);
-    CHECK_INT(deadline_in(INT64_MAX).at_ms, INT64_MAX);
-    loop_free(loop);
-    CHECK(clock_now_ns() > now_ns); // outside a loop: read anew
-    CHECK(clock_wall_s() > 1700000000);
-}
-
 TEST_MAIN(TEST(deferred_work_runs_at_the_end_of_the_turn_in_order),
           TEST(loop_free_runs_what_is_deferred), TEST(stop_ends_run_after_the_turn),
           TEST(stop_before_run_ends_it_in_the_first_turn),
           TEST(mail_arrives_in_order_in_the_next_turn),
           TEST(mail_posted_by_mail_comes_a_turn_later), TEST(mail_of_many_threads_all_arrives),
-          TEST(sleeping_loops_wake_each_other), TEST(timer_wakes_the_sleeping_loop_in_time),
-          TEST(stopped_timer_is_silent_and_restarted_one_fires_once),
-          TEST(passed_time_expires_in_the_next_turn), TEST(turn_waits_no_longer_than_asked),
-          TEST(time_stands_still_within_a_turn))
+          TEST(sleeping_loops_wake_each_other), TEST(turn_waits_no_longer_than_asked))
