@@ -298,7 +298,7 @@ static enum err serve(const struct handler *h, struct exchange *x)
 static struct str explain(const struct handler *h, struct exchange *x)
 {
     const struct basic_auth *f = (const struct basic_auth *)(const void *)h;
-    return arena_printf(x->mem, "asks for one of %zu users and the password", f->accounts.n);
+    return arena_printf(x->mem, "asks for name and password (accounts: %zu)", f->accounts.n);
 }
 
 static void fini(struct handler *h)
