@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documents show works: every YAML example loads, and fits the JSON Schema."""
+import json
+import re
+
+import jsonschema
+import pytest
+import yaml
+
+from harness import ROOT, run
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
+EXAMPLES = [(f"{page.name}-{i + 1}", text) for page in PAGES for i, text in
+            enumerate(re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.S | re.M))]
+HTPASSWD = "ada:$2y$10$oxW40Z7Vh16MLWCmIV8d.epZiwhzbmmY4u/85WhC526wYFN.gI2ge\n"
+
+
+@pytest.fixture(scope="module")
+def schema():
+    schema = json.loads(run("print", "settings", "--as=json-schema", check=0).stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("text", [t for _, t in EXAMPLES], ids=[n for n, _ in EXAMPLES])
+def test_examples_of_the_documents_load_and_fit_the_schema(text, schema, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "htpasswd").write_text(HTPASSWD)
+    (tmp_path / "sallyport.yaml").write_text(text)
+    done = run("check")
+    assert done.returncode == 0, done.stderr
+    errors = [e.message for e in schema.iter_errors(yaml.safe_load(text))]
+    assert not errors
+
+
+def test_the_schema_refuses_what_check_refuses(schema, tmp_path):
+    for text in ["entrypoint: {}", "workers: 3x", "sites: { a.example: { bogus: 1 } }",
+                 "entrypoints: { web: { listen: ':80', encoded-slash: sometimes } }"]:
+        file = tmp_path / "bad.yaml"
+        file.write_text(text)
+        assert run("check", "-c", file).returncode == 1, text
+        assert list(schema.iter_errors(yaml.safe_load(text))), text
+
+
+def test_the_file_of_defaults_loads_as_it_is_printed(tmp_path):
+    file = tmp_path / "defaults.yaml"
+    file.write_text(run("print", "settings", "--as=yaml", check=0).stdout)
+    done = run("check", "-c", file)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_committed_reference_is_what_the_binary_prints():
+    for page, words in {"settings.md": ["settings"], "commands.md": ["commands"],
+                        "settings.schema.json": ["settings", "--as=json-schema"],
+                        "refusals.md": ["refusals"], "ends.md": ["ends"],
+                        "access-log-fields.md": ["access-log-fields"]}.items():
+        wanted = (ROOT / "docs" / "reference" / page).read_text()
+        assert run("print", *words, check=0).stdout == wanted, f"{page}: run 'make docs'"
