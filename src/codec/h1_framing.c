@@ -82,6 +82,10 @@ static enum h1_error mark_codings(struct marks *m, struct str value)
 
 static void mark_connection(struct marks *m, struct str value)
 {
+    if (str_eq(value, STR("keep-alive"))) { // what nearly all fields say
+        m->says_keep_alive = true;
+        return;
+    }
     struct str item;
     while (str_next_item(&value, ',', &item)) {
         m->says_close |= str_ieq(item, STR("close"));

@@ -5,13 +5,8 @@
 #include "codec/h1_priv.h"
 
 #include "base/assert.h"
+#include "codec/field_priv.h"
 #include "codec/h1_scan.h"
-
-// A part of the input that is being read.
-struct view {
-    const char *floor; // borrows: where the input begins
-    const char *end;
-};
 
 static bool is_space(char c)
 {
@@ -92,43 +87,43 @@ static enum io parse_request_version(const char *p, const char *end, struct h1_r
 // method SP request-target SP HTTP-version CRLF (RFC 9112 3). An HTTP/0.9 request has no version
 // and is malformed. obs-text isn't allowed in a target: RFC 3986 has no bytes above 0x7f, and
 // servers disagree about their meaning.
-ALWAYS_INLINE enum io parse_request_line(bool use_vector, struct view v, const char *p,
+ALWAYS_INLINE enum io parse_request_line(bool use_vector, const char *p, const char *end,
                                          struct h1_request *r, const char **ret_next,
                                          enum h1_error *reterr)
 {
-    const char *method_end = scan_token(p, v.end);
-    if (method_end == v.end || *method_end != ' ' || method_end == p)
-        return refuse(method_end, v.end,
-                      method_end < v.end && *method_end == '\r' ? H1_ERROR_LINE : H1_ERROR_METHOD,
+    const char *method_end = scan_token(p, end);
+    if (method_end == end || *method_end != ' ' || method_end == p)
+        return refuse(method_end, end,
+                      method_end < end && *method_end == '\r' ? H1_ERROR_LINE : H1_ERROR_METHOD,
                       reterr);
     r->method = str_from(p, (size_t)(method_end - p));
 
     const char *target = method_end + 1;
-    const char *target_end = h1_scan(use_vector, v.floor, target, v.end, H1_RUN_TARGET);
-    if (target_end == v.end || *target_end != ' ' || target_end == target)
-        return refuse(target_end, v.end,
-                      target_end < v.end && (*target_end == ' ' || *target_end == '\r')
+    const char *target_end = h1_scan(use_vector, target, end, H1_RUN_TARGET);
+    if (target_end == end || *target_end != ' ' || target_end == target)
+        return refuse(target_end, end,
+                      target_end < end && (*target_end == ' ' || *target_end == '\r')
                           ? H1_ERROR_LINE
                           : H1_ERROR_TARGET,
                       reterr);
     r->target = str_from(target, (size_t)(target_end - target));
-    return parse_request_version(target_end + 1, v.end, r, ret_next, reterr);
+    return parse_request_version(target_end + 1, end, r, ret_next, reterr);
 }
 
 // HTTP-version SP status-code SP [reason-phrase] CRLF (RFC 9112 4). The space before an empty
 // reason may be missing: such servers exist, nothing is ambiguous about it, and the phrase means
 // nothing.
-ALWAYS_INLINE enum io parse_status_line(bool use_vector, struct view v, const char *p,
+ALWAYS_INLINE enum io parse_status_line(bool use_vector, const char *p, const char *end,
                                         struct h1_response *r, const char **ret_next,
                                         enum h1_error *reterr)
 {
-    enum io io = parse_version(p, v.end, reterr);
+    enum io io = parse_version(p, end, reterr);
     if (io != IO_DONE)
         return io;
     const char *at = p + VERSION_BYTES;
-    if (at == v.end || *at != ' ')
-        return refuse(at, v.end,
-                      at < v.end && ascii_is(*at, ASCII_DIGIT) ? H1_ERROR_VERSION : H1_ERROR_STATUS,
+    if (at == end || *at != ' ')
+        return refuse(at, end,
+                      at < end && ascii_is(*at, ASCII_DIGIT) ? H1_ERROR_VERSION : H1_ERROR_STATUS,
                       reterr);
     if (p[5] != '1') {
         *reterr = H1_ERROR_VERSION_MAJOR;
@@ -137,17 +132,16 @@ ALWAYS_INLINE enum io parse_status_line(bool use_vector, struct view v, const ch
     r->minor = minor_of(p);
     r->status = 0;
     for (at++; at < p + VERSION_BYTES + 4; at++) {
-        if (at == v.end || !ascii_is(*at, ASCII_DIGIT))
-            return refuse(at, v.end, H1_ERROR_STATUS, reterr);
+        if (at == end || !ascii_is(*at, ASCII_DIGIT))
+            return refuse(at, end, H1_ERROR_STATUS, reterr);
         r->status = (uint16_t)(r->status * 10 + (*at - '0'));
         if (r->status == 0 || (r->status > 5 && at == p + VERSION_BYTES + 1))
-            return refuse(at, v.end, H1_ERROR_STATUS, reterr);
+            return refuse(at, end, H1_ERROR_STATUS, reterr);
     }
-    const char *reason = at < v.end && *at == ' ' ? at + 1 : at;
-    const char *reason_end =
-        reason > at ? h1_scan(use_vector, v.floor, reason, v.end, H1_RUN_VALUE) : reason;
-    if (v.end - reason_end < 2 || reason_end[0] != '\r' || reason_end[1] != '\n')
-        return refuse(reason_end, v.end, H1_ERROR_STATUS, reterr);
+    const char *reason = at < end && *at == ' ' ? at + 1 : at;
+    const char *reason_end = reason > at ? h1_scan(use_vector, reason, end, H1_RUN_VALUE) : reason;
+    if (end - reason_end < 2 || reason_end[0] != '\r' || reason_end[1] != '\n')
+        return refuse(reason_end, end, H1_ERROR_STATUS, reterr);
     r->reason = str_from(reason, (size_t)(reason_end - reason));
     *ret_next = reason_end + 2;
     return IO_DONE;
@@ -172,158 +166,182 @@ static enum io judge_line_start(const char *p, const char *end, enum h1_error *r
                   stop < end && *stop == '\r' ? H1_ERROR_FIELD_COLON : H1_ERROR_FIELD_NAME, reterr);
 }
 
-// Field lines up to and with the empty line (RFC 9112 5).
-ALWAYS_INLINE enum io parse_fields(bool use_vector, struct view v, const char *p,
-                                   uint32_t fields_max, struct field *fields, size_t *ret_n_fields,
-                                   const char **ret_next, enum h1_error *reterr)
+// A value without OWS at both ends. *end is CR, and no other byte up to ' ' is a space or a tab.
+ALWAYS_INLINE struct str trim(const char *start, const char *end)
 {
-    for (size_t n = 0;; n++) {
-        const char *colon = h1_scan(use_vector, v.floor, p, v.end, H1_RUN_NAME);
-        if (UNLIKELY(colon == v.end || *colon != ':' || colon == p)) {
-            enum io io = judge_line_start(p, v.end, reterr);
-            *ret_n_fields = n;
+    if (LIKELY(*start == ' '))
+        start++;
+    if (UNLIKELY((uint8_t)*start <= ' ' || (uint8_t)end[-1] <= ' '))
+        return str_trim(str_from(start, (size_t)(end - start)));
+    return str_from(start, (size_t)(end - start));
+}
+
+// Field lines up to and with the empty line (RFC 9112 5).
+ALWAYS_INLINE enum io parse_fields(bool use_vector, const char *p, const char *end,
+                                   uint32_t fields_max, struct field *fields,
+                                   uint16_t *ret_n_fields, const char **ret_next,
+                                   enum h1_error *reterr)
+{
+    const struct field *fields_end = fields + fields_max;
+    for (struct field *f = fields;; f++) {
+        const char *colon;
+        const char *stop = h1_scan_line(use_vector, p, end, &colon);
+        if (UNLIKELY(colon == stop)) {
+            enum io io = judge_line_start(p, end, reterr);
+            *ret_n_fields = (uint16_t)(f - fields);
             *ret_next = p + 2;
             return io;
         }
         struct str name = str_from(p, (size_t)(colon - p));
-        enum field_id id = field_id_of(name);
-        if (id == FIELD_OTHER && scan_token(p, colon) != colon) {
-            *reterr = H1_ERROR_FIELD_NAME;
-            return IO_FAIL;
-        }
-        if (UNLIKELY(n == fields_max)) {
+        enum field_id id = field_id_find(name, (size_t)(end - p));
+        if (id == FIELD_OTHER && (colon == p || scan_token(p, colon) != colon))
+            return judge_line_start(p, end, reterr);
+        if (UNLIKELY(f == fields_end)) {
             *reterr = H1_ERROR_FIELD_COUNT;
             return IO_FAIL;
         }
-        p = colon + 1;
-        while (p < v.end && is_space(*p))
-            p++;
-        const char *stop = h1_scan(use_vector, v.floor, p, v.end, H1_RUN_VALUE);
-        if (UNLIKELY(v.end - stop < 2 || stop[0] != '\r' || stop[1] != '\n'))
-            return refuse(stop, v.end, H1_ERROR_FIELD_VALUE, reterr);
-        const char *value_end = stop;
-        while (value_end > p && is_space(value_end[-1]))
-            value_end--;
-        fields[n] = (struct field){name, str_from(p, (size_t)(value_end - p)), (uint16_t)id};
+        if (UNLIKELY(end - stop < 2 || memcmp(stop, "\r\n", 2) != 0))
+            return refuse(stop, end, H1_ERROR_FIELD_VALUE, reterr);
+        f->name = name;
+        f->value = trim(colon + 1, stop);
+        f->id = (uint16_t)id;
         p = stop + 2;
     }
 }
 
-// An incomplete line or head that already is as long as it may become is too long. Looking at no
-// more than that makes the verdict independent of how much has arrived.
-static enum io limit(enum io io, size_t len, size_t max, enum h1_error too_long,
-                     enum h1_error *reterr)
+// What is behind a limit isn't looked at, so that a verdict doesn't depend on how much has
+// arrived: what is incomplete when all that may be looked at is there, is too long.
+static enum io limit(enum io io, bool is_all, enum h1_error too_long, enum h1_error *reterr)
 {
-    if (io != IO_AGAIN || len < max)
+    if (io != IO_AGAIN || !is_all)
         return io;
     *reterr = too_long;
     return IO_FAIL;
 }
 
-static struct view line_view(struct view v, const char *line, const struct h1_limits *limits,
-                             size_t *ret_max)
+// The end of what may be looked at for a start line.
+static const char *line_window_end(const char *p, const char *end, const struct h1_limits *limits)
 {
-    *ret_max = (size_t)limits->line_max_bytes + 2;
-    size_t len = MIN((size_t)(v.end - line), *ret_max);
-    return (struct view){v.floor, line + len};
+    size_t len = (size_t)(end - p), max = (size_t)limits->line_max_bytes + 2;
+    return p + MIN(len, max);
 }
 
-ALWAYS_INLINE enum io request_parse(bool use_vector, struct str in, const struct h1_limits *limits,
-                                    struct field *fields, struct h1_request *ret, size_t *ret_used,
-                                    enum h1_error *reterr)
+// The start line has been read up to p, or not (line_io). Reads the fields.
+ALWAYS_INLINE enum io finish_head(bool use_vector, enum io line_io, struct str head,
+                                  const char *line_end, const char *p,
+                                  const struct h1_limits *limits, struct field *fields,
+                                  uint16_t *ret_n_fields, size_t *ret_used, enum h1_error *reterr)
 {
-    ASSERT(limits->fields_max <= H1_FIELDS_MAX);
-    if (in.len == 0)
-        return IO_AGAIN;
-    size_t seen = MIN(in.len, limits->head_max_bytes);
-    struct view v = {in.ptr, in.ptr + seen};
-    const char *p = in.ptr;
-    if (seen >= 2 && p[0] == '\r' && p[1] == '\n')
-        p += 2;
-
-    struct h1_request r = {.fields = fields};
-    size_t line_max = 0, n_fields = 0;
-    struct view line = line_view(v, p, limits, &line_max);
-    enum io io = parse_request_line(use_vector, line, p, &r, &p, reterr);
+    const char *end = head.ptr + head.len;
+    enum io io = limit(line_io, line_end - p == (ptrdiff_t)limits->line_max_bytes + 2,
+                       H1_ERROR_LINE_LENGTH, reterr);
     if (io == IO_DONE)
-        io = parse_fields(use_vector, v, p, limits->fields_max, fields, &n_fields, &p, reterr);
-    else
-        io = limit(io, (size_t)(line.end - p), line_max, H1_ERROR_LINE_LENGTH, reterr);
+        io = parse_fields(use_vector, p, end, limits->fields_max, fields, ret_n_fields, &p, reterr);
+    *ret_used = (size_t)(p - head.ptr);
+    return limit(io, head.len == limits->head_max_bytes, H1_ERROR_HEAD_LENGTH, reterr);
+}
+
+ALWAYS_INLINE enum io parse_request(bool use_vector, struct str head,
+                                    const struct h1_limits *limits, struct field *fields,
+                                    struct h1_request *ret, size_t *ret_used, enum h1_error *reterr)
+{
+    const char *p = head.ptr, *end = p + head.len;
+    if (head.len >= 2 && p[0] == '\r' && p[1] == '\n')
+        p += 2;
+    const char *line_end = line_window_end(p, end, limits);
+    struct h1_request r = {.fields = fields};
+    size_t used;
+    enum io io = parse_request_line(use_vector, p, line_end, &r, &p, reterr);
+    io = finish_head(use_vector, io, head, line_end, p, limits, fields, &r.n_fields, &used, reterr);
     if (io != IO_DONE)
-        return limit(io, seen, limits->head_max_bytes, H1_ERROR_HEAD_LENGTH, reterr);
-    r.n_fields = (uint16_t)n_fields;
+        return io;
     r.method_id = method_of(r.method);
     *ret = r;
-    *ret_used = (size_t)(p - in.ptr);
+    *ret_used = used;
     return IO_DONE;
 }
 
-ALWAYS_INLINE enum io response_parse(bool use_vector, struct str in, const struct h1_limits *limits,
-                                     struct field *fields, struct h1_response *ret,
-                                     size_t *ret_used, enum h1_error *reterr)
+ALWAYS_INLINE enum io parse_response(bool use_vector, struct str head,
+                                     const struct h1_limits *limits, struct field *fields,
+                                     struct h1_response *ret, size_t *ret_used,
+                                     enum h1_error *reterr)
+{
+    const char *p = head.ptr, *line_end = line_window_end(p, p + head.len, limits);
+    struct h1_response r = {.fields = fields};
+    size_t used;
+    enum io io = parse_status_line(use_vector, p, line_end, &r, &p, reterr);
+    io = finish_head(use_vector, io, head, line_end, p, limits, fields, &r.n_fields, &used, reterr);
+    if (io != IO_DONE)
+        return io;
+    *ret = r;
+    *ret_used = used;
+    return IO_DONE;
+}
+
+// What may be looked at of an input.
+static struct str head_window(struct str in, const struct h1_limits *limits)
 {
     ASSERT(limits->fields_max <= H1_FIELDS_MAX);
-    if (in.len == 0)
-        return IO_AGAIN;
-    size_t seen = MIN(in.len, limits->head_max_bytes);
-    struct view v = {in.ptr, in.ptr + seen};
-    const char *p = in.ptr;
+    return str_first(in, limits->head_max_bytes);
+}
 
-    struct h1_response r = {.fields = fields};
-    size_t line_max = 0, n_fields = 0;
-    struct view line = line_view(v, p, limits, &line_max);
-    enum io io = parse_status_line(use_vector, line, p, &r, &p, reterr);
-    if (io == IO_DONE)
-        io = parse_fields(use_vector, v, p, limits->fields_max, fields, &n_fields, &p, reterr);
-    else
-        io = limit(io, (size_t)(line.end - p), line_max, H1_ERROR_LINE_LENGTH, reterr);
-    if (io != IO_DONE)
-        return limit(io, seen, limits->head_max_bytes, H1_ERROR_HEAD_LENGTH, reterr);
-    r.n_fields = (uint16_t)n_fields;
-    *ret = r;
-    *ret_used = (size_t)(p - in.ptr);
-    return IO_DONE;
+// Blocks need at least one in what may be looked at for the start line.
+static bool has_blocks(struct str head, const struct h1_limits *limits)
+{
+    return H1_BLOCK_BYTES > 0 && MIN(head.len, limits->line_max_bytes) >= H1_BLOCK_BYTES;
 }
 
 enum io h1_request_parse(struct str in, const struct h1_limits *limits, struct field *fields,
                          struct h1_request *ret, size_t *ret_used, enum h1_error *reterr)
 {
-    return request_parse(true, in, limits, fields, ret, ret_used, reterr);
+    struct str head = head_window(in, limits);
+    if (UNLIKELY(!has_blocks(head, limits)))
+        return h1_request_parse_scalar(in, limits, fields, ret, ret_used, reterr);
+    return parse_request(true, head, limits, fields, ret, ret_used, reterr);
 }
 
 enum io h1_response_parse(struct str in, const struct h1_limits *limits, struct field *fields,
                           struct h1_response *ret, size_t *ret_used, enum h1_error *reterr)
 {
-    return response_parse(true, in, limits, fields, ret, ret_used, reterr);
+    struct str head = head_window(in, limits);
+    if (UNLIKELY(!has_blocks(head, limits)))
+        return h1_response_parse_scalar(in, limits, fields, ret, ret_used, reterr);
+    return parse_response(true, head, limits, fields, ret, ret_used, reterr);
 }
 
 enum io h1_request_parse_scalar(struct str in, const struct h1_limits *limits, struct field *fields,
                                 struct h1_request *ret, size_t *ret_used, enum h1_error *reterr)
 {
-    return request_parse(false, in, limits, fields, ret, ret_used, reterr);
+    struct str head = head_window(in, limits);
+    if (head.len == 0)
+        return IO_AGAIN;
+    return parse_request(false, head, limits, fields, ret, ret_used, reterr);
 }
 
 enum io h1_response_parse_scalar(struct str in, const struct h1_limits *limits,
                                  struct field *fields, struct h1_response *ret, size_t *ret_used,
                                  enum h1_error *reterr)
 {
-    return response_parse(false, in, limits, fields, ret, ret_used, reterr);
+    struct str head = head_window(in, limits);
+    if (head.len == 0)
+        return IO_AGAIN;
+    return parse_response(false, head, limits, fields, ret, ret_used, reterr);
 }
 
 enum io h1_fields_parse(struct str in, const struct h1_limits *limits, struct field *fields,
                         size_t *ret_n_fields, size_t *ret_used, enum h1_error *reterr)
 {
-    ASSERT(limits->fields_max <= H1_FIELDS_MAX);
-    if (in.len == 0)
+    struct str head = head_window(in, limits);
+    if (head.len == 0)
         return IO_AGAIN;
-    size_t seen = MIN(in.len, limits->head_max_bytes), n_fields = 0;
-    struct view v = {in.ptr, in.ptr + seen};
-    const char *p = in.ptr;
-    enum io io = parse_fields(true, v, p, limits->fields_max, fields, &n_fields, &p, reterr);
+    const char *p = head.ptr, *end = p + head.len;
+    uint16_t n_fields = 0;
+    // Trailers are few and short: not worth another copy of the loop.
+    enum io io = parse_fields(false, p, end, limits->fields_max, fields, &n_fields, &p, reterr);
     if (io != IO_DONE)
-        return limit(io, seen, limits->head_max_bytes, H1_ERROR_HEAD_LENGTH, reterr);
+        return limit(io, head.len == limits->head_max_bytes, H1_ERROR_HEAD_LENGTH, reterr);
     *ret_n_fields = n_fields;
-    *ret_used = (size_t)(p - in.ptr);
+    *ret_used = (size_t)(p - head.ptr);
     return IO_DONE;
 }
 
