@@ -66,11 +66,16 @@ static enum h1_client_end fill_head(struct h1_call *call)
         if (io == IO_DONE)
             return H1_CLIENT_OK;
         bool is_expired = io == IO_FAIL && call->c->stream.sock.error == ETIMEDOUT;
-        if (is_expired && call->sending == H1_SENDING_HELD)
+        if (is_expired && call->sending == H1_SENDING_HELD) {
+            // The server ignores the expectation; a client that waits for its 100 would wait for
+            // ever, and the server for the body (RFC 9110 10.1.1).
+            if (exchange_continue(call->x) != ERR_OK)
+                return H1_CLIENT_CANCELLED;
             h1_call_start_pump(call);
-        else if (!is_expired ||
-                 (call->sending != H1_SENDING_RUNS && head_deadline(call).at_ms <= clock_now_ms()))
+        } else if (!is_expired || (call->sending != H1_SENDING_RUNS &&
+                                   head_deadline(call).at_ms <= clock_now_ms())) {
             return head_failure(call, io);
+        }
     }
 }
 
