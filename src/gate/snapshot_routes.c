@@ -19,6 +19,7 @@ struct route_parts {
     struct place place;
     struct str rule_text;
     struct place rule_place;
+    bool is_checked; // the user's part of the rule was parsed already, and what is odd told
     int64_t priority;
     uint64_t entries;
     const struct conf_texts *use_first; // of the site, in front; NULL: none
@@ -168,12 +169,17 @@ static void add_route(struct builder *b, const struct route_parts *p)
         s->routes = bigger;
         b->routes_cap = cap;
     }
+    struct rule *rule =
+        rule_parse(p->rule_text, p->rule_place, &s->mem, p->is_checked ? NULL : b->diags);
+    if (!rule && p->is_checked)
+        diag_fail(b->diags, ERR_LIMIT, p->rule_place,
+                  "the rule is too long together with the site's names");
     struct str service_name = p->to->n > 0 ? p->to->items[0].text : STR_NONE;
     s->routes[s->n_routes++] = (struct route){
         .name = p->name,
         .place = p->place,
         .rule_text = p->rule_text,
-        .rule = rule_parse(p->rule_text, p->rule_place, &s->mem, b->diags),
+        .rule = rule,
         .priority = p->priority,
         .entries = p->entries,
         .handler = build_chain(b, p),
@@ -303,4 +309,7 @@ void snapshot_build_routes(struct builder *b)
     for (size_t i = 0; i < c->routes.n; i++)
         build_route(b, c->routes.items[i], i);
     b->s->router = router_build(b->s->routes, b->s->n_routes, &b->s->mem);
+    if (!b->s->router)
+        diag_fail(b->diags, ERR_LIMIT, (struct place){.line = 0},
+                  "the routes need too much memory");
 }
