@@ -109,6 +109,9 @@ static enum io read_whole(struct h1_turn *t, struct h1_request *ret, size_t *ret
         if (t->end == t->cap)
             h1_turn_make_room(t, t->pos > 0 ? t->pos : limits->head_max_bytes + 1);
         enum io io = read_more(t);
+        if (io == IO_EOF &&
+            h1_request_parse(unused(t), limits, t->x.env->fields, ret, ret_used, reterr) == IO_FAIL)
+            return IO_FAIL; // it never could have become a head: say so
         if (io != IO_DONE)
             return io;
     }
