@@ -80,9 +80,12 @@ static void take_off_idle(struct conn *c)
     c->client.stream.sock.on_event = NULL;
 }
 
-// Something came from an idle connection: its end, or what nobody asked for.
+// Something came from an idle connection: its end, or what nobody asked for. That it can be written
+// to, which a first registration tells, is no news.
 static void on_idle_event(struct rt_sock *s)
 {
+    if (!s->is_readable && !s->has_hangup && !s->has_error)
+        return;
     struct conn *c = CONTAINER_OF(s, struct conn, client.stream.sock);
     take_off_idle(c);
     conn_close(c);
