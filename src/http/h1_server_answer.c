@@ -177,7 +177,13 @@ static bool answer_once(struct h1_turn *t)
         x->end = EXCHANGE_END_RESOURCES;
         return false;
     }
-    return h1_server_pump(t, head, coding);
+    bool is_whole = h1_server_pump(t, head, coding);
+    // To a client that has nothing but the connection's end to tell by, an ordinary close would
+    // make a whole body of what was cut.
+    struct stream *s = &t->c->stream;
+    if (!is_whole && t->is_answered && coding == H1_CODING_CLOSE && stream_is_plain(s))
+        sock_reset(&s->sock);
+    return is_whole;
 }
 
 bool h1_server_answer(struct h1_turn *t)
