@@ -304,9 +304,11 @@ class Request:
 
 class Origin:
     """A threaded server on raw sockets. handler(request, conn) answers by conn.send; what it returns
-    (bytes, or a text as the body of a 200) is sent too. Requests are kept in .requests."""
+    (bytes, or a text as the body of a 200) is sent too. Requests are kept in .requests. address:
+    where to listen instead of a port of the kernel's."""
 
-    def __init__(self, handler=None, family=socket.AF_INET, path=None, read_body=True):
+    def __init__(self, handler=None, family=socket.AF_INET, path=None, read_body=True,
+                 address=None):
         self.handler = handler or (lambda request, conn: "hello")
         self.read_body = read_body
         self.requests = []
@@ -320,9 +322,10 @@ class Origin:
             self.url = f"unix:{path}"
         else:
             self.sock = socket.socket(family)
-            self.sock.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-            self.port = self.sock.getsockname()[1]
-            host = "[::1]" if family == socket.AF_INET6 else "127.0.0.1"
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.sock.bind(address or ("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+            host, self.port = self.sock.getsockname()[:2]
+            host = f"[{host}]" if family == socket.AF_INET6 else host
             self.address = f"{host}:{self.port}"
             self.url = f"http://{self.address}"
         self.sock.listen(128)

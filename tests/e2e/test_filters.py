@@ -109,8 +109,8 @@ def test_fields_that_frame_messages_cannot_be_touched(tmp_path):
 # --- respond ---
 
 def test_respond_answers_without_a_server(start):
-    proxy = start(site("""f: { respond: {
-      status: 503, body: "Back at noon.\\n", headers: { Retry-After: "60", Content-Type: text/x } } }"""))
+    proxy = start(site("""f: { respond: { status: 503, body: "Back at noon.\\n",
+      headers: { Retry-After: "60", Content-Type: text/x } } }"""))
     answer = proxy.get(host="a.example")
     assert (answer.status, answer.text) == (503, "Back at noon.\n")
     assert answer.get("Retry-After") == "60" and answer.all("Content-Type") == ["text/x"]
