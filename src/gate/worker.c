@@ -135,7 +135,7 @@ static void close_listener(struct worker_listener *l)
     if (l->fd >= 0)
         sys_close(l->fd);
     l->fd = -1;
-    l->http.is_closing = true;
+    http_listener_drain(&l->http);
 }
 
 static void free_listener(struct worker_listener *l)
@@ -194,7 +194,7 @@ static void bind_listener(struct worker_listener *l, struct snapshot *before)
     if (l->accepting)
         listener_stop(l->accepting);
     l->accepting = NULL;
-    l->http.is_closing = true;
+    http_listener_drain(&l->http);
     if (!l->last && before && l->http.n_conns > 0) {
         l->last = before;
         snapshot_use(before, w->index);
