@@ -62,6 +62,26 @@ static void build_entry(const struct conf_map_item *item, struct http_entry *e)
     };
 }
 
+// The kernel would share out connections between the two: each would get some of the other's.
+static void check_addresses(struct builder *b)
+{
+    const struct conf_map *map = &b->s->settings.entrypoints;
+    for (size_t i = 0; i < map->n; i++) {
+        const struct entrypoint_conf *c = map->items[i].value;
+        struct listen_addr addr, other;
+        if (listen_parse(&c->listen, NULL, &addr) != ERR_OK || addr.port == 0)
+            continue;
+        for (size_t j = 0; j < i; j++) {
+            const struct entrypoint_conf *d = map->items[j].value;
+            if (listen_parse(&d->listen, NULL, &other) == ERR_OK && other.port == addr.port &&
+                ip_eq(&other.ip, &addr.ip))
+                diag_fail(b->diags, ERR_SYNTAX, c->listen.place,
+                          "the entrypoint '" STR_FMT "' has this address already (line %u)",
+                          STR_ARG(map->items[j].name), map->items[j].place.line);
+        }
+    }
+}
+
 static void build_entries(struct builder *b)
 {
     struct snapshot *s = b->s;
@@ -77,6 +97,7 @@ static void build_entries(struct builder *b)
     for (size_t i = 0; i < map->n; i++)
         build_entry(&map->items[i], &s->entries[i]);
     s->n_entries = (unsigned)map->n;
+    check_addresses(b);
 }
 
 void snapshot_remember(struct builder *b, struct handler_set *set, struct handler *h)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/load.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "rt/file.h"
@@ -45,6 +47,34 @@ void load_begin(struct loaded *ret)
     arena_init(&ret->mem, TREE_MAX_BYTES, NULL, 0);
 }
 
+// Whom the gate is to become, where it can become somebody.
+static bool check_user(const struct settings *settings, struct diags *diags)
+{
+    const struct conf_text *user = &settings->user;
+    if (geteuid() != 0)
+        return true;
+    char *name = mem_copy(user->text.ptr, user->text.len);
+    bool is_there = getpwnam(name) != NULL;
+    mem_free(name);
+    if (!is_there)
+        diag_fail(diags, ERR_NOT_FOUND, user->place,
+                  "there is no user '" STR_FMT "' on this machine, whom the gate could run as",
+                  STR_ARG(user->text));
+    return is_there;
+}
+
+// The gate couldn't become this user, and there would be nothing to serve.
+static enum err check_user(const struct conf_text *user, struct diags *diags)
+{
+    char *name = mem_copy(user->text.ptr, user->text.len);
+    bool is_known = geteuid() != 0 || getpwnam(name) != NULL;
+    mem_free(name);
+    if (is_known)
+        return ERR_OK;
+    return diag_fail(diags, ERR_NOT_FOUND, user->place,
+                     "there is no user '" STR_FMT "' on this system", STR_ARG(user->text));
+}
+
 bool load_tree(struct loaded *ret, struct conf_node *root)
 {
     ret->root = root;
@@ -53,13 +83,13 @@ bool load_tree(struct loaded *ret, struct conf_node *root)
     ret->registry = upstream_registry_new();
     ret->snapshot = snapshot_build(
         root, &(struct snapshot_env){.registry = ret->registry, .offload = NULL}, &ret->diags);
-    if (!ret->snapshot)
+    if (!ret->snapshot || !check_user(&ret->snapshot->settings, &ret->diags))
         return false;
     struct arena scratch;
     arena_init(&scratch, TREE_MAX_BYTES, NULL, 0);
     router_check(ret->snapshot->router, &scratch, &ret->diags);
     arena_fini(&scratch);
-    return true;
+    return check_user(&ret->snapshot->settings.user, &ret->diags) == ERR_OK;
 }
 
 bool load_file(const char *path, struct loaded *ret)
@@ -67,8 +97,11 @@ bool load_file(const char *path, struct loaded *ret)
     load_begin(ret);
     struct str text;
     const char *why = NULL;
-    const char *name = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
-    if (file_read(name, FILE_MAX_BYTES, &ret->mem, &text, &why) != ERR_OK) {
+    // WHY: not /dev/stdin, which can't be opened when a pipe is another user's.
+    enum err err = strcmp(path, "-") == 0
+                       ? file_read_fd(STDIN_FILENO, FILE_MAX_BYTES, &ret->mem, &text, &why)
+                       : file_read(path, FILE_MAX_BYTES, &ret->mem, &text, &why);
+    if (err != ERR_OK) {
         diag_fail(&ret->diags, ERR_SYSTEM, (struct place){.source = path},
                   "the settings can't be read: %s", why);
         return false;

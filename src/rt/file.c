@@ -11,8 +11,8 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-static enum err read_all(int fd, size_t max_bytes, struct arena *mem, struct str *ret,
-                         const char **ret_why)
+enum err file_read_fd(int fd, size_t max_bytes, struct arena *mem, struct str *ret,
+                      const char **ret_why)
 {
     struct stat st;
     if (fstat(fd, &st) != 0) {
@@ -64,7 +64,7 @@ enum err file_read(const char *path, size_t max_bytes, struct arena *mem, struct
         *ret_why = strerror(errno);
         return ERR_SYSTEM;
     }
-    enum err err = read_all(fd, max_bytes, mem, ret, ret_why);
+    enum err err = file_read_fd(fd, max_bytes, mem, ret, ret_why);
     close(fd);
     return err;
 }

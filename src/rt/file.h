@@ -13,6 +13,10 @@
 enum err file_read(const char *path, size_t max_bytes, struct arena *mem, struct str *ret,
                    const char **ret_why) MUST_CHECK;
 
+// The same of what is left to read from a descriptor, which stays open.
+enum err file_read_fd(int fd, size_t max_bytes, struct arena *mem, struct str *ret,
+                      const char **ret_why) MUST_CHECK;
+
 // A file in memory with these bytes that can't change any more (sealed memfd). -1 with errno.
 int file_sealed(const char *name, struct str bytes);
 
