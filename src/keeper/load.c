@@ -47,22 +47,6 @@ void load_begin(struct loaded *ret)
     arena_init(&ret->mem, TREE_MAX_BYTES, NULL, 0);
 }
 
-// Whom the gate is to become, where it can become somebody.
-static bool check_user(const struct settings *settings, struct diags *diags)
-{
-    const struct conf_text *user = &settings->user;
-    if (geteuid() != 0)
-        return true;
-    char *name = mem_copy(user->text.ptr, user->text.len);
-    bool is_there = getpwnam(name) != NULL;
-    mem_free(name);
-    if (!is_there)
-        diag_fail(diags, ERR_NOT_FOUND, user->place,
-                  "there is no user '" STR_FMT "' on this machine, whom the gate could run as",
-                  STR_ARG(user->text));
-    return is_there;
-}
-
 // The gate couldn't become this user, and there would be nothing to serve.
 static enum err check_user(const struct conf_text *user, struct diags *diags)
 {
@@ -83,7 +67,7 @@ bool load_tree(struct loaded *ret, struct conf_node *root)
     ret->registry = upstream_registry_new();
     ret->snapshot = snapshot_build(
         root, &(struct snapshot_env){.registry = ret->registry, .offload = NULL}, &ret->diags);
-    if (!ret->snapshot || !check_user(&ret->snapshot->settings, &ret->diags))
+    if (!ret->snapshot)
         return false;
     struct arena scratch;
     arena_init(&scratch, TREE_MAX_BYTES, NULL, 0);
