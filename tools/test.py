@@ -5,7 +5,7 @@
 Steps, cheapest first:
   debug    gcc, assertions of debug builds: lint, unit, fuzz corpora, simulation
   asan     clang, address and undefined-behaviour sanitizers: unit, fuzz corpora, simulation, e2e
-  tsan     clang, thread sanitizer: unit tests of what has threads
+  tsan     clang, thread sanitizer: unit tests of what has threads, e2e of processes and logs
   release  gcc as shipped: e2e
 A step's name as argument runs that step alone.
 """
@@ -20,13 +20,15 @@ ROOT = Path(__file__).resolve().parent.parent
 SANITIZED = ["--buildtype=debugoptimized", "-Db_lundef=false", "-Dwerror=true"]
 STEPS = {
     "debug": {"cc": "gcc", "setup": ["--buildtype=debug", "-Dwerror=true"],
-              "suites": ["lint", "unit", "fuzz", "sim"], "e2e": False},
+              "suites": ["lint", "unit", "fuzz", "sim"], "e2e": []},
     "asan": {"cc": "clang", "setup": [*SANITIZED, "-Db_sanitize=address,undefined"],
-             "suites": ["unit", "fuzz", "sim"], "e2e": True},
+             "suites": ["unit", "fuzz", "sim"], "e2e": ["tests/e2e"]},
     "tsan": {"cc": "clang", "setup": [*SANITIZED, "-Db_sanitize=thread"],
-             "suites": ["threads"], "e2e": False},
-    "release": {"cc": "gcc", "setup": ["--buildtype=debugoptimized", "-Db_lto=true"],
-                "suites": [], "e2e": True},
+             "suites": ["threads"],
+             "e2e": ["tests/e2e/test_processes.py", "tests/e2e/test_logs.py"]},
+    "release": {"cc": "gcc",
+                "setup": ["--buildtype=debugoptimized", "-Db_lto=true", "-Dwerror=true"],
+                "suites": [], "e2e": ["tests/e2e"]},
 }
 total = {"passed": 0, "failed": 0}
 
@@ -73,13 +75,12 @@ def run_meson(folder, suites):
         total["failed"] += 1
 
 
-def run_e2e(folder):
+def run_e2e(folder, tests):
     report = folder / "e2e.xml"
     report.unlink(missing_ok=True)
     env = dict(os.environ, SALLYPORT=str(folder / "sallyport"))
-    done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-x" if "-x" in sys.argv else "-q",
-                           "--timeout=120", f"--junitxml={report}", ROOT / "tests" / "e2e"],
-                          cwd=ROOT, env=env, capture_output=True, text=True)
+    done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "--timeout=120",
+                           f"--junitxml={report}", *tests], cwd=ROOT, env=env, capture_output=True, text=True)
     if done.returncode:
         print(done.stdout[-12000:], done.stderr[-2000:])
     if report.exists():
@@ -89,7 +90,7 @@ def run_e2e(folder):
 
 
 def main():
-    wanted = [arg for arg in sys.argv[1:] if not arg.startswith("-")] or list(STEPS)
+    wanted = sys.argv[1:] or list(STEPS)
     for name in wanted:
         step = STEPS[name]
         began = time.monotonic()
@@ -103,7 +104,7 @@ def main():
         if step["suites"]:
             run_meson(folder, step["suites"])
         if step["e2e"]:
-            run_e2e(folder)
+            run_e2e(folder, step["e2e"])
         say(f"{name}: done after {time.monotonic() - began:.0f} s")
     print(f"{total['passed']} passed, {total['failed']} failed", flush=True)
     return 1 if total["failed"] or not total["passed"] else 0

@@ -177,8 +177,7 @@ user: root
 access-log: {access_log}
 entrypoints: {{ web: {{ listen: "127.0.0.1:{self.port}", idle-timeout: 1h }} }}
 {routes}""")
-        cpu = PROXY_CPU if workers == 1 else f"{PROXY_CPU},{LOAD_CPU}"
-        self.launch([binary, "run", "-c", folder / "conf.yaml"], cpu)
+        self.launch([binary, "run", "-c", folder / "conf.yaml"])
 
 
 PEERS = {"sallyport": Sallyport, "nginx": Nginx, "haproxy": Haproxy}
