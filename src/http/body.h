@@ -19,6 +19,8 @@ struct body_ops {
     // Optional: the rest of the body is raw bytes on a plain socket, none of them read yet: they
     // may be spliced. False: not (now).
     bool (*raw)(struct body *b, struct rt_sock **ret_sock, uint64_t *ret_left);
+    // Waits until raw bytes are there, for as long as read would. False: read tells why. Optional.
+    bool (*raw_wait)(struct body *b);
     // n raw bytes have been taken from the socket.
     void (*raw_moved)(struct body *b, uint64_t n);
     // Ends the body, read to its end or not. Called once.
@@ -40,6 +42,12 @@ struct body {
 static inline enum io body_read(struct body *b, struct str *ret_piece, struct deadline until)
 {
     return b->ops->read(b, ret_piece, until);
+}
+
+// After a splice that found nothing. May wait.
+static inline bool body_raw_wait(struct body *b)
+{
+    return b->ops->raw_wait && b->ops->raw_wait(b);
 }
 
 // Accepts NULL.

@@ -40,6 +40,12 @@ static enum io refuse(struct h1_call *call, enum h1_error error)
     return fail(call, EXCHANGE_END_SERVER_PROTOCOL);
 }
 
+static enum io stopped(struct h1_call *call)
+{
+    h1_call_note(call, "stopped in the middle of the answer's body");
+    return fail(call, EXCHANGE_END_SERVER_TIMEOUT);
+}
+
 // Reads more. IO_DONE, IO_AGAIN, IO_FAIL; IO_EOF only for a body that ends so. May wait.
 static enum io fill(struct h1_call *call, struct deadline until)
 {
@@ -62,10 +68,8 @@ static enum io fill(struct h1_call *call, struct deadline until)
             return fail(call, EXCHANGE_END_SERVER_GONE);
         }
         bool has_moved = call->pump && call->send_moved_ms + call->body_idle_ms > clock_now_ms();
-        if (!has_moved || until.at_ms <= clock_now_ms()) {
-            h1_call_note(call, "stopped in the middle of the answer's body");
-            return fail(call, EXCHANGE_END_SERVER_TIMEOUT);
-        }
+        if (!has_moved || until.at_ms <= clock_now_ms())
+            return stopped(call);
     }
 }
 
@@ -194,6 +198,19 @@ static bool answer_raw(struct body *b, struct rt_sock **ret_sock, uint64_t *ret_
     return true;
 }
 
+static bool answer_raw_wait(struct body *b)
+{
+    struct h1_call *call = call_of(b);
+    struct rt_sock *s = &call->c->stream.sock;
+    if (call->pump) // whose progress counts too: read knows how
+        return false;
+    if (sock_wait_readable(s, deadline_in(call->body_idle_ms)) == IO_DONE)
+        return true;
+    if (s->error == ETIMEDOUT)
+        stopped(call);
+    return false;
+}
+
 static void answer_raw_moved(struct body *b, uint64_t n)
 {
     struct h1_call *call = call_of(b);
@@ -218,6 +235,7 @@ static const struct body_ops answer_ops = {
     .name = "answer",
     .read = answer_read,
     .raw = answer_raw,
+    .raw_wait = answer_raw_wait,
     .raw_moved = answer_raw_moved,
     .fini = answer_fini,
 };

@@ -167,6 +167,8 @@ static bool splice_part(struct h1_call *call)
         call->has_taken_body = true;
         b->ops->raw_moved(b, n); // they are lost, but gone from the client's connection
         go(call, to->sock.error == ETIMEDOUT ? H1_SENDING_STUCK : H1_SENDING_REFUSED);
+    } else if (io == IO_AGAIN) {
+        return body_raw_wait(b);
     } else {
         call->is_splice_off = true; // the body itself knows why, when it is read
     }

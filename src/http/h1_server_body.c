@@ -34,15 +34,9 @@ static bool is_too_slow(const struct h1_turn *t)
     return t->in.got / (uint64_t)(t->in.waited_ms / 1000) < e->body_min_rate;
 }
 
-// More bytes into the free end of the buffer. The caller has used up what it can.
-static enum io read_more(struct h1_turn *t, struct deadline until)
+// What has come, or not, of a wait for the client since before_ms.
+static enum io judge(struct h1_turn *t, enum io io, int64_t before_ms)
 {
-    if (t->pos == t->end)
-        t->pos = t->end = t->body_start;
-    const struct http_entry *e = t->x.entry;
-    int64_t before_ms = clock_now_ms();
-    struct deadline idle = deadline_in(e->body_idle_ms);
-    enum io io = h1_turn_read(t, until.at_ms == 0 ? until : deadline_min(idle, until));
     switch (io) {
     case IO_DONE:
         t->in.waited_ms += clock_now_ms() - before_ms;
@@ -60,6 +54,17 @@ static enum io read_more(struct h1_turn *t, struct deadline until)
     if (error == ETIMEDOUT)
         return fail(t, EXCHANGE_END_CLIENT_TIMEOUT, "no byte of the request's body in time");
     return fail(t, EXCHANGE_END_CLIENT_GONE, "the connection broke in the request's body");
+}
+
+// More bytes into the free end of the buffer. The caller has used up what it can.
+static enum io read_more(struct h1_turn *t, struct deadline until)
+{
+    if (t->pos == t->end)
+        t->pos = t->end = t->body_start;
+    int64_t before_ms = clock_now_ms();
+    struct deadline idle = deadline_in(t->x.entry->body_idle_ms);
+    enum io io = h1_turn_read(t, until.at_ms == 0 ? until : deadline_min(idle, until));
+    return judge(t, io, before_ms);
 }
 
 static void consume(struct h1_turn *t, size_t n)
@@ -179,6 +184,15 @@ static bool body_in_raw(struct body *b, struct rt_sock **ret_sock, uint64_t *ret
     return true;
 }
 
+static bool body_in_raw_wait(struct body *b)
+{
+    struct h1_body_in *in = CONTAINER_OF(b, struct h1_body_in, body);
+    struct h1_turn *t = CONTAINER_OF(in, struct h1_turn, in);
+    int64_t before_ms = clock_now_ms();
+    struct deadline idle = deadline_in(t->x.entry->body_idle_ms);
+    return judge(t, sock_wait_readable(&t->c->stream.sock, idle), before_ms) == IO_DONE;
+}
+
 static void body_in_raw_moved(struct body *b, uint64_t n)
 {
     struct h1_body_in *in = CONTAINER_OF(b, struct h1_body_in, body);
@@ -195,6 +209,7 @@ static const struct body_ops body_in_ops = {
     .name = "h1-request",
     .read = body_in_read,
     .raw = body_in_raw,
+    .raw_wait = body_in_raw_wait,
     .raw_moved = body_in_raw_moved,
 };
 

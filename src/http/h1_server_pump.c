@@ -125,14 +125,14 @@ static bool finish_chunked(struct pump *p)
     const struct headers *trailers = x->resp.body->trailers;
     if (!trailers || !(x->req.takes_trailers || headers_find(&x->resp.headers, FIELD_TRAILER)))
         return flush(p, STR_NONE, STR("0\r\n\r\n"));
-    size_t cap = h1_server_fields_bytes(trailers) + 8;
+    size_t cap = headers_bytes(trailers) + 8;
     char *buf = ARENA_ARRAY(x->mem, char, cap);
     if (!buf)
         return fail(p->t, EXCHANGE_END_RESOURCES, "no memory for trailers");
     struct writer w;
     writer_init(&w, buf, cap);
     writer_put(&w, STR("0\r\n"));
-    h1_server_put_fields(&w, trailers, 0);
+    headers_write(&w, trailers, 0);
     writer_put(&w, STR("\r\n"));
     return flush(p, STR_NONE, writer_str(&w));
 }
@@ -167,13 +167,15 @@ static bool splice_raw(struct pump *p)
         bool from_failed = false;
         enum io io = sock_splice(from, &s->sock, MIN(left, (uint64_t)SPLICE_MAX_BYTES),
                                  x->entry->body_idle_ms, FOREVER, &n, &from_failed);
+        if (io == IO_AGAIN && body_raw_wait(body))
+            continue;
         if (io == IO_FAIL && from_failed)
             return fail(p->t, EXCHANGE_END_SERVER_GONE, "the server's connection broke");
         if (io == IO_FAIL && s->sock.error == ETIMEDOUT)
             return fail(p->t, EXCHANGE_END_CLIENT_TIMEOUT, "the client took no byte of the answer");
         if (io == IO_FAIL)
             return fail(p->t, EXCHANGE_END_CLIENT_GONE, "the client's connection broke");
-        if (io == IO_EOF)
+        if (io != IO_DONE)
             return true; // the body's next read sees the end, and judges it
         body->ops->raw_moved(body, n);
         if (p->coding == H1_CODING_LENGTH)

@@ -37,15 +37,14 @@ void sock_on_events(struct rt_sock *s, uint32_t events)
     s->has_urgent |= (events & EPOLLPRI) != 0;
     s->is_readable |= can_read;
     s->is_writable |= can_write;
-    if (!s->reader && !s->writer) {
-        if (s->on_event)
-            s->on_event(s);
-        return;
-    }
+    // A fiber that waits to write doesn't hear of what there is to read: its owner must.
+    bool is_heard = s->reader || (s->writer && !can_read);
     if (can_read)
         wake(&s->reader);
     if (can_write)
         wake(&s->writer);
+    if (!is_heard && s->on_event)
+        s->on_event(s);
 }
 
 static enum io fail(struct rt_sock *s, int error)

@@ -70,9 +70,11 @@ enum io sock_wait_writable(struct rt_sock *s, struct deadline until) MUST_CHECK;
 
 // Moves up to n bytes from one socket to another inside the kernel, through a pipe that the loop
 // lends (a small pool per loop). Returns when *ret_n > 0 bytes have been moved out completely
-// (IO_DONE), at the source's end (IO_EOF), or failed (IO_FAIL; *ret_from_failed tells which side;
-// when it is the other one, *ret_n bytes were taken from the source, and those then in the pipe are
-// lost with the connection). Waits. Bounded work per call.
+// (IO_DONE), when the source has none (IO_AGAIN), at its end (IO_EOF), or failed (IO_FAIL;
+// *ret_from_failed tells which side; when it is the other one, *ret_n bytes were taken from the
+// source, and those then in the pipe are lost with the connection). Waits for the other side, up
+// to each_ms for any progress, never for the source: whose fault a wait is, its owner knows.
+// Bounded work per call.
 enum io sock_splice(struct rt_sock *from, struct rt_sock *to, size_t n, int64_t each_ms,
                     struct deadline until, size_t *ret_n, bool *ret_from_failed) MUST_CHECK;
 

@@ -120,18 +120,10 @@ enum io sock_splice(struct rt_sock *from, struct rt_sock *to, size_t n, int64_t 
                     struct deadline until, size_t *ret_n, bool *ret_from_failed)
 {
     ASSERT(n > 0);
-    n = MIN(n, SPLICE_MAX);
-    for (;;) {
-        // Waits before a pipe is taken: those who wait hold none.
-        enum io io = sock_wait_readable(from, deadline_min(until, deadline_in(each_ms)));
-        if (io != IO_DONE) {
-            *ret_from_failed = true;
-            return io;
-        }
-        io = move(from, to, n, each_ms, until, ret_n, ret_from_failed);
-        if (io == IO_DONE)
-            fiber_give_way((uint32_t)*ret_n);
-        if (io != IO_AGAIN)
-            return io;
-    }
+    if (!from->is_readable && from->is_watched)
+        return IO_AGAIN;
+    enum io io = move(from, to, MIN(n, SPLICE_MAX), each_ms, until, ret_n, ret_from_failed);
+    if (io == IO_DONE)
+        fiber_give_way((uint32_t)*ret_n);
+    return io;
 }

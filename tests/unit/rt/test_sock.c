@@ -383,6 +383,26 @@ static void event_with_a_waiting_fiber_does_not_call_on_event(void)
     tear_down();
 }
 
+// Two ends that both send before they read would wait for each other otherwise.
+static void what_is_there_to_read_is_told_while_a_fiber_waits_to_write(void)
+{
+    struct outcome o = {.wait_ms = SOON_MS};
+    char buf[8];
+    size_t n;
+    n_called = 0;
+    set_up(test_socketpair);
+    CHECK_INT(sock_try_read(&s, buf, sizeof buf, &n), IO_AGAIN);
+    struct fiber *f = fiber_run(write_much, &o);
+    loop_turn(loop, 0);
+    s.on_event = count_event;
+    peer_sends("a");
+    loop_turn(loop, SOON_MS);
+    CHECK_INT(n_called, 1);
+    fiber_cancel(f);
+    tear_down();
+    CHECK_INT(o.io, IO_FAIL);
+}
+
 static int n_switches(void)
 {
     struct loop_stats stats;
@@ -636,6 +656,7 @@ TEST_MAIN(TEST(megabytes_pass_both_ways_through_a_unix_socket),
           TEST(our_reset_reaches_the_peer), TEST(write_to_a_peer_that_is_gone_is_an_error_value),
           TEST(event_without_a_waiting_fiber_calls_on_event),
           TEST(event_with_a_waiting_fiber_does_not_call_on_event),
+          TEST(what_is_there_to_read_is_told_while_a_fiber_waits_to_write),
           TEST(room_to_write_does_not_wake_the_reader),
           TEST(socket_closed_in_a_turn_gets_no_event_of_it),
           TEST(owner_freed_at_the_turns_end_outlives_its_waiters),
