@@ -14,5 +14,7 @@
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define BIT(n) (1u << (n))
+// A local array that is filled before it is read: not zeroed by the hardening flags.
+#define UNINITIALIZED __attribute__((uninitialized))
 // The object that embeds member at ptr.
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

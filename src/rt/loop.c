@@ -218,11 +218,8 @@ void loop_post(struct rt_loop *to, struct rt_mail *m)
     m->next = atomic_load_explicit(&to->mail, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&to->mail, &m->next, m))
         ;
-    if (atomic_load(&to->is_sleeping) && atomic_exchange(&to->is_sleeping, false)) {
-        uint64_t one = 1;
-        // Fails only when the counter is full, and then the loop has been woken anyway.
-        (void)!sys_write(to->event_fd, &one, sizeof one);
-    }
+    if (atomic_load(&to->is_sleeping) && atomic_exchange(&to->is_sleeping, false))
+        sys_eventfd_signal(to->event_fd);
 }
 
 void loop_stats(const struct rt_loop *l, struct loop_stats *ret)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/tcp.h>
+#include <string.h>
 
 #include "rt/clock.h"
 #include "rt/loop_priv.h"
@@ -11,6 +12,8 @@
 #define WATCHED_EVENTS (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 // A Unix socket whose server's backlog is full tells nobody when there is room again.
 #define CONNECT_RETRY_MS 10
+// Up to here copying pieces together costs less than what the kernel does about a vector.
+#define JOIN_MAX_BYTES 2048
 
 void sock_init(struct rt_sock *s, int fd)
 {
@@ -102,7 +105,7 @@ enum io sock_try_read(struct rt_sock *s, void *buf, size_t n, size_t *ret_n)
     ASSERT(n > 0);
     if (!s->is_readable && s->is_watched)
         return IO_AGAIN;
-    ssize_t got = sys_read(s->fd, buf, n);
+    ssize_t got = sys_recv(s->fd, buf, n);
     if (got > 0) {
         // Less than asked for: the queue is empty, and what comes later is a new edge (epoll(7)).
         // Not so at the end, and before TCP's urgent mark.
@@ -143,6 +146,21 @@ static size_t iov_bytes(const struct iovec *iov, int n_iov)
     return n;
 }
 
+static ssize_t send_pieces(int fd, const struct iovec *iov, int n_iov, size_t n_bytes)
+{
+    if (n_iov == 1)
+        return sys_send(fd, iov->iov_base, n_bytes);
+    if (n_bytes > JOIN_MAX_BYTES)
+        return sys_sendv(fd, iov, n_iov);
+    UNINITIALIZED char joined[JOIN_MAX_BYTES];
+    size_t at = 0;
+    for (int i = 0; i < n_iov; at += iov[i++].iov_len) {
+        if (iov[i].iov_len > 0)
+            memcpy(joined + at, iov[i].iov_base, iov[i].iov_len);
+    }
+    return sys_send(fd, joined, n_bytes);
+}
+
 enum io sock_try_writev(struct rt_sock *s, const struct iovec *iov, int n_iov, size_t *ret_n)
 {
     n_iov = MIN(n_iov, IOV_MAX);
@@ -150,8 +168,7 @@ enum io sock_try_writev(struct rt_sock *s, const struct iovec *iov, int n_iov, s
     ASSERT(offered > 0);
     if (!s->is_writable && s->is_watched)
         return IO_AGAIN;
-    ssize_t put =
-        n_iov == 1 ? sys_write(s->fd, iov->iov_base, iov->iov_len) : sys_writev(s->fd, iov, n_iov);
+    ssize_t put = send_pieces(s->fd, iov, n_iov, offered);
     if (put >= 0) {
         if ((size_t)put < offered && !s->has_error)
             s->is_writable = false;

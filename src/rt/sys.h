@@ -22,17 +22,17 @@ int sys_epoll_add(int epoll, int fd, uint32_t events, void *ptr);
 int sys_epoll_mod(int epoll, int fd, uint32_t events, void *ptr);
 int sys_epoll_del(int epoll, int fd);
 int sys_epoll_wait(int epoll, struct epoll_event *events, int n_events, int timeout_ms);
-int sys_eventfd(void); // non-blocking; each sys_write to it is an edge for epoll, unread or not
+int sys_eventfd(void);           // non-blocking
+void sys_eventfd_signal(int fd); // each one is an edge for epoll, unread or not
 
 int sys_socket(int family, int type, int protocol); // non-blocking, close-on-exec
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
 int sys_accept(int fd, struct sockaddr *addr, socklen_t *len); // non-blocking, close-on-exec
 int sys_setsockopt(int fd, int level, int name, int value);
 int sys_socket_error(int fd); // SO_ERROR, cleared
-ssize_t sys_read(int fd, void *buf, size_t n);
-ssize_t sys_write(int fd, const void *buf, size_t n);
-ssize_t sys_readv(int fd, const struct iovec *iov, int n_iov);
-ssize_t sys_writev(int fd, const struct iovec *iov, int n_iov);
+ssize_t sys_recv(int fd, void *buf, size_t n);
+ssize_t sys_send(int fd, const void *buf, size_t n);
+ssize_t sys_sendv(int fd, const struct iovec *iov, int n_iov);
 ssize_t sys_splice(int from, int to, size_t n, int has_more); // SPLICE_F_MOVE | NONBLOCK
 int sys_pipe(int ret_fds[2], size_t wanted_bytes);            // non-blocking
 int sys_shutdown(int fd, int how);

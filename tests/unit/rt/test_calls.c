@@ -5,8 +5,7 @@
 
 #include "rt_test.h"
 
-#define CALL_LIST(X)                                                                               \
-    X(read) X(write) X(writev) X(epoll_add) X(epoll_wait) X(accept) X(clock_mono_ns)
+#define CALL_LIST(X) X(recv) X(send) X(sendv) X(epoll_add) X(epoll_wait) X(accept) X(clock_mono_ns)
 
 static struct {
 #define X(name) int name;
@@ -23,9 +22,9 @@ static struct {
         return __real_sys_##name args;                                                             \
     }
 
-WRAP(ssize_t, read, (int fd, void *buf, size_t n), (fd, buf, n))
-WRAP(ssize_t, write, (int fd, const void *buf, size_t n), (fd, buf, n))
-WRAP(ssize_t, writev, (int fd, const struct iovec *iov, int n_iov), (fd, iov, n_iov))
+WRAP(ssize_t, recv, (int fd, void *buf, size_t n), (fd, buf, n))
+WRAP(ssize_t, send, (int fd, const void *buf, size_t n), (fd, buf, n))
+WRAP(ssize_t, sendv, (int fd, const struct iovec *iov, int n_iov), (fd, iov, n_iov))
 WRAP(int, epoll_add, (int epoll, int fd, uint32_t events, void *ptr), (epoll, fd, events, ptr))
 WRAP(int, epoll_wait, (int epoll, struct epoll_event *events, int n_events, int timeout_ms),
      (epoll, events, n_events, timeout_ms))
@@ -108,8 +107,8 @@ static void kept_alive_exchange_makes_two_reads_two_writes_and_no_other_call(voi
     memset(&calls, 0, sizeof calls);
     for (int i = 0; i < 10; i++)
         run_exchange();
-    CHECK_INT(calls.read, 20);
-    CHECK_INT(calls.write + calls.writev, 20);
+    CHECK_INT(calls.recv, 20);
+    CHECK_INT(calls.send + calls.sendv, 20);
     CHECK_INT(calls.epoll_wait, 20);
     CHECK_INT(calls.epoll_add, 0);
     CHECK_INT(calls.clock_mono_ns, 20); // once per turn
@@ -135,8 +134,8 @@ static void first_exchange_of_a_connection_tries_before_it_registers(void)
     server.is_readable = false;
     memset(&calls, 0, sizeof calls);
     fiber_run(exchange, NULL);
-    CHECK_INT(calls.read, 1);
-    CHECK_INT(calls.write, 1);
+    CHECK_INT(calls.recv, 1);
+    CHECK_INT(calls.send, 1);
     CHECK_INT(calls.epoll_add, 1); // the server's, to wait for its answer
     far_end_sends(server_end, ANSWER, sizeof ANSWER - 1);
     CHECK(test_run_all(loop));
