@@ -94,6 +94,25 @@ static inline size_t str_search(struct str s, struct str needle)
     return hit ? (size_t)(hit - s.ptr) : STR_NPOS;
 }
 
+// Copies s to `at` and returns what is behind the copy. Short ones without a call: in two halves
+// that may overlap.
+static inline char *str_copy(char *at, struct str s)
+{
+    if (s.len > 16) {
+        memcpy(at, s.ptr, s.len);
+    } else if (s.len >= 8) {
+        memcpy(at, s.ptr, 8);
+        memcpy(at + s.len - 8, s.ptr + s.len - 8, 8);
+    } else if (s.len >= 4) {
+        memcpy(at, s.ptr, 4);
+        memcpy(at + s.len - 4, s.ptr + s.len - 4, 4);
+    } else {
+        for (size_t i = 0; i < s.len; i++)
+            at[i] = s.ptr[i];
+    }
+    return at + s.len;
+}
+
 // Splits at the first sep: true, head before it and tail after. Without one: false, head is all
 // of s, tail is empty. ret_head and ret_tail may be NULL.
 bool str_cut(struct str s, char sep, struct str *ret_head, struct str *ret_tail);

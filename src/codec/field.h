@@ -78,6 +78,8 @@ struct field {
     struct str name;  // as received or as to be sent; borrows
     struct str value; // without surrounding white space; borrows
     uint16_t id;      // enum field_id
+    // As received: from name.ptr on, "Name: value CRLF" stands in one piece of this length. 0: no.
+    uint32_t line_bytes;
 };
 
 // The id of a name in any case; FIELD_OTHER when it isn't a known one. A few ns.

@@ -35,10 +35,14 @@ static const char *scan_token(const char *p, const char *end)
     return p;
 }
 
+#define VERSION_BYTES 8 // "HTTP/1.1"
+
 // Reads "HTTP/" DIGIT "." DIGIT (RFC 9112 2.3), case-sensitive.
 static enum io parse_version(const char *p, const char *end, enum h1_error *reterr)
 {
     static const char form[] = "HTTP/1.1";
+    if (LIKELY(end - p >= VERSION_BYTES && memcmp(p, form, VERSION_BYTES) == 0))
+        return IO_DONE;
     for (size_t i = 0; i < sizeof form - 1; i++) {
         bool is_right =
             p + i < end && (form[i] == '1' ? ascii_is(p[i], ASCII_DIGIT) : p[i] == form[i]);
@@ -47,8 +51,6 @@ static enum io parse_version(const char *p, const char *end, enum h1_error *rete
     }
     return IO_DONE;
 }
-
-#define VERSION_BYTES 8 // "HTTP/1.1"
 
 // Greater minor versions are treated as 1 (RFC 9110 2.5).
 static uint8_t minor_of(const char *version)
@@ -205,6 +207,9 @@ ALWAYS_INLINE enum io parse_fields(bool use_vector, const char *p, const char *e
         f->name = name;
         f->value = trim(colon + 1, stop);
         f->id = (uint16_t)id;
+        bool is_plain =
+            colon[1] == ' ' && f->value.ptr == colon + 2 && f->value.ptr + f->value.len == stop;
+        f->line_bytes = is_plain ? (uint32_t)(stop + 2 - p) : 0;
         p = stop + 2;
     }
 }

@@ -6,29 +6,10 @@
 #define HEAD_MAX_BYTES ((size_t)512 * 1024)
 
 // Fields that describe this connection or the message's framing: the head has its own.
-static bool is_ours(unsigned id)
-{
-    switch (id) {
-    case FIELD_HOST:
-    case FIELD_CONNECTION:
-    case FIELD_CONTENT_LENGTH:
-    case FIELD_EXPECT:
-    case FIELD_TE:
-    case FIELD_TRANSFER_ENCODING:
-    case FIELD_UPGRADE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void put_field(struct writer *w, struct str name, struct str value)
-{
-    writer_put(w, name);
-    writer_put(w, STR(": "));
-    writer_put(w, value);
-    writer_put(w, STR("\r\n"));
-}
+#define FIELDS_OURS                                                                                \
+    (FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_CONNECTION) | FIELD_BIT(FIELD_CONTENT_LENGTH) |       \
+     FIELD_BIT(FIELD_EXPECT) | FIELD_BIT(FIELD_TE) | FIELD_BIT(FIELD_TRANSFER_ENCODING) |          \
+     FIELD_BIT(FIELD_UPGRADE))
 
 static void put_start(struct writer *w, const struct request *r,
                       const struct h1_client_options *options)
@@ -45,7 +26,7 @@ static void put_start(struct writer *w, const struct request *r,
         }
     }
     writer_put(w, STR(" HTTP/1.1\r\n"));
-    put_field(w, STR("Host"), options->host.len > 0 ? options->host : r->authority);
+    headers_write_one(w, STR("Host"), options->host.len > 0 ? options->host : r->authority);
 }
 
 static void put_framing(struct writer *w, const struct request *r)
@@ -60,8 +41,9 @@ static void put_framing(struct writer *w, const struct request *r)
     if (r->body && r->expects_continue)
         writer_put(w, STR("Expect: 100-continue\r\n"));
     if (r->is_upgrade) {
-        put_field(w, STR("Connection"), r->takes_trailers ? STR("Upgrade, TE") : STR("Upgrade"));
-        put_field(w, STR("Upgrade"), r->upgrade);
+        headers_write_one(w, STR("Connection"),
+                          r->takes_trailers ? STR("Upgrade, TE") : STR("Upgrade"));
+        headers_write_one(w, STR("Upgrade"), r->upgrade);
     } else if (r->takes_trailers) {
         writer_put(w, STR("Connection: TE\r\n"));
     }
@@ -71,10 +53,7 @@ static void put_framing(struct writer *w, const struct request *r)
 
 void h1_put_fields(struct writer *w, const struct headers *h)
 {
-    for (const struct field *f = headers_next(h, NULL); f; f = headers_next(h, f)) {
-        if (!is_ours(f->id))
-            put_field(w, f->name, f->value);
-    }
+    headers_write(w, h, FIELDS_OURS);
     writer_put(w, STR("\r\n"));
 }
 

@@ -8,35 +8,11 @@
 // a date, the connection's options.
 #define HEAD_FIXED_BYTES 256
 
-#define FIELD_BIT(id) ((uint64_t)1 << (id))
-_Static_assert(FIELD_X_REQUEST_ID < 64, "ids of fields that are skipped fit into one word");
-
 // What the driver says itself about this hop and the message's length.
 #define FIELDS_OF_HOP                                                                              \
     (FIELD_BIT(FIELD_CONNECTION) | FIELD_BIT(FIELD_KEEP_ALIVE) |                                   \
      FIELD_BIT(FIELD_PROXY_CONNECTION) | FIELD_BIT(FIELD_TRANSFER_ENCODING) |                      \
      FIELD_BIT(FIELD_TE) | FIELD_BIT(FIELD_UPGRADE))
-
-size_t h1_server_fields_bytes(const struct headers *h)
-{
-    size_t n = 0;
-    for (uint32_t i = 0; i < h->n; i++)
-        n += h->items[i].name.len + h->items[i].value.len + 4;
-    return n;
-}
-
-void h1_server_put_fields(struct writer *w, const struct headers *h, uint64_t skip)
-{
-    for (uint32_t i = 0; i < h->n; i++) {
-        const struct field *f = &h->items[i];
-        if (f->name.len == 0 || (f->id < 64 && (skip & FIELD_BIT(f->id)) != 0))
-            continue;
-        writer_put(w, f->name);
-        writer_put(w, STR(": "));
-        writer_put(w, f->value);
-        writer_put(w, STR("\r\n"));
-    }
-}
 
 static void put_line(struct writer *w, struct str name, struct str value)
 {
@@ -136,8 +112,8 @@ static struct str build_head(struct h1_turn *t, enum h1_coding coding)
     struct exchange *x = &t->x;
     const struct http_entry *e = x->entry;
     const struct headers *h = &x->resp.headers;
-    size_t cap = HEAD_FIXED_BYTES + h1_server_fields_bytes(h) + e->via.len + x->request_id.len +
-                 x->req.upgrade.len;
+    size_t cap =
+        HEAD_FIXED_BYTES + headers_bytes(h) + e->via.len + x->request_id.len + x->req.upgrade.len;
     char *buf = ARENA_ARRAY(x->mem, char, cap);
     if (!buf)
         return STR_NONE;
@@ -148,7 +124,7 @@ static struct str build_head(struct h1_turn *t, enum h1_coding coding)
         skip |= FIELD_BIT(FIELD_X_REQUEST_ID);
     put_status_line(&w, x->resp.status);
     put_length(&w, x, coding, &skip);
-    h1_server_put_fields(&w, h, skip);
+    headers_write(&w, h, skip);
     if (!headers_find(h, FIELD_DATE) && x->resp.status >= 200)
         put_line(&w, STR("Date: "), http_date(x->env));
     if (e->request_id_to_client && x->request_id.len > 0)
@@ -211,7 +187,7 @@ static enum err inform(struct exchange *x, unsigned status, const struct headers
         status == 101 || (status == 100 && t->sent_continue))
         return ERR_OK;
     t->sent_continue |= status == 100;
-    size_t cap = HEAD_FIXED_BYTES + (headers ? h1_server_fields_bytes(headers) : 0);
+    size_t cap = HEAD_FIXED_BYTES + (headers ? headers_bytes(headers) : 0);
     char *buf = ARENA_ARRAY(x->mem, char, cap);
     if (!buf)
         return ERR_LIMIT;
@@ -219,7 +195,7 @@ static enum err inform(struct exchange *x, unsigned status, const struct headers
     writer_init(&w, buf, cap);
     put_status_line(&w, status);
     if (headers)
-        h1_server_put_fields(&w, headers, FIELDS_OF_HOP | FIELD_BIT(FIELD_CONTENT_LENGTH));
+        headers_write(&w, headers, FIELDS_OF_HOP | FIELD_BIT(FIELD_CONTENT_LENGTH));
     writer_put(&w, STR("\r\n"));
     ASSERT(!w.overflowed);
     http_count(x->env, HTTP_COUNTER_STATUS_1XX, 1);

@@ -163,10 +163,6 @@ extern const struct exchange_ops h1_server_ops;
 // Writes x.resp. True: completely; then t->keep_alive tells about the connection. Waits.
 bool h1_server_answer(struct h1_turn *t);
 
-// "Name: value\r\n" for each field that `skip` doesn't have (a bit by id).
-void h1_server_put_fields(struct writer *w, const struct headers *h, uint64_t skip);
-size_t h1_server_fields_bytes(const struct headers *h);
-
 // ---- h1_server_pump.c ----
 
 // Writes all of iov to the client, counted; false: x.end is set. Waits.

@@ -5,18 +5,8 @@
 
 #include "base/assert.h"
 
-#define ROOM_TO_ADD 12 // what request_prepare and filters add as a rule
-
-static uint64_t known_bit(unsigned id)
-{
-    return id < 64 ? (uint64_t)1 << id : 0;
-}
-
-// False only when no field with this id can be there.
-static bool may_have(const struct headers *h, unsigned id)
-{
-    return id >= 64 || (h->known_low & known_bit(id)) != 0;
-}
+#define ROOM_TO_ADD 12      // what request_prepare and filters add as a rule
+#define FIELD_EXTRA_BYTES 4 // ": " and CRLF
 
 void headers_init(struct headers *h, struct arena *mem)
 {
@@ -39,25 +29,25 @@ enum err headers_take(struct headers *h, const struct field *fields, size_t n)
 {
     ASSERT(n <= UINT32_MAX / 2);
     h->n = 0;
-    h->known_low = 0;
+    h->ids = 0;
     if (h->cap < n + ROOM_TO_ADD && grow(h, (uint32_t)n + ROOM_TO_ADD) != ERR_OK)
         return ERR_LIMIT;
-    uint64_t known = 0;
+    uint64_t ids = 0;
     for (size_t i = 0; i < n; i++) {
         h->items[i] = fields[i];
-        known |= known_bit(fields[i].id);
+        ids |= FIELD_BIT(fields[i].id);
     }
     h->n = (uint32_t)n;
-    h->known_low = known;
+    h->ids = ids;
     return ERR_OK;
 }
 
 static enum err append(struct headers *h, struct field f)
 {
-    if (h->n == h->cap && grow(h, h->cap > 0 ? h->cap * 2 : ROOM_TO_ADD) != ERR_OK)
+    if (UNLIKELY(h->n == h->cap) && grow(h, h->cap > 0 ? h->cap * 2 : ROOM_TO_ADD) != ERR_OK)
         return ERR_LIMIT;
     h->items[h->n++] = f;
-    h->known_low |= known_bit(f.id);
+    h->ids |= FIELD_BIT(f.id);
     return ERR_OK;
 }
 
@@ -68,7 +58,8 @@ enum err headers_add(struct headers *h, enum field_id id, struct str value)
 
 enum err headers_add_named(struct headers *h, struct str name, struct str value)
 {
-    return append(h, (struct field){name, value, (uint16_t)field_id_of(name)});
+    return append(h,
+                  (struct field){.name = name, .value = value, .id = (uint16_t)field_id_of(name)});
 }
 
 static bool is_there(const struct field *f)
@@ -87,6 +78,11 @@ static void remove_at(struct headers *h, uint32_t i)
     h->items[i] = (struct field){.id = FIELD_OTHER};
 }
 
+static bool may_have(const struct headers *h, unsigned id)
+{
+    return (h->ids & FIELD_BIT(id)) != 0;
+}
+
 static size_t remove_from(struct headers *h, uint32_t from, unsigned id, struct str name)
 {
     if (!may_have(h, id))
@@ -99,7 +95,7 @@ static size_t remove_from(struct headers *h, uint32_t from, unsigned id, struct 
         }
     }
     if (from == 0 && id != FIELD_OTHER)
-        h->known_low &= ~known_bit(id);
+        h->ids &= ~FIELD_BIT(id);
     return n;
 }
 
@@ -132,7 +128,7 @@ enum err headers_set(struct headers *h, enum field_id id, struct str value)
 
 enum err headers_set_named(struct headers *h, struct str name, struct str value)
 {
-    return set(h, (struct field){name, value, (uint16_t)field_id_of(name)});
+    return set(h, (struct field){.name = name, .value = value, .id = (uint16_t)field_id_of(name)});
 }
 
 size_t headers_remove(struct headers *h, enum field_id id)
@@ -152,21 +148,18 @@ void headers_drop(struct headers *h, const struct field *f)
     remove_at(h, (uint32_t)(f - h->items));
 }
 
-const struct field *headers_find(const struct headers *h, enum field_id id)
+const struct field *headers_search(const struct headers *h, enum field_id id)
 {
-    ASSERT(id != FIELD_OTHER);
-    return find(h, id, STR_NONE);
+    for (uint32_t i = 0; i < h->n; i++) {
+        if (h->items[i].id == id)
+            return &h->items[i];
+    }
+    return NULL;
 }
 
 const struct field *headers_find_named(const struct headers *h, struct str name)
 {
     return find(h, field_id_of(name), name);
-}
-
-struct str headers_get(const struct headers *h, enum field_id id)
-{
-    const struct field *f = headers_find(h, id);
-    return f ? f->value : STR_NONE;
 }
 
 const struct field *headers_next(const struct headers *h, const struct field *after)
@@ -178,25 +171,77 @@ const struct field *headers_next(const struct headers *h, const struct field *af
     return NULL;
 }
 
-static const uint8_t hop_by_hop[] = {
-    FIELD_CONNECTION,          FIELD_KEEP_ALIVE, FIELD_PROXY_CONNECTION, FIELD_TE,
-    FIELD_TRANSFER_ENCODING,   FIELD_UPGRADE,    FIELD_HTTP2_SETTINGS,   FIELD_PROXY_AUTHENTICATE,
-    FIELD_PROXY_AUTHORIZATION,
-};
+#define HOP_BY_HOP                                                                                 \
+    (FIELD_BIT(FIELD_CONNECTION) | FIELD_BIT(FIELD_KEEP_ALIVE) |                                   \
+     FIELD_BIT(FIELD_PROXY_CONNECTION) | FIELD_BIT(FIELD_TE) |                                     \
+     FIELD_BIT(FIELD_TRANSFER_ENCODING) | FIELD_BIT(FIELD_UPGRADE) |                               \
+     FIELD_BIT(FIELD_HTTP2_SETTINGS) | FIELD_BIT(FIELD_PROXY_AUTHENTICATE) |                       \
+     FIELD_BIT(FIELD_PROXY_AUTHORIZATION))
+
+// Well-known fields are for all recipients, whatever Connection says (those that are not are
+// removed anyway): else a client could take away Host, Cookie or ours.
+static void remove_named_by(struct headers *h, struct str connection)
+{
+    struct str name;
+    while (str_next_item(&connection, ',', &name)) {
+        if (field_id_of(name) == FIELD_OTHER)
+            remove_from(h, 0, FIELD_OTHER, name);
+    }
+}
 
 void headers_remove_hop_by_hop(struct headers *h)
 {
-    // What Connection names. Well-known fields are for all recipients, whatever it says (those
-    // that are not are removed below): else a client could take away Host, Cookie or ours.
-    for (uint32_t i = 0; may_have(h, FIELD_CONNECTION) && i < h->n; i++) {
-        if (h->items[i].id != FIELD_CONNECTION)
+    if ((h->ids & HOP_BY_HOP) == 0)
+        return;
+    bool has_others = may_have(h, FIELD_OTHER); // that Connection can name
+    for (uint32_t i = 0; i < h->n; i++) {
+        unsigned id = h->items[i].id;
+        if ((FIELD_BIT(id) & HOP_BY_HOP) == 0)
             continue;
-        struct str rest = h->items[i].value, name;
-        while (str_next_item(&rest, ',', &name)) {
-            if (field_id_of(name) == FIELD_OTHER)
-                remove_from(h, 0, FIELD_OTHER, name);
+        if (id == FIELD_CONNECTION && has_others)
+            remove_named_by(h, h->items[i].value);
+        remove_at(h, i);
+    }
+    h->ids &= ~HOP_BY_HOP;
+}
+
+void headers_write_one(struct writer *w, struct str name, struct str value)
+{
+    if (UNLIKELY(name.len + value.len + FIELD_EXTRA_BYTES > w->cap - w->len)) {
+        w->overflowed = true;
+        return;
+    }
+    char *at = str_copy(w->ptr + w->len, name);
+    at = str_copy(at, STR(": "));
+    at = str_copy(at, value);
+    at = str_copy(at, STR("\r\n"));
+    w->len = (size_t)(at - w->ptr);
+}
+
+void headers_write(struct writer *w, const struct headers *h, uint64_t skip)
+{
+    const struct field *f = h->items, *end = f + h->n;
+    while (f < end) {
+        if (!is_there(f) || (skip & FIELD_BIT(f->id)) != 0) {
+            f++;
+        } else if (f->line_bytes == 0) {
+            headers_write_one(w, f->name, f->value);
+            f++;
+        } else { // lines that stand one behind the other, as they were received, in one piece
+            struct str lines = str_from(f->name.ptr, f->line_bytes);
+            for (f++; f < end && f->line_bytes > 0 && f->name.ptr == lines.ptr + lines.len &&
+                      (skip & FIELD_BIT(f->id)) == 0;
+                 f++)
+                lines.len += f->line_bytes;
+            writer_put(w, lines);
         }
     }
-    for (size_t i = 0; i < ARRAY_LEN(hop_by_hop); i++)
-        remove_from(h, 0, hop_by_hop[i], STR_NONE);
+}
+
+size_t headers_bytes(const struct headers *h)
+{
+    size_t n = 0;
+    for (const struct field *f = h->items, *end = f + h->n; f < end; f++)
+        n += f->name.len + f->value.len + FIELD_EXTRA_BYTES;
+    return n;
 }

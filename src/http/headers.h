@@ -8,14 +8,20 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/assert.h"
 #include "base/err.h"
+#include "base/writer.h"
 #include "codec/field.h"
+
+// A set of field ids in one word.
+#define FIELD_BIT(id) ((uint64_t)1 << (id))
+_Static_assert(FIELD_X_REQUEST_ID < 64, "a set of field ids fits into one word");
 
 struct headers {
     struct field *items; // owns: in mem; a removed one has id FIELD_OTHER and an empty name
     uint32_t n, cap;
-    uint64_t known_low; // bit i: a field with id i may be there (ids < 64): a quick "no"
-    struct arena *mem;  // borrows
+    uint64_t ids;      // FIELD_BIT of those that may be there: a quick "no"
+    struct arena *mem; // borrows
 };
 
 void headers_init(struct headers *h, struct arena *mem);
@@ -39,10 +45,20 @@ size_t headers_remove_named(struct headers *h, struct str name);
 void headers_drop(struct headers *h, const struct field *f);
 
 // The first field, or NULL. The named form takes known names too.
-const struct field *headers_find(const struct headers *h, enum field_id id);
+const struct field *headers_search(const struct headers *h, enum field_id id);
 const struct field *headers_find_named(const struct headers *h, struct str name);
+static inline const struct field *headers_find(const struct headers *h, enum field_id id)
+{
+    ASSERT(id != FIELD_OTHER);
+    return (h->ids & FIELD_BIT(id)) != 0 ? headers_search(h, id) : NULL;
+}
+
 // The value of the first, or an empty one.
-struct str headers_get(const struct headers *h, enum field_id id);
+static inline struct str headers_get(const struct headers *h, enum field_id id)
+{
+    const struct field *f = headers_find(h, id);
+    return f ? f->value : STR_NONE;
+}
 
 // All fields that are there: for (f = headers_next(h, NULL); f; f = headers_next(h, f)).
 const struct field *headers_next(const struct headers *h, const struct field *after);
@@ -52,3 +68,10 @@ const struct field *headers_next(const struct headers *h, const struct field *af
 // 9110 7.6.1). What must never be removed so (Host, Content-Length, …, our own forwarding fields)
 // is kept when Connection names it. Trailer is kept.
 void headers_remove_hop_by_hop(struct headers *h);
+
+// Writes "Name: value CRLF".
+void headers_write_one(struct writer *w, struct str name, struct str value);
+// Writes so each field whose id isn't in the set `skip`.
+void headers_write(struct writer *w, const struct headers *h, uint64_t skip);
+// How many bytes that are at most.
+size_t headers_bytes(const struct headers *h);

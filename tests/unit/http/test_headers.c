@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/headers.h"
 
+#include "codec/h1.h"
 #include "unit/test.h"
 
 static char home[16384];
@@ -117,7 +118,45 @@ static void a_full_arena_is_an_error_and_leaves_what_was_there(void)
     arena_fini(&mem);
 }
 
+static void fields_are_written_as_received_or_anew(void)
+{
+    static const char head[] =
+        "GET / HTTP/1.1\r\nHost: a\r\nAge: 1\r\nX-One:  2\r\nVia: b\r\nX-Two:\r\nDate: c\r\n\r\n";
+    static const char wanted[] =
+        "Host: a\r\nX-One: 2\r\nVia: d\r\nX-Two: \r\nDate: c\r\nX-Three: 3\r\n";
+    const struct h1_limits limits = {
+        .line_max_bytes = 80, .head_max_bytes = 4096, .fields_max = 16};
+    struct field fields[16];
+    struct h1_request r;
+    size_t used;
+    enum h1_error error;
+    CHECK(h1_request_parse(str_of(head), &limits, fields, &r, &used, &error) == IO_DONE);
+    CHECK(fields[0].line_bytes == 9 && fields[2].line_bytes == 0);
+
+    struct fixture f;
+    open_with(&f, fields, r.n_fields);
+    CHECK(headers_set(&f.h, FIELD_VIA, STR("d")) == ERR_OK);
+    CHECK(headers_add_named(&f.h, STR("X-Three"), STR("3")) == ERR_OK);
+    char text[128];
+    for (size_t cap = 0; cap <= sizeof text; cap++) {
+        struct writer w;
+        writer_init(&w, text, cap);
+        headers_write(&w, &f.h, FIELD_BIT(FIELD_AGE));
+        CHECK(w.overflowed == (cap < sizeof wanted - 1));
+        if (!w.overflowed)
+            CHECK_STR(writer_str(&w), str_of(wanted));
+    }
+    CHECK(headers_bytes(&f.h) == sizeof wanted - 1 + STR("Age: 1\r\n").len);
+    CHECK(headers_remove(&f.h, FIELD_HOST) == 1);
+    struct writer w;
+    writer_init(&w, text, sizeof text);
+    headers_write(&w, &f.h, 0);
+    CHECK(str_starts(writer_str(&w), STR("Age: 1\r\nX-One: 2\r\n")));
+    arena_fini(&f.mem);
+}
+
 TEST_MAIN(TEST(names_compare_in_any_case), TEST(set_replaces_all_of_a_name_in_place),
           TEST(removed_fields_are_gone_and_can_come_back),
           TEST(hop_by_hop_fields_and_what_connection_names_are_removed),
-          TEST(a_full_arena_is_an_error_and_leaves_what_was_there))
+          TEST(a_full_arena_is_an_error_and_leaves_what_was_there),
+          TEST(fields_are_written_as_received_or_anew))
