@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// Many clients and servers, a network with a temper, faults and reloads: all from one seed. In a
+// calm scenario nothing stands in the way of any exchange, and each must succeed; in others what
+// must hold is what always holds.
+#include "base/num.h"
+#include "sim/scenarios.h"
+#include "sim/sim_world.h"
+
+#define CLIENTS_MAX 12
+#define PLANS_MAX 6
+#define START_WITHIN_MS 4000
+#define RELOADS_MAX 4
+
+struct mood {
+    bool is_calm;
+    uint32_t client_faults, server_faults; // percent of connections, of exchanges
+    bool removes_sites;
+    size_t body_max;
+};
+
+static int64_t some_ms(int64_t low, int64_t high)
+{
+    return sim_between(low * SIM_MS, high * SIM_MS);
+}
+
+static void choose_network(struct mood *m)
+{
+    static const uint32_t segments[] = {0, 0, 1460, 1460, 16384, 100, 13};
+    static const uint32_t windows[] = {300, 2000, 20000, 65536, 65536, 65536};
+    sim_net.latency_ns = sim_chance(10) ? 0 : sim_between(20000, 15 * SIM_MS);
+    sim_net.jitter_ns = sim_chance(50) ? sim_between(0, 5 * SIM_MS) : 0;
+    sim_net.segment_max = segments[sim_below(ARRAY_LEN(segments))];
+    sim_net.window_min = windows[sim_below(ARRAY_LEN(windows))];
+    sim_net.window_max = sim_net.window_min * (sim_chance(50) ? 1 : 3);
+    sim_net.rst_drops_percent = sim_below(3) * 50;
+    sim_net.defer_accept = sim_chance(40);
+    sim_net.backlog = sim_chance(20) ? 4 : 128;
+    sim_sys.burst_percent = sim_below(4) * 30;
+    sim_sys.failure_percent = !m->is_calm && sim_chance(20) ? 2 : 0;
+    m->body_max = MIN((size_t)sim_net.window_min * 40, (size_t)120000);
+    if (sim_net.segment_max > 0)
+        m->body_max = MIN(m->body_max, (size_t)sim_net.segment_max * 300);
+}
+
+static const char *entry_of(const struct mood *m)
+{
+    return sim_printf("entrypoints: { web: { listen: ':80', " WORLD_ENTRY
+                      ", linger-timeout: %ums%s } }\n",
+                      sim_below(2) * 500, !m->is_calm && sim_chance(20) ? ", requests-max: 2" : "");
+}
+
+static const char *service_of(const struct mood *m)
+{
+    if (m->is_calm)
+        return "connect-timeout: 3s, answer-timeout: 30s, body-timeout: 10s, idle-timeout: 2s";
+    return sim_printf("connect-timeout: %ums, answer-timeout: %ums, body-timeout: 2500ms, "
+                      "idle-timeout: %ums, idle-max: %u, connections-max: %u, queue-max: %u, "
+                      "queue-timeout: %ums, skip-time: %ums, tries: %u",
+                      100 + sim_below(1000), 500 + sim_below(4000), sim_below(6000), sim_below(4),
+                      sim_below(4), sim_below(5), 100 + sim_below(3000), sim_below(3) * 500,
+                      1 + sim_below(3));
+}
+
+static const char *settings_of(const struct mood *m)
+{
+    bool has_a = !m->removes_sites || sim_chance(60), has_b = !m->removes_sites || sim_chance(60);
+    const char *b_servers = sim_chance(50) ? "'http://10.0.0.1:82', 'http://10.0.0.1:83'"
+                                           : "'http://10.0.0.1:83', 'http://10.0.0.1:84'";
+    const char *a = has_a ? "  a.example: { to: a }\n" : "";
+    const char *b = has_b ? "  b.example: { to: b }\n" : "";
+    return sim_printf("%s"
+                      "services:\n"
+                      "  a: { servers: ['http://10.0.0.1:81'], %s }\n"
+                      "  b: { servers: [%s], %s }\n"
+                      "sites:\n  other.example: 'http://10.0.0.1:85'\n%s%s",
+                      entry_of(m), service_of(m), b_servers, service_of(m), a, b);
+}
+
+static struct sim_pace some_pace(size_t bytes)
+{
+    if (sim_chance(60))
+        return (struct sim_pace){.piece_bytes = 0};
+    return (struct sim_pace){.piece_bytes = (uint32_t)(bytes / 60 + 1 + sim_below(100)),
+                             .gap_ns = sim_between(1000, 15 * SIM_MS)};
+}
+
+static struct sim_cut some_cut(size_t bytes)
+{
+    static const enum sim_fault hows[] = {SIM_CLOSE, SIM_RESET, SIM_STALL};
+    return (struct sim_cut){.how = hows[sim_below(ARRAY_LEN(hows))],
+                            .at = sim_below((uint32_t)bytes + 1)};
+}
+
+static size_t some_size(const struct mood *m)
+{
+    switch (sim_below(4)) {
+    case 0:
+        return sim_below(3);
+    case 1:
+        return sim_below(200);
+    default:
+        return sim_below(sim_chance(30) ? (uint32_t)m->body_max : 6000);
+    }
+}
+
+static void choose_faults(const struct mood *m, struct sim_plan *p)
+{
+    static const char *const garbage[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "\x16\x03\x01\x02",
+    };
+    if (!sim_chance(m->server_faults))
+        return;
+    p->n_cuts = 1 + sim_below(3);
+    switch (sim_below(4)) {
+    case 0:
+        p->cut_inward = some_cut(p->request_bytes + 200);
+        break;
+    case 1:
+        p->raw = garbage[sim_below(ARRAY_LEN(garbage))];
+        p->closes_silently = true;
+        break;
+    case 2:
+        p->closes_silently = true;
+        break;
+    default:
+        p->cut = some_cut(sim_chance(50) ? 150 : p->answer_bytes + 150);
+    }
+}
+
+static struct sim_plan *choose_plan(const struct mood *m, bool is_last, bool is_alone)
+{
+    const struct sim_plan *model = &kinds[sim_below((uint32_t)n_kinds)];
+    while ((model->is_upgrade && !is_last) || (model->minor == 0 && !is_alone))
+        model = &kinds[sim_below((uint32_t)n_kinds)];
+    struct sim_plan *p = sim_plan_like(model);
+    p->host = sim_chance(50) ? "a.example" : "b.example";
+    if (p->request != SIM_NO_BODY)
+        p->request_bytes = some_size(m);
+    if (p->answer != SIM_NO_BODY)
+        p->answer_bytes = some_size(m);
+    if (p->is_upgrade)
+        p->tunnel_bytes = some_size(m);
+    p->think_ns = sim_chance(50) ? 0 : some_ms(0, sim_chance(80) ? 80 : 700);
+    p->pace = some_pace(p->answer_bytes);
+    p->closes |= !p->is_upgrade && sim_chance(10);
+    p->asks_close = is_last && sim_chance(20);
+    p->must_succeed = m->is_calm;
+    bool has_body = p->request != SIM_NO_BODY;
+    p->answers_early = has_body && is_last && !p->expects && sim_chance(15);
+    p->drops_rest = p->answers_early && !m->is_calm && sim_chance(50);
+    if (!m->is_calm && !p->is_upgrade)
+        choose_faults(m, p);
+    return p;
+}
+
+static void choose_client(const struct mood *m, struct world *w)
+{
+    struct sim_plan *plans[PLANS_MAX];
+    uint32_t n = 1 + sim_below(PLANS_MAX);
+    size_t n_up = 0, n_down = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        plans[i] = choose_plan(m, i == n - 1, n == 1);
+        n_up += plans[i]->request_bytes + 100;
+        n_down += plans[i]->answer_bytes + 200;
+    }
+    struct sim_client *c = sim_client_new(plans, n);
+    c->pipelines = sim_chance(30);
+    c->half_closes = !plans[n - 1]->is_upgrade && sim_chance(15);
+    c->stays = sim_chance(15);
+    c->is_eager = sim_chance(30);
+    c->send_pace = some_pace(n_up);
+    c->read_pace = some_pace(n_down);
+    if (sim_chance(m->client_faults)) {
+        if (sim_chance(50))
+            c->cut_sent = some_cut(n_up);
+        else
+            c->cut_received = some_cut(n_down);
+    }
+    sim_client_start(c, w->listener, sim_now_ns() + some_ms(0, START_WITHIN_MS));
+}
+
+static void choose_server(const struct mood *m, in_port_t port)
+{
+    struct sim_server *s = sim_server_new(port);
+    if (sim_chance(30))
+        s->read_pace = (struct sim_pace){1 + sim_below(20000), sim_between(1000, 2 * SIM_MS)};
+    if (s->read_pace.piece_bytes > 0 && s->read_pace.piece_bytes < 500)
+        s->read_pace.gap_ns = 1000;
+    if (m->is_calm)
+        return;
+    s->refuse_percent = sim_below(4) * 5;
+    s->reset_percent = sim_below(4) * 3;
+    if (sim_chance(60)) {
+        s->idle_min_ns = 1;
+        s->idle_max_ns = some_ms(1, 1500);
+    }
+    if (sim_chance(5))
+        sim_net_set_reach(port, sim_chance(50) ? SIM_REACH_NOTHING : SIM_REACH_REFUSED);
+}
+
+void scenario_random(uint64_t seed)
+{
+    struct world w;
+    world_start(&w, seed, WORLD_YAML);
+    struct mood m = {.is_calm = sim_chance(30)};
+    if (!m.is_calm) {
+        m.client_faults = sim_below(4) * 15;
+        m.server_faults = sim_below(4) * 10;
+        m.removes_sites = sim_chance(40);
+    }
+    choose_network(&m);
+    world_reload_at(&w, sim_now_ns(), settings_of(&m));
+    for (in_port_t port = 81; port <= 85; port++)
+        choose_server(&m, port);
+    uint32_t n_clients = 1 + sim_below(sim_chance(20) ? CLIENTS_MAX : 5);
+    for (uint32_t i = 0; i < n_clients; i++)
+        choose_client(&m, &w);
+    for (uint32_t i = sim_below(RELOADS_MAX + 1); i > 0; i--)
+        world_reload_at(&w, sim_now_ns() + some_ms(0, START_WITHIN_MS + 2000), settings_of(&m));
+    if (!m.is_calm && sim_chance(10))
+        world_drain_at(&w, sim_now_ns() + some_ms(1000, START_WITHIN_MS));
+    world_run(&w, 1800 * SIM_S);
+    world_end(&w);
+}

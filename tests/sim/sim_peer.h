@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scripted peers: clients that carry out plans on a connection, and servers that answer by plan.
+#pragma once
+
+#include "sim/sim_message.h"
+#include "sim/sim_net.h"
+
+// Sends a text at a pace, up to a gate, and does something at a certain byte.
+struct sim_sender {
+    struct sim_end *end;
+    struct sim_text text;
+    size_t at, gate;
+    struct sim_pace pace;
+    size_t cut_at; // SIZE_MAX: never
+    bool is_pausing;
+    void (*on_sent)(void *arg); // all that the gate lets through is sent
+    void (*on_cut)(void *arg);
+    void *arg;
+};
+void sim_sender_go(struct sim_sender *s);
+
+// --- clients ---
+
+struct sim_client;
+typedef void sim_client_fn(void *arg, struct sim_client *c);
+
+struct sim_client {
+    uint32_t id;
+    struct sim_plan **plans;
+    uint32_t n_plans;
+    bool pipelines;   // doesn't wait for answers
+    bool half_closes; // after its last request
+    bool stays;       // doesn't close when all is answered
+    bool is_eager;    // doesn't wait for 100 before the body
+    struct sim_pace send_pace, read_pace;
+    struct sim_cut cut_sent, cut_received;
+
+    // What came of it.
+    uint32_t i_answer; // plan whose answer is awaited
+    bool is_done;
+    bool saw_end, saw_reset, was_refused;
+    size_t n_received;
+    int64_t ended_ms;
+
+    struct sim_end *end;
+    struct sim_sender sender;
+    struct sim_reader reader;
+    size_t *heads_end, *ends; // of each request in the text
+    bool may_send_body, in_tunnel, is_stalled, is_reading_later, has_shut;
+};
+
+struct sim_client *sim_client_new(struct sim_plan **plans, uint32_t n_plans);
+// Connects at a time.
+void sim_client_start(struct sim_client *c, struct sim_listener *l, int64_t at_ns);
+uint32_t sim_clients_running(void);
+uint32_t sim_clients_count(void);
+struct sim_client *sim_client_get(uint32_t i);
+void sim_clients_init(void);
+
+// --- servers ---
+
+struct sim_server {
+    in_port_t port;
+    uint32_t reset_percent;           // of connections that are reset as soon as they are accepted
+    uint32_t refuse_percent;          // of connections
+    int64_t idle_min_ns, idle_max_ns; // an idle connection is closed after; 0: kept
+    struct sim_pace read_pace;
+    uint32_t n_accepted, n_open;
+    struct sim_server_conn *conns; // all that ever were
+};
+struct sim_server *sim_server_new(in_port_t port);
+void sim_servers_init(void);
+// Open connections of all servers.
+uint32_t sim_servers_n_open(void);

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/sim_world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "rt/log.h"
+#include "rt/offload.h"
+#include "rt/sys.h"
+#include "upstream/service.h"
+
+#define CONNS_MAX 1000
+#define LISTENER_ID 1
+
+static struct snapshot *build(struct world *w, const char *yaml)
+{
+    struct arena tree;
+    arena_init(&tree, (size_t)1 << 26, NULL, 0);
+    struct diags diags = {.n = 0};
+    const struct conf_node *root = conf_yaml_parse(str_of(yaml), "sim.yaml", &tree, &diags);
+    struct snapshot *s = NULL;
+    if (root)
+        s = snapshot_build(
+            root, &(struct snapshot_env){.registry = w->registry, .offload = w->offload}, &diags);
+    if (!s)
+        panic("settings of the simulation: %s", diags.n > 0 ? diags.items[0].text : "?");
+    diags_fini(&diags);
+    s->tree = tree;
+    return s;
+}
+
+static void switch_to(struct world *w, const char *yaml)
+{
+    struct snapshot *s = build(w, yaml);
+    worker_switch(w->worker, s);
+    snapshot_unref(s);
+}
+
+void world_start(struct world *w, uint64_t seed, const char *yaml)
+{
+    sim_start(seed);
+    sim_net_init();
+    sim_sys_init();
+    sim_plans_init();
+    sim_clients_init();
+    sim_servers_init();
+    hash_seed((struct hash_key){.k0 = seed, .k1 = 1});
+    *w = (struct world){.loop = loop_new(NULL)};
+    loop_enter(w->loop);
+    w->registry = upstream_registry_new();
+    w->offload = offload_new(0, 16);
+    w->worker = worker_new(0, w->registry, CONNS_MAX);
+    switch_to(w, yaml);
+    int fd = sim_sys_listen(&w->listener);
+    worker_add_listener(w->worker, LISTENER_ID, STR("web"), fd);
+}
+
+// --- orders ---
+
+enum order_kind {
+    ORDER_SWITCH,
+    ORDER_DRAIN,
+    ORDER_ABORT,
+    ORDER_UNLISTEN,
+};
+
+struct order {
+    struct rt_mail mail;
+    struct world *world;
+    enum order_kind kind;
+    const char *yaml;
+    struct order *next; // comes when this one has been carried out
+};
+
+static void post(void *arg, uint64_t tag)
+{
+    struct order *o = arg;
+    (void)tag;
+    loop_post(o->world->loop, &o->mail);
+}
+
+static void take_order(struct rt_mail *m)
+{
+    struct order *o = CONTAINER_OF(m, struct order, mail);
+    struct order *next = o->next;
+    switch (o->kind) {
+    case ORDER_SWITCH:
+        sim_log("reload");
+        switch_to(o->world, o->yaml);
+        break;
+    case ORDER_DRAIN:
+        sim_log("drain");
+        worker_drain(o->world->worker);
+        break;
+    case ORDER_ABORT:
+        sim_log("abort");
+        worker_abort(o->world->worker);
+        break;
+    case ORDER_UNLISTEN:
+        sim_log("unlisten");
+        worker_remove_listener(o->world->worker, LISTENER_ID);
+        break;
+    }
+    if (next)
+        post(next, 0);
+}
+
+static struct order *new_order(struct world *w, enum order_kind kind, const char *yaml)
+{
+    struct order *o = sim_alloc(sizeof *o);
+    *o = (struct order){.mail = {.fn = take_order}, .world = w, .kind = kind, .yaml = yaml};
+    return o;
+}
+
+void world_reload_after(struct world *w, uint64_t n_steps, const char *yaml)
+{
+    sim_after_step(n_steps, post, new_order(w, ORDER_SWITCH, yaml));
+}
+
+void world_remove_after(struct world *w, uint64_t n_steps, const char *yaml)
+{
+    struct order *o = new_order(w, ORDER_SWITCH, yaml);
+    o->next = new_order(w, ORDER_UNLISTEN, NULL);
+    sim_after_step(n_steps, post, o);
+}
+
+void world_reload_at(struct world *w, int64_t at_ns, const char *yaml)
+{
+    sim_at(at_ns, post, new_order(w, ORDER_SWITCH, yaml), 0);
+}
+
+void world_drain_at(struct world *w, int64_t at_ns)
+{
+    sim_at(at_ns, post, new_order(w, ORDER_DRAIN, NULL), 0);
+}
+
+void world_drain_after(struct world *w, uint64_t n_steps)
+{
+    sim_after_step(n_steps, post, new_order(w, ORDER_DRAIN, NULL));
+}
+
+void world_abort_after(struct world *w, uint64_t n_steps)
+{
+    sim_after_step(n_steps, post, new_order(w, ORDER_ABORT, NULL));
+}
+
+// --- running ---
+
+void world_run(struct world *w, int64_t limit_ns)
+{
+    int64_t until = sim_now_ns() + limit_ns;
+    sim_sys.is_at_rest = false;
+    while (sim_clients_running() > 0 || sim_sys_n_sockets() > 0) {
+        if (sim_now_ns() > until || sim_sys.is_at_rest) {
+            sim_fail("no rest: %u clients run, the worker holds %u sockets", sim_clients_running(),
+                     sim_sys_n_sockets());
+            return;
+        }
+        loop_turn(w->loop, -1);
+    }
+    loop_turn(w->loop, 0); // what the last closing has deferred
+}
+
+static void check_counters(const struct world *w)
+{
+    const struct http_stats *stats = worker_stats(w->worker);
+    struct loop_stats loop;
+    loop_stats(w->loop, &loop);
+    SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_CONNS_OPEN], 0);
+    SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_CONNS_IDLE], 0);
+    SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_EXCHANGES_OPEN], 0);
+    SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_TUNNELS_OPEN], 0);
+    SIM_CHECK_INT(loop.n_fibers, 0);
+    SIM_CHECK_INT(loop.n_socks, 0);
+}
+
+void world_end(struct world *w)
+{
+    if (sim_has_failed() && sim_sys_n_sockets() > 0) {
+        worker_abort(w->worker);
+        for (int i = 0; i < 1000 && worker_n_open(w->worker) > 0; i++)
+            loop_turn(w->loop, 10);
+    }
+    check_counters(w);
+    world_check_plans();
+    worker_free(w->worker);
+    upstream_registry_free(w->registry);
+    offload_free(w->offload);
+    loop_free(w->loop);
+    sim_sys_fini();
+}
+
+// --- what must hold ---
+
+static bool is_whole(const struct sim_plan *p)
+{
+    bool has_body = p->answer != SIM_NO_BODY && strcmp(p->method, "HEAD") != 0;
+    size_t wanted = p->is_upgrade ? p->tunnel_bytes : has_body ? p->answer_bytes : 0;
+    // An end that tells nothing is all that a tunnel has, and an answer that ends with its
+    // connection: when the server ends it early, nobody can know.
+    bool has_end = !p->is_upgrade && (p->answer != SIM_UNTIL_CLOSE || p->cut.how != SIM_CLOSE);
+    return p->got_bytes == wanted || (!has_end && !p->must_succeed && p->got_bytes < wanted);
+}
+
+void world_check_plan(const struct sim_plan *p)
+{
+    if (p->outcome == SIM_ANSWERED && p->is_servers) {
+        if (p->raw == NULL && !is_whole(p))
+            sim_fail("exchange %u: %zu bytes look like the whole answer", p->id, p->got_bytes);
+        if (p->n_heads == 0)
+            sim_fail("exchange %u: an answer that no server gave", p->id);
+    }
+    if (p->outcome == SIM_ANSWERED && !p->is_servers && !p->raw && p->got_status < 300)
+        sim_fail("exchange %u: the worker itself answers %u", p->id, p->got_status);
+    if (p->must_succeed && (p->outcome != SIM_ANSWERED || !p->is_servers))
+        sim_fail("exchange %u should have succeeded: outcome %d, status %u", p->id, p->outcome,
+                 p->got_status);
+    if (p->must_succeed && !p->answers_early && !sim_plan_is_idempotent(p) && p->n_executed != 1)
+        sim_fail("exchange %u was executed %u times", p->id, p->n_executed);
+}
+
+void world_check_plans(void)
+{
+    for (uint32_t i = 0; i < sim_plan_count(); i++)
+        world_check_plan(sim_plan_find(i));
+}

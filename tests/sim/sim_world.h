@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// A worker in the simulation, with its servers and clients: made, run until it rests, checked.
+#pragma once
+
+#include "gate/worker.h"
+#include "sim/sim.h"
+#include "sim/sim_peer.h"
+#include "sim/sim_sys.h"
+
+struct rt_loop;
+struct upstream_registry;
+
+struct world {
+    struct rt_loop *loop;
+    struct upstream_registry *registry;
+    struct offload *offload;
+    struct worker *worker;
+    struct sim_listener *listener; // of entrypoint "web"
+};
+
+// Settings of scenarios: one entrypoint "web" and its options, then the rest of the file.
+// "a.example" goes to the server at port 81, "b.example" to those at 82 and 83.
+#define WORLD_ENTRY "idle-timeout: 5s, head-timeout: 2s, body-timeout: 3s, tunnel-timeout: 8s"
+#define WORLD_SERVICE                                                                              \
+    "connect-timeout: 1s, answer-timeout: 4s, body-timeout: 2500ms, idle-timeout: 6s, "            \
+    "skip-time: 0"
+#define WORLD_YAML                                                                                 \
+    "access-log: { path: '-', format: json }\n"                                                    \
+    "entrypoints: { web: { listen: ':80', " WORLD_ENTRY " } }\n"                                   \
+    "services:\n"                                                                                  \
+    "  a: { servers: ['http://10.0.0.1:81'], " WORLD_SERVICE " }\n"                                \
+    "  b: { servers: ['http://10.0.0.1:82', 'http://10.0.0.1:83'], " WORLD_SERVICE " }\n"          \
+    "sites: { a.example: { to: a }, b.example: { to: b } }\n"
+
+// Starts a simulation with a quiet network, and a worker with these settings.
+void world_start(struct world *w, uint64_t seed, const char *yaml);
+
+// Puts other settings in force at a time, by mail as the gate does; from inside an event, too.
+void world_reload_at(struct world *w, int64_t at_ns, const char *yaml);
+// The same right behind the n-th event.
+void world_reload_after(struct world *w, uint64_t n_steps, const char *yaml);
+// Settings without the entrypoint, and then its listening socket goes, too.
+void world_remove_after(struct world *w, uint64_t n_steps, const char *yaml);
+void world_drain_at(struct world *w, int64_t at_ns);
+void world_drain_after(struct world *w, uint64_t n_steps);
+void world_abort_after(struct world *w, uint64_t n_steps);
+
+// Runs until all clients are done and the worker holds no connection. After limit_ns of virtual
+// time it is wrong that it hasn't come to rest.
+void world_run(struct world *w, int64_t limit_ns);
+
+// Ends everything and checks that nothing is left. Then sim_end.
+void world_end(struct world *w);
+
+// Whether what came of p is possible at all, whatever has happened.
+void world_check_plan(const struct sim_plan *p);
+void world_check_plans(void);
