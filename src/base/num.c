@@ -39,8 +39,9 @@ enum err num_dec(struct str s, uint64_t max, uint64_t *ret)
     for (size_t i = 0; i < s.len; i++) {
         if (!ascii_is(s.ptr[i], ASCII_DIGIT))
             return ERR_SYNTAX;
-        is_over |= __builtin_mul_overflow(value, 10u, &value);
-        is_over |= __builtin_add_overflow(value, (uint64_t)(s.ptr[i] - '0'), &value);
+        is_over |= value > UINT64_MAX / 10;
+        value = value * 10 + (uint64_t)(s.ptr[i] - '0');
+        is_over |= value < (uint64_t)(s.ptr[i] - '0');
     }
     if (is_over || value > max)
         return ERR_RANGE;

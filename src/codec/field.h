@@ -74,6 +74,10 @@ enum field_id {
 #undef X
 };
 
+// A set of ids in one word.
+#define FIELD_BIT(id) ((uint64_t)1 << (id))
+_Static_assert(FIELD_X_REQUEST_ID < 64, "a set of ids fits into one word");
+
 struct field {
     struct str name;  // as received or as to be sent; borrows
     struct str value; // without surrounding white space; borrows

@@ -94,9 +94,16 @@ static void mark_connection(struct marks *m, struct str value)
     }
 }
 
+#define FRAMING_FIELDS                                                                             \
+    (FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_CONTENT_LENGTH) |                                     \
+     FIELD_BIT(FIELD_TRANSFER_ENCODING) | FIELD_BIT(FIELD_CONNECTION) | FIELD_BIT(FIELD_UPGRADE) | \
+     FIELD_BIT(FIELD_EXPECT) | FIELD_BIT(FIELD_TE))
+
 static enum h1_error mark_fields(const struct field *fields, size_t n, struct marks *m)
 {
     for (const struct field *f = fields; f < fields + n; f++) {
+        if ((FIELD_BIT(f->id) & FRAMING_FIELDS) == 0)
+            continue;
         enum h1_error e = H1_ERROR_NONE;
         switch (f->id) {
         case FIELD_HOST:
@@ -128,21 +135,25 @@ static enum h1_error mark_fields(const struct field *fields, size_t n, struct ma
     return H1_ERROR_NONE;
 }
 
-// reg-name or IPv4address (RFC 3986 3.2.2), which have the same bytes.
-static bool is_reg_name(struct str s)
+// How many bytes at the start of s are a reg-name or an IPv4address (RFC 3986 3.2.2), which have
+// the same bytes.
+static size_t reg_name_bytes(struct str s)
 {
-    for (size_t i = 0; i < s.len; i++) {
+    size_t i = 0;
+    for (; i < s.len; i++) {
         char c = s.ptr[i];
+        if (ascii_is(c, ASCII_ALPHA | ASCII_DIGIT))
+            continue;
         if (c == '%') { // pct-encoded
             if (s.len - i < 3 || !ascii_is(s.ptr[i + 1], ASCII_HEX) ||
                 !ascii_is(s.ptr[i + 2], ASCII_HEX))
-                return false;
+                break;
             i += 2;
         } else if (!ascii_is(c, ASCII_PCHAR) || c == '/' || c == ':' || c == '@') {
-            return false;
+            break;
         }
     }
-    return s.len > 0;
+    return i;
 }
 
 // IPv6address by its bytes. IPvFuture and zone ids are refused: nothing on the net has them.
@@ -158,26 +169,21 @@ static bool is_ip_literal(struct str s)
 // uri-host [ ":" port ] (RFC 9110 7.2). Whether the name makes sense is seen where it is used.
 static bool is_host(struct str value)
 {
-    struct str port;
+    struct str rest;
     if (value.len > 0 && value.ptr[0] == '[') {
         struct str address;
-        if (!str_cut(str_skip(value, 1), ']', &address, &port) || !is_ip_literal(address))
+        if (!str_cut(str_skip(value, 1), ']', &address, &rest) || !is_ip_literal(address))
             return false;
-        if (port.len == 0)
-            return true;
-        if (port.ptr[0] != ':')
-            return false;
-        port = str_skip(port, 1);
     } else {
-        struct str name;
-        bool has_port = str_cut(value, ':', &name, &port);
-        if (!is_reg_name(name))
+        rest = str_skip(value, reg_name_bytes(value));
+        if (rest.len == value.len)
             return false;
-        if (!has_port)
-            return true;
     }
-    uint64_t number;
-    return port.len <= 5 && num_dec(port, PORT_MAX, &number) == ERR_OK;
+    if (rest.len == 0)
+        return true;
+    uint64_t port;
+    return rest.ptr[0] == ':' && rest.len <= 6 &&
+           num_dec(str_skip(rest, 1), PORT_MAX, &port) == ERR_OK;
 }
 
 static enum h1_error check_host(const struct marks *m, uint8_t minor)

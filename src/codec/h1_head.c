@@ -169,12 +169,16 @@ static enum io judge_line_start(const char *p, const char *end, enum h1_error *r
 }
 
 // A value without OWS at both ends. *end is CR, and no other byte up to ' ' is a space or a tab.
-ALWAYS_INLINE struct str trim(const char *start, const char *end)
+// *ret_is_plain: it is all that follows one space.
+ALWAYS_INLINE struct str trim(const char *start, const char *end, bool *ret_is_plain)
 {
+    *ret_is_plain = *start == ' ';
     if (LIKELY(*start == ' '))
         start++;
-    if (UNLIKELY((uint8_t)*start <= ' ' || (uint8_t)end[-1] <= ' '))
+    if (UNLIKELY((uint8_t)*start <= ' ' || (uint8_t)end[-1] <= ' ')) {
+        *ret_is_plain = false;
         return str_trim(str_from(start, (size_t)(end - start)));
+    }
     return str_from(start, (size_t)(end - start));
 }
 
@@ -205,11 +209,10 @@ ALWAYS_INLINE enum io parse_fields(bool use_vector, const char *p, const char *e
         if (UNLIKELY(end - stop < 2 || memcmp(stop, "\r\n", 2) != 0))
             return refuse(stop, end, H1_ERROR_FIELD_VALUE, reterr);
         f->name = name;
-        f->value = trim(colon + 1, stop);
-        f->id = (uint16_t)id;
-        bool is_plain =
-            colon[1] == ' ' && f->value.ptr == colon + 2 && f->value.ptr + f->value.len == stop;
+        bool is_plain;
+        f->value = trim(colon + 1, stop, &is_plain);
         f->line_bytes = is_plain ? (uint32_t)(stop + 2 - p) : 0;
+        f->id = (uint16_t)id;
         p = stop + 2;
     }
 }

@@ -18,18 +18,20 @@ static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
 static bool parse_v4(struct str s, uint8_t ret[static V4_BYTES])
 {
+    const char *p = s.ptr, *end = p + s.len;
     for (size_t i = 0; i < V4_BYTES; i++) {
-        struct str part;
-        bool has_dot = str_cut(s, '.', &part, &s);
+        const char *start = p;
+        unsigned value = 0;
+        for (; p < end && ascii_is(*p, ASCII_DIGIT) && value <= UINT8_MAX; p++)
+            value = value * 10 + (unsigned)(*p - '0');
         // "010" is ten for some readers and eight for others.
-        bool has_leading_zero = part.len > 1 && part.ptr[0] == '0';
-        uint64_t value;
-        if (has_dot != (i < V4_BYTES - 1) || has_leading_zero ||
-            num_dec(part, UINT8_MAX, &value) != ERR_OK)
+        if (p == start || value > UINT8_MAX || (*start == '0' && p - start > 1))
             return false;
         ret[i] = (uint8_t)value;
+        if (i < V4_BYTES - 1 && (p == end || *p++ != '.'))
+            return false;
     }
-    return true;
+    return p == end;
 }
 
 // Moves the groups behind "::" to the end of the address.
@@ -155,11 +157,17 @@ bool ip_eq(const struct ip *a, const struct ip *b)
 
 static void put_v4(struct writer *w, const uint8_t *bytes)
 {
+    char text[16], *at = text;
     for (size_t i = 0; i < V4_BYTES; i++) {
-        if (i > 0)
-            writer_byte(w, '.');
-        writer_dec(w, bytes[i]);
+        unsigned value = bytes[i];
+        if (value >= 100)
+            *at++ = (char)('0' + value / 100);
+        if (value >= 10)
+            *at++ = (char)('0' + value / 10 % 10);
+        *at++ = (char)('0' + value % 10);
+        *at++ = '.';
     }
+    writer_put(w, str_from(text, (size_t)(at - text) - 1));
 }
 
 // The first of the longest runs of two or more zero groups (RFC 5952 4.2); its length in groups.

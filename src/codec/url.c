@@ -15,6 +15,8 @@
 // A last label that some resolver reads as the end of an IPv4 address: "1", "0x7f".
 static bool is_number_label(struct str label)
 {
+    if (!ascii_is(label.ptr[0], ASCII_DIGIT))
+        return false;
     unsigned digits = ASCII_DIGIT;
     if (str_istarts(label, STR("0x"))) {
         label = str_skip(label, 2);
@@ -27,18 +29,11 @@ static bool is_number_label(struct str label)
     return true;
 }
 
-static enum err parse_label(struct str label)
+// RFC 3986 also lets a reg-name hold escapes and sub-delims. No name in DNS has them, each reader
+// decodes them differently, and they would reach logs, rules and certificate look-ups.
+static bool is_host_byte(char c)
 {
-    if (label.len == 0 || label.len > LABEL_MAX_BYTES)
-        return ERR_SYNTAX;
-    // RFC 3986 also lets a reg-name hold escapes and sub-delims. No name in DNS has them, each
-    // reader decodes them differently, and they would reach logs, rules and certificate look-ups.
-    for (size_t i = 0; i < label.len; i++) {
-        if (!ascii_is(label.ptr[i], ASCII_ALPHA | ASCII_DIGIT) && label.ptr[i] != '-' &&
-            label.ptr[i] != '_')
-            return ERR_SYNTAX;
-    }
-    return ERR_OK;
+    return ascii_is(c, ASCII_ALPHA | ASCII_DIGIT) || c == '-' || c == '_';
 }
 
 static enum err parse_name(struct str host, struct url_authority *ret)
@@ -46,16 +41,17 @@ static enum err parse_name(struct str host, struct url_authority *ret)
     struct str name = str_ends(host, STR(".")) ? str_first(host, host.len - 1) : host;
     if (name.len > HOST_MAX_BYTES)
         return ERR_SYNTAX;
-    struct str label, rest = name;
-    bool has_more;
-    do {
-        has_more = str_cut(rest, '.', &label, &rest);
-        enum err err = parse_label(label);
-        if (err != ERR_OK)
-            return err;
-    } while (has_more);
+    size_t label = 0; // where it begins
+    for (size_t i = 0; i <= name.len; i++) {
+        if (i < name.len && is_host_byte(name.ptr[i]))
+            continue;
+        if ((i < name.len && name.ptr[i] != '.') || i == label || i - label > LABEL_MAX_BYTES)
+            return ERR_SYNTAX;
+        if (i < name.len)
+            label = i + 1;
+    }
     struct ip ip;
-    ret->is_ip = is_number_label(label);
+    ret->is_ip = is_number_label(str_skip(name, label));
     if (ret->is_ip && ip_parse(host, &ip) != ERR_OK)
         return ERR_SYNTAX;
     ret->host = host;
@@ -104,7 +100,11 @@ enum err url_authority_parse(struct str in, struct url_authority *ret)
         port = str_skip(rest, 1);
         err = parse_bracketed(host, &authority);
     } else {
-        str_cut(in, ':', &host, &port);
+        size_t len = 0;
+        while (len < in.len && in.ptr[len] != ':')
+            len++;
+        host = str_first(in, len);
+        port = str_skip(in, len + 1);
         err = parse_name(host, &authority);
     }
     if (err == ERR_OK)

@@ -13,10 +13,6 @@
 #include "base/writer.h"
 #include "codec/field.h"
 
-// A set of field ids in one word.
-#define FIELD_BIT(id) ((uint64_t)1 << (id))
-_Static_assert(FIELD_X_REQUEST_ID < 64, "a set of field ids fits into one word");
-
 struct headers {
     struct field *items; // owns: in mem; a removed one has id FIELD_OTHER and an empty name
     uint32_t n, cap;
