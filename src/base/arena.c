@@ -7,14 +7,6 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_ASAN 1
-#endif
-#endif
-
 #ifdef ARENA_ASAN
 #include <sanitizer/asan_interface.h>
 #define POISON(ptr, n) ASAN_POISON_MEMORY_REGION((ptr), (n))
@@ -89,9 +81,8 @@ static bool add_block(struct arena *a, size_t need)
     return true;
 }
 
-void *arena_alloc(struct arena *a, size_t n, size_t size, size_t align)
+void *arena_alloc_more(struct arena *a, size_t n, size_t size, size_t align)
 {
-    ASSERT(align > 0 && (align & (align - 1)) == 0);
     size_t bytes;
     if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX / 2)
         return NULL;

@@ -8,8 +8,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/assert.h"
 #include "base/attr.h"
 #include "base/str.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_ASAN 1
+#endif
+#endif
 
 struct arena_block;
 
@@ -33,7 +42,7 @@ void arena_reset(struct arena *a);
 void arena_fini(struct arena *a);
 
 // n * size bytes, not zeroed. NULL at the limit.
-void *arena_alloc(struct arena *a, size_t n, size_t size, size_t align) MUST_CHECK;
+static inline void *arena_alloc(struct arena *a, size_t n, size_t size, size_t align) MUST_CHECK;
 #define ARENA_ARRAY(a, T, n) ((T *)arena_alloc((a), (n), sizeof(T), alignof(T)))
 #define ARENA_NEW(a, T) ((T *)arena_zalloc((a), 1, sizeof(T), alignof(T)))
 
@@ -51,3 +60,21 @@ struct str arena_concat(struct arena *a, struct str x, struct str y, struct str 
 
 // True when ptr points into memory of this arena: for assertions.
 bool arena_owns(const struct arena *a, const void *ptr);
+
+// Where the newest block isn't enough, and where ASan is to know about every allocation.
+void *arena_alloc_more(struct arena *a, size_t n, size_t size, size_t align) MUST_CHECK;
+
+static inline void *arena_alloc(struct arena *a, size_t n, size_t size, size_t align)
+{
+    ASSERT(align > 0 && (align & (align - 1)) == 0);
+#ifndef ARENA_ASAN
+    size_t bytes, room = (size_t)(a->end - a->next);
+    size_t pad = (size_t)(-(uintptr_t)a->next & (align - 1));
+    if (LIKELY(!__builtin_mul_overflow(n, size, &bytes) && bytes < room && pad <= room - bytes)) {
+        char *ptr = a->next + pad;
+        a->next = ptr + bytes;
+        return ptr;
+    }
+#endif
+    return arena_alloc_more(a, n, size, align);
+}
