@@ -17,6 +17,7 @@ void http_env_init(struct http_env *env, const struct http_app *app, void *app_d
         .app = app,
         .app_data = app_data,
         .conns_max = conns_max,
+        .id_ms = -1,
         .fields = MEM_ARRAY(struct field, H1_FIELDS_MAX),
     };
     // A connection has a buffer for each side, and a filter may hold a third.

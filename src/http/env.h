@@ -98,6 +98,8 @@ struct http_app {
     void (*finish)(struct http_env *env, struct exchange *x);
 };
 
+#define REQUEST_ID_BYTES 26 // of those made here
+
 struct http_env {
     const struct http_app *app; // borrows
     void *app_data;             // the application's
@@ -111,6 +113,8 @@ struct http_env {
     struct http_stats stats;
     struct field *fields;        // scratch: H1_FIELDS_MAX, valid until the next wait
     uint64_t id_prefix, id_next; // request ids
+    int64_t id_ms;               // what `id` says
+    char id[REQUEST_ID_BYTES];   // the last one made
     size_t parked_bytes;         // of heads that stalled half-way: bounded over all connections
     int64_t date_s;              // what `date` says
     char date[DATE_HTTP_BYTES];

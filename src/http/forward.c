@@ -6,7 +6,6 @@
 #include "http/env.h"
 #include "rt/clock.h"
 
-#define REQUEST_ID_BYTES 26
 #define REQUEST_ID_MAX_BYTES 128
 
 static bool is_trusted(const struct http_entry *e, const struct ip *ip)
@@ -153,13 +152,15 @@ static void put_base32(char *at, unsigned n, uint64_t value)
 // Sorts by time, as a ULID does: 48 bits of milliseconds, 40 of the worker's, 40 of a count.
 static struct str make_request_id(struct exchange *x)
 {
-    char *id = ARENA_ARRAY(x->mem, char, REQUEST_ID_BYTES);
-    if (!id)
-        return STR_NONE;
-    put_base32(id, 10, (uint64_t)(clock_wall_ns() / 1000000));
-    put_base32(id + 10, 8, x->env->id_prefix);
-    put_base32(id + 18, 8, x->env->id_next++);
-    return str_from(id, REQUEST_ID_BYTES);
+    struct http_env *env = x->env;
+    int64_t now_ms = clock_wall_ns() / 1000000;
+    if (env->id_ms != now_ms) {
+        env->id_ms = now_ms;
+        put_base32(env->id, 10, (uint64_t)now_ms);
+        put_base32(env->id + 10, 8, env->id_prefix);
+    }
+    put_base32(env->id + 18, 8, env->id_next++);
+    return arena_dup(x->mem, str_from(env->id, sizeof env->id));
 }
 
 enum err forward_believe(struct exchange *x)
