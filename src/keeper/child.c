@@ -2,6 +2,7 @@
 #include "keeper/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +17,9 @@ NORETURN static void become_gate(int channel)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (channel == GATE_CHANNEL_FD || dup2(channel, GATE_CHANNEL_FD) == GATE_CHANNEL_FD) {
+    bool is_there = channel == GATE_CHANNEL_FD ? fcntl(channel, F_SETFD, 0) == 0
+                                               : dup2(channel, GATE_CHANNEL_FD) >= 0;
+    if (is_there) {
         char *argv[] = {(char[]){"sallyport"}, (char[]){"gate"}, NULL};
         execv("/proc/self/exe", argv);
     }

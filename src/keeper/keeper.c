@@ -26,6 +26,8 @@
 #define LIVED_WELL_MS 10000 // a gate that lived so long starts the back-off anew
 #define EARLY_DEATHS_MAX 3  // of a gate that never served: then the keeper gives up
 #define KILL_AFTER_MS 2000  // beyond the drain time-out
+#define ANSWER_MAX_MS 60000 // for a gate's answer to settings
+#define MESSAGES_PER_TURN 16
 
 // Settings on their way to the gate, or in force.
 struct offer {
@@ -35,15 +37,24 @@ struct offer {
     int64_t drain_ms;
 };
 
+// What a gate may say.
+union answer {
+    uint32_t type;
+    struct gate_ready ready;
+    struct gate_refused refused;
+};
+
 struct keeper {
     const struct keeper_options *options;
     struct child gate;
     struct listeners listeners;
     struct offer current; // in force; seq 0: none yet
-    struct offer next;    // offered, no answer yet; seq 0: none
+    struct offer next;    // on its way to be in force; seq 0: none
     uint64_t last_seq;
-    unsigned n_workers; // fixed by the first settings
-    bool must_reload;   // asked for while an offer was under way
+    uint64_t asked_seq;    // settings that the gate hasn't answered yet; 0: none
+    int64_t answer_due_ms; // while asked_seq > 0
+    unsigned n_workers;    // fixed by the first settings
+    bool must_reload;      // asked for while the gate owed an answer
     bool is_stopping;
     int64_t kill_at_ms;    // while stopping
     int64_t restart_at_ms; // 0: no restart is planned
@@ -53,14 +64,16 @@ struct keeper {
     bool is_done;
 };
 
+#define NO_OFFER ((struct offer){.settings_fd = -1, .access_log_fd = -1})
+
+// Accepts one that isn't whole.
 static void close_offer(struct offer *o)
 {
-    if (o->seq == 0)
-        return;
-    close(o->settings_fd);
+    if (o->settings_fd >= 0)
+        close(o->settings_fd);
     if (o->access_log_fd >= 0)
         close(o->access_log_fd);
-    *o = (struct offer){.seq = 0};
+    *o = NO_OFFER;
 }
 
 static void log_diags(const struct diags *diags)
@@ -126,20 +139,42 @@ static bool prepare_offer(struct keeper *k, struct loaded *l, struct offer *ret)
     return false;
 }
 
-// A message the gate can't take means that it is dying: the reaper sees to that.
+// Nothing more is said to this gate or believed of it. Its end comes as SIGCHLD, and then another
+// one is started.
+static void give_up_gate(struct keeper *k)
+{
+    child_hang_up(&k->gate);
+    child_kill(&k->gate);
+}
+
 static void tell_gate(struct keeper *k, const void *message, size_t n, int fd)
 {
-    if (k->gate.pid == 0)
+    if (k->gate.channel < 0)
         return;
     enum err err = child_send(&k->gate, message, n, fd);
-    if (err != ERR_OK)
-        log_error("can't talk to the gate: %s", err_text(err));
+    if (err == ERR_OK)
+        return;
+    log_error("can't talk to the gate: %s", err_text(err));
+    give_up_gate(k); // a gate that misses a message isn't what we think it is
+}
+
+static void send_access_log(struct keeper *k, const struct offer *o)
+{
+    struct gate_log m = {.type = GATE_LOG, .stream = WORKER_ACCESS_LOG_STREAM};
+    if (o->access_log_fd >= 0)
+        tell_gate(k, &m, sizeof m, o->access_log_fd);
 }
 
 static void send_offer(struct keeper *k, const struct offer *o)
 {
+    if (k->gate.channel < 0)
+        return;
+    if (k->current.access_log_fd < 0) // or the first lines would have nowhere to go
+        send_access_log(k, o);
     struct gate_snapshot m = {.type = GATE_SNAPSHOT, .n_workers = k->n_workers, .seq = o->seq};
     tell_gate(k, &m, sizeof m, o->settings_fd);
+    k->asked_seq = o->seq;
+    k->answer_due_ms = clock_now_ms() + ANSWER_MAX_MS;
 }
 
 static bool load(struct keeper *k, struct loaded *l)
@@ -154,11 +189,15 @@ static bool load(struct keeper *k, struct loaded *l)
 // Reads the settings and offers them to the gate. False: nothing has changed.
 static bool reload(struct keeper *k)
 {
-    if (k->next.seq > 0) {
+    if (k->next.seq > 0 || k->asked_seq > 0) {
         k->must_reload = true;
         return true;
     }
     k->must_reload = false;
+    if (k->current.seq > 0 && k->options->path && strcmp(k->options->path, "-") == 0) {
+        log_error("the settings came from standard input, which can't be read anew");
+        return false;
+    }
     struct loaded l;
     struct offer offer;
     bool is_fine = load(k, &l) && prepare_offer(k, &l, &offer);
@@ -187,10 +226,7 @@ static void tell_unlisten(void *arg, const struct listener *item)
 // Gives the gate what it needs beside the settings: log output, listening sockets.
 static void send_outputs(struct keeper *k)
 {
-    if (k->current.access_log_fd >= 0) {
-        struct gate_log m = {.type = GATE_LOG, .stream = WORKER_ACCESS_LOG_STREAM};
-        tell_gate(k, &m, sizeof m, k->current.access_log_fd);
-    }
+    send_access_log(k, &k->current);
     for (size_t i = 0; i < k->listeners.n; i++) {
         struct listener *item = &k->listeners.items[i];
         if (item->is_sent)
@@ -205,69 +241,84 @@ static void send_outputs(struct keeper *k)
 
 static void on_ready(struct keeper *k, const struct gate_ready *m)
 {
-    if (k->next.seq > 0 && m->seq == k->next.seq) {
+    if (m->seq == k->next.seq) {
         close_offer(&k->current);
         k->current = k->next;
-        k->next = (struct offer){.seq = 0};
+        k->next = NO_OFFER;
+        listeners_commit(&k->listeners, tell_unlisten, k);
     }
     send_outputs(k);
-    listeners_sweep(&k->listeners, tell_unlisten, k);
     k->n_early_deaths = 0;
     log_info("settings %llu are in force on %u workers (built in %lld ms)",
              (unsigned long long)m->seq, k->n_workers, (long long)(m->build_ns / 1000000));
-    if (k->must_reload)
-        reload(k);
+}
+
+static void drop_next(struct keeper *k)
+{
+    close_offer(&k->next);
+    listeners_cancel(&k->listeners);
 }
 
 static void on_refused(struct keeper *k, const struct gate_refused *m)
 {
     struct str reason = {m->reason, MIN(m->reason_bytes, (uint32_t)sizeof m->reason)};
     log_error("the gate refused the settings: " STR_FMT, STR_ARG(reason));
-    if (m->seq == k->next.seq) {
-        close_offer(&k->next);
-        listeners_cancel(&k->listeners);
-    }
+    bool is_next = m->seq == k->next.seq;
+    if (is_next)
+        drop_next(k);
     if (k->current.seq == 0) {
         k->exit_status = 1;
         k->is_stopping = true;
-        child_kill(&k->gate);
     }
+    if (k->current.seq == 0 || !is_next) // it serves nothing
+        give_up_gate(k);
 }
 
-static void on_gate_message(struct keeper *k)
+// Whatever a gate says is an answer to the settings it was sent last. False: it makes no sense.
+static bool take_answer(struct keeper *k, const union answer *m, size_t len)
 {
-    union {
-        uint32_t type;
-        struct gate_ready ready;
-        struct gate_refused refused;
-    } m;
-    for (;;) {
+    bool is_ready = m->type == GATE_READY && len == sizeof m->ready;
+    bool is_refused = m->type == GATE_REFUSED && len == sizeof m->refused;
+    uint64_t seq = is_ready ? m->ready.seq : is_refused ? m->refused.seq : 0;
+    if (seq == 0 || seq != k->asked_seq)
+        return false;
+    k->asked_seq = 0;
+    if (is_ready)
+        on_ready(k, &m->ready);
+    else
+        on_refused(k, &m->refused);
+    if (k->must_reload && !k->is_stopping)
+        reload(k);
+    return true;
+}
+
+static void on_gate_messages(struct keeper *k)
+{
+    union answer m;
+    for (int i = 0; i < MESSAGES_PER_TURN && k->gate.channel >= 0; i++) {
         size_t len;
         int fd = -1;
         memset(&m, 0, sizeof m);
-        if (k->gate.channel < 0)
-            return;
         enum io io = channel_receive(k->gate.channel, &m, sizeof m, &len, &fd);
         if (io == IO_AGAIN)
             return;
-        if (io != IO_DONE) { // it is dying, or wants to be rid of us: SIGCHLD follows
-            child_hang_up(&k->gate);
+        if (io != IO_DONE) { // it is dying, or wants to be rid of us
+            give_up_gate(k);
             return;
         }
         if (fd >= 0) // the gate has nothing to give
             close(fd);
-        if (m.type == GATE_READY && len == sizeof m.ready)
-            on_ready(k, &m.ready);
-        else if (m.type == GATE_REFUSED && len == sizeof m.refused)
-            on_refused(k, &m.refused);
-        else
+        if (!take_answer(k, &m, len)) {
             log_error("the gate sent a message that makes no sense");
+            give_up_gate(k);
+        }
     }
 }
 
 static void start_gate(struct keeper *k)
 {
     k->restart_at_ms = 0;
+    k->asked_seq = 0;
     for (size_t i = 0; i < k->listeners.n; i++)
         k->listeners.items[i].is_sent = false;
     if (!child_start(&k->gate)) {
@@ -293,6 +344,7 @@ static void on_gate_end(struct keeper *k, int64_t lived_ms, int status)
 {
     char how[128];
     describe_end(status, how, sizeof how);
+    k->asked_seq = 0;
     if (k->is_stopping) {
         k->is_done = true;
         return;
@@ -307,7 +359,7 @@ static void on_gate_end(struct keeper *k, int64_t lived_ms, int status)
         k->backoff_ms = 0;
     if (k->next.seq > 0 && k->current.seq > 0) {
         log_error("the gate died (%s) with new settings: going back to those in force", how);
-        close_offer(&k->next);
+        drop_next(k);
     }
     log_error("the gate died (%s): starting another in %lld ms", how, (long long)k->backoff_ms);
     k->restart_at_ms = clock_now_ms() + k->backoff_ms;
@@ -337,11 +389,13 @@ static void on_signal(struct keeper *k, uint32_t signal)
     int64_t lived_ms = clock_now_ms() - k->gate.started_ms;
     switch (signal) {
     case SIGHUP:
+        if (k->is_stopping)
+            break;
         log_info("reading the settings anew");
         reload(k);
         break;
     case SIGCHLD:
-        on_gate_message(k); // what it said last
+        on_gate_messages(k); // what it said last
         if (child_reap(&k->gate, &status))
             on_gate_end(k, lived_ms, status);
         break;
@@ -354,7 +408,9 @@ static void on_signal(struct keeper *k, uint32_t signal)
 // How long poll may sleep: until the next thing to do at a time.
 static int time_to_wait_ms(const struct keeper *k)
 {
-    int64_t at = k->is_stopping ? k->kill_at_ms : k->restart_at_ms;
+    int64_t at = k->is_stopping     ? k->kill_at_ms
+                 : k->asked_seq > 0 ? k->answer_due_ms
+                                    : k->restart_at_ms;
     if (at == 0)
         return -1;
     return (int)MIN(MAX(at - clock_now_ms(), (int64_t)0), (int64_t)60000);
@@ -368,7 +424,14 @@ static void do_what_is_due(struct keeper *k)
         child_kill(&k->gate);
         k->kill_at_ms = now + KILL_AFTER_MS;
     }
-    if (!k->is_stopping && k->restart_at_ms > 0 && now >= k->restart_at_ms)
+    if (k->is_stopping)
+        return;
+    if (k->asked_seq > 0 && now >= k->answer_due_ms) {
+        log_error("the gate doesn't answer: killing it");
+        k->asked_seq = 0;
+        give_up_gate(k);
+    }
+    if (k->restart_at_ms > 0 && now >= k->restart_at_ms)
         start_gate(k);
 }
 
@@ -381,7 +444,10 @@ static int open_signals(void)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    // The last two end a process by default, and other servers have taught people to send them.
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
@@ -392,7 +458,7 @@ static void run(struct keeper *k, int signals)
                                 {.fd = k->gate.channel, .events = POLLIN}};
         poll(fds, k->gate.pid > 0 ? 2 : 1, time_to_wait_ms(k));
         if (k->gate.pid > 0 && fds[1].revents != 0)
-            on_gate_message(k);
+            on_gate_messages(k);
         struct signalfd_siginfo info;
         while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
             on_signal(k, info.ssi_signo);
@@ -404,7 +470,8 @@ int keeper_main(const struct keeper_options *options)
 {
     int signals = open_signals(); // before any thread: they inherit the mask
     log_start("keeper", LOG_INFO, LOG_TEXT);
-    struct keeper k = {.options = options, .gate = {.channel = -1}};
+    struct keeper k = {
+        .options = options, .gate = {.channel = -1}, .current = NO_OFFER, .next = NO_OFFER};
     if (signals < 0 || !reload(&k)) {
         listeners_close_all(&k.listeners);
         log_stop();

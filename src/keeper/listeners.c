@@ -170,7 +170,8 @@ static void close_item(struct listener *item)
     mem_free((void *)(uintptr_t)item->address.ptr);
 }
 
-void listeners_sweep(struct listeners *l, listeners_close_fn *fn, void *arg)
+// Closes what isn't wanted; fn is called with each first.
+static void sweep(struct listeners *l, listeners_close_fn *fn, void *arg)
 {
     size_t n = 0;
     for (size_t i = 0; i < l->n; i++) {
@@ -186,11 +187,18 @@ void listeners_sweep(struct listeners *l, listeners_close_fn *fn, void *arg)
     l->n = n;
 }
 
+void listeners_commit(struct listeners *l, listeners_close_fn *fn, void *arg)
+{
+    sweep(l, fn, arg);
+    for (size_t i = 0; i < l->n; i++)
+        l->items[i].is_in_force = true;
+}
+
 void listeners_cancel(struct listeners *l)
 {
     for (size_t i = 0; i < l->n; i++)
-        l->items[i].is_wanted = l->items[i].is_sent;
-    listeners_sweep(l, NULL, NULL);
+        l->items[i].is_wanted = l->items[i].is_in_force;
+    sweep(l, NULL, NULL);
 }
 
 void listeners_close_all(struct listeners *l)

@@ -13,7 +13,8 @@ struct listener {
     unsigned worker;
     int fd;             // owns
     bool is_sent;       // the gate that runs has it
-    bool is_wanted;     // by the settings being put in force
+    bool is_in_force;   // by the settings in force
+    bool is_wanted;     // by the settings planned last
     struct str name;    // owns: of the entrypoint
     struct str address; // owns: as in the settings
 };
@@ -29,11 +30,11 @@ struct listeners {
 bool listeners_plan(struct listeners *l, const struct snapshot *s, unsigned n_workers,
                     struct diags *diags);
 
-// Closes what isn't wanted; calls fn with each id first.
+// The plan is in force: closes what it doesn't want; calls fn (may be NULL) with each first.
 typedef void listeners_close_fn(void *arg, const struct listener *item);
-void listeners_sweep(struct listeners *l, listeners_close_fn *fn, void *arg);
+void listeners_commit(struct listeners *l, listeners_close_fn *fn, void *arg);
 
-// Takes a plan back: closes what the gate doesn't have, keeps the rest.
+// Takes the plan back: closes what it opened; what is in force stays, whatever the gate has of it.
 void listeners_cancel(struct listeners *l);
 
 void listeners_close_all(struct listeners *l);

@@ -59,7 +59,7 @@ static void what_stays_is_not_opened_again(void)
     add(&two, "web", "127.0.0.1:0");
     add(&two, "other", "127.0.0.1:0");
     CHECK(listeners_plan(&l, &two.s, 1, NULL));
-    listeners_sweep(&l, NULL, NULL);
+    listeners_commit(&l, NULL, NULL);
     CHECK_INT(l.n, 2);
     CHECK_INT(l.items[0].id, id);
     CHECK_INT(l.items[0].fd, fd);
@@ -82,7 +82,7 @@ static void what_is_gone_is_told_and_closed(void)
     CHECK(listeners_plan(&l, &one.s, 1, NULL));
     uint32_t id_a = l.items[0].id;
     CHECK(listeners_plan(&l, &two.s, 1, NULL));
-    listeners_sweep(&l, remember_id, &told);
+    listeners_commit(&l, remember_id, &told);
     CHECK_INT(told, id_a);
     CHECK_INT(l.n, 1);
     listeners_close_all(&l);
@@ -95,7 +95,7 @@ static void a_plan_that_fails_leaves_what_was_open(void)
     struct diags diags = {.n = 0};
     add(&one, "a", "127.0.0.1:0");
     CHECK(listeners_plan(&l, &one.s, 1, NULL));
-    l.items[0].is_sent = true;
+    listeners_commit(&l, NULL, NULL);
     add(&two, "b", "127.0.0.1:0");
     add(&two, "c", "192.0.2.1:0"); // no address of this machine
     CHECK(!listeners_plan(&l, &two.s, 1, &diags));
@@ -104,6 +104,27 @@ static void a_plan_that_fails_leaves_what_was_open(void)
     CHECK_INT(l.n, 1);
     CHECK_STR(l.items[0].name, STR("a"));
     diags_fini(&diags);
+    listeners_close_all(&l);
+}
+
+// While a gate starts anew it has none of the sockets yet: they stay open all the same.
+static void a_plan_taken_back_restores_what_is_in_force(void)
+{
+    static struct fake one, two;
+    struct listeners l = {.n = 0};
+    add(&one, "a", "127.0.0.1:0");
+    add(&one, "b", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &one.s, 1, NULL));
+    listeners_commit(&l, NULL, NULL);
+    add(&two, "b", "127.0.0.1:0");
+    add(&two, "c", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &two.s, 1, NULL));
+    CHECK_INT(l.n, 3);
+    listeners_cancel(&l);
+    CHECK_INT(l.n, 2);
+    CHECK_STR(l.items[0].name, STR("a"));
+    CHECK_STR(l.items[1].name, STR("b"));
+    CHECK(l.items[0].is_wanted && l.items[1].is_wanted);
     listeners_close_all(&l);
 }
 
@@ -130,4 +151,5 @@ static void a_port_that_another_program_has_is_told_with_advice(void)
 
 TEST_MAIN(TEST(workers_share_the_port_that_the_kernel_chose), TEST(what_stays_is_not_opened_again),
           TEST(what_is_gone_is_told_and_closed), TEST(a_plan_that_fails_leaves_what_was_open),
+          TEST(a_plan_taken_back_restores_what_is_in_force),
           TEST(a_port_that_another_program_has_is_told_with_advice))
