@@ -66,23 +66,22 @@ enum io channel_receive(int channel, void *buf, size_t cap, size_t *ret_len, int
         char space[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } control = {.space = {0}};
+    // CMSG_SPACE would leave room for a second descriptor in its padding.
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
                          .msg_control = control.space,
-                         .msg_controllen = sizeof control.space};
+                         .msg_controllen = CMSG_LEN(sizeof(int))};
     ssize_t n;
     do
         n = recvmsg(channel, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
-    if (n == 0)
-        return IO_EOF;
     if (n < 0)
         return errno == EAGAIN ? IO_AGAIN : errno == ECONNRESET ? IO_EOF : IO_FAIL;
     int fd = take_fd(&msg);
-    if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+    if (n == 0 || msg.msg_flags & MSG_TRUNC) {
         if (fd >= 0)
             close(fd);
-        return IO_FAIL;
+        return n == 0 ? IO_EOF : IO_FAIL;
     }
     *ret_len = (size_t)n;
     *ret_fd = fd;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -30,6 +31,7 @@
 #define POLLS_BEFORE_SLEEP 20  // empty looks before the log thread sleeps for good
 #define BATCH 64               // lines written by one call
 #define STREAM_SKIP UINT32_MAX // the rest of the ring is unused
+#define STOP_WAIT_S 2          // for an output that takes nothing
 
 struct record {
     uint32_t bytes; // of the line; the record is this plus the header, rounded up to 8
@@ -42,14 +44,14 @@ struct ring {
     _Atomic uint64_t head; // written by the owner
     _Atomic uint64_t tail; // written by the log thread
     uint64_t reserved_at;  // the owner's: where the open reservation starts
-    struct ring *next;     // borrows: all rings, newest first
+    struct ring *next;     // owns: all rings, newest first; they live as long as the process
 };
 
 static struct {
     pthread_mutex_t lock; // rings being added
     struct ring *_Atomic rings;
     pthread_t thread;
-    bool is_running;
+    _Atomic bool is_running;
     _Atomic bool must_stop;
     _Atomic uint32_t sleeping;            // futex: 1 while the log thread sleeps for good
     _Atomic int outputs[LOG_STREAMS_MAX]; // descriptor + 1; 0: off
@@ -205,6 +207,24 @@ static bool drain_batch(struct ring *r)
     return n > 0;
 }
 
+static void put_line(enum log_level level, struct str text, struct writer *w);
+
+// Tells that lines were lost, once they have been.
+static void tell_dropped(uint64_t *told)
+{
+    uint64_t n = log_dropped();
+    int fd = atomic_load(&logger.outputs[LOG_STREAM_ERROR]) - 1;
+    if (n == *told || fd < 0 || !log_is_on(LOG_WARN))
+        return;
+    char text[80], line[256];
+    struct writer w;
+    writer_init(&w, line, sizeof line);
+    int len = snprintf(text, sizeof text, "%" PRIu64 " log lines were lost", n - *told);
+    put_line(LOG_WARN, str_from(text, (size_t)len), &w);
+    write_fully(fd, &(struct iovec){.iov_base = line, .iov_len = w.len}, 1);
+    *told = MAX(n, log_dropped()); // this line may have been lost, too
+}
+
 static bool drain_all(void)
 {
     bool any = false;
@@ -219,8 +239,10 @@ static void *log_thread(void *arg)
 {
     (void)arg;
     int n_empty = 0;
+    uint64_t n_told = log_dropped();
     while (!atomic_load(&logger.must_stop)) {
         n_empty = drain_all() ? 0 : n_empty + 1;
+        tell_dropped(&n_told);
         if (n_empty < POLLS_BEFORE_SLEEP) {
             nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
             continue;
@@ -233,44 +255,45 @@ static void *log_thread(void *arg)
         n_empty = 0;
     }
     drain_all();
+    tell_dropped(&n_told);
     return NULL;
 }
 
 void log_start(const char *name, enum log_level level, enum log_format format)
 {
-    ASSERT(!logger.is_running);
+    ASSERT(!atomic_load(&logger.is_running));
     atomic_store(&logger.name, name);
     log_set_level(level, format);
     atomic_store(&logger.must_stop, false);
     int rc = pthread_create(&logger.thread, NULL, log_thread, NULL);
     if (rc != 0)
         panic("can't start the log thread: %s", strerror(rc));
-    logger.is_running = true;
+    atomic_store(&logger.is_running, true);
 }
 
 void log_stop(void)
 {
-    if (!logger.is_running)
+    if (!atomic_load(&logger.is_running))
         return;
     atomic_store(&logger.must_stop, true);
     wake_writer();
-    pthread_join(logger.thread, NULL);
-    logger.is_running = false;
-    struct ring *r = atomic_exchange(&logger.rings, NULL);
-    while (r) {
-        struct ring *next = r->next;
-        mem_free(r->data);
-        mem_free(r);
-        r = next;
-    }
-    own_ring = NULL;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_WAIT_S;
+    // A reader that has stopped reading must not keep the process from ending.
+    bool has_ended = pthread_timedjoin_np(logger.thread, NULL, &until) == 0;
+    atomic_store(&logger.is_running, false);
+    if (has_ended)
+        drain_all(); // what other threads wrote until they saw that
+    else
+        pthread_detach(logger.thread);
 }
 
 void log_set_output(unsigned stream, int fd)
 {
-    ASSERT(stream < LOG_STREAMS_MAX);
+    ASSERT(stream < LOG_STREAMS_MAX && fd >= 0);
     int old = atomic_load(&logger.outputs[stream]) - 1;
-    if (old > STDERR_FILENO && fd >= 0) {
+    if (old > STDERR_FILENO) {
         // The log thread may be writing to the old one: the number stays, the file behind it
         // changes.
         dup3(fd, old, O_CLOEXEC);
@@ -323,6 +346,20 @@ static void format_line(struct writer *w, enum log_level level, struct str text)
     writer_byte(w, '\n');
 }
 
+// A text that is too long for w is shortened until the line is whole.
+static void put_line(enum log_level level, struct str text, struct writer *w)
+{
+    size_t start = w->len;
+    for (;;) {
+        format_line(w, level, text);
+        if (!w->overflowed || text.len == 0)
+            return;
+        w->len = start;
+        w->overflowed = false;
+        text.len /= 2;
+    }
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
     if (!log_is_on(level))
@@ -335,17 +372,15 @@ void log_line(enum log_level level, const char *fmt, ...)
     ASSERT(n >= 0);
     struct writer w;
     writer_init(&w, line, sizeof line);
-    format_line(&w, level, str_from(text, MIN((size_t)n, sizeof text - 1)));
-    if (w.overflowed)
-        w.ptr[w.len - 1] = '\n';
-    char *room = logger.is_running ? log_reserve(LOG_STREAM_ERROR, w.len) : NULL;
-    if (room) {
+    put_line(level, str_from(text, MIN((size_t)n, sizeof text - 1)), &w);
+    if (atomic_load(&logger.is_running)) {
+        char *room = log_reserve(LOG_STREAM_ERROR, w.len);
+        if (!room) // the ring is full: counted as dropped
+            return;
         memcpy(room, line, w.len);
         log_commit(LOG_STREAM_ERROR, w.len);
         return;
     }
-    if (logger.is_running) // the ring is full: counted as dropped
-        return;
     ssize_t ignored = write(atomic_load(&logger.outputs[LOG_STREAM_ERROR]) - 1, line, w.len);
     (void)ignored;
 }

@@ -24,9 +24,10 @@ enum log_format { LOG_TEXT, LOG_JSON };
 
 // Starts the log thread for this process. name is shown in each line ("keeper", "gate").
 void log_start(const char *name, enum log_level level, enum log_format format);
-// Writes what the rings hold, then ends the thread.
+// Writes what the rings hold, then ends the thread. Waits at most 2 s for an output that takes
+// nothing. Other threads may go on to log: their lines go to the output at once.
 void log_stop(void);
-// A new descriptor for a stream (owned from now on; the old one is closed). -1: the stream is off.
+// A new descriptor for a stream (owned from now on; the old one is closed).
 void log_set_output(unsigned stream, int fd);
 void log_set_level(enum log_level level, enum log_format format);
 

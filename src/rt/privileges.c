@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rt/privileges.h"
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+bool privileges_never_gain(void)
+{
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+bool privileges_drop_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{.effective = 0}};
+    // Ambient ones go with those that are permitted; glibc has no wrapper without libcap.
+    return syscall(SYS_capset, &header, none) == 0;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a process gives up for good. Both act on the calling thread and those that it starts: call
+// them before there are others.
+#pragma once
+
+#include <stdbool.h>
+
+// No program that is executed later gives privileges (set-user-ID, file capabilities). False with
+// errno.
+bool privileges_never_gain(void);
+
+// Without any capability: what a service manager or a container had granted. False with errno.
+bool privileges_drop_capabilities(void);
