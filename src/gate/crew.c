@@ -12,7 +12,8 @@
 #include "rt/sys.h"
 #include "rt/timer.h"
 
-#define DRAIN_LOOK_MS 10 // between two looks whether all connections have ended
+#define DRAIN_LOOK_MS 10  // between two looks whether all connections have ended
+#define ABORT_MAX_MS 1000 // for connections to end that were told to do so at once
 
 struct member {
     struct crew *crew; // borrows
@@ -22,6 +23,7 @@ struct member {
     struct worker *worker; // owns: touched by its thread alone
     struct rt_timer drain_timer;
     int64_t drain_until_ms;
+    bool is_aborted;
     struct job *drain_job;
 };
 
@@ -80,15 +82,16 @@ static void look_whether_drained(struct rt_timer *t)
 {
     struct member *m = CONTAINER_OF(t, struct member, drain_timer);
     uint32_t n_open = worker_n_open(m->worker);
-    if (n_open > 0 && clock_now_ms() < m->drain_until_ms) {
-        timer_start(t, clock_now_ms() + DRAIN_LOOK_MS, look_whether_drained);
-        return;
-    }
-    if (n_open > 0) {
+    if (n_open > 0 && !m->is_aborted && clock_now_ms() >= m->drain_until_ms) {
         log_warn("worker %u: closing %u connections that are still open", m->index, n_open);
         worker_abort(m->worker);
+        m->is_aborted = true; // now their fibers unwind, and each exchange writes its log line
+        m->drain_until_ms = clock_now_ms() + ABORT_MAX_MS;
     }
-    tell_done(m, m->drain_job);
+    if (n_open > 0 && clock_now_ms() < m->drain_until_ms)
+        timer_start(t, clock_now_ms() + DRAIN_LOOK_MS, look_whether_drained);
+    else
+        tell_done(m, m->drain_job);
 }
 
 static void take_order(struct rt_mail *mail)

@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "gate/crew.h"
 #include "gate/protocol.h"
 #include "gate/snapshot.h"
@@ -24,12 +25,14 @@
 #include "rt/log.h"
 #include "rt/loop.h"
 #include "rt/offload.h"
+#include "rt/privileges.h"
 #include "rt/sock.h"
 #include "rt/sys.h"
 #include "upstream/service.h"
 
 #define OFFLOAD_THREADS 2
 #define OFFLOAD_QUEUE_MAX 256
+#define OWN_DESCRIPTORS 256 // listening sockets, logs, pipes, DNS
 
 struct gate {
     struct rt_loop *loop;   // the aux loop, on the main thread
@@ -45,19 +48,18 @@ struct gate {
 static void start_resolver(struct gate *g, const struct settings *settings)
 {
     const struct conf_texts *servers = &settings->resolver.servers;
-    char list[1024];
-    struct writer w;
-    writer_init(&w, list, sizeof list - 1);
+    struct text list = {.ptr = NULL};
     for (size_t i = 0; i < servers->n; i++) {
         if (i > 0)
-            writer_byte(&w, ',');
-        writer_put(&w, servers->items[i].text);
+            text_byte(&list, ',');
+        text_put(&list, servers->items[i].text);
     }
-    list[w.len] = '\0';
+    text_byte(&list, '\0');
     const char *why = NULL;
-    g->dns = dns_new(&(struct dns_options){.servers = w.len > 0 ? list : NULL,
+    g->dns = dns_new(&(struct dns_options){.servers = servers->n > 0 ? list.ptr : NULL,
                                            .timeout_ms = settings->resolver.timeout_ms},
                      &why);
+    text_fini(&list);
     if (!g->dns) {
         log_error("names of servers can't be resolved: %s", why);
         return;
@@ -65,11 +67,19 @@ static void start_resolver(struct gate *g, const struct settings *settings)
     g->resolver = upstream_resolver_start(g->registry, g->dns);
 }
 
-// Becomes an ordinary user, for good. Only what was started as root has anything to drop.
-static void drop_privileges(struct str user)
+// Before any other thread: these belong to a thread, not to the process.
+static void give_up_privileges(void)
 {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    if (!privileges_never_gain())
         log_warn("can't set no-new-privs: %s", strerror(errno));
+    // Root loses them with its user. Others may have been granted some for the keeper's sake.
+    if (geteuid() != 0 && !privileges_drop_capabilities())
+        log_warn("can't give up capabilities: %s", strerror(errno));
+}
+
+// Becomes an ordinary user, for good, in all threads.
+static void change_user(struct str user)
+{
     if (geteuid() != 0 || str_eq(user, STR("root")))
         return;
     char *name = mem_copy(user.ptr, user.len);
@@ -82,11 +92,27 @@ static void drop_privileges(struct str user)
         panic("can't become user '" STR_FMT "': %s", STR_ARG(user), strerror(errno));
 }
 
+// Connections to servers need descriptors as well (idle clients have none), and so does the gate's
+// own work.
+static uint32_t conns_that_fit(uint32_t wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return wanted;
+    rlim_t room = MAX(limit.rlim_cur / 4 * 3, (rlim_t)OWN_DESCRIPTORS) - OWN_DESCRIPTORS / 2;
+    if (wanted <= room)
+        return wanted;
+    log_info("connections-max is %u, but with a limit of %llu open files only %llu fit: raise that "
+             "limit (ulimit -n, LimitNOFILE=)",
+             wanted, (unsigned long long)limit.rlim_cur, (unsigned long long)room);
+    return (uint32_t)room;
+}
+
 static void start_crew(struct gate *g, const struct snapshot *s, unsigned n_workers)
 {
     start_resolver(g, &s->settings);
-    drop_privileges(s->settings.user.text);
-    g->crew = crew_start(n_workers, g->loop, g->registry, s->settings.conns_max);
+    change_user(s->settings.user.text);
+    g->crew = crew_start(n_workers, g->loop, g->registry, conns_that_fit(s->settings.conns_max));
 }
 
 static void send_message(struct gate *g, const void *message, size_t n)
@@ -188,6 +214,14 @@ static void begin_drain(struct gate *g, int64_t limit_ms)
         loop_stop(g->loop);
 }
 
+// False: no descriptor was free when it came.
+static bool is_there(int fd, const char *what)
+{
+    if (fd < 0)
+        log_error("too many open files to take over %s", what);
+    return fd >= 0;
+}
+
 // One message from the keeper. fd is ours.
 static void take_message(struct gate *g, const char *buf, size_t len, int fd)
 {
@@ -205,10 +239,13 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     memcpy(&m, buf, MIN(len, sizeof m));
     switch ((enum gate_message)type) {
     case GATE_LOG:
-        log_set_output(m.log.stream, fd);
+        if (is_there(fd, "an access log"))
+            log_set_output(m.log.stream, fd);
         return; // taken over
     case GATE_LISTEN:
         ASSERT(g->crew != NULL); // it comes after the first snapshot's GATE_READY
+        if (!is_there(fd, "a listening socket"))
+            return;
         crew_listen(g->crew, m.listen.id, m.listen.worker,
                     str_from(m.listen.name, m.listen.name_bytes), fd);
         return; // taken over
@@ -258,19 +295,20 @@ static void raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static void block_signals(void)
+static void ignore_signals(void)
 {
-    // Orders come through the channel. A terminal's Ctrl-C goes to the whole group: the keeper
-    // decides.
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_DUMPABLE, 0);
+    // Orders come through the channel. A terminal's Ctrl-C goes to the whole group, and so does a
+    // service manager's SIGTERM: the keeper decides.
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+        signal(ignored[i], SIG_IGN);
 }
 
 int gate_main(void)
 {
-    block_signals();
+    ignore_signals();
+    give_up_privileges();
+    prctl(PR_SET_DUMPABLE, 0); // keys and passwords stay out of dumps
     raise_descriptor_limit();
     struct hash_key key;
     sys_random(&key, sizeof key);
