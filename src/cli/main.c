@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/main.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/args.h"
 #include "cli/command.h"
@@ -102,7 +106,26 @@ const struct cli_command cli_version = {
     .run = run_version,
 };
 
-int cli_main(int argc, char **argv)
+// A descriptor that is opened later must not become standard output or error by its number.
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) != fd)
+            abort();
+    }
+}
+
+// What was printed has arrived, or the command has failed.
+static int end_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "sallyport: can't write the output: %s\n", strerror(errno));
+    return status == CLI_OK ? CLI_FAILED : status;
+}
+
+static int run_command(int argc, char **argv)
 {
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         struct text t = {.ptr = NULL};
@@ -123,4 +146,10 @@ int cli_main(int argc, char **argv)
     struct cli_args args;
     int status = cli_parse(command, argc - 2, argv + 2, &args);
     return status == CLI_OK ? command->run(&args) : status;
+}
+
+int cli_main(int argc, char **argv)
+{
+    fill_standard_descriptors();
+    return end_output(run_command(argc, argv));
 }
