@@ -186,6 +186,7 @@ static void bind_listener(struct worker_listener *l, struct snapshot *before)
             snapshot_unuse(l->last, w->index);
         l->last = NULL;
         l->http.entry_index = (unsigned)index;
+        l->http.first_ms = (uint32_t)MIN(w->current->entries[index].idle_ms, (int64_t)UINT32_MAX);
         l->http.is_closing = l->fd < 0;
         start_accepting(l);
         return;

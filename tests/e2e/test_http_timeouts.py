@@ -35,6 +35,13 @@ def test_idle_clients_are_closed(start, origin):
         assert client.is_closed()
 
 
+def test_clients_that_never_say_anything_are_closed_too(start, origin):
+    """The kernel keeps a silent connection for some seconds before it hands it over at all."""
+    proxy = start(settings(origin(), "idle-timeout: 200ms"))
+    with proxy.connect() as client:
+        assert client.is_closed()
+
+
 def test_an_idle_time_starts_anew_with_each_request(start, origin):
     proxy = start(settings(origin(), "idle-timeout: 600ms"))
     before = time.monotonic()
