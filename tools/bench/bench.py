@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures Sallyport against nginx and HAProxy from Debian, interleaved in one run.
 
-  bench.py [-n ROUNDS] [-t SECONDS] [--bin FILE] [--peers sallyport,nginx,haproxy] [WORK …]
+  bench.py [-n ROUNDS] [-t SECONDS] [--bin FILE] [--vs FILE] [--peers sallyport,nginx,haproxy]
+           [WORK …]
 
 Works: keepalive connections download upload log hosts idle workers; by default all. Each proxy has
 one worker pinned to core 0; load and origin are on core 1. The figure is CPU time of the proxy's
@@ -79,16 +80,18 @@ class Bench:
         self.args, self.folder = args, folder
         self.origin = Origin(folder, {"1k": b"x" * 1024, "10m": b"x" * DOWNLOAD_BYTES})
 
-    def start(self, name, label=None, **options):
-        folder = self.folder / f"{label or name}{random.randrange(10**9)}"
+    def start(self, name, label=None, binary=None, **options):
+        folder = self.folder / f"{name}{random.randrange(10**9)}"
         folder.mkdir()
-        proxy = PEERS[name](folder, self.origin.port, self.args.bin, **options)
+        proxy = PEERS[name](folder, self.origin.port, binary or self.args.bin, **options)
         proxy.label = label or name
         return proxy
 
     def compare(self, title, path, seconds=None, **load):
         seconds = seconds or self.args.t
         proxies = [self.start(name) for name in self.args.peers]
+        if self.args.vs:
+            proxies.append(self.start("sallyport", "other build", binary=self.args.vs))
         try:
             report(title, rounds(proxies, self.args.n,
                                  lambda p: measure(p, seconds, path, **load)))
@@ -155,6 +158,7 @@ def main():
     parser.add_argument("-t", type=float, default=2, help="seconds of a round")
     parser.add_argument("--bin", default=str(ROOT / "build" / "release" / "sallyport"))
     parser.add_argument("--peers", default="sallyport,nginx,haproxy", type=lambda s: s.split(","))
+    parser.add_argument("--vs", metavar="FILE", help="another build of sallyport to compare with")
     parser.add_argument("work", nargs="*", choices=[[], *works], default=[])
     args = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
