@@ -76,6 +76,8 @@ void sock_watch(struct rt_sock *s)
 static enum io wait_in(struct rt_sock *s, struct fiber **slot, struct deadline until)
 {
     ASSERT(*slot == NULL);
+    if (s->fd < 0) // by another fiber, while this one was on its way here
+        return fail(s, ECANCELED);
     if (!watch(s))
         return fail(s, errno);
     struct fiber *self = fiber_self();
@@ -228,7 +230,7 @@ static void close_with(struct rt_sock *s, int (*close_fn)(int fd))
         loop_forget(l, s); // closing takes fd off epoll: we never share a descriptor
     close_fn(s->fd);
     s->fd = -1;
-    s->is_watched = false;
+    s->is_watched = s->is_readable = s->is_writable = false;
     l->stats.n_socks--;
     wake(&s->reader);
     wake(&s->writer);

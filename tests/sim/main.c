@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sim [--seeds N] [--first S] [--seed S] [--verbose] [NAME]: the directed scenarios (or those whose
-// names contain NAME) and N random ones, as TAP. --seed: only this one, with its whole log.
+// names contain NAME) and N random ones (also alone: "random"), as TAP. --seed: only this one, with
+// its whole log.
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -99,9 +100,11 @@ int main(int argc, char **argv)
         run_directed(reset_scenarios);
         run_directed(timeout_scenarios);
         run_directed(reload_scenarios);
-        for (uint64_t i = 0; !options.name && i < options.n_seeds; i++)
+        run_directed(bug_scenarios);
+        bool is_random = !options.name || strcmp(options.name, "random") == 0;
+        for (uint64_t i = 0; is_random && i < options.n_seeds; i++)
             run_seed(options.first + i);
-        if (!options.name)
+        if (is_random)
             printf("ok %u - %" PRIu64 " random scenarios from seed %" PRIu64 " on\n", ++n_run,
                    options.n_seeds, options.first);
     }

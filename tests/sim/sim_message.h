@@ -122,7 +122,7 @@ enum sim_read {
     SIM_READ_END,
 };
 
-#define SIM_HEAD_MAX_BYTES (128 * 1024)
+#define SIM_HEAD_MAX_BYTES (16 * 1024)
 
 struct sim_reader {
     uint8_t step;
