@@ -30,6 +30,8 @@ static const struct unit periods[] = {
     {STR_INIT("d"), 86400},
 };
 
+#define SAFE_DIGITS 19 // a number of so many digits always fits
+
 enum err num_dec(struct str s, uint64_t max, uint64_t *ret)
 {
     if (s.len == 0)
@@ -37,11 +39,12 @@ enum err num_dec(struct str s, uint64_t max, uint64_t *ret)
     uint64_t value = 0;
     bool is_over = false;
     for (size_t i = 0; i < s.len; i++) {
-        if (!ascii_is(s.ptr[i], ASCII_DIGIT))
+        unsigned digit = (unsigned)(uint8_t)s.ptr[i] - '0';
+        if (digit > 9)
             return ERR_SYNTAX;
-        is_over |= value > UINT64_MAX / 10;
-        value = value * 10 + (uint64_t)(s.ptr[i] - '0');
-        is_over |= value < (uint64_t)(s.ptr[i] - '0');
+        if (UNLIKELY(i >= SAFE_DIGITS))
+            is_over |= value > (UINT64_MAX - digit) / 10;
+        value = value * 10 + digit;
     }
     if (is_over || value > max)
         return ERR_RANGE;

@@ -4,15 +4,20 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define TENS(t) t "0" t "1" t "2" t "3" t "4" t "5" t "6" t "7" t "8" t "9"
+
 void writer_dec(struct writer *w, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    writer_put(w, (struct str){digits + at, sizeof digits - at});
+    static const char pairs[] = TENS("0") TENS("1") TENS("2") TENS("3") TENS("4") TENS("5")
+        TENS("6") TENS("7") TENS("8") TENS("9");
+    UNINITIALIZED char digits[20];
+    char *at = digits + sizeof digits;
+    for (; value >= 10; value /= 100)
+        memcpy(at -= 2, pairs + value % 100 * 2, 2);
+    // What is left is one digit, or nothing behind a pair.
+    if (value > 0 || at == digits + sizeof digits)
+        *--at = (char)('0' + value);
+    writer_put(w, str_from(at, (size_t)(digits + sizeof digits - at)));
 }
 
 void writer_hex(struct writer *w, uint64_t value)

@@ -23,6 +23,21 @@ static void pieces_follow_one_another(void)
     CHECK(!w.overflowed);
 }
 
+static void numbers_of_every_length_have_their_digits(void)
+{
+    uint64_t power = 1;
+    for (int i = 0; i < 20; i++, power *= 10) {
+        for (uint64_t value = power - 1; value <= power + 1; value++) {
+            char buf[24], wanted[24];
+            struct writer w;
+            writer_init(&w, buf, sizeof buf);
+            writer_dec(&w, value);
+            snprintf(wanted, sizeof wanted, "%llu", (unsigned long long)value);
+            CHECK_STR(writer_str(&w), str_of(wanted));
+        }
+    }
+}
+
 static void what_fits_exactly_is_no_overflow(void)
 {
     char buf[4];
@@ -78,6 +93,7 @@ static void a_formatted_piece_has_a_limit_of_its_own(void)
     CHECK(w.overflowed);
 }
 
-TEST_MAIN(TEST(pieces_follow_one_another), TEST(what_fits_exactly_is_no_overflow),
+TEST_MAIN(TEST(pieces_follow_one_another), TEST(numbers_of_every_length_have_their_digits),
+          TEST(what_fits_exactly_is_no_overflow),
           TEST(what_does_not_fit_is_dropped_whole_and_remembered), TEST(no_room_at_all_is_allowed),
           TEST(a_formatted_piece_has_a_limit_of_its_own))
