@@ -55,6 +55,10 @@ static struct str next_element(struct str *rest, bool *ret_is_last)
 // refused later: no honest sender makes them, and not every server behind us reads them so.
 static enum h1_error mark_lengths(struct marks *m, struct str value)
 {
+    if (m->n_lengths == 0 && num_dec(value, INT64_MAX, &m->length) == ERR_OK) { // the usual one
+        m->n_lengths = 1;
+        return H1_ERROR_NONE;
+    }
     for (bool is_last = false; !is_last; m->n_lengths++) {
         uint64_t length;
         if (num_dec(next_element(&value, &is_last), INT64_MAX, &length) != ERR_OK)

@@ -38,6 +38,12 @@ static bool is_host_byte(char c)
 
 static enum err parse_name(struct str host, struct url_authority *ret)
 {
+    struct ip ip;
+    ret->host = host;
+    ret->is_ip =
+        host.len > 0 && ascii_is(host.ptr[0], ASCII_DIGIT) && ip_parse(host, &ip) == ERR_OK;
+    if (ret->is_ip)
+        return ERR_OK;
     struct str name = str_ends(host, STR(".")) ? str_first(host, host.len - 1) : host;
     if (name.len > HOST_MAX_BYTES)
         return ERR_SYNTAX;
@@ -50,12 +56,7 @@ static enum err parse_name(struct str host, struct url_authority *ret)
         if (i < name.len)
             label = i + 1;
     }
-    struct ip ip;
-    ret->is_ip = is_number_label(str_skip(name, label));
-    if (ret->is_ip && ip_parse(host, &ip) != ERR_OK)
-        return ERR_SYNTAX;
-    ret->host = host;
-    return ERR_OK;
+    return is_number_label(str_skip(name, label)) ? ERR_SYNTAX : ERR_OK;
 }
 
 // "[" IPv6 address "]"; no zone (RFC 6874) and no IPvFuture.
