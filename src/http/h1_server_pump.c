@@ -69,7 +69,7 @@ static void add(struct iovec *iov, int *n, struct str s)
 // Sends what waits, and a piece of the body with what belongs around it, in one call.
 static bool flush(struct pump *p, struct str piece, struct str after)
 {
-    struct iovec iov[5];
+    UNINITIALIZED struct iovec iov[5];
     int n = 0;
     add(iov, &n, p->head);
     add(iov, &n, writer_str(&p->gather));

@@ -42,24 +42,23 @@ enum err headers_take(struct headers *h, const struct field *fields, size_t n)
     return ERR_OK;
 }
 
-static enum err append(struct headers *h, struct field f)
+static enum err append(struct headers *h, unsigned id, struct str name, struct str value)
 {
     if (UNLIKELY(h->n == h->cap) && grow(h, h->cap > 0 ? h->cap * 2 : ROOM_TO_ADD) != ERR_OK)
         return ERR_LIMIT;
-    h->items[h->n++] = f;
-    h->ids |= FIELD_BIT(f.id);
+    h->items[h->n++] = (struct field){.name = name, .value = value, .id = (uint16_t)id};
+    h->ids |= FIELD_BIT(id);
     return ERR_OK;
 }
 
 enum err headers_add(struct headers *h, enum field_id id, struct str value)
 {
-    return append(h, FIELD((uint16_t)id, value));
+    return append(h, id, field_name(id), value);
 }
 
 enum err headers_add_named(struct headers *h, struct str name, struct str value)
 {
-    return append(h,
-                  (struct field){.name = name, .value = value, .id = (uint16_t)field_id_of(name)});
+    return append(h, field_id_of(name), name, value);
 }
 
 static bool is_there(const struct field *f)
@@ -73,9 +72,9 @@ static bool is_same(const struct field *f, unsigned id, struct str name)
     return f->id == id && (id != FIELD_OTHER || (is_there(f) && str_ieq(f->name, name)));
 }
 
-static void remove_at(struct headers *h, uint32_t i)
+static void clear(struct field *f)
 {
-    h->items[i] = (struct field){.id = FIELD_OTHER};
+    *f = (struct field){.id = FIELD_OTHER};
 }
 
 static bool may_have(const struct headers *h, unsigned id)
@@ -90,7 +89,7 @@ static size_t remove_from(struct headers *h, uint32_t from, unsigned id, struct 
     size_t n = 0;
     for (uint32_t i = from; i < h->n; i++) {
         if (is_same(&h->items[i], id, name)) {
-            remove_at(h, i);
+            clear(&h->items[i]);
             n++;
         }
     }
@@ -110,25 +109,25 @@ static const struct field *find(const struct headers *h, unsigned id, struct str
     return NULL;
 }
 
-static enum err set(struct headers *h, struct field f)
+static enum err set(struct headers *h, unsigned id, struct str name, struct str value)
 {
-    const struct field *old = find(h, f.id, f.name);
+    const struct field *old = find(h, id, name);
     if (!old)
-        return append(h, f);
+        return append(h, id, name, value);
     uint32_t at = (uint32_t)(old - h->items);
-    h->items[at] = f;
-    remove_from(h, at + 1, f.id, f.name);
+    h->items[at] = (struct field){.name = name, .value = value, .id = (uint16_t)id};
+    remove_from(h, at + 1, id, name);
     return ERR_OK;
 }
 
 enum err headers_set(struct headers *h, enum field_id id, struct str value)
 {
-    return set(h, FIELD((uint16_t)id, value));
+    return set(h, id, field_name(id), value);
 }
 
 enum err headers_set_named(struct headers *h, struct str name, struct str value)
 {
-    return set(h, (struct field){.name = name, .value = value, .id = (uint16_t)field_id_of(name)});
+    return set(h, field_id_of(name), name, value);
 }
 
 size_t headers_remove(struct headers *h, enum field_id id)
@@ -145,7 +144,7 @@ size_t headers_remove_named(struct headers *h, struct str name)
 void headers_drop(struct headers *h, const struct field *f)
 {
     ASSERT(f >= h->items && f < h->items + h->n);
-    remove_at(h, (uint32_t)(f - h->items));
+    clear(&h->items[f - h->items]);
 }
 
 const struct field *headers_search(const struct headers *h, enum field_id id)
@@ -194,13 +193,12 @@ void headers_remove_hop_by_hop(struct headers *h)
     if ((h->ids & HOP_BY_HOP) == 0)
         return;
     bool has_others = may_have(h, FIELD_OTHER); // that Connection can name
-    for (uint32_t i = 0; i < h->n; i++) {
-        unsigned id = h->items[i].id;
-        if ((FIELD_BIT(id) & HOP_BY_HOP) == 0)
+    for (struct field *f = h->items, *end = f + h->n; f < end; f++) {
+        if ((FIELD_BIT(f->id) & HOP_BY_HOP) == 0)
             continue;
-        if (id == FIELD_CONNECTION && has_others)
-            remove_named_by(h, h->items[i].value);
-        remove_at(h, i);
+        if (f->id == FIELD_CONNECTION && has_others)
+            remove_named_by(h, f->value);
+        clear(f);
     }
     h->ids &= ~HOP_BY_HOP;
 }
