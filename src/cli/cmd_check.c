@@ -46,7 +46,8 @@ static int run(const struct cli_args *args)
     } else {
         load_print_diags(&l);
         if (!is_fine)
-            fprintf(stderr, "%s: %zu errors\n", path, l.diags.n_errors);
+            fprintf(stderr, "%s: %zu error%s\n", path, l.diags.n_errors,
+                    l.diags.n_errors == 1 ? "" : "s");
         else if (!cli_has(args, "quiet"))
             printf("%s: fine: %u entrypoints, %zu routes, %zu warnings\n", path,
                    l.snapshot->n_entries, l.snapshot->n_routes, l.diags.n);

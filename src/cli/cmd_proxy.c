@@ -10,9 +10,9 @@
 static const struct cli_option options[] = {
     {.name = "from",
      .value = "[NAME][:PORT]",
-     .doc =
-         "The host name to serve, and where to listen. Without a name: every name. Without a port: "
-         "80 as root, else 8080."},
+     .doc = "The host name to serve, and where to listen. Without a name: every name. With an IP "
+            "address in its place: every name, and only that address listens. Without a port: 80 "
+            "as root, else 8080."},
     {.name = "to",
      .value = "URL",
      .is_many = true,
@@ -43,21 +43,34 @@ static struct str server_url(struct arena *mem, struct str to)
                         to, STR_NONE);
 }
 
+// "127.0.0.1" and "[::1]".
+static bool is_address(struct str name)
+{
+    struct ip ip;
+    if (name.len > 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']')
+        name = str_from(name.ptr + 1, name.len - 2);
+    return ip_parse(name, &ip) == ERR_OK;
+}
+
 static struct conf_node *build(void *arg, struct loaded *l)
 {
     const struct cli_args *args = arg;
     struct arena *mem = &l->mem;
     struct str from = str_of(cli_value(args, "from", ""));
-    struct str name = from, port = STR_NONE;
+    struct str name = from, port = STR_NONE, address = STR_NONE;
     size_t colon = str_rfind(from, ':');
-    if (colon != STR_NPOS) {
+    if (colon != STR_NPOS && !str_ends(from, STR("]"))) {
         name = str_first(from, colon);
         port = str_skip(from, colon + 1);
     }
     if (port.len == 0)
         port = geteuid() == 0 ? STR("80") : STR("8080");
+    if (is_address(name)) {
+        address = name;
+        name = STR_NONE;
+    }
     struct conf_node *root = map(mem), *entry = map(mem), *entries = map(mem);
-    conf_node_put(entry, STR("listen"), scalar(mem, arena_concat(mem, STR(":"), port, STR_NONE)));
+    conf_node_put(entry, STR("listen"), scalar(mem, arena_concat(mem, address, STR(":"), port)));
     conf_node_put(entries, STR("web"), entry);
     conf_node_put(root, STR("entrypoints"), entries);
     const char *const *to = NULL;
