@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/load.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "conf/node.h"
+#include "unit/test.h"
+
+#define ENTRY "user: root\nentrypoints: { web: '127.0.0.1:0' }\n"
+
+// Loads a file in memory with this text.
+static bool load_text(const char *yaml, struct loaded *ret)
+{
+    char path[64];
+    int fd = memfd_create("settings", MFD_CLOEXEC);
+    CHECK_INT(write(fd, yaml, strlen(yaml)), strlen(yaml));
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    bool is_fine = load_file(path, ret);
+    close(fd);
+    CHECK_INT(is_fine, ret->diags.n_errors == 0);
+    CHECK(!is_fine || ret->snapshot != NULL);
+    return is_fine;
+}
+
+static void settings_are_loaded_whole(void)
+{
+    struct loaded l;
+    CHECK(load_text(ENTRY "sites: { a.example: 'http://127.0.0.1:1' }\n", &l));
+    if (l.snapshot)
+        CHECK_INT(l.snapshot->n_routes, 1);
+    CHECK_INT(l.diags.n, 0);
+    load_fini(&l);
+}
+
+static void every_stage_tells_its_errors(void)
+{
+    static const struct {
+        const char *yaml, *text;
+    } cases[] = {
+        {"a: [\n", ""},                                                    // YAML
+        {ENTRY "sitez: {}\n", "sites"},                                    // reading
+        {ENTRY "sites: { a.example: nowhere }\n", "no service 'nowhere'"}, // building
+        {ENTRY "filters: { f: { basic-auth: { users: 'file:/nonexistent/f' } } }\n",
+         "/nonexistent/f"}, // resolving
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct loaded l;
+        CHECK(!load_text(cases[i].yaml, &l));
+        CHECK(l.diags.n_errors > 0);
+        if (l.diags.n > 0 && !strstr(l.diags.items[0].text, cases[i].text))
+            printf("# case %zu: %s\n", i, l.diags.items[0].text);
+        CHECK(l.diags.n > 0 && strstr(l.diags.items[0].text, cases[i].text) != NULL);
+        load_fini(&l);
+    }
+}
+
+static void a_file_that_cannot_be_read_is_an_error_with_its_path(void)
+{
+    struct loaded l;
+    CHECK(!load_file("/nonexistent.yaml", &l));
+    CHECK_INT(l.diags.n_errors, 1);
+    CHECK(l.diags.n > 0 && strcmp(l.diags.items[0].place.source, "/nonexistent.yaml") == 0);
+    load_fini(&l);
+    load_fini(&l); // ended once more: nothing happens
+}
+
+static void an_unknown_user_is_an_error_for_root_alone(void)
+{
+    struct loaded l;
+    CHECK_INT(load_text("entrypoints: { web: '127.0.0.1:0' }\nuser: no-such-user-here\n", &l),
+              geteuid() != 0);
+    load_fini(&l);
+}
+
+static void a_tree_from_flags_is_loaded_like_a_file(void)
+{
+    struct loaded l;
+    struct place place = {.source = "command line"};
+    load_begin(&l);
+    struct conf_node *root = conf_node_new(&l.mem, CONF_NODE_MAP, place);
+    conf_node_put(root, STR("user"), conf_node_scalar(&l.mem, STR("root"), place));
+    CHECK(load_tree(&l, root));
+    CHECK(l.snapshot && l.snapshot->n_entries == 1);
+    load_fini(&l);
+}
+
+TEST_MAIN(TEST(settings_are_loaded_whole), TEST(every_stage_tells_its_errors),
+          TEST(a_file_that_cannot_be_read_is_an_error_with_its_path),
+          TEST(an_unknown_user_is_an_error_for_root_alone),
+          TEST(a_tree_from_flags_is_loaded_like_a_file))
