@@ -163,10 +163,17 @@ void router_fini(struct router *r)
 
 // --- matching ---
 
-// The three lists of a host, merged by rank.
+// The lists of a host, merged by rank: those that have something left.
 struct merge {
     const struct candidate *heads[3];
+    size_t n;
 };
+
+static void merge_add(struct merge *m, const struct candidate *first)
+{
+    if (first)
+        m->heads[m->n++] = first;
+}
 
 static const struct candidate *first_of(const struct map *map, struct str key)
 {
@@ -176,25 +183,34 @@ static const struct candidate *first_of(const struct map *map, struct str key)
 
 static struct merge merge_start(const struct router *r, struct str host)
 {
-    struct merge m = {{first_of(&r->exact, host), NULL, r->rest.first}};
+    struct merge m = {.n = 0};
+    if (r->exact.n > 0)
+        merge_add(&m, first_of(&r->exact, host));
     size_t dot = r->wild.n > 0 ? str_find(host, '.') : STR_NPOS;
     if (dot != STR_NPOS && dot > 0)
-        m.heads[1] = first_of(&r->wild, str_skip(host, dot));
+        merge_add(&m, first_of(&r->wild, str_skip(host, dot)));
+    merge_add(&m, r->rest.first);
     return m;
 }
 
 // The best candidate that is left, each route once; NULL at the end.
 static const struct candidate *merge_next(struct merge *m)
 {
-    const struct candidate *best = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(m->heads); i++)
-        if (m->heads[i] && (!best || m->heads[i]->rank < best->rank))
-            best = m->heads[i];
-    if (!best)
+    if (m->n == 0)
         return NULL;
-    for (size_t i = 0; i < ARRAY_LEN(m->heads); i++)
-        if (m->heads[i] && m->heads[i]->rank == best->rank)
-            m->heads[i] = m->heads[i]->next;
+    const struct candidate *best = m->heads[0];
+    for (size_t i = 1; i < m->n; i++)
+        if (m->heads[i]->rank < best->rank)
+            best = m->heads[i];
+    size_t n = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        const struct candidate *c = m->heads[i];
+        if (c->rank == best->rank)
+            c = c->next;
+        if (c)
+            m->heads[n++] = c;
+    }
+    m->n = n;
     return best;
 }
 
@@ -246,13 +262,14 @@ static const struct route *shadow_of(const struct router *r, const struct route 
                                      const struct rule_hosts *hosts)
 {
     // Whatever covers the whole rule covers each of its hosts: one list is enough.
-    struct merge m = {{NULL, NULL, r->rest.first}};
-    if (!hosts->is_any && hosts->n > 0) {
-        const struct rule_value *v = hosts->items[0];
-        if (v->is_wildcard)
-            m.heads[1] = first_of(&r->wild, v->text);
-        else
-            m = merge_start(r, v->text);
+    const struct rule_value *v = !hosts->is_any && hosts->n > 0 ? hosts->items[0] : NULL;
+    struct merge m = {.n = 0};
+    if (v && !v->is_wildcard) {
+        m = merge_start(r, v->text);
+    } else {
+        if (v)
+            merge_add(&m, first_of(&r->wild, v->text));
+        merge_add(&m, r->rest.first);
     }
     unsigned left = CHECKED_MAX;
     for (const struct candidate *c = merge_next(&m); c && left > 0; c = merge_next(&m), left--) {
