@@ -42,7 +42,7 @@ enum err headers_take(struct headers *h, const struct field *fields, size_t n)
     return ERR_OK;
 }
 
-static enum err append(struct headers *h, unsigned id, struct str name, struct str value)
+ALWAYS_INLINE enum err append(struct headers *h, unsigned id, struct str name, struct str value)
 {
     if (UNLIKELY(h->n == h->cap) && grow(h, h->cap > 0 ? h->cap * 2 : ROOM_TO_ADD) != ERR_OK)
         return ERR_LIMIT;
@@ -98,10 +98,8 @@ static size_t remove_from(struct headers *h, uint32_t from, unsigned id, struct 
     return n;
 }
 
-static const struct field *find(const struct headers *h, unsigned id, struct str name)
+static const struct field *search(const struct headers *h, unsigned id, struct str name)
 {
-    if (!may_have(h, id))
-        return NULL;
     for (uint32_t i = 0; i < h->n; i++) {
         if (is_same(&h->items[i], id, name))
             return &h->items[i];
@@ -111,7 +109,7 @@ static const struct field *find(const struct headers *h, unsigned id, struct str
 
 static enum err set(struct headers *h, unsigned id, struct str name, struct str value)
 {
-    const struct field *old = find(h, id, name);
+    const struct field *old = may_have(h, id) ? search(h, id, name) : NULL;
     if (!old)
         return append(h, id, name, value);
     uint32_t at = (uint32_t)(old - h->items);
@@ -158,7 +156,8 @@ const struct field *headers_search(const struct headers *h, enum field_id id)
 
 const struct field *headers_find_named(const struct headers *h, struct str name)
 {
-    return find(h, field_id_of(name), name);
+    enum field_id id = field_id_of(name);
+    return may_have(h, id) ? search(h, id, name) : NULL;
 }
 
 const struct field *headers_next(const struct headers *h, const struct field *after)
