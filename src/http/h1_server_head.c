@@ -182,9 +182,10 @@ enum io h1_server_read_head(struct h1_turn *t)
     error = h1_request_framing(&r, &t->framing);
     if (error != H1_ERROR_NONE)
         return refuse_error(t, error);
-    bool is_there = t->framing.wants_upgrade          ? move_head_to_arena(t, &r, used)
-                    : t->framing.body != H1_BODY_NONE ? make_body_room(t, &r, used)
-                                                      : true;
+    // With a body it is no upgrade, and the head stays.
+    bool is_there = t->framing.body != H1_BODY_NONE ? make_body_room(t, &r, used)
+                    : t->framing.wants_upgrade      ? move_head_to_arena(t, &r, used)
+                                                    : true;
     if (!is_there)
         return refuse(t, 431, EXCHANGE_END_RESOURCES, "the memory of the exchange is used up");
     return accept_head(t, &r, used);

@@ -95,8 +95,29 @@ static void a_body_can_be_echoed_while_it_is_read(void)
     rig_close(&r);
 }
 
+// A head that fills the buffer to its last byte leaves no room for what follows it.
+static void a_body_finds_room_behind_any_head(void)
+{
+    static const char *const fields[] = {
+        "", "Connection: upgrade\r\nUpgrade: websocket\r\n"}; // no upgrade: it has a body
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        struct rig r;
+        rig_open(&r);
+        char head[HTTP_BUFFER_BYTES + 1];
+        int n = snprintf(head, sizeof head,
+                         "POST /read HTTP/1.1\r\n" HOST "%sContent-Length: 3\r\nA: ", fields[i]);
+        memset(head + n, 'a', sizeof head - (size_t)n);
+        memcpy(head + HTTP_BUFFER_BYTES - 4, "\r\n\r\n", 4);
+        rig_send(&r, str_from(head, HTTP_BUFFER_BYTES));
+        RIG_UNTIL(&r, r.n_served == 1);
+        rig_send(&r, STR("abc"));
+        rig_expect_end(&r, "\r\n\r\n3\n");
+        rig_close(&r);
+    }
+}
+
 TEST_MAIN(TEST(a_body_that_stalls_gets_408), TEST(a_body_that_is_cut_ends_the_exchange),
           TEST(a_filter_that_reads_the_body_asks_for_it_once),
           TEST(a_body_that_was_never_asked_for_closes_the_connection),
           TEST(an_unread_body_is_drained_or_the_connection_lingers),
-          TEST(a_body_can_be_echoed_while_it_is_read))
+          TEST(a_body_can_be_echoed_while_it_is_read), TEST(a_body_finds_room_behind_any_head))
