@@ -115,12 +115,22 @@ static enum err count_forwards(struct exchange *x)
     return ERR_OK;
 }
 
+// RFC 9113 3.1 gave up "h2c". A server that still knows it would take requests through the tunnel
+// that no rule and no filter here sees, so to us it is no upgrade.
+static void take_upgrade(struct request *r)
+{
+    struct str protocols = headers_get(&r->headers, FIELD_UPGRADE);
+    r->is_upgrade =
+        r->is_upgrade && !h1_list_has(protocols, STR("h2c")) && !h1_list_has(protocols, STR("h2"));
+    if (r->is_upgrade)
+        r->upgrade = protocols;
+}
+
 enum err request_prepare(struct exchange *x)
 {
     struct request *r = &x->req;
     r->scheme = x->entry->is_tls ? STR("https") : STR("http");
-    if (r->is_upgrade)
-        r->upgrade = headers_get(&r->headers, FIELD_UPGRADE);
+    take_upgrade(r);
     headers_remove_hop_by_hop(&r->headers);
     if (forward_believe(x) != ERR_OK) // first: it makes the id that error pages carry
         return out_of_memory(x);

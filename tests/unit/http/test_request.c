@@ -117,6 +117,21 @@ static void an_upgrade_is_remembered_when_its_fields_go(void)
     arena_fini(&f.mem);
 }
 
+static void an_upgrade_to_http_2_is_none(void)
+{
+    static const char *const protocols[] = {"h2c", "H2C", "h2", "websocket, h2c"};
+    for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+        static struct fixture f;
+        struct exchange *x = open_request(&f, "GET", "/", "a.example");
+        x->req.is_upgrade = true;
+        CHECK(headers_add(&x->req.headers, FIELD_UPGRADE, str_of(protocols[i])) == ERR_OK);
+        CHECK_INT(request_prepare(x), ERR_OK);
+        CHECK(!x->req.is_upgrade && x->req.upgrade.len == 0);
+        CHECK(!headers_find(&x->req.headers, FIELD_UPGRADE));
+        arena_fini(&f.mem);
+    }
+}
+
 // The n-th allocation fails, for every n: an answer in any case, never a request half made.
 static void a_full_arena_refuses_the_request(void)
 {
@@ -142,4 +157,5 @@ static void a_full_arena_refuses_the_request(void)
 }
 
 TEST_MAIN(TEST(targets_become_canonical), TEST(forwards_are_counted_down),
-          TEST(an_upgrade_is_remembered_when_its_fields_go), TEST(a_full_arena_refuses_the_request))
+          TEST(an_upgrade_is_remembered_when_its_fields_go), TEST(an_upgrade_to_http_2_is_none),
+          TEST(a_full_arena_refuses_the_request))
