@@ -62,6 +62,9 @@ static bool next_quoted_item(struct str *rest, char sep, struct str *ret)
         else if (in_quotes && rest->ptr[i] == '\\')
             i++;
     }
+    // WHY: a quote that a client leaves open must not swallow what trusted proxies put behind it.
+    if (in_quotes)
+        i = str_find(*rest, sep);
     i = MIN(i, rest->len);
     *ret = str_trim(str_first(*rest, i));
     *rest = str_skip(*rest, i + 1);

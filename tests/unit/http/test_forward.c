@@ -120,6 +120,26 @@ static void trusted_proxies_are_believed(void)
     check_cases(cases, ARRAY_LEN(cases));
 }
 
+// The client's own part of the list, in front, has a quote that it leaves open.
+static void an_open_quote_hides_no_client(void)
+{
+    static const struct request_case cases[] = {
+        {.is_trusted = true,
+         .request =
+             "GET /fields HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: \", 192.0.2.7\r\n" CLOSE,
+         .has = {"X-Real-IP: 192.0.2.7\n"}},
+        {.is_trusted = true,
+         .request = "GET /fields HTTP/1.1\r\nHost: a.example\r\n"
+                    "Forwarded: for=\"\\, for=192.0.2.7;proto=http\r\n" CLOSE,
+         .has = {"X-Real-IP: 192.0.2.7\n"}},
+        {.is_trusted = true,
+         .request = "GET /fields HTTP/1.1\r\nHost: a.example\r\n"
+                    "Forwarded: for=\"x, for=\"[2001:db8::1]\"\r\n" CLOSE,
+         .has = {"X-Real-IP: 2001:db8::1\n"}},
+    };
+    check_cases(cases, ARRAY_LEN(cases));
+}
+
 static void ids_are_26_characters_and_differ(void)
 {
     struct rig r;
@@ -143,4 +163,5 @@ static void ids_are_26_characters_and_differ(void)
 }
 
 TEST_MAIN(TEST(servers_are_told_who_asks), TEST(strangers_may_not_say_who_they_are),
-          TEST(trusted_proxies_are_believed), TEST(ids_are_26_characters_and_differ))
+          TEST(trusted_proxies_are_believed), TEST(an_open_quote_hides_no_client),
+          TEST(ids_are_26_characters_and_differ))
