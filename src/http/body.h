@@ -33,6 +33,10 @@ struct body {
     struct headers *trailers; // borrows: after IO_EOF, or NULL
 };
 
+// What a piece costs beside its bytes, in the unit of fiber_give_way: who sends bodies in pieces of
+// one byte must not hold up the others of the worker.
+#define BODY_PIECE_COST 256
+
 // Don't wait: IO_AGAIN when nothing is at hand.
 #define BODY_NO_WAIT ((struct deadline){0})
 

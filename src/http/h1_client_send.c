@@ -194,7 +194,7 @@ static void send_part(struct h1_call *call)
     case IO_DONE:
         call->has_taken_body = true;
         if (put(call, iov, frame_piece(call, piece, line, iov)))
-            fiber_give_way((uint32_t)piece.len);
+            fiber_give_way(BODY_PIECE_COST + (uint32_t)piece.len);
         break;
     case IO_EOF:
         send_end(call);

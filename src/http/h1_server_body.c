@@ -4,6 +4,7 @@
 
 #include "http/h1_server_priv.h"
 #include "rt/clock.h"
+#include "rt/fiber.h"
 
 #define RATE_GRACE_MS 10000
 
@@ -254,7 +255,7 @@ bool h1_server_body_drain(struct h1_turn *t)
     enum exchange_end end = t->x.end; // the exchange is over: what happens now isn't its end
     while (!h1_server_body_is_done(t) && t->in.got <= max &&
            body_in_read(&t->in.body, &piece, until) != IO_FAIL)
-        continue;
+        fiber_give_way(BODY_PIECE_COST);
     t->x.end = end;
     return h1_server_body_is_done(t);
 }

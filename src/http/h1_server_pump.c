@@ -198,7 +198,7 @@ static bool pump_body(struct pump *p)
         case IO_DONE:
             if (!send_piece(p, piece))
                 return false;
-            fiber_give_way((uint32_t)MIN(piece.len, (size_t)UINT32_MAX));
+            fiber_give_way(BODY_PIECE_COST + (uint32_t)MIN(piece.len, (size_t)INT32_MAX));
             // Gathered chunks wait for what is at hand, never for what isn't.
             until = p->gather.len > 0 ? BODY_NO_WAIT : FOREVER;
             if (p->gather.len == 0 && !splice_raw(p))

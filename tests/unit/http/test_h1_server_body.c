@@ -116,8 +116,34 @@ static void a_body_finds_room_behind_any_head(void)
     }
 }
 
+// Many pieces are much work, few bytes though they are.
+static void tiny_chunks_do_not_hold_up_the_others(void)
+{
+    enum { N = 3000 };
+    static const char *const paths[] = {"/echo", "/hello"}; // one reads the body, one leaves it
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct rig r;
+        rig_open(&r);
+        rig_send(&r, STR("GET /hello HTTP/1.1\r\n" HOST "\r\n"));
+        rig_expect_end(&r, "hello\n");
+        static char text[256 + N * 6];
+        int n =
+            snprintf(text, sizeof text,
+                     "POST %s HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", paths[i]);
+        for (int k = 0; k < N; k++, n += 6)
+            memcpy(text + n, "1\r\nx\r\n", 6);
+        memcpy(text + n, "0\r\n\r\n", 5);
+        CHECK(send(r.fd, text, (size_t)n + 5, 0) == n + 5);
+        loop_turn(r.loop, RIG_PATIENCE_MS);
+        CHECK_INT(r.n_finished, 1);
+        RIG_UNTIL(&r, r.n_finished == 2);
+        rig_close(&r);
+    }
+}
+
 TEST_MAIN(TEST(a_body_that_stalls_gets_408), TEST(a_body_that_is_cut_ends_the_exchange),
           TEST(a_filter_that_reads_the_body_asks_for_it_once),
           TEST(a_body_that_was_never_asked_for_closes_the_connection),
           TEST(an_unread_body_is_drained_or_the_connection_lingers),
-          TEST(a_body_can_be_echoed_while_it_is_read), TEST(a_body_finds_room_behind_any_head))
+          TEST(a_body_can_be_echoed_while_it_is_read), TEST(a_body_finds_room_behind_any_head),
+          TEST(tiny_chunks_do_not_hold_up_the_others))
