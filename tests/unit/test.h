@@ -19,7 +19,10 @@ struct test_case {
 
 static bool test_failed;
 
-#define TEST(fn_) {#fn_, fn_}
+#define TEST(fn_)                                                                                  \
+    {                                                                                              \
+#fn_, fn_                                                                                  \
+    }
 
 #define CHECK(cond)                                                                                \
     do {                                                                                           \
