@@ -20,13 +20,14 @@ static void set_option(int fd, int level, int name, int value)
     setsockopt(fd, level, name, &value, sizeof value);
 }
 
-static int open_socket(const struct rt_addr *addr)
+// shares: beside other sockets on the address, those of our other workers.
+static int open_socket(const struct rt_addr *addr, bool shares)
 {
     int fd = socket(addr->u.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    set_option(fd, SOL_SOCKET, SO_REUSEPORT, shares);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); // connections inherit it
     set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S);
     if (addr->u.any.sa_family == AF_INET6)
@@ -40,24 +41,24 @@ static int open_socket(const struct rt_addr *addr)
 }
 
 // "Every address" is one IPv6 socket for both, or IPv4's where the system has no IPv6.
-static int open_any(uint16_t port)
+static int open_any(uint16_t port, bool shares)
 {
     struct rt_addr addr;
     addr_from_ip(&(struct ip){.family = 6}, port, &addr);
-    int fd = open_socket(&addr);
+    int fd = open_socket(&addr, shares);
     if (fd >= 0 || errno != EAFNOSUPPORT)
         return fd;
     addr_from_ip(&(struct ip){.family = 4}, port, &addr);
-    return open_socket(&addr);
+    return open_socket(&addr, shares);
 }
 
-static int open_listener(const struct listen_addr *where)
+static int open_address(const struct listen_addr *where, bool shares)
 {
     if (where->ip.family == 0)
-        return open_any(where->port);
+        return open_any(where->port, shares);
     struct rt_addr addr;
     addr_from_ip(&where->ip, where->port, &addr);
-    return open_socket(&addr);
+    return open_socket(&addr, shares);
 }
 
 // The port of a socket: what the kernel chose for port 0.
@@ -69,6 +70,28 @@ static uint16_t port_of(int fd)
     if (getsockname(fd, &addr.u.any, &addr.len) == 0)
         addr_to_ip(&addr, &ip, &port);
     return port;
+}
+
+static bool has_port(const struct listeners *l, uint16_t port)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (port_of(l->items[i].fd) == port)
+            return true;
+    }
+    return false;
+}
+
+// WHY: SO_REUSEPORT would let a second proxy that was started by mistake share the port, and each
+// would get half of the connections. So a port that is new to us must be free without it.
+static int open_listener(const struct listeners *l, const struct listen_addr *where)
+{
+    if (where->port > 0 && !has_port(l, where->port)) {
+        int probe = open_address(where, false);
+        if (probe < 0)
+            return -1;
+        close(probe);
+    }
+    return open_address(where, true);
 }
 
 static struct listener *find(struct listeners *l, struct str name, struct str address,
@@ -129,7 +152,7 @@ static bool plan_entry(struct listeners *l, const struct conf_map_item *entry, u
             where.port = port_of(item->fd);
             continue;
         }
-        int fd = open_listener(&where);
+        int fd = open_listener(l, &where);
         if (fd < 0) {
             diag_fail(diags, ERR_SYSTEM, conf->listen.place,
                       "entrypoint '" STR_FMT "' can't listen on " STR_FMT ": %s%s",

@@ -38,8 +38,8 @@ def run(*args, stdin=None, check=None):
 class Process:
     """A child whose output is read line by line as it comes."""
 
-    def __init__(self, args, cwd=None, env=None):
-        self.child = subprocess.Popen(args, cwd=cwd, env=env, stdin=subprocess.DEVNULL,
+    def __init__(self, args, cwd=None, env=None, stdin=subprocess.DEVNULL):
+        self.child = subprocess.Popen(args, cwd=cwd, env=env, stdin=stdin,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                       errors="replace")
         self.out, self.err = [], []
