@@ -15,6 +15,10 @@ SIZE = 100 * MB
 GROWTH_MAX_KB = 8 * 1024  # buffers of a connection or two, never a body
 
 
+def post(path, framing):
+    return f"POST {path} HTTP/1.1\r\nHost: test.example\r\n{framing}\r\n\r\n"
+
+
 def digest(n):
     h = hashlib.sha256()
     for _ in range(n // len(BLOCK)):
@@ -101,7 +105,7 @@ def test_a_large_upload_arrives_whole_in_little_memory(start, origin, is_chunked
     before = memory_kb(proxy)
     framing = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {SIZE}"
     with proxy.connect() as client:
-        client.send(f"POST /large HTTP/1.1\r\nHost: test.example\r\n{framing}\r\n\r\n")
+        client.send(post("/large", framing))
         send_blocks(client, SIZE, is_chunked)
         assert client.read_answer().text == digest(SIZE)
     assert memory_kb(proxy) - before < GROWTH_MAX_KB
@@ -134,13 +138,15 @@ class Progress:
         return self.n == before and before > 0 and not self.is_done
 
 
-def test_a_slow_reader_holds_the_server_back(start, origin):
+@pytest.mark.parametrize("framing", [f"Content-Length: {SIZE}\r\n\r\n",
+                                     f"Transfer-Encoding: chunked\r\n\r\n{SIZE:x}\r\n"])
+def test_a_slow_reader_holds_the_server_back(start, origin, framing):
     progress = Progress()
 
     def handler(request, conn):
         if request.target == "/warm":
             return "warm"
-        conn.send(f"HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n")
+        conn.send("HTTP/1.1 200 OK\r\n" + framing)
         progress.send(conn, SIZE)
 
     proxy = start_warm(start, origin(handler))
@@ -169,7 +175,7 @@ def test_a_slow_server_holds_the_client_back(start, origin):
     proxy = start_warm(start, origin(handler, read_body=False))
     before = memory_kb(proxy)
     with proxy.connect() as client:
-        client.send(f"POST /large HTTP/1.1\r\nHost: test.example\r\nContent-Length: {40 * MB}\r\n\r\n")
+        client.send(post("/large", f"Content-Length: {40 * MB}"))
         sender = threading.Thread(target=progress.send, args=(client, 40 * MB), daemon=True)
         sender.start()
         assert wait_until(progress.has_stalled, "back-pressure")
@@ -223,7 +229,7 @@ def test_an_early_answer_reaches_a_client_that_still_uploads(start, origin, clos
 
     proxy = start_warm(start, origin(handler, read_body=False))
     with proxy.connect() as client:
-        client.send(f"POST /early HTTP/1.1\r\nHost: test.example\r\nContent-Length: {50 * MB}\r\n\r\n")
+        client.send(post("/early", f"Content-Length: {50 * MB}"))
 
         def send():
             try:
@@ -246,11 +252,11 @@ def test_the_proxy_s_own_413_reaches_a_client_that_still_uploads(start, origin):
     server = origin()
     proxy = start_warm(start, server, "body-max: 1MiB")
     with proxy.connect() as client:
-        client.send(f"POST /declared HTTP/1.1\r\nHost: test.example\r\nContent-Length: {2 * MB}\r\n\r\n")
+        client.send(post("/declared", f"Content-Length: {2 * MB}"))
         client.send(BLOCK)
         assert client.read_answer().status == 413
     with proxy.connect() as client:
-        client.send("POST /chunked HTTP/1.1\r\nHost: test.example\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(post("/chunked", "Transfer-Encoding: chunked"))
 
         def send():
             try:
@@ -284,7 +290,7 @@ def test_an_answer_that_starts_while_the_request_is_sent_is_passed_on(start, ori
 
     proxy = start_warm(start, origin(handler, read_body=False))
     with proxy.connect() as client:
-        client.send(f"POST /echo HTTP/1.1\r\nHost: test.example\r\nContent-Length: {total}\r\n\r\n")
+        client.send(post("/echo", f"Content-Length: {total}"))
         sender = threading.Thread(target=send_blocks, args=(client, total), daemon=True)
         sender.start()
         head = client.read_head()

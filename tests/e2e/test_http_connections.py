@@ -155,8 +155,8 @@ def test_an_answer_delimited_by_close_is_passed_on(start, origin, version):
 
 def test_a_server_of_http_1_0_is_kept_only_when_it_says_so(start, origin):
     says = {"/keep": "Connection: keep-alive\r\n", "/close": ""}
-    server = origin(lambda request, conn:
-                    f"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n{says[request.target]}\r\nok".encode())
+    server = origin(lambda request, conn: (f"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n"
+                                           f"{says[request.target]}\r\nok").encode())
     proxy = start(site(server))
     for path in ("/keep", "/keep", "/close", "/keep"):
         assert proxy.get(path).text == "ok"
@@ -232,7 +232,8 @@ def test_a_client_that_leaves_in_its_head_is_no_request(start, origin):
 def test_a_client_that_leaves_in_its_body_leaves_no_complete_request(start, origin):
     server = origin()
     proxy = start(site(server) + "\naccess-log: { format: '{path} {end}' }")
-    for framing in ("Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"):
+    for framing in ("Content-Length: 10\r\n\r\nabc",
+                    "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"):
         client = proxy.connect()
         client.send("POST /cut HTTP/1.1\r\nHost: test.example\r\n" + framing)
         client.close()

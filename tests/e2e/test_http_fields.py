@@ -32,8 +32,9 @@ def test_fields_of_the_client_s_hop_stay_on_it(start, origin):
 
 
 def test_fields_of_the_server_s_hop_stay_on_it(start, origin):
-    server = origin(lambda r, c: b"HTTP/1.1 200 OK\r\nConnection: X-Mine\r\nX-Mine: 1\r\nX-Other: 2\r\n"
-                                 b"Keep-Alive: timeout=5\r\nProxy-Authenticate: Basic\r\n"
+    server = origin(lambda r, c: b"HTTP/1.1 200 OK\r\nConnection: X-Mine\r\nX-Mine: 1\r\n"
+                                 b"X-Other: 2\r\nKeep-Alive: timeout=5\r\n"
+                                 b"Proxy-Authenticate: Basic\r\n"
                                  b"Upgrade: h2c\r\nContent-Length: 0\r\n\r\n")
     proxy = start(site(server))
     with proxy.connect() as client:
@@ -57,8 +58,8 @@ def test_connection_can_t_take_away_what_the_proxy_says(start, origin):
 def test_fields_pass_unchanged_and_in_order(start, origin):
     server = origin()
     proxy = start(site(server))
-    proxy.get(headers="X-B: 2\r\nx-a: 1\r\nX-B: 3\r\nAccept-Encoding: br, gzip;q=0.5\r\nX-Empty:\r\n"
-                      "Cookie: a=1\r\nCookie: b=2\r\nX-Trim: \t a b \t\r\n")
+    proxy.get(headers="X-B: 2\r\nx-a: 1\r\nX-B: 3\r\nAccept-Encoding: br, gzip;q=0.5\r\n"
+                      "X-Empty:\r\nCookie: a=1\r\nCookie: b=2\r\nX-Trim: \t a b \t\r\n")
     sent = [(n, v) for n, v in server.requests[0].headers
             if n.lower() in ("x-a", "x-b", "x-empty", "cookie", "accept-encoding", "x-trim")]
     assert sent == [("X-B", "2"), ("x-a", "1"), ("X-B", "3"), ("Accept-Encoding", "br, gzip;q=0.5"),
@@ -215,7 +216,8 @@ def test_rules_match_what_the_server_sees(start, origin):
     public, admin = origin(lambda r, c: "public"), origin(lambda r, c: "admin")
     proxy = start("sites: { test.example: { to: '" + public.url + "', routes: [{ match: "
                   "'PathPrefix(`/admin`)', to: '" + admin.url + "' }] } }")
-    for path in ("/admin", "/%61dmin", "/x/../admin", "/x/%2e%2e/admin/a", "/./admin", "/%41/../admin"):
+    for path in ("/admin", "/%61dmin", "/x/../admin", "/x/%2e%2e/admin/a", "/./admin",
+                 "/%41/../admin"):
         assert proxy.get(path).text == "admin", path
         assert admin.requests[-1].target.startswith("/admin")
     for path in ("/ADMIN", "/x%2f..%2fadmin", "/%2561dmin", "/x;/admin", "//admin"):
@@ -223,19 +225,14 @@ def test_rules_match_what_the_server_sees(start, origin):
     assert all(not r.target.startswith("/admin") for r in public.requests)
 
 
-@pytest.mark.parametrize("mode, status, seen", [("keep", 200, "/a%2Fb/..%2Fc"), ("decode", 200, "/a/c"),
-                                                ("reject", 400, None)])
+@pytest.mark.parametrize("mode, status, seen", [
+    ("keep", 200, "/a%2Fb/..%2Fc"), ("decode", 200, "/a/c"), ("reject", 400, None)])
 def test_encoded_slashes_are_kept_decoded_or_refused(start, origin, mode, status, seen):
     server = origin()
     proxy = start(site(server) + web(f"encoded-slash: {mode}"))
     answer = proxy.get("/a%2fb/..%2fc")
     assert answer.status == status
-    if mode == "keep":
-        assert server.requests[0].target == "/a%2Fb/..%2Fc"
-    elif seen:
-        assert server.requests[0].target == seen
-    else:
-        assert server.requests == []
+    assert [r.target for r in server.requests] == ([seen] if seen else [])
 
 
 def test_slashes_are_merged_where_that_is_wished(start, origin):

@@ -284,7 +284,7 @@ def test_absolute_form_for_a_host_of_ours_is_served(start, origin):
     ("GET http://user@test.example/ HTTP/1.1", (400,)),
     ("GET test.example:80 HTTP/1.1", (400,)),
     ("GET * HTTP/1.1", (400,)),
-    ("GET //127.0.0.1:{}/ HTTP/1.1", (200,)),  # a path like any other, of the server in the settings
+    ("GET //127.0.0.1:{}/ HTTP/1.1", (200,)),  # a path like any other
     ("OPTIONS http://127.0.0.1:{} HTTP/1.1", (404, 421)),
     ("CONNECT 127.0.0.1:{} HTTP/1.1", (405, 400, 501)),
     ("CONNECT other.example:443 HTTP/1.1", (405, 400, 501)),
@@ -305,3 +305,15 @@ def test_nothing_is_relayed_to_where_a_client_says(start, origin, line, statuses
     assert server.requests[-1].target == "/mark"
     assert len(server.requests) == (2 if statuses == (200,) else 1) or \
         line.startswith("CONNECT") and server.requests[0].target == "/in-tunnel"
+
+
+def test_max_forwards_counts_down_and_ends_here(start, origin):
+    """RFC 9110 7.6.2: OPTIONS and TRACE go so many hops and no further."""
+    server = origin()
+    proxy = start(site(server))
+    assert proxy.get(method="OPTIONS", headers="Max-Forwards: 5\r\n").status == 200
+    assert server.requests[0].get("Max-Forwards") == "4"
+    assert proxy.get(method="OPTIONS", headers="Max-Forwards: 0\r\n").body == b""
+    assert proxy.get(method="TRACE", headers="Max-Forwards: 0\r\n").status == 405
+    assert proxy.get(headers="Max-Forwards: 0\r\n").text == "hello"
+    assert [r.method for r in server.requests] == ["OPTIONS", "GET"]

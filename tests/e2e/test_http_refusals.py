@@ -233,7 +233,8 @@ SMUGGLING = {
              b"2e\r\n" + BEHIND[:46].ljust(46, b"x") + b"\r\n0\r\n\r\n",
     "TE.TE by case": b"Transfer-Encoding: chunked\r\nTransfer-encoding: cow\r\n\r\n0\r\n\r\n",
     "TE.TE by tab": b"Transfer-Encoding:\tchunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
-    "TE.TE behind fold": b"X: a\r\n Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    "TE.TE behind fold": b"X: a\r\n "
+                         b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
     "TE behind bare CR": b"X: a\rTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
     "TE behind bare LF": b"X: a\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
     "TE behind NUL": b"Transfer-Encoding\0: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
@@ -264,10 +265,12 @@ def test_names_with_underscores_frame_nothing(pair):
     proxy, server = pair
     server.requests.clear()
     with proxy.connect() as client:
-        client.send(post(b"Transfer_Encoding: chunked", b"Content-Length: 5") + b"0\r\n\r\n" + BEHIND)
+        client.send(post(b"Transfer_Encoding: chunked", b"Content-Length: 5") + b"0\r\n\r\n"
+                    + BEHIND)
         assert client.read_answer().status == 200
         assert client.read_answer().status == 200
-    assert [(r.target, r.body) for r in server.requests] == [("/bad", b"0\r\n\r\n"), ("/smuggled", b"")]
+    assert [(r.target, r.body) for r in server.requests] == [("/bad", b"0\r\n\r\n"),
+                                                             ("/smuggled", b"")]
 
 
 @pytest.mark.parametrize("field", [b"Content-Length", b"Transfer-Encoding", b"Host"])

@@ -15,8 +15,8 @@ LOG = "access-log: { format: '{path} {status} {end} {end-detail}' }\n"
 
 def settings(server, entry="", service=""):
     return (f"sites: {{ test.example: s }}\nservices: {{ s: {{ servers: ['{server.url}'], "
-            f"tries: 1, {service} }} }}\nentrypoints: {{ web: {{ listen: '127.0.0.1:0', {entry} }} }}\n"
-            + LOG)
+            f"tries: 1, {service} }} }}\n"
+            f"entrypoints: {{ web: {{ listen: '127.0.0.1:0', {entry} }} }}\n" + LOG)
 
 
 def silent(request, conn):
@@ -210,8 +210,9 @@ def test_a_large_answer_that_stalls_is_cut_by_the_service_s_time(start, origin):
     assert "/stall 200 server-timeout" in proxy.log_lines("^/stall")[0]
 
 
-@pytest.mark.parametrize("framing", ["Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n"
-                                     "\r\n3\r\nabc\r\n", "Connection: close\r\n\r\nabc"])
+@pytest.mark.parametrize("framing", ["Content-Length: 1000\r\n\r\n",
+                                     "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+                                     "Connection: close\r\n\r\nabc"])
 def test_an_answer_that_stalls_is_cut(start, origin, framing):
     def handler(request, conn):
         conn.send("HTTP/1.1 200 OK\r\n" + framing)
@@ -259,7 +260,8 @@ def test_an_idle_tunnel_is_closed(start, origin):
 
     proxy = start(settings(origin(handler), "tunnel-timeout: 1s"))
     with proxy.connect() as client:
-        client.send("GET /t HTTP/1.1\r\nHost: test.example\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+        client.send("GET /t HTTP/1.1\r\nHost: test.example\r\nConnection: upgrade\r\n"
+                    "Upgrade: x\r\n\r\n")
         assert client.read_head().status == 101
         assert client.is_closed()
     assert proxy.log_lines("^/t 101 ")[0].endswith("idle")

@@ -35,7 +35,8 @@ def test_raw_bytes_go_both_ways_and_halves_close_apart(start, origin):
     with proxy.connect() as client:
         client.send(ASK.format("/t"))
         head = client.read_head()
-        assert (head.status, head.get("Upgrade"), head.get("Connection")) == (101, "echo", "Upgrade")
+        assert (head.status, head.get("Upgrade")) == (101, "echo")
+        assert head.get("Connection") == "Upgrade"
         for i in range(50):
             client.send(bytes([i, 0, 255]) * 7)
             assert client.read_exactly(21) == bytes([i, 0, 255]) * 7
@@ -166,8 +167,8 @@ def test_an_upgrade_in_http_1_0_or_without_connection_is_none(start, origin):
     server = origin(lambda request, conn: "plain")
     proxy = start(site(server))
     with proxy.connect() as client:
-        assert client.exchange("GET / HTTP/1.1\r\nHost: test.example\r\nUpgrade: echo\r\n\r\n").text == \
-            "plain"
+        answer = client.exchange("GET / HTTP/1.1\r\nHost: test.example\r\nUpgrade: echo\r\n\r\n")
+        assert answer.text == "plain"
         client.exchange("GET / HTTP/1.0\r\nHost: test.example\r\nConnection: upgrade\r\n"
                         "Upgrade: echo\r\n\r\n")
     assert [r.get("Upgrade") for r in server.requests] == [None, None]

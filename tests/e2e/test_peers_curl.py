@@ -88,7 +88,8 @@ def test_curl_resumes_and_limits(start, nginx):
 
 def test_http_client_of_python_keeps_its_connection(echo):
     conn = http.client.HTTPConnection("127.0.0.1", echo.port, timeout=PATIENCE)
-    for method, body in (("GET", None), ("POST", b"abc"), ("PUT", iter([b"a", b"b"])), ("HEAD", None)):
+    bodies = {"GET": None, "POST": b"abc", "PUT": iter([b"a", b"b"]), "HEAD": None}
+    for method, body in bodies.items():
         conn.request(method, "/x", body, {"Host": "test.example"},
                      encode_chunked=method == "PUT")
         answer = conn.getresponse()
@@ -102,7 +103,8 @@ def test_http_client_of_python_keeps_its_connection(echo):
 @pytest.mark.parametrize("path", ["/small", "/large.bin"])
 def test_wrk_sees_no_errors(start, nginx, path):
     files = {"small": b"hello", "large.bin": b"x" * 200_000}
-    proxy = start(f"sites: {{ test.example: '{nginx('keepalive_requests 1000000;', files).url}' }}\n"
+    server = nginx("keepalive_requests 1000000;", files)
+    proxy = start(f"sites: {{ test.example: '{server.url}' }}\n"
                   "access-log: off\n")
     done = subprocess.run(["wrk", "-t1", "-c32", "-d2s", "-H", "Host: test.example",
                            f"http://127.0.0.1:{proxy.port}{path}"], capture_output=True, text=True,

@@ -58,7 +58,8 @@ def server():
 
 
 def site(server):
-    return f"sites: {{ test.example: '{server.url}' }}\naccess-log: {{ format: '{{path}} {{status}} {{end}}' }}"
+    return (f"sites: {{ test.example: '{server.url}' }}\n"
+            "access-log: { format: '{path} {status} {end}' }")
 
 
 def connect(proxy, path="/ws", **kwargs):
