@@ -31,6 +31,7 @@
     X(FIELD_VALUE, 400, "9110 5.5", "a control byte in a field value")                             \
     X(HEAD_LENGTH, 431, "9110 5.4", "the head is too long")                                        \
     X(FIELD_COUNT, 431, "9110 5.4", "too many fields")                                             \
+    X(OPTION_COUNT, 431, "9110 7.6.1", "too many connection options")                              \
     X(HOST_MISSING, 400, "9112 3.2", "no Host field")                                              \
     X(HOST_TWICE, 400, "9112 3.2", "more than one Host field")                                     \
     X(HOST_FORM, 400, "9112 3.2", "the Host field is malformed")                                   \
@@ -89,6 +90,7 @@ struct h1_limits {
     uint32_t fields_max;     // at most H1_FIELDS_MAX
 };
 #define H1_FIELDS_MAX 512
+#define H1_OPTIONS_MAX 64 // of Connection in all: each is looked for among the fields
 #define H1_LIMITS_DEFAULT ((struct h1_limits){16 * 1024, 64 * 1024, 128})
 
 struct h1_request {

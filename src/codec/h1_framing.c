@@ -15,6 +15,7 @@ struct marks {
     uint32_t n_hosts;   // fields
     uint32_t n_codings; // items
     uint32_t n_lengths; // items
+    uint32_t n_options; // items of Connection
     bool has_coding;    // a Transfer-Encoding field is there, whatever is in it
     bool has_chunked;   // among the items
     bool has_upgrade;
@@ -84,18 +85,21 @@ static enum h1_error mark_codings(struct marks *m, struct str value)
     return H1_ERROR_NONE;
 }
 
-static void mark_connection(struct marks *m, struct str value)
+static enum h1_error mark_connection(struct marks *m, struct str value)
 {
     if (str_eq(value, STR("keep-alive"))) { // what nearly all fields say
         m->says_keep_alive = true;
-        return;
+        return H1_ERROR_NONE;
     }
     struct str item;
     while (str_next_item(&value, ',', &item)) {
+        if (++m->n_options > H1_OPTIONS_MAX)
+            return H1_ERROR_OPTION_COUNT;
         m->says_close |= str_ieq(item, STR("close"));
         m->says_keep_alive |= str_ieq(item, STR("keep-alive"));
         m->says_upgrade |= str_ieq(item, STR("upgrade"));
     }
+    return H1_ERROR_NONE;
 }
 
 #define FRAMING_FIELDS                                                                             \
@@ -121,7 +125,7 @@ static enum h1_error mark_fields(const struct field *fields, size_t n, struct ma
             e = mark_codings(m, f->value);
             break;
         case FIELD_CONNECTION:
-            mark_connection(m, f->value);
+            e = mark_connection(m, f->value);
             break;
         case FIELD_UPGRADE:
             m->has_upgrade |= f->value.len > 0;

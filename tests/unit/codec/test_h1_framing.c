@@ -311,6 +311,22 @@ static void connection_persists_as_version_and_options_say(void)
     }
 }
 
+static void connection_options_are_counted_over_all_fields(void)
+{
+    char fields[1024];
+    for (size_t n = H1_OPTIONS_MAX; n <= H1_OPTIONS_MAX + 1; n++) {
+        size_t len = (size_t)snprintf(fields, sizeof fields, H "Connection: ");
+        for (size_t i = 0; i < n; i++)
+            len += (size_t)snprintf(fields + len, sizeof fields - len, "%s",
+                                    i == n / 2 ? "x\r\nConnection: " : "abc, ");
+        snprintf(fields + len, sizeof fields - len, "\r\n");
+        enum h1_error want = n <= H1_OPTIONS_MAX ? H1_ERROR_NONE : H1_ERROR_OPTION_COUNT;
+        struct h1_framing f = {0};
+        CHECK_INT(request_framing("1.1", fields, &f), want);
+        CHECK_INT(response_framing("HTTP/1.1 200 OK", fields, METHOD_GET, &f), want);
+    }
+}
+
 static void upgrade_needs_connection_and_version(void)
 {
     static const struct {
@@ -379,5 +395,6 @@ TEST_MAIN(TEST(host_is_required_once_and_well_formed), TEST(host_may_be_missing_
           TEST(response_bodies_follow_from_status_method_and_fields),
           TEST(ambiguous_responses_are_refused),
           TEST(connection_persists_as_version_and_options_say),
+          TEST(connection_options_are_counted_over_all_fields),
           TEST(upgrade_needs_connection_and_version), TEST(expectations_and_te_are_read),
           TEST(list_has_whole_elements_only))
