@@ -251,6 +251,26 @@ static enum err refuse_busy(const struct handler *h, struct exchange *x)
     return ERR_OK;
 }
 
+// Many servers can't tell "X_User" from "X-User".
+static bool is_twin(struct str a, struct str b)
+{
+    bool is_same = a.len == b.len;
+    for (size_t i = 0; i < a.len && is_same; i++) {
+        char x = a.ptr[i] == '_' ? '-' : ascii_lower(a.ptr[i]);
+        is_same = x == (b.ptr[i] == '_' ? '-' : ascii_lower(b.ptr[i]));
+    }
+    return is_same;
+}
+
+// Servers believe the field: the client's own must not reach them.
+static enum err tell_user(struct headers *h, struct str name, struct str user)
+{
+    for (const struct field *f = headers_next(h, NULL); f; f = headers_next(h, f))
+        if (is_twin(f->name, name))
+            headers_drop(h, f);
+    return headers_add_named(h, name, user);
+}
+
 static enum err let_pass(const struct handler *h, struct exchange *x, struct str user,
                          struct str how)
 {
@@ -259,7 +279,7 @@ static enum err let_pass(const struct handler *h, struct exchange *x, struct str
     if (f->conf->strip)
         headers_remove(&x->req.headers, FIELD_AUTHORIZATION);
     struct str field = f->conf->user_header.text;
-    if (field.len > 0 && headers_set_named(&x->req.headers, field, str_trim(user)) != ERR_OK)
+    if (field.len > 0 && tell_user(&x->req.headers, field, str_trim(user)) != ERR_OK)
         return filter_exhausted(x);
     filter_note(h, x, "passed", how);
     return handler_serve(h->next, x);

@@ -79,12 +79,14 @@ static void servers_get_the_name_and_not_the_password(void)
     filter_start(&f, &filter_basic_auth, "{ users: " ALICE ", user-header: X-User }", NULL);
     struct exchange *x = fixture_start(&e, "GET", "a.example", "/", NULL);
     fixture_field(&e, "X-User", "admin");
+    fixture_field(&e, "x_user", "root");
     fixture_field(&e, "Authorization", "Basic " ALICE_SECRET);
     CHECK_INT(handler_serve(f.filter, x), ERR_OK);
     CHECK(headers_find(&f.server.headers, FIELD_AUTHORIZATION) == NULL);
     const struct field *user = headers_find_named(&f.server.headers, STR("X-User"));
     CHECK(user && str_eq(user->value, STR("alice")));
     CHECK_INT(headers_remove_named(&f.server.headers, STR("X-User")), 1);
+    CHECK(headers_find_named(&f.server.headers, STR("x_user")) == NULL);
     fixture_end(&e);
     filter_end(&f);
 
