@@ -39,7 +39,7 @@
     X(LENGTH_DIFFERS, 400, "9112 6.3", "Content-Length fields differ")                             \
     X(LENGTH_AND_CODING, 400, "9112 6.1", "both Content-Length and Transfer-Encoding")             \
     X(CODING_UNKNOWN, 501, "9112 6.1", "an unknown transfer coding")                               \
-    X(CODING_ORDER, 400, "9112 6.3", "chunked is not the last transfer coding, or not alone")      \
+    X(CODING_ORDER, 400, "9112 6.3", "chunked is not the last transfer coding, or twice")          \
     X(CODING_VERSION, 400, "9112 6.1", "Transfer-Encoding in an HTTP/1.0 message")                 \
     X(CODING_FORM, 400, "9112 7", "Transfer-Encoding is not a list of coding names")               \
     X(CODING_STATUS, 502, "9112 6.1", "Transfer-Encoding in an answer that has no body")           \

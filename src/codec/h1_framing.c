@@ -17,7 +17,7 @@ struct marks {
     uint32_t n_lengths; // items
     uint32_t n_options; // items of Connection
     bool has_coding;    // a Transfer-Encoding field is there, whatever is in it
-    bool has_chunked;   // among the items
+    unsigned n_chunked; // among the items
     bool has_upgrade;
     bool says_close, says_keep_alive, says_upgrade; // Connection
     bool expects_continue;
@@ -80,7 +80,7 @@ static enum h1_error mark_codings(struct marks *m, struct str value)
         m->coding = next_element(&value, &is_last);
         if (m->coding.len == 0 || !all_are(m->coding, ASCII_TOKEN))
             return H1_ERROR_CODING_FORM;
-        m->has_chunked |= str_ieq(m->coding, STR("chunked"));
+        m->n_chunked += str_ieq(m->coding, STR("chunked"));
     }
     return H1_ERROR_NONE;
 }
@@ -210,10 +210,11 @@ static enum h1_error check_body(const struct marks *m, uint8_t minor)
         return H1_ERROR_LENGTH_AND_CODING;
     if (m->has_coding && minor == 0)
         return H1_ERROR_CODING_VERSION;
-    if (m->has_coding && !m->has_chunked)
-        return H1_ERROR_CODING_UNKNOWN;
-    if (m->has_coding && m->n_codings > 1)
+    bool ends_chunked = m->n_chunked == 1 && str_ieq(m->coding, STR("chunked"));
+    if (m->n_chunked > 0 && !ends_chunked)
         return H1_ERROR_CODING_ORDER;
+    if (m->has_coding && (m->n_codings > 1 || !ends_chunked))
+        return H1_ERROR_CODING_UNKNOWN;
     return m->n_lengths > 1 ? H1_ERROR_LENGTH_FORM : H1_ERROR_NONE;
 }
 

@@ -65,7 +65,7 @@ HEADS = {
     "coding with vertical tab": (400, post(b"Transfer-Encoding: \x0bchunked") + b"0\r\n\r\n"),
     "coding in quotes": (400, post(b'Transfer-Encoding: "chunked"') + b"0\r\n\r\n"),
     "unknown coding": (501, post(b"Transfer-Encoding: xchunked") + b"0\r\n\r\n"),
-    "gzip and chunked": (400, post(b"Transfer-Encoding: gzip, chunked") + b"0\r\n\r\n"),
+    "gzip and chunked": (501, post(b"Transfer-Encoding: gzip, chunked") + b"0\r\n\r\n"),
     "identity": (501, post(b"Transfer-Encoding: identity") + b"hello"),
     "coding in 1.0": (400, with_host(b"Transfer-Encoding: chunked",
                                      start=b"POST /bad HTTP/1.0") + b"0\r\n\r\n"),

@@ -154,11 +154,11 @@ static void transfer_encoding_is_chunked_alone(void)
         {H "Transfer-Encoding: chunkedx\r\n", H1_ERROR_CODING_UNKNOWN},
         {H "Transfer-Encoding: gzip, deflate\r\n", H1_ERROR_CODING_UNKNOWN},
         {H "Transfer-Encoding: chunked, chunked\r\n", H1_ERROR_CODING_ORDER},
-        {H "Transfer-Encoding: gzip, chunked\r\n", H1_ERROR_CODING_ORDER},
+        {H "Transfer-Encoding: gzip, chunked\r\n", H1_ERROR_CODING_UNKNOWN},
         {H "Transfer-Encoding: chunked, gzip\r\n", H1_ERROR_CODING_ORDER},
         {H "Transfer-Encoding: chunked, identity\r\n", H1_ERROR_CODING_ORDER},
         {H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", H1_ERROR_CODING_ORDER},
-        {H "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", H1_ERROR_CODING_ORDER},
+        {H "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", H1_ERROR_CODING_UNKNOWN},
         {H "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n", H1_ERROR_CODING_ORDER},
         // 7
         {H "Transfer-Encoding:\r\n", H1_ERROR_CODING_FORM},
@@ -268,7 +268,7 @@ static void ambiguous_responses_are_refused(void)
         {"HTTP/1.1 200 OK", "Content-Length: x\r\n", H1_ERROR_LENGTH_FORM},
         {"HTTP/1.1 204 No Content", "Content-Length: x\r\n", H1_ERROR_LENGTH_FORM},
         {"HTTP/1.1 200 OK", "Transfer-Encoding: gzip\r\n", H1_ERROR_CODING_UNKNOWN},
-        {"HTTP/1.1 200 OK", "Transfer-Encoding: gzip, chunked\r\n", H1_ERROR_CODING_ORDER},
+        {"HTTP/1.1 200 OK", "Transfer-Encoding: gzip, chunked\r\n", H1_ERROR_CODING_UNKNOWN},
         // RFC 9112 6.1
         {"HTTP/1.1 204 No Content", "Transfer-Encoding: chunked\r\n", H1_ERROR_CODING_STATUS},
         {"HTTP/1.1 100 Continue", "Transfer-Encoding: chunked\r\n", H1_ERROR_CODING_STATUS},
