@@ -31,7 +31,6 @@ static void fiber_main(void *arg)
 
 static void finish(struct rt_loop *l, struct fiber *f)
 {
-    timer_stop(&f->timer);
     notes_fini(&f->notes);
     l->stats.n_fibers--;
     stacks_give(&l->stacks, &f->stack);
@@ -62,7 +61,13 @@ static struct fiber *make_fiber(struct rt_loop *l, fiber_fn *fn, void *arg)
     l->stats.n_fibers_peak = MAX(l->stats.n_fibers_peak, l->stats.n_fibers);
 
     struct fiber *f = (struct fiber *)(void *)stack;
-    *f = (struct fiber){.stack = *stack, .fn = fn, .arg = arg};
+    // What the fiber before it on this stack left: its timer may still run, which on_time knows.
+    f->node = (struct list_node){0};
+    f->is_cancelled = false;
+    f->work = 0;
+    f->work_turn = 0;
+    f->fn = fn;
+    f->arg = arg;
     notes_init(&f->notes, stack->bottom, (size_t)((char *)stack - stack->bottom));
     f->sp = switch_prepare(f, fiber_main, f);
     return f;
@@ -82,11 +87,11 @@ static void end_wait(struct fiber *f, enum fiber_wake why)
     make_runnable(rt_loop_here(), f);
 }
 
-// The timer may be an earlier wait's, left running: a fiber that waits often, each time a little
-// longer, starts one now and then instead of one per wait.
+// The timer may be an earlier wait's, left running, even of the stack's last fiber: those who wait
+// often, each time a little longer, start one now and then instead of one per wait.
 static void on_time(struct rt_timer *t)
 {
-    struct fiber *f = CONTAINER_OF(t, struct fiber, timer);
+    struct fiber *f = CONTAINER_OF(t, struct fiber, stack.timer);
     if (f->state != FIBER_PARKED || f->until.at_ms == INT64_MAX)
         return;
     if (f->until.at_ms > clock_now_ms())
@@ -133,9 +138,9 @@ enum fiber_wake fiber_wait(struct deadline until)
     if (until.at_ms <= l->now_ms)
         return FIBER_EXPIRED;
     f->until = until;
-    bool is_timed = timer_is_running(&f->timer) && f->timer.at_ms <= until.at_ms;
+    bool is_timed = timer_is_running(&f->stack.timer) && f->stack.timer.at_ms <= until.at_ms;
     if (!is_timed && until.at_ms != INT64_MAX)
-        timer_start(&f->timer, until.at_ms, on_time);
+        timer_start(&f->stack.timer, until.at_ms, on_time);
     f->state = FIBER_PARKED;
     leave(f);
     return f->why;

@@ -225,5 +225,5 @@ void loop_post(struct rt_loop *to, struct rt_mail *m)
 void loop_stats(const struct rt_loop *l, struct loop_stats *ret)
 {
     *ret = l->stats;
-    ret->n_timers = l->wheel.n_timers;
+    ret->n_timers = l->wheel.n_timers - stacks_timers(&l->stacks);
 }

@@ -39,8 +39,7 @@ struct fiber {
     bool is_cancelled;
     uint32_t work; // cost of what it did in turn work_turn
     uint64_t work_turn;
-    struct deadline until; // of the present wait
-    struct rt_timer timer; // runs no later than until; may outlive the wait that started it
+    struct deadline until; // of the present wait; stack.timer runs no later than that
     fiber_fn *fn;
     void *arg; // borrows
     struct notes notes;

@@ -142,6 +142,7 @@ enum io sock_read(struct rt_sock *s, void *buf, size_t n, struct deadline until,
 
 static size_t iov_bytes(const struct iovec *iov, int n_iov)
 {
+    ASSERT(n_iov <= IOV_MAX);
     size_t n = 0;
     for (int i = 0; i < n_iov; i++)
         n += iov[i].iov_len;
@@ -150,8 +151,6 @@ static size_t iov_bytes(const struct iovec *iov, int n_iov)
 
 static ssize_t send_pieces(int fd, const struct iovec *iov, int n_iov, size_t n_bytes)
 {
-    if (n_iov == 1)
-        return sys_send(fd, iov->iov_base, n_bytes);
     if (n_bytes > JOIN_MAX_BYTES)
         return sys_sendv(fd, iov, n_iov);
     UNINITIALIZED char joined[JOIN_MAX_BYTES];
@@ -163,16 +162,16 @@ static ssize_t send_pieces(int fd, const struct iovec *iov, int n_iov, size_t n_
     return sys_send(fd, joined, n_bytes);
 }
 
-enum io sock_try_writev(struct rt_sock *s, const struct iovec *iov, int n_iov, size_t *ret_n)
+// One try with pieces of n_bytes > 0 in all.
+static inline enum io try_send(struct rt_sock *s, const struct iovec *iov, int n_iov,
+                               size_t n_bytes, size_t *ret_n)
 {
-    n_iov = MIN(n_iov, IOV_MAX);
-    size_t offered = iov_bytes(iov, n_iov);
-    ASSERT(offered > 0);
     if (!s->is_writable && s->is_watched)
         return IO_AGAIN;
-    ssize_t put = send_pieces(s->fd, iov, n_iov, offered);
-    if (put >= 0) {
-        if ((size_t)put < offered && !s->has_error)
+    ssize_t put = n_iov == 1 ? sys_send(s->fd, iov->iov_base, n_bytes)
+                             : send_pieces(s->fd, iov, n_iov, n_bytes);
+    if (LIKELY(put >= 0)) {
+        if ((size_t)put < n_bytes && !s->has_error)
             s->is_writable = false;
         *ret_n = (size_t)put;
         return IO_DONE;
@@ -183,6 +182,13 @@ enum io sock_try_writev(struct rt_sock *s, const struct iovec *iov, int n_iov, s
     }
     s->has_error = true;
     return fail(s, errno);
+}
+
+enum io sock_try_writev(struct rt_sock *s, const struct iovec *iov, int n_iov, size_t *ret_n)
+{
+    size_t offered = iov_bytes(iov, n_iov);
+    ASSERT(offered > 0);
+    return try_send(s, iov, n_iov, offered, ret_n);
 }
 
 // Takes n bytes off the front; leaves no empty piece there.
@@ -202,19 +208,18 @@ static void advance(struct iovec **iov, int *n_iov, size_t n)
 enum io sock_writev(struct rt_sock *s, struct iovec *iov, int n_iov, int64_t each_ms,
                     struct deadline until)
 {
-    advance(&iov, &n_iov, 0);
-    while (n_iov > 0) {
-        if (s->is_writable) {
-            size_t n;
-            enum io io = sock_try_writev(s, iov, n_iov, &n);
-            if (io == IO_FAIL)
-                return io;
-            if (io == IO_DONE) {
+    size_t left = iov_bytes(iov, n_iov);
+    while (left > 0) {
+        size_t n = 0;
+        enum io io = s->is_writable ? try_send(s, iov, n_iov, left, &n) : IO_AGAIN;
+        if (LIKELY(io == IO_DONE)) {
+            left -= n;
+            if (left > 0)
                 advance(&iov, &n_iov, n);
-                continue;
-            }
+            continue;
         }
-        enum io io = sock_wait_writable(s, deadline_min(until, deadline_in(each_ms)));
+        if (io == IO_AGAIN)
+            io = sock_wait_writable(s, deadline_min(until, deadline_in(each_ms)));
         if (io != IO_DONE)
             return io;
     }

@@ -41,6 +41,7 @@ static struct stack *map_stack(void)
 
 static void unmap_stack(struct stack *s)
 {
+    timer_stop(&s->timer);
     notes_remove_stack(s->valgrind_id);
     munmap(s->bottom - guard_bytes(), guard_bytes() + STACK_BYTES);
 }
@@ -97,4 +98,12 @@ void stacks_give(struct stacks *p, struct stack *s)
         p->n_free_low = p->n_free;
         timer_start(&p->look, clock_now_ms() + LOOK_EACH_MS, on_look);
     }
+}
+
+uint32_t stacks_timers(const struct stacks *p)
+{
+    uint32_t n = 0;
+    LIST_FOR (at, &p->free)
+        n += timer_is_running(&CONTAINER_OF(at, const struct stack, node)->timer);
+    return n;
 }

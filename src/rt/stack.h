@@ -14,6 +14,7 @@ struct stack {
     struct list_node node; // free: in the pool
     char *bottom;          // lowest byte; the guard page is below
     unsigned valgrind_id;
+    struct rt_timer timer; // the user's; may run on while the stack is free, to no effect
 };
 
 // Bytes at the top that belong to struct stack and its user's data; the stack grows down below.
@@ -31,3 +32,5 @@ void stacks_fini(struct stacks *p);
 // NULL when the system has no memory or no mapping left.
 struct stack *stacks_take(struct stacks *p);
 void stacks_give(struct stacks *p, struct stack *s);
+// How many free ones have a timer that runs on. Looks at each.
+uint32_t stacks_timers(const struct stacks *p);

@@ -122,7 +122,8 @@ static void put_idle(struct conn *c)
     struct rt_sock *sock = &c->client.stream.sock;
     list_push_front(&t->idle, &c->client.node);
     t->n_idle++;
-    sock_watch(sock);
+    if (UNLIKELY(!sock->is_watched))
+        sock_watch(sock);
     sock->on_event = on_idle_event;
     if (!timer_is_running(&t->idle_timer))
         timer_start(&t->idle_timer, idle_end(c), on_idle_timer);
