@@ -7,6 +7,8 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define NORETURN __attribute__((noreturn))
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+// Off the way of ordinary requests: kept away from hot code, and calls of it count as unlikely.
+#define COLD __attribute__((cold))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

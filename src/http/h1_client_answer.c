@@ -12,13 +12,13 @@
 #define CONTINUE_MS 1000 // then the body is sent without the server's "100 Continue"
 #define ERRNO_TEXT(e) ((e) != 0 ? strerrordesc_np(e) : "closed")
 
-static enum h1_client_end refuse(struct h1_call *call, enum h1_error error)
+COLD static enum h1_client_end refuse(struct h1_call *call, enum h1_error error)
 {
     h1_call_note_refused(call, error);
     return H1_CLIENT_PROTOCOL;
 }
 
-static enum h1_client_end no_memory(struct h1_call *call)
+COLD static enum h1_client_end no_memory(struct h1_call *call)
 {
     h1_call_note(call, "the exchange's memory is used up");
     return H1_CLIENT_RESOURCES;
@@ -38,7 +38,7 @@ static struct deadline head_deadline(const struct h1_call *call)
 }
 
 // Why reading failed.
-static enum h1_client_end head_failure(struct h1_call *call, enum io io)
+COLD static enum h1_client_end head_failure(struct h1_call *call, enum io io)
 {
     int error = io == IO_EOF ? 0 : call->c->stream.sock.error;
     if (call->sending == H1_SENDING_FAILED)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One exchange on a connection to a server, as h1_client*.c see it: , h1_client_send.c sends the
-// request, h1_client_body.c is the answer's body.
+// One exchange on a connection to a server, as h1_client*.c see it.
 #pragma once
 
 #include "codec/h1.h"
@@ -65,9 +64,9 @@ bool h1_call_make_room(struct h1_call *call, size_t max_bytes);
 // IO_AGAIN. May wait.
 enum io h1_call_fill(struct h1_call *call, struct deadline until);
 // Says in x->end_detail what the server did.
-void h1_call_note(struct h1_call *call, const char *fmt, ...) PRINTF(2, 3);
+COLD void h1_call_note(struct h1_call *call, const char *fmt, ...) PRINTF(2, 3);
 // Counts and notes a malformed answer.
-void h1_call_note_refused(struct h1_call *call, enum h1_error error);
+COLD void h1_call_note_refused(struct h1_call *call, enum h1_error error);
 // Gives the connection back to its owner, closed unless it is reusable. No pump may run.
 void h1_call_release(struct h1_call *call, bool is_reusable);
 void h1_call_give_buffer(struct h1_call *call);

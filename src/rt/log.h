@@ -32,7 +32,7 @@ void log_set_output(unsigned stream, int fd);
 void log_set_level(enum log_level level, enum log_format format);
 
 bool log_is_on(enum log_level level);
-void log_line(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
+COLD void log_line(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_line(LOG_WARN, __VA_ARGS__)
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)

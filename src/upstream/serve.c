@@ -43,7 +43,7 @@ enum step {
 };
 
 // Notes a failure for the log and for the client, should it be the last.
-static void PRINTF(3, 4) note(struct attempt *a, enum exchange_end end, const char *fmt, ...)
+COLD static void PRINTF(3, 4) note(struct attempt *a, enum exchange_end end, const char *fmt, ...)
 {
     char buf[256];
     va_list args;
@@ -54,7 +54,7 @@ static void PRINTF(3, 4) note(struct attempt *a, enum exchange_end end, const ch
     a->detail = arena_dup(a->x->mem, str_from(buf, MIN((size_t)MAX(n, 0), sizeof buf - 1)));
 }
 
-static enum err give_up(struct attempt *a)
+COLD static enum err give_up(struct attempt *a)
 {
     struct exchange *x = a->x;
     // A server that can't be reached isn't a slow one, whatever the way in which it can't.
@@ -100,7 +100,7 @@ static bool fits_at_once(const void *arg, const struct ring_entry *e)
 }
 
 // All are skipped: the one that failed the longest ago.
-static struct ring_entry *least_recently_failed(struct attempt *a, struct ring *ring)
+COLD static struct ring_entry *least_recently_failed(struct attempt *a, struct ring *ring)
 {
     struct ring_entry *best = NULL;
     for (size_t i = 0; i < ring->n; i++) {
@@ -151,7 +151,7 @@ static struct worker_server *find_unresolved(struct attempt *a, const char **ret
 }
 
 // Nothing is there to choose from: waits for a name's first answer where one is awaited.
-static enum step wait_for_names(struct attempt *a)
+COLD static enum step wait_for_names(struct attempt *a)
 {
     const char *why = NULL;
     struct worker_server *unresolved = find_unresolved(a, &why);
@@ -199,7 +199,7 @@ static void count_failure(struct server_slot *slot)
 }
 
 // The failure is noted. Only the first of a row is worth a line in the log.
-static void skip_for_a_while(const struct attempt *a, struct server_slot *slot)
+COLD static void skip_for_a_while(const struct attempt *a, struct server_slot *slot)
 {
     count_failure(slot);
     if (a->s->conf->skip_ms == 0)
@@ -219,8 +219,8 @@ static void note_reached(const struct attempt *a, struct server_slot *slot)
                  STR_ARG(a->x->server_name));
 }
 
-static enum step connect_failed(struct attempt *a, enum conn_got got, int error,
-                                struct server_slot *slot, struct str name)
+COLD static enum step connect_failed(struct attempt *a, enum conn_got got, int error,
+                                     struct server_slot *slot, struct str name)
 {
     switch (got) {
     case CONN_OK:
@@ -291,7 +291,7 @@ static struct str host_for(const struct attempt *a, size_t server)
 }
 
 // The client's side failed: it is told, unless it has gone.
-static enum step body_failed(struct attempt *a)
+COLD static enum step body_failed(struct attempt *a)
 {
     struct exchange *x = a->x;
     if (x->resp.status != 0)
