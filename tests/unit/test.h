@@ -19,10 +19,9 @@ struct test_case {
 
 static bool test_failed;
 
-#define TEST(fn_)                                                                                  \
-    {                                                                                              \
-#fn_, fn_                                                                                  \
-    }
+// clang-format off
+#define TEST(fn_) {#fn_, fn_}
+// clang-format on
 
 #define CHECK(cond)                                                                                \
     do {                                                                                           \
