@@ -31,6 +31,12 @@ fuzz:
 	@tools/install-deps build fuzz
 	tools/fuzz
 
+# The simulated worker alone: SEEDS random scenarios, or the one of SEED with all that happened.
+SEEDS := 2000
+sim: $(BUILD)/build.ninja
+	ninja -C $(BUILD) tests/sim/sim
+	$(BUILD)/tests/sim/sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
 soak: all
 	@tools/install-deps test bench
 	/usr/bin/python3 tools/soak.py

@@ -10,7 +10,7 @@
 #include "base/num.h"
 #include "rt/log.h"
 #include "sim/scenarios.h"
-#include "sim/sim.h"
+#include "sim/sim_world.h"
 
 #define SEEDS_DEFAULT 300
 #define TAIL_LINES 60
@@ -38,6 +38,7 @@ static void run_directed(const struct scenario *s)
     for (; s->name; s++) {
         if (options.name && !strstr(s->name, options.name))
             continue;
+        world_limits_init();
         s->run();
         sim_end();
         report(s->name);
@@ -46,6 +47,7 @@ static void run_directed(const struct scenario *s)
 
 static void run_seed(uint64_t seed)
 {
+    world_limits_init();
     scenario_random(seed);
     sim_end();
     if (!sim_has_failed() && !options.is_verbose)

@@ -217,6 +217,30 @@ static void a_deferred_accept_changes_nothing(void)
     world_end(&w);
 }
 
+static void too_few_fibers_end_nothing_but_exchanges(void)
+{
+    for (uint32_t n = 1; n <= 3; n++) {
+        for (size_t i = 0; i < n_kinds; i++) {
+            struct world w;
+            world_limits.fibers_max = n;
+            world_start(&w, 1, WORLD_YAML);
+            sim_server_new(81);
+            struct sim_plan *plans[3];
+            for (size_t j = 0; j < 3; j++) {
+                plans[j] = sim_plan_like(&kinds[i]);
+                sim_client_start(sim_client_new(&plans[j], 1), w.listener, sim_now_ns());
+            }
+            world_run(&w, 600 * SIM_S);
+            world_end(&w);
+            if (sim_has_failed()) {
+                sim_fail("kind %s, %u fibers", kind_names[i], n);
+                return;
+            }
+            sim_end();
+        }
+    }
+}
+
 static struct str random_log(uint64_t seed)
 {
     scenario_random(seed);
@@ -253,6 +277,7 @@ const struct scenario exchange_scenarios[] = {
     SCENARIO(answers_come_in_the_order_of_pipelined_requests),
     SCENARIO(connections_to_servers_are_used_again),
     SCENARIO(a_deferred_accept_changes_nothing),
+    SCENARIO(too_few_fibers_end_nothing_but_exchanges),
     SCENARIO(the_same_seed_gives_the_same_log),
     {NULL, NULL},
 };

@@ -36,7 +36,9 @@ static void choose_network(struct mood *m)
     sim_net.defer_accept = sim_chance(40);
     sim_net.backlog = sim_chance(20) ? 4 : 128;
     sim_sys.burst_percent = sim_below(4) * 30;
+    sim_sys.shuffles = sim_chance(50);
     sim_sys.failure_percent = !m->is_calm && sim_chance(20) ? 2 : 0;
+    sim_sys.connect_failure_percent = !m->is_calm && sim_chance(20) ? 5 : 0;
     m->body_max = MIN((size_t)sim_net.window_min * 40, (size_t)120000);
     if (sim_net.segment_max > 0)
         m->body_max = MIN(m->body_max, (size_t)sim_net.segment_max * 300);
@@ -44,9 +46,16 @@ static void choose_network(struct mood *m)
 
 static const char *entry_of(const struct mood *m)
 {
+    static const char *const limits[] = {"",
+                                         "",
+                                         ", requests-max: 2",
+                                         ", body-max: 5KiB",
+                                         ", head-max: 1KiB",
+                                         ", exchange-memory: 64KiB"};
     return sim_printf("entrypoints: { web: { listen: ':80', " WORLD_ENTRY
                       ", linger-timeout: %ums%s } }\n",
-                      sim_below(2) * 500, !m->is_calm && sim_chance(20) ? ", requests-max: 2" : "");
+                      m->is_calm ? 20000 : sim_below(3) * 500,
+                      m->is_calm ? "" : limits[sim_below(ARRAY_LEN(limits))]);
 }
 
 static const char *service_of(const struct mood *m)
@@ -129,6 +138,25 @@ static void choose_faults(const struct mood *m, struct sim_plan *p)
     }
 }
 
+static void choose_malformed(struct sim_plan *p)
+{
+    static const char *const requests[] = {
+        "GET / HTTP/1.1\r\nHost: a.example\nX: y\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /e/0 HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: +4\r\n\r\nabcd",
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/3.0\r\nHost: a.example\r\n\r\n",
+        "\x16\x03\x01\x02\x03\x04",
+        "CONNECT a.example:80 HTTP/1.1\r\nHost: a.example\r\n\r\n",
+    };
+    *p = (struct sim_plan){.id = p->id,
+                           .method = "GET",
+                           .host = p->host,
+                           .minor = 1,
+                           .raw_request = requests[sim_below(ARRAY_LEN(requests))]};
+}
+
 static struct sim_plan *choose_plan(const struct mood *m, bool is_last, bool is_alone)
 {
     const struct sim_plan *model = &kinds[sim_below((uint32_t)n_kinds)];
@@ -152,6 +180,8 @@ static struct sim_plan *choose_plan(const struct mood *m, bool is_last, bool is_
     p->drops_rest = p->answers_early && !m->is_calm && sim_chance(50);
     if (!m->is_calm && !p->is_upgrade)
         choose_faults(m, p);
+    if (!m->is_calm && is_last && sim_chance(10))
+        choose_malformed(p);
     return p;
 }
 
@@ -162,8 +192,8 @@ static void choose_client(const struct mood *m, struct world *w)
     size_t n_up = 0, n_down = 0;
     for (uint32_t i = 0; i < n; i++) {
         plans[i] = choose_plan(m, i == n - 1, n == 1);
-        n_up += plans[i]->request_bytes + 100;
-        n_down += plans[i]->answer_bytes + 200;
+        n_up += plans[i]->request_bytes + plans[i]->tunnel_bytes + 100;
+        n_down += plans[i]->answer_bytes + plans[i]->tunnel_bytes + 200;
     }
     struct sim_client *c = sim_client_new(plans, n);
     c->pipelines = sim_chance(30);
@@ -203,8 +233,11 @@ static void choose_server(const struct mood *m, in_port_t port)
 void scenario_random(uint64_t seed)
 {
     struct world w;
+    struct mood m = {.is_calm = seed % 3 == 0};
+    if (seed % 7 == 1)
+        world_limits = (struct world_limits){.conns_max = 3, .fibers_max = 2};
+    m.is_calm &= seed % 7 != 1;
     world_start(&w, seed, WORLD_YAML);
-    struct mood m = {.is_calm = sim_chance(30)};
     if (!m.is_calm) {
         m.client_faults = sim_below(4) * 15;
         m.server_faults = sim_below(4) * 10;
@@ -221,6 +254,8 @@ void scenario_random(uint64_t seed)
         world_reload_at(&w, sim_now_ns() + some_ms(0, START_WITHIN_MS + 2000), settings_of(&m));
     if (!m.is_calm && sim_chance(10))
         world_drain_at(&w, sim_now_ns() + some_ms(1000, START_WITHIN_MS));
+    if (!m.is_calm && sim_chance(5))
+        world_abort_at(&w, sim_now_ns() + some_ms(1000, START_WITHIN_MS));
     world_run(&w, 1800 * SIM_S);
     world_end(&w);
 }

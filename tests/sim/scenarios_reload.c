@@ -28,6 +28,16 @@ static const struct {
      false},
 };
 
+// All of them; but sanitizers take ten times as long.
+static uint64_t stride_of(uint64_t n_steps)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return n_steps > 30 ? n_steps / 20 : 1;
+#else
+    return n_steps > 600 ? n_steps / 100 : 1;
+#endif
+}
+
 // Returns the number of events.
 static uint64_t run_reload(size_t kind, size_t reload, uint64_t step)
 {
@@ -66,7 +76,7 @@ static void reload_everywhere(size_t reload)
     for (size_t k = 0; k < n_kinds; k++) {
         uint64_t n = run_reload(k, reload, 0);
         sim_end();
-        uint64_t stride = n > 600 ? n / 100 : 1;
+        uint64_t stride = stride_of(n);
         for (uint64_t step = 1; step <= n; step += stride) {
             run_reload(k, reload, step);
             if (sim_has_failed()) {
@@ -132,7 +142,7 @@ static void a_drain_at_any_step_lets_exchanges_end(void)
         uint64_t n, ignored;
         run_drain(k, 0, &n);
         sim_end();
-        uint64_t stride = n > 600 ? n / 100 : 1;
+        uint64_t stride = stride_of(n);
         for (uint64_t step = 1; step <= n; step += stride) {
             run_drain(k, step, &ignored);
             if (sim_has_failed()) {
@@ -165,7 +175,7 @@ static void an_abort_at_any_step_ends_everything(void)
         uint64_t n, ignored;
         run_abort(k, 0, &n);
         sim_end();
-        uint64_t stride = n > 600 ? n / 100 : 1;
+        uint64_t stride = stride_of(n);
         for (uint64_t step = 1; step <= n; step += stride) {
             run_abort(k, step, &ignored);
             if (sim_has_failed()) {

@@ -316,6 +316,8 @@ static void on_event(void *arg, struct sim_end *e)
         send_on(c);
 }
 
+static const char *const framing_names[] = {"none", "length", "chunks", "to the end"};
+
 static void start(void *arg, uint64_t tag)
 {
     struct sim_client *c = arg;
@@ -323,8 +325,14 @@ static void start(void *arg, uint64_t tag)
     c->end = sim_net_dial(l, on_event, c);
     c->sender.end = c->end;
     sim_log("#%u client %u dials", c->end->id, c->id);
-    for (uint32_t i = 0; i < c->n_plans; i++)
-        c->plans[i]->began_ms = sim_now_ms();
+    for (uint32_t i = 0; i < c->n_plans; i++) {
+        struct sim_plan *p = c->plans[i];
+        p->began_ms = sim_now_ms();
+        sim_log("#%u client %u: %u %s %s, %s of %zu up, %s of %zu down%s%s%s", c->end->id, c->id,
+                p->id, p->method, p->host, framing_names[p->request], p->request_bytes,
+                framing_names[p->answer], p->answer_bytes, p->expects ? ", expects" : "",
+                p->is_upgrade ? ", upgrade" : "", p->answers_early ? ", early" : "");
+    }
 }
 
 struct sim_client *sim_client_new(struct sim_plan **plans, uint32_t n_plans)

@@ -151,6 +151,10 @@ static void put_framing(struct sim_text *t, enum sim_framing framing, size_t n)
 
 size_t sim_put_request(struct sim_text *t, const struct sim_plan *p)
 {
+    if (p->raw_request) {
+        sim_text_put(t, p->raw_request, strlen(p->raw_request));
+        return t->len;
+    }
     put(t, "%s ", p->method);
     if (p->target)
         put(t, "%s", p->target);

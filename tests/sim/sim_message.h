@@ -54,8 +54,9 @@ struct sim_plan {
     bool expects;      // 100-continue
     bool asks_close;
     bool is_upgrade;
-    size_t tunnel_bytes; // of each direction
-    const char *fields;  // more of them: "Name: value\r\n"
+    size_t tunnel_bytes;     // of each direction
+    const char *raw_request; // the request's bytes instead of what the plan would give: refused
+    const char *fields;      // more of them: "Name: value\r\n"
 
     unsigned status;
     enum sim_framing answer;

@@ -10,7 +10,9 @@
 struct sim_sys {
     uint32_t failure_percent; // of calls that may fail for want of descriptors
     uint32_t burst_percent;   // of events that are followed by others before the worker sees them
-    bool is_at_rest;          // the worker waits without end, and nothing will ever happen
+    uint32_t connect_failure_percent; // of connects that fail at once
+    bool shuffles;                    // events of one moment come in any order
+    bool is_at_rest;                  // the worker waits without end, and nothing will ever happen
 };
 extern struct sim_sys sim_sys;
 void sim_sys_init(void);

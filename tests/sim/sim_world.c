@@ -12,7 +12,6 @@
 #include "rt/sys.h"
 #include "upstream/service.h"
 
-#define CONNS_MAX 1000
 #define LISTENER_ID 1
 
 static struct snapshot *build(struct world *w, const char *yaml)
@@ -39,6 +38,13 @@ static void switch_to(struct world *w, const char *yaml)
     snapshot_unref(s);
 }
 
+struct world_limits world_limits;
+
+void world_limits_init(void)
+{
+    world_limits = (struct world_limits){.conns_max = 1000, .fibers_max = 10000};
+}
+
 void world_start(struct world *w, uint64_t seed, const char *yaml)
 {
     sim_start(seed);
@@ -48,11 +54,12 @@ void world_start(struct world *w, uint64_t seed, const char *yaml)
     sim_clients_init();
     sim_servers_init();
     hash_seed((struct hash_key){.k0 = seed, .k1 = 1});
-    *w = (struct world){.loop = loop_new(NULL)};
+    *w = (struct world){
+        .loop = loop_new(&(struct loop_options){.fibers_max = world_limits.fibers_max})};
     loop_enter(w->loop);
     w->registry = upstream_registry_new();
     w->offload = offload_new(0, 16);
-    w->worker = worker_new(0, w->registry, CONNS_MAX);
+    w->worker = worker_new(0, w->registry, world_limits.conns_max);
     switch_to(w, yaml);
     int fd = sim_sys_listen(&w->listener);
     worker_add_listener(w->worker, LISTENER_ID, STR("web"), fd);
@@ -132,6 +139,11 @@ void world_reload_at(struct world *w, int64_t at_ns, const char *yaml)
     sim_at(at_ns, post, new_order(w, ORDER_SWITCH, yaml), 0);
 }
 
+void world_abort_at(struct world *w, int64_t at_ns)
+{
+    sim_at(at_ns, post, new_order(w, ORDER_ABORT, NULL), 0);
+}
+
 void world_drain_at(struct world *w, int64_t at_ns)
 {
     sim_at(at_ns, post, new_order(w, ORDER_DRAIN, NULL), 0);
@@ -207,6 +219,8 @@ static bool is_whole(const struct sim_plan *p)
 
 void world_check_plan(const struct sim_plan *p)
 {
+    if (p->raw_request && (p->n_heads > 0 || p->is_servers))
+        sim_fail("exchange %u: a malformed request came to a server", p->id);
     if (p->outcome == SIM_ANSWERED && p->is_servers) {
         if (p->raw == NULL && !is_whole(p))
             sim_fail("exchange %u: %zu bytes look like the whole answer", p->id, p->got_bytes);

@@ -32,6 +32,13 @@ struct world {
     "  b: { servers: ['http://10.0.0.1:82', 'http://10.0.0.1:83'], " WORLD_SERVICE " }\n"          \
     "sites: { a.example: { to: a }, b.example: { to: b } }\n"
 
+// Limits of the worker that world_start makes; world_limits_init sets them wide.
+struct world_limits {
+    uint32_t conns_max, fibers_max;
+};
+extern struct world_limits world_limits;
+void world_limits_init(void);
+
 // Starts a simulation with a quiet network, and a worker with these settings.
 void world_start(struct world *w, uint64_t seed, const char *yaml);
 
@@ -39,6 +46,7 @@ void world_start(struct world *w, uint64_t seed, const char *yaml);
 void world_reload_at(struct world *w, int64_t at_ns, const char *yaml);
 // The same right behind the n-th event.
 void world_reload_after(struct world *w, uint64_t n_steps, const char *yaml);
+void world_abort_at(struct world *w, int64_t at_ns);
 // Settings without the entrypoint, and then its listening socket goes, too.
 void world_remove_after(struct world *w, uint64_t n_steps, const char *yaml);
 void world_drain_at(struct world *w, int64_t at_ns);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What sim_sys.c (descriptors, epoll, the clock) and sim_sys_calls.c (sockets, pipes) share.
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "sim/sim_net.h"
+#include "sim/sim_sys.h"
+
+#define SIM_PIPE_BYTES ((size_t)256 * 1024)
+
+enum sim_fd_kind {
+    KIND_CLOSED,
+    KIND_EPOLL,
+    KIND_EVENT,
+    KIND_SOCKET,
+    KIND_LISTENER,
+    KIND_PIPE,
+};
+
+struct sim_pipe {
+    char bytes[SIM_PIPE_BYTES];
+    size_t at, n;
+};
+
+struct sim_fd {
+    enum sim_fd_kind kind;
+    struct sim_end *end;           // KIND_SOCKET; NULL: not connected
+    struct sim_listener *listener; // KIND_LISTENER
+    struct sim_pipe *pipe;         // KIND_PIPE
+    bool has_event;                // KIND_EVENT
+    // With epoll.
+    bool is_watched, is_queued;
+    uint32_t events;
+    void *ptr;
+};
+
+int sim_fd_open(enum sim_fd_kind kind);
+// The open descriptor of this number, or NULL with the fault noted.
+struct sim_fd *sim_fd_find(int fd, const char *call);
+// Something has changed: epoll looks at it.
+void sim_fd_changed(int fd);
+// Off epoll.
+void sim_fd_unwatch(int fd);
+void sim_fd_count_socket(int n);
+// Returns -1 with errno.
+int sim_fd_fail(int error);
+// Whether a call fails this time for want of descriptors.
+bool sim_fd_is_short(void);
