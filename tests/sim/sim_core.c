@@ -213,7 +213,7 @@ void sim_pass_until(int64_t at_ns)
 
 // --- what happened ---
 
-static void put_line(const char *fmt, va_list args)
+static void PRINTF(1, 0) put_line(const char *fmt, va_list args)
 {
     char line[512];
     int64_t us = (sim.now_ns - START_NS) / 1000;
