@@ -82,7 +82,7 @@ struct field {
     struct str name;  // as received or as to be sent; borrows
     struct str value; // without surrounding white space; borrows
     uint16_t id;      // enum field_id
-    // As received: from name.ptr on, "Name: value CRLF" stands in one piece of this length. 0: no.
+    // As received: from name.ptr on, "Name: value CRLF" stood in one piece of this length. 0: no.
     uint32_t line_bytes;
 };
 

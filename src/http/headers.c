@@ -215,24 +215,31 @@ void headers_write_one(struct writer *w, struct str name, struct str value)
     w->len = (size_t)(at - w->ptr);
 }
 
+// The line of f as it was received, while name and value are those in it; else an empty text.
+static struct str line_of(const struct field *f)
+{
+    bool is_same = f->line_bytes == f->name.len + f->value.len + FIELD_EXTRA_BYTES &&
+                   f->value.ptr == f->name.ptr + f->name.len + STR(": ").len;
+    return str_from(f->name.ptr, is_same ? f->line_bytes : 0);
+}
+
 void headers_write(struct writer *w, const struct headers *h, uint64_t skip)
 {
-    const struct field *f = h->items, *end = f + h->n;
-    while (f < end) {
-        if (!is_there(f) || (skip & FIELD_BIT(f->id)) != 0) {
-            f++;
-        } else if (f->line_bytes == 0) {
-            headers_write_one(w, f->name, f->value);
-            f++;
-        } else { // lines that stand one behind the other, as they were received, in one piece
-            struct str lines = str_from(f->name.ptr, f->line_bytes);
-            for (f++; f < end && f->line_bytes > 0 && f->name.ptr == lines.ptr + lines.len &&
-                      (skip & FIELD_BIT(f->id)) == 0;
-                 f++)
-                lines.len += f->line_bytes;
-            writer_put(w, lines);
+    struct str lines = STR_NONE; // to be written: as received, one behind the other
+    for (const struct field *f = h->items, *end = f + h->n; f < end; f++) {
+        if (!is_there(f) || (skip & FIELD_BIT(f->id)) != 0)
+            continue;
+        struct str line = line_of(f);
+        if (line.len > 0 && lines.len > 0 && line.ptr == lines.ptr + lines.len) {
+            lines.len += line.len;
+            continue;
         }
+        writer_put(w, lines);
+        lines = line;
+        if (line.len == 0)
+            headers_write_one(w, f->name, f->value);
     }
+    writer_put(w, lines);
 }
 
 size_t headers_bytes(const struct headers *h)
