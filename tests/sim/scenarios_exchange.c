@@ -47,11 +47,11 @@ const struct sim_plan kinds[] = {
      .answer = SIM_LENGTH,
      .answer_bytes = 10},
     {.method = "GET", TO_A, .is_upgrade = true, .tunnel_bytes = 600},
-    {.method = "GET", TO_A, .answer = SIM_LENGTH, .answer_bytes = 300000},
+    {.method = "GET", TO_A, .answer = SIM_LENGTH, .answer_bytes = 100000},
     {.method = "POST",
      TO_A,
      .request = SIM_LENGTH,
-     .request_bytes = 300000,
+     .request_bytes = 100000,
      .answer = SIM_LENGTH,
      .answer_bytes = 10},
 };

@@ -227,12 +227,51 @@ static void bytes_behind_an_answer_are_nobodys_answer(void)
     world_end(&w);
 }
 
+// The server gives an idle connection up after wait_ns; a second request is on its way.
+static struct sim_plan *run_stale(const char *method, int64_t wait_ns, uint64_t seed)
+{
+    struct world w;
+    world_start(&w, seed, WORLD_YAML);
+    struct sim_server *s = sim_server_new(81);
+    s->idle_min_ns = s->idle_max_ns = wait_ns;
+    s->keeps_fresh = true;
+    struct sim_plan *plans[2] = {sim_plan_like(&kinds[0]), sim_plan_like(&kinds[0])};
+    plans[1]->method = method;
+    sim_client_start(sim_client_new(plans, 2), w.listener, sim_now_ns());
+    world_run(&w, 120 * SIM_S);
+    world_end(&w);
+    return plans[1];
+}
+
+// The end reaches the worker 1 ms after the server has closed, the request is there 3 ms after the
+// answer left the server, and at the server 1 ms later. In between, nobody can know.
+static void a_connection_may_end_at_any_moment_between_two_requests(void)
+{
+    for (int64_t us = 50; us < 8000; us += 50) {
+        for (uint64_t seed = 0; seed < 6; seed++) {
+            bool is_get = seed % 2 == 0;
+            struct sim_plan *p = run_stale(is_get ? "GET" : "POST", us * 1000, seed);
+            bool is_fair = us < 2000 || us > 4000;
+            unsigned wanted = is_get || is_fair ? 200 : 502;
+            if (us != 2000 && us != 4000)
+                SIM_CHECK_INT(p->got_status, wanted);
+            SIM_CHECK_INT(p->outcome, SIM_ANSWERED);
+            if (sim_has_failed()) {
+                printf("# seed %u, closed after %u us\n", (unsigned)seed, (unsigned)us);
+                return;
+            }
+            sim_end();
+        }
+    }
+}
+
 const struct scenario reset_scenarios[] = {
     SCENARIO(a_client_may_go_at_every_byte_that_it_sends),
     SCENARIO(a_client_may_go_at_every_byte_that_it_gets),
     SCENARIO(a_server_may_go_at_every_byte_that_it_sends),
     SCENARIO(a_server_may_go_at_every_byte_that_it_gets),
     SCENARIO(what_a_dying_server_gives_depends_on_when),
+    SCENARIO(a_connection_may_end_at_any_moment_between_two_requests),
     SCENARIO(garbage_from_a_server_is_never_passed_on),
     SCENARIO(bytes_behind_an_answer_are_nobodys_answer),
     {NULL, NULL},

@@ -46,7 +46,8 @@ bool sim_chance(uint32_t percent);
 
 // --- memory, until sim_end ---
 
-void *sim_alloc(size_t n);
+void *sim_alloc(size_t n);     // zeroed
+void *sim_alloc_raw(size_t n); // not zeroed
 char *sim_printf(const char *fmt, ...) PRINTF(1, 2);
 
 // --- what happened ---

@@ -94,12 +94,17 @@ void sim_end(void)
     }
 }
 
-void *sim_alloc(size_t n)
+void *sim_alloc_raw(size_t n)
 {
-    struct chunk *c = mem_alloc(1, sizeof *c + n);
+    struct chunk *c = mem_alloc_raw(sizeof *c + n);
     c->next = sim.chunks;
     sim.chunks = c;
     return c + 1;
+}
+
+void *sim_alloc(size_t n)
+{
+    return memset(sim_alloc_raw(n), 0, n);
 }
 
 char *sim_printf(const char *fmt, ...)

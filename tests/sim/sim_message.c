@@ -87,7 +87,7 @@ static void make_room(struct sim_text *t, size_t n)
     if (t->len + n <= t->cap)
         return;
     size_t cap = (t->len + n) * 2;
-    char *larger = sim_alloc(cap);
+    char *larger = sim_alloc_raw(cap);
     if (t->len > 0)
         memcpy(larger, t->ptr, t->len);
     t->ptr = larger;
@@ -204,7 +204,7 @@ void sim_put_answer(struct sim_text *t, const struct sim_plan *p)
 
 void sim_reader_start(struct sim_reader *r)
 {
-    char *head = r->head ? r->head : sim_alloc(SIM_HEAD_MAX_BYTES);
+    char *head = r->head ? r->head : sim_alloc_raw(SIM_HEAD_MAX_BYTES);
     *r = (struct sim_reader){.step = STEP_HEAD, .head = head};
 }
 

@@ -48,7 +48,7 @@ static struct sim_end *new_end(uint32_t id, bool is_workers)
     e->id = id;
     e->is_workers = is_workers;
     e->window = (size_t)sim_between(sim_net.window_min, sim_net.window_max);
-    e->ring = sim_alloc(e->window);
+    e->ring = sim_alloc_raw(e->window);
     return e;
 }
 

@@ -64,6 +64,7 @@ struct sim_server {
     uint32_t reset_percent;           // of connections that are reset as soon as they are accepted
     uint32_t refuse_percent;          // of connections
     int64_t idle_min_ns, idle_max_ns; // an idle connection is closed after; 0: kept
+    bool keeps_fresh;                 // only those that have served are closed so
     struct sim_pace read_pace;
     uint32_t n_accepted, n_open;
     struct sim_server_conn *conns; // all that ever were

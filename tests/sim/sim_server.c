@@ -80,7 +80,7 @@ static void await_request(struct sim_server_conn *c)
     c->sender.text.len = c->sender.at = 0;
     sim_reader_start(&c->reader);
     const struct sim_server *s = c->server;
-    if (s->idle_max_ns > 0)
+    if (s->idle_max_ns > 0 && (c->turn > 1 || !s->keeps_fresh))
         sim_in(sim_between(s->idle_min_ns, s->idle_max_ns), close_idle, c, c->turn);
 }
 

@@ -218,7 +218,8 @@ int sys_pipe(int ret_fds[2], size_t wanted_bytes)
     (void)wanted_bytes;
     if (sim_fd_is_short())
         return sim_fd_fail(EMFILE);
-    struct sim_pipe *p = sim_alloc(sizeof *p);
+    struct sim_pipe *p = sim_alloc_raw(sizeof *p);
+    p->at = p->n = 0;
     for (int i = 0; i < 2; i++) {
         ret_fds[i] = sim_fd_open(KIND_PIPE);
         sim_fd_find(ret_fds[i], "open")->pipe = p;
