@@ -226,7 +226,8 @@ static struct str line_of(const struct field *f)
 void headers_write(struct writer *w, const struct headers *h, uint64_t skip)
 {
     struct str lines = STR_NONE; // to be written: as received, one behind the other
-    for (const struct field *f = h->items, *end = f + h->n; f < end; f++) {
+    for (uint32_t i = 0; i < h->n; i++) {
+        const struct field *f = &h->items[i];
         if (!is_there(f) || (skip & FIELD_BIT(f->id)) != 0)
             continue;
         struct str line = line_of(f);
@@ -245,7 +246,7 @@ void headers_write(struct writer *w, const struct headers *h, uint64_t skip)
 size_t headers_bytes(const struct headers *h)
 {
     size_t n = 0;
-    for (const struct field *f = h->items, *end = f + h->n; f < end; f++)
-        n += f->name.len + f->value.len + FIELD_EXTRA_BYTES;
+    for (uint32_t i = 0; i < h->n; i++)
+        n += h->items[i].name.len + h->items[i].value.len + FIELD_EXTRA_BYTES;
     return n;
 }
