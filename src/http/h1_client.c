@@ -196,9 +196,9 @@ enum h1_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
         end = h1_call_read_answer(call);
     if (end == H1_CLIENT_BODY && x->end == EXCHANGE_END_OK)
         x->end = EXCHANGE_END_CLIENT_GONE;
-    *ret_sent_body = call->has_taken_body;
     if (call->c && (end != H1_CLIENT_OK || call->is_complete))
         end_in_serve(call);
+    *ret_sent_body = call->has_taken_body; // not before the pump, whose last piece counts, has gone
     return end;
 }
 

@@ -285,6 +285,32 @@ static void a_server_that_goes_away_in_the_upload_is_noticed(void)
     }
 }
 
+// Its only piece comes in the moment in which the pump is stopped.
+static enum io read_at_the_last_moment(struct body *b, struct str *ret_piece, struct deadline until)
+{
+    struct test_body *t = CONTAINER_OF(b, struct test_body, body);
+    if (until.at_ms == BODY_NO_WAIT.at_ms)
+        return IO_AGAIN;
+    while (!fiber_is_cancelled(fiber_self()))
+        fiber_yield();
+    if (t->i++ > 0)
+        return IO_FAIL;
+    *ret_piece = STR("hello");
+    return IO_DONE;
+}
+
+static void a_piece_taken_at_the_last_moment_counts_as_sent(void)
+{
+    static const struct body_ops ops = {.name = "late", .read = read_at_the_last_moment};
+    struct rig *r = rig_new(METHOD_PUT);
+    r->c.n_exchanges = 1;
+    RIG_UPLOAD(r, -1, "")->body.ops = &ops;
+    RIG_RUN(r, {SERVER_READS, HEAD_END}, {SERVER_CLOSES, NULL});
+    CHECK_INT(r->end, H1_CLIENT_STALE);
+    CHECK(r->sent_body);
+    rig_free(r);
+}
+
 static void without_a_free_fiber_the_body_is_sent_all_the_same(void)
 {
     struct rig *r = rig_new(METHOD_POST);
@@ -439,5 +465,6 @@ TEST_MAIN(TEST(a_body_at_hand_goes_with_the_head_and_can_be_sent_again),
           TEST(a_body_shorter_than_its_length_is_a_failure),
           TEST(a_server_that_takes_nothing_times_out),
           TEST(a_server_that_goes_away_in_the_upload_is_noticed),
+          TEST(a_piece_taken_at_the_last_moment_counts_as_sent),
           TEST(without_a_free_fiber_the_body_is_sent_all_the_same),
           TEST(a_large_plain_body_is_spliced), TEST(the_rest_of_a_large_answer_may_be_spliced))
