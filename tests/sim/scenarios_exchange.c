@@ -217,6 +217,41 @@ static void a_deferred_accept_changes_nothing(void)
     world_end(&w);
 }
 
+static void send_early(struct sim_client *c)
+{
+    c->is_early = true;
+}
+
+static void bytes_of_a_tunnel_may_come_before_it_stands(void)
+{
+    run_kinds(send_early);
+}
+
+// The client reads the refusal although it is still sending what nobody wants.
+static void a_body_that_is_too_large_gets_413_for_all_that(void)
+{
+    static const enum sim_framing framings[] = {SIM_LENGTH, SIM_CHUNKED};
+    for (size_t i = 0; i < 2; i++) {
+        struct world w;
+        world_start(&w, 1,
+                    "entrypoints: { web: { listen: ':80', body-max: 10KiB } }\n"
+                    "sites: { a.example: 'http://10.0.0.1:81' }\n");
+        sim_server_new(81);
+        struct sim_plan *p = sim_plan_like(&kinds[15]);
+        p->request = framings[i];
+        struct sim_client *c = sim_client_new(&p, 1);
+        c->send_pace = (struct sim_pace){.piece_bytes = 1000, .gap_ns = SIM_MS};
+        sim_client_start(c, w.listener, sim_now_ns());
+        world_run(&w, 600 * SIM_S);
+        SIM_CHECK_INT(p->got_status, 413);
+        SIM_CHECK_INT(p->n_executed, 0);
+        world_end(&w);
+        if (sim_has_failed())
+            return;
+        sim_end();
+    }
+}
+
 static void too_few_fibers_end_nothing_but_exchanges(void)
 {
     for (uint32_t n = 1; n <= 3; n++) {
@@ -277,6 +312,8 @@ const struct scenario exchange_scenarios[] = {
     SCENARIO(answers_come_in_the_order_of_pipelined_requests),
     SCENARIO(connections_to_servers_are_used_again),
     SCENARIO(a_deferred_accept_changes_nothing),
+    SCENARIO(bytes_of_a_tunnel_may_come_before_it_stands),
+    SCENARIO(a_body_that_is_too_large_gets_413_for_all_that),
     SCENARIO(too_few_fibers_end_nothing_but_exchanges),
     SCENARIO(the_same_seed_gives_the_same_log),
     {NULL, NULL},

@@ -37,7 +37,7 @@ static void choose_network(struct mood *m)
     sim_net.backlog = sim_chance(20) ? 4 : 128;
     sim_sys.burst_percent = sim_below(4) * 30;
     sim_sys.shuffles = sim_chance(50);
-    sim_sys.failure_percent = !m->is_calm && sim_chance(20) ? 2 : 0;
+    sim_sys.failure_percent = !m->is_calm && sim_chance(20) ? (sim_chance(30) ? 25 : 2) : 0;
     sim_sys.connect_failure_percent = !m->is_calm && sim_chance(20) ? 5 : 0;
     m->body_max = MIN((size_t)sim_net.window_min * 40, (size_t)120000);
     if (sim_net.segment_max > 0)
@@ -138,12 +138,16 @@ static void choose_faults(const struct mood *m, struct sim_plan *p)
     }
 }
 
+#define SMUGGLED                                                                                   \
+    "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n"                                  \
+    "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"                                                  \
+    "GET /e/0 HTTP/1.1\r\nHost: a.example\r\n\r\n"
+
 static void choose_malformed(struct sim_plan *p)
 {
     static const char *const requests[] = {
         "GET / HTTP/1.1\r\nHost: a.example\nX: y\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n"
-        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /e/0 HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        SMUGGLED,
         "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: +4\r\n\r\nabcd",
         "GET / HTTP/1.1\r\n\r\n",
         "GET / HTTP/3.0\r\nHost: a.example\r\n\r\n",
@@ -254,6 +258,8 @@ void scenario_random(uint64_t seed)
         world_reload_at(&w, sim_now_ns() + some_ms(0, START_WITHIN_MS + 2000), settings_of(&m));
     if (!m.is_calm && sim_chance(10))
         world_drain_at(&w, sim_now_ns() + some_ms(1000, START_WITHIN_MS));
+    if (!m.is_calm && sim_chance(10))
+        world_unlisten_at(&w, sim_now_ns() + some_ms(1000, START_WITHIN_MS));
     if (!m.is_calm && sim_chance(5))
         world_abort_at(&w, sim_now_ns() + some_ms(1000, START_WITHIN_MS));
     world_run(&w, 1800 * SIM_S);

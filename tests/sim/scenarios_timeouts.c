@@ -94,6 +94,16 @@ static void a_body_that_stops_gets_408_after_its_time(void)
     }
 }
 
+static void a_body_that_trickles_gets_408_after_the_grace(void)
+{
+    struct timed t;
+    prepare(&t, &kinds[15]);
+    t.c->send_pace = (struct sim_pace){.piece_bytes = 20, .gap_ns = 500 * SIM_MS};
+    run(&t);
+    SIM_CHECK_INT(t.p->got_status, 408);
+    SIM_CHECK(t.p->ended_ms >= 10000 && t.p->ended_ms < 12500); // the head takes two seconds
+}
+
 static void a_server_that_nobody_reaches_is_a_502(void)
 {
     struct timed t;
@@ -220,6 +230,7 @@ const struct scenario timeout_scenarios[] = {
     SCENARIO(half_a_head_gets_408_after_its_time),
     SCENARIO(a_head_byte_by_byte_has_no_more_time_than_another),
     SCENARIO(a_body_that_stops_gets_408_after_its_time),
+    SCENARIO(a_body_that_trickles_gets_408_after_the_grace),
     SCENARIO(a_server_that_nobody_reaches_is_a_502),
     SCENARIO(all_tries_to_connect_have_half_as_much_again),
     SCENARIO(a_refused_connection_goes_to_the_next_server),

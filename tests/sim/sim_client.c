@@ -84,7 +84,7 @@ static size_t gate_of(const struct sim_client *c)
     while (i < c->n_plans) {
         const struct sim_plan *p = c->plans[i];
         bool may_go_on = i == c->i_answer && c->may_send_body;
-        if (p->is_upgrade || (p->expects && !c->is_eager && !may_go_on))
+        if ((p->is_upgrade && !c->is_early) || (p->expects && !c->is_eager && !may_go_on))
             return c->heads_end[i];
         if (!c->pipelines)
             return c->ends[i];

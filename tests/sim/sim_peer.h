@@ -32,6 +32,7 @@ struct sim_client {
     bool half_closes; // after its last request
     bool stays;       // doesn't close when all is answered
     bool is_eager;    // doesn't wait for 100 before the body
+    bool is_early;    // nor for 101 before a tunnel's bytes
     struct sim_pace send_pace, read_pace;
     struct sim_cut cut_sent, cut_received;
 

@@ -139,6 +139,11 @@ void world_reload_at(struct world *w, int64_t at_ns, const char *yaml)
     sim_at(at_ns, post, new_order(w, ORDER_SWITCH, yaml), 0);
 }
 
+void world_unlisten_at(struct world *w, int64_t at_ns)
+{
+    sim_at(at_ns, post, new_order(w, ORDER_UNLISTEN, NULL), 0);
+}
+
 void world_abort_at(struct world *w, int64_t at_ns)
 {
     sim_at(at_ns, post, new_order(w, ORDER_ABORT, NULL), 0);

@@ -46,6 +46,7 @@ void world_start(struct world *w, uint64_t seed, const char *yaml);
 void world_reload_at(struct world *w, int64_t at_ns, const char *yaml);
 // The same right behind the n-th event.
 void world_reload_after(struct world *w, uint64_t n_steps, const char *yaml);
+void world_unlisten_at(struct world *w, int64_t at_ns);
 void world_abort_at(struct world *w, int64_t at_ns);
 // Settings without the entrypoint, and then its listening socket goes, too.
 void world_remove_after(struct world *w, uint64_t n_steps, const char *yaml);
