@@ -90,6 +90,7 @@ def test_a_byte_order_mark_is_skipped(check):
     ("entrypoints: { web: { listen: ':80', x-forwarded: maybe } }\n", r":1:51:", "yes|true"),
     ("entrypoints: { web: { listen: ':80', trusted-proxies: [10.0.0.0/33] } }\n", r":1:56:",
      "network|address"),
+    ("entrypoints: { a: ':81', b: ':81' }\n", r":1:29:", "'a' has this address already"),
     ("services: { a: {} }\n", r":1:", "servers"),
     ("filters: { f: { redirect: /x, respond: y } }\n", r":1:", "one of|both|single"),
     ("filters: { f: { unknown-kind: y } }\n", r":1:17:", "unknown-kind"),
