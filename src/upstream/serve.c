@@ -160,6 +160,7 @@ COLD static enum step wait_for_names(struct attempt *a)
              why ? why : "no server of the service takes requests (weight 0)");
         return STEP_GIVE_UP;
     }
+    exchange_watch(a->x);
     int64_t began_ms = clock_now_ms();
     int64_t wait_ms = MIN(a->s->conf->connect_ms, a->connect_left_ms);
     enum fiber_wake wake = worker_server_wait(unresolved, deadline_at(began_ms + wait_ms));
@@ -272,6 +273,8 @@ static enum conn_got connect_to(struct attempt *a, struct target *t, struct conn
         .idle_ms = conf->idle_ms,
         .idle_max = conf->idle_max,
     };
+    if (target_is_full(t, conf->conns_max)) // who leaves the queue gives up the place in it
+        exchange_watch(a->x);
     return target_get(t, &wish, ret, ret_error);
 }
 

@@ -222,6 +222,24 @@ def test_requests_beyond_connections_max_wait_their_turn(start, origin):
         client.close()
 
 
+def test_a_client_that_leaves_the_queue_leaves_its_place(start, origin):
+    gate = Gate()
+    server = origin(gate)
+    proxy = start("access-log: { format: '{path} {end}' }\n" +
+                  service([server.url], "connections-max: 1, queue-max: 1, queue-timeout: 20s"))
+    first, second = proxy.connect(), proxy.connect()
+    first.send(GET)
+    wait_until(lambda: gate.running["now"] == 1)
+    second.send(GET.replace(b" / ", b" /second "))
+    wait_until(lambda: proxy.get("/full", host="a.example").status == 503, "a full queue")
+    second.reset()
+    proxy.log_lines("^/second client-gone$")
+    gate.permits.release()
+    assert first.read_answer().status == 200
+    first.close()
+    assert len(server.requests) == 1
+
+
 def test_a_request_waits_in_the_queue_only_so_long(start, origin):
     gate = Gate()
     server = origin(gate)
