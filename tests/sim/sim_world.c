@@ -181,11 +181,26 @@ void world_run(struct world *w, int64_t limit_ns)
     loop_turn(w->loop, 0); // what the last closing has deferred
 }
 
+static uint64_t count_answered(void)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < sim_plan_count(); i++) {
+        const struct sim_plan *p = sim_plan_find(i);
+        n += p->outcome == SIM_ANSWERED && !p->is_upgrade;
+    }
+    return n;
+}
+
 static void check_counters(const struct world *w)
 {
     const struct http_stats *stats = worker_stats(w->worker);
     struct loop_stats loop;
     loop_stats(w->loop, &loop);
+    uint64_t n_answers = 0;
+    for (enum http_counter c = HTTP_COUNTER_STATUS_2XX; c <= HTTP_COUNTER_STATUS_5XX; c++)
+        n_answers += stats->counters[c];
+    SIM_CHECK(n_answers >= count_answered());
+    SIM_CHECK(stats->counters[HTTP_COUNTER_EXCHANGES] >= n_answers);
     SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_CONNS_OPEN], 0);
     SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_CONNS_IDLE], 0);
     SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_EXCHANGES_OPEN], 0);
