@@ -420,14 +420,16 @@ def test_settings_can_come_from_standard_input():
     os.close(writer)
     proxy = Process([BINARY, "run", "-c", "-"], stdin=reader)
     os.close(reader)
-    proxy.wait_line("are in force", proxy.err)
-    port = int(proxy.wait_line(r"entrypoint web: listening on .*:(\d+)$", proxy.err)[1])
-    with Client(port) as client:
-        assert client.exchange(GET).text == "piped"
-        proxy.child.send_signal(signal.SIGHUP)  # it can't be read anew: the settings stay
-        proxy.wait_line("standard input", proxy.err)
-        assert client.exchange(GET).text == "piped"
-    assert proxy.end() == 0
+    try:
+        proxy.wait_line("are in force", proxy.err)
+        port = int(proxy.wait_line(r"entrypoint web: listening on .*:(\d+)$", proxy.err)[1])
+        with Client(port) as client:
+            assert client.exchange(GET).text == "piped"
+            proxy.child.send_signal(signal.SIGHUP)  # it can't be read anew: the settings stay
+            proxy.wait_line("standard input", proxy.err)
+            assert client.exchange(GET).text == "piped"
+    finally:
+        assert proxy.end() == 0
 
 
 def test_beyond_connections_max_the_longest_idle_one_makes_room(start):
@@ -470,10 +472,12 @@ def test_proxy_needs_no_file(origin):
     server = origin(lambda r, c: "served")
     for to_form in [server.url, server.address, f":{server.port}"]:
         child = Process([BINARY, "proxy", "--from", "a.example:0", "--to", to_form, "--access-log"])
-        port = int(child.wait_line(r"entrypoint web: listening on .*:(\d+)$", child.err)[1])
-        child.wait_line("are in force", child.err)
-        with Client(port) as client:
-            assert client.exchange(GET).text == "served"
-            assert client.exchange(GET.replace(b"a.ex", b"b.ex")).status == 404
-        child.wait_line('"GET / HTTP/1.1" 200', child.out)
-        assert child.end() == 0
+        try:
+            port = int(child.wait_line(r"entrypoint web: listening on .*:(\d+)$", child.err)[1])
+            child.wait_line("are in force", child.err)
+            with Client(port) as client:
+                assert client.exchange(GET).text == "served"
+                assert client.exchange(GET.replace(b"a.ex", b"b.ex")).status == 404
+            child.wait_line('"GET / HTTP/1.1" 200', child.out)
+        finally:
+            assert child.end() == 0
