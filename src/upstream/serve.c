@@ -412,7 +412,13 @@ static enum err service_serve(const struct handler *h, struct exchange *x)
     }
 }
 
+static struct str explain(const struct handler *h, struct exchange *x)
+{
+    return service_describe(h, x->mem);
+}
+
 const struct handler_type service_handler_type = {
     .name = "service",
     .serve = service_serve,
+    .explain = explain,
 };
