@@ -4,6 +4,7 @@
 // its whole log.
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +23,24 @@ static struct {
 } options = {.n_seeds = SEEDS_DEFAULT, .first = 1};
 
 static unsigned n_run, n_failed;
+static char running[128]; // for the report of a panic
+
+#ifdef __SANITIZE_ADDRESS__
+void __sanitizer_set_death_callback(void (*fn)(void));
+#endif
+
+static void tell_of_death(void)
+{
+    printf("# died in %s\n", running);
+    sim_print_tail(TAIL_LINES);
+    fflush(stdout);
+}
+
+static void on_abort(int signal_number)
+{
+    (void)signal_number;
+    tell_of_death();
+}
 
 static void report(const char *name)
 {
@@ -39,6 +58,7 @@ static void run_directed(const struct scenario *s)
         if (options.name && !strstr(s->name, options.name))
             continue;
         world_limits_init();
+        snprintf(running, sizeof running, "%s", s->name);
         s->run();
         sim_end();
         report(s->name);
@@ -48,13 +68,12 @@ static void run_directed(const struct scenario *s)
 static void run_seed(uint64_t seed)
 {
     world_limits_init();
+    snprintf(running, sizeof running, "seed %" PRIu64 " (repeat: sim --seed %" PRIu64 ")", seed,
+             seed);
     scenario_random(seed);
     sim_end();
-    if (!sim_has_failed() && !options.is_verbose)
-        return;
-    char name[64];
-    snprintf(name, sizeof name, "seed %" PRIu64 " (repeat: sim --seed %" PRIu64 ")", seed, seed);
-    report(name);
+    if (sim_has_failed() || options.is_verbose)
+        report(running);
 }
 
 static bool read_number(int argc, char **argv, int *i, uint64_t *ret)
@@ -94,6 +113,10 @@ int main(int argc, char **argv)
 {
     if (!read_options(argc, argv))
         return 2;
+    signal(SIGABRT, on_abort);
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_set_death_callback(tell_of_death);
+#endif
     log_set_output(LOG_STREAM_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     if (options.has_only) {
         run_seed(options.only);
