@@ -223,7 +223,7 @@ enum err date_http_parse(struct str s, int64_t *ret_unix_s)
         "%a %b %e %H:%M:%S %Y",
     };
     for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-        struct parts p;
+        struct parts p = {.month = 1}; // each form sets all that is read below
         if (!take_date(s, forms[i], &p))
             continue;
         // Second 60 is a leap second.

@@ -50,6 +50,7 @@ static void drop_oldest(struct stacks *p, uint32_t n)
 {
     for (; n > 0; n--) {
         struct list_node *oldest = list_last(&p->free);
+        ASSERT(oldest);
         list_remove(oldest);
         p->n_free--;
         unmap_stack(CONTAINER_OF(oldest, struct stack, node));
