@@ -3,14 +3,33 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
+
+static bool is_known(const struct diags *d, const struct diag *wanted)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        const struct diag *have = &d->items[i];
+        if (have->place.line == wanted->place.line && have->place.column == wanted->place.column &&
+            have->place.source == wanted->place.source && have->severity == wanted->severity &&
+            strcmp(have->text, wanted->text) == 0)
+            return true;
+    }
+    return false;
+}
 
 PRINTF(4, 0)
 static void add(struct diags *d, enum diag_severity severity, struct place place, const char *fmt,
                 va_list args)
 {
+    char text[1024];
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    ASSERT(n >= 0);
+    struct diag item = {.severity = severity, .place = place, .text = text};
+    if (is_known(d, &item))
+        return;
     if (severity == DIAG_ERROR)
         d->n_errors++;
     if (d->n == DIAGS_MAX) {
@@ -21,14 +40,8 @@ static void add(struct diags *d, enum diag_severity severity, struct place place
         d->cap = d->cap > 0 ? d->cap * 2 : 8;
         d->items = mem_resize(d->items, d->cap, sizeof *d->items);
     }
-    char text[1024];
-    int n = vsnprintf(text, sizeof text, fmt, args);
-    ASSERT(n >= 0);
-    d->items[d->n++] = (struct diag){
-        .severity = severity,
-        .place = place,
-        .text = mem_copy(text, MIN((size_t)n, sizeof text - 1)),
-    };
+    item.text = mem_copy(text, MIN((size_t)n, sizeof text - 1));
+    d->items[d->n++] = item;
 }
 
 enum err diag_fail(struct diags *d, enum err err, struct place place, const char *fmt, ...)

@@ -35,7 +35,8 @@ struct diags {
 
 #define DIAGS_MAX 1000
 
-// Adds an error and returns err, so that a caller can return at once. d may be NULL.
+// Adds an error and returns err, so that a caller can return at once. d may be NULL. What was said
+// of this place already is not said again: a filter is built once for each route that uses it.
 enum err diag_fail(struct diags *d, enum err err, struct place place, const char *fmt, ...)
     PRINTF(4, 5);
 void diag_warn(struct diags *d, struct place place, const char *fmt, ...) PRINTF(3, 4);

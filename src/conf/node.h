@@ -25,6 +25,7 @@ struct conf_node {
     bool is_quoted; // scalar: was in quotes, so it is a text even if it looks otherwise
     bool is_secret; // scalar: never shown
     bool has_content;
+    bool is_unresolved; // scalar: what it refers to can't be had, which was told
     struct place place;
     struct str key; // in a map: this entry's key
     struct place key_place;

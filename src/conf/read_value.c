@@ -122,6 +122,10 @@ static void read_text(struct conf_reader *r, const struct conf_path *path,
 {
     struct str target;
     struct conf_text text = {.text = node->text, .place = node->place};
+    if (node->is_unresolved) {
+        r->n_errors++;
+        return;
+    }
     if (item->kind == CONF_SECRET) {
         if (node->has_content)
             text.text = node->content;

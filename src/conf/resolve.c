@@ -23,6 +23,7 @@ static void fetch(struct conf_reader *r, const struct conf_path *path, struct co
         ref = CONF_REF_FILE;
     if (ref == CONF_REF_NONE)
         return;
+    node->is_unresolved = true;
     char quoted[CONF_QUOTED_BYTES];
     const char *what = ref == CONF_REF_FILE ? "file" : "variable";
     if (target.len == 0 || str_find(target, '\0') != STR_NPOS) {
@@ -49,6 +50,7 @@ static void fetch(struct conf_reader *r, const struct conf_path *path, struct co
     }
     node->content = content;
     node->has_content = true;
+    node->is_unresolved = false;
 }
 
 static void resolve_list(struct conf_reader *r, const struct conf_path *path,

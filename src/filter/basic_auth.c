@@ -388,7 +388,9 @@ static enum err add_all(struct basic_auth *f, const struct filter_env *env)
     for (size_t i = 0; i < c->users.n; i++) {
         const struct conf_text *user =
             &((const struct basic_auth_user_conf *)c->users.items[i])->user;
-        enum err one = add_account(f, str_trim(user->text), user->place, STR_NONE, env);
+        bool is_given = user->text.len > 0 || user->place.source; // else an error already
+        enum err one = is_given ? add_account(f, str_trim(user->text), user->place, STR_NONE, env)
+                                : ERR_SYNTAX;
         if (one != ERR_OK)
             err = one;
     }

@@ -62,12 +62,13 @@ static enum err check_user(const struct conf_text *user, struct diags *diags)
 bool load_tree(struct loaded *ret, struct conf_node *root)
 {
     ret->root = root;
-    if (conf_resolve(&settings_section, root, &resolver, &ret->mem, &ret->diags) != ERR_OK)
-        return false;
+    // Goes on after an error, so that all of them are told at once.
+    bool is_resolved =
+        conf_resolve(&settings_section, root, &resolver, &ret->mem, &ret->diags) == ERR_OK;
     ret->registry = upstream_registry_new();
     ret->snapshot = snapshot_build(
         root, &(struct snapshot_env){.registry = ret->registry, .offload = NULL}, &ret->diags);
-    if (!ret->snapshot)
+    if (!is_resolved || !ret->snapshot)
         return false;
     struct arena scratch;
     arena_init(&scratch, TREE_MAX_BYTES, NULL, 0);

@@ -67,6 +67,23 @@ static void a_flood_is_counted_but_not_kept(void)
     diags_fini(&d);
 }
 
+static void what_was_said_of_a_place_is_not_said_again(void)
+{
+    struct diags d = {.n = 0};
+    struct place here = {.source = "a.yaml", .line = 1, .column = 2};
+    struct place there = {.source = "a.yaml", .line = 1, .column = 3};
+    (void)diag_fail(&d, ERR_SYNTAX, here, "one");
+    CHECK_INT(diag_fail(&d, ERR_SYNTAX, here, "one"), ERR_SYNTAX);
+    CHECK_INT(d.n, 1);
+    CHECK_INT(d.n_errors, 1);
+    (void)diag_fail(&d, ERR_SYNTAX, here, "two");
+    (void)diag_fail(&d, ERR_SYNTAX, there, "one");
+    diag_warn(&d, here, "one");
+    CHECK_INT(d.n, 4);
+    CHECK_INT(d.n_errors, 3);
+    diags_fini(&d);
+}
+
 TEST_MAIN(TEST(messages_name_their_place_as_far_as_it_is_known), TEST(warnings_are_no_errors),
           TEST(a_collector_is_optional), TEST(texts_are_cut_to_the_buffer),
-          TEST(a_flood_is_counted_but_not_kept))
+          TEST(a_flood_is_counted_but_not_kept), TEST(what_was_said_of_a_place_is_not_said_again))

@@ -55,6 +55,25 @@ static void every_stage_tells_its_errors(void)
     }
 }
 
+static void errors_of_all_stages_are_told_at_once_and_each_once(void)
+{
+    static const char yaml[] =
+        ENTRY "filters:\n"
+              "  a: { basic-auth: { users: ['file:/nonexistent/f', plain] } }\n"
+              "sites:\n"
+              "  a.example: { to: nowhere, use: a }\n"
+              "  b.example: { to: 'http://127.0.0.1:1', use: a }\n"
+              "workers: many\n";
+    static const char *const texts[] = {"/nonexistent/f", "'many'", "expected NAME:HASH",
+                                        "no service 'nowhere'"};
+    struct loaded l;
+    CHECK(!load_text(yaml, &l));
+    CHECK_INT(l.diags.n, ARRAY_LEN(texts));
+    for (size_t i = 0; i < MIN(l.diags.n, ARRAY_LEN(texts)); i++)
+        CHECK(strstr(l.diags.items[i].text, texts[i]) != NULL);
+    load_fini(&l);
+}
+
 static void a_file_that_cannot_be_read_is_an_error_with_its_path(void)
 {
     struct loaded l;
@@ -86,6 +105,7 @@ static void a_tree_from_flags_is_loaded_like_a_file(void)
 }
 
 TEST_MAIN(TEST(settings_are_loaded_whole), TEST(every_stage_tells_its_errors),
+          TEST(errors_of_all_stages_are_told_at_once_and_each_once),
           TEST(a_file_that_cannot_be_read_is_an_error_with_its_path),
           TEST(an_unknown_user_is_an_error_for_root_alone),
           TEST(a_tree_from_flags_is_loaded_like_a_file))
