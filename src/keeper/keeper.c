@@ -186,6 +186,11 @@ static bool load(struct keeper *k, struct loaded *l)
     return root && load_tree(l, root);
 }
 
+static void follow_log_settings(const struct snapshot *s)
+{
+    log_set_level((enum log_level)s->settings.log.level, (enum log_format)s->settings.log.format);
+}
+
 // Reads the settings and offers them to the gate. False: nothing has changed.
 static bool reload(struct keeper *k)
 {
@@ -200,11 +205,13 @@ static bool reload(struct keeper *k)
     }
     struct loaded l;
     struct offer offer;
-    bool is_fine = load(k, &l) && prepare_offer(k, &l, &offer);
+    bool is_fine = load(k, &l);
+    if (is_fine && k->current.seq == 0) // so that the very first line has the form wished for
+        follow_log_settings(l.snapshot);
+    is_fine = is_fine && prepare_offer(k, &l, &offer);
     log_diags(&l.diags);
     if (is_fine) {
-        log_set_level((enum log_level)l.snapshot->settings.log.level,
-                      (enum log_format)l.snapshot->settings.log.format);
+        follow_log_settings(l.snapshot);
         k->next = offer;
         send_offer(k, &k->next);
     } else {
