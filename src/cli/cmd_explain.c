@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "codec/idna.h"
 #include "http/env.h"
 #include "http/exchange.h"
 #include "http/request.h"
@@ -39,12 +40,32 @@ struct question {
     unsigned n_shown;
 };
 
+// The URL as a client would send it: with a scheme, and with the A-labels of an international name.
+static struct str complete_url(struct question *q, struct str url)
+{
+    struct str scheme, rest, ascii;
+    const char *why;
+    size_t at = str_search(url, STR("://"));
+    scheme = at == STR_NPOS ? STR("http") : str_first(url, at);
+    rest = at == STR_NPOS ? url : str_skip(url, at + 3);
+    size_t n_host = 0;
+    while (n_host < rest.len && !strchr("/?:", rest.ptr[n_host]))
+        n_host++;
+    struct str host = str_first(rest, n_host);
+    bool is_ascii = true;
+    for (size_t i = 0; i < host.len; i++)
+        is_ascii = is_ascii && (unsigned char)host.ptr[i] < 0x80;
+    if (!is_ascii && idna_to_ascii(host, &q->mem, &ascii, &why) == ERR_OK)
+        host = ascii;
+    return arena_printf(&q->mem, STR_FMT "://" STR_FMT STR_FMT, STR_ARG(scheme), STR_ARG(host),
+                        STR_ARG(str_skip(rest, n_host)));
+}
+
 static bool take_url(struct question *q, struct str url)
 {
     struct url_target target;
-    if (str_search(url, STR("://")) == STR_NPOS)
-        url = arena_concat(&q->mem, STR("http://"), url, STR_NONE);
-    if (url_target_parse(url, false, &target) != ERR_OK || target.form != URL_ABSOLUTE)
+    if (url_target_parse(url, false, &target) != ERR_OK || target.form != URL_ABSOLUTE ||
+        (!str_ieq(target.scheme, STR("http")) && !str_ieq(target.scheme, STR("https"))))
         return false;
     struct request *r = &q->x.req;
     r->target =
@@ -109,14 +130,25 @@ static bool choose_entry(struct question *q, const char *name, struct str url)
     return true;
 }
 
+static struct str entry_names(struct question *q)
+{
+    struct str names = STR_NONE;
+    for (unsigned i = 0; i < q->s->n_entries; i++)
+        names = arena_concat(&q->mem, names, i > 0 ? STR(", ") : STR_NONE, q->s->entries[i].name);
+    return names;
+}
+
 // Fills the exchange as a driver would. CLI_OK, or CLI_USAGE after saying why.
 static int ask(struct question *q, const struct cli_args *args)
 {
     struct exchange *x = &q->x;
     const char *from = cli_value(args, "from", "192.0.2.1");
-    struct str url = str_of(args->words[0]);
-    if (!choose_entry(q, cli_value(args, "entrypoint", NULL), url))
-        return cli_usage_error(args->command, "explain: there is no such entrypoint");
+    struct str url = complete_url(q, str_of(args->words[0]));
+    const char *entrypoint = cli_value(args, "entrypoint", NULL);
+    if (!choose_entry(q, entrypoint, url))
+        return cli_usage_error(
+            args->command, "explain: there is no entrypoint '%s'; those of the settings: " STR_FMT,
+            entrypoint, STR_ARG(entry_names(q)));
     if (ip_parse(str_of(from), &x->peer) != ERR_OK)
         return cli_usage_error(args->command, "explain: '%s' is not an IP address", from);
     x->mem = &q->mem;
@@ -131,7 +163,9 @@ static int ask(struct question *q, const struct cli_args *args)
     x->req.method_id = method_of(x->req.method);
     x->req.version = HTTP_1_1;
     if (!take_url(q, url))
-        return cli_usage_error(args->command, "explain: '%s' is not a URL", args->words[0]);
+        return cli_usage_error(args->command,
+                               "explain: '%s' is not a URL like http://app.example.com/path",
+                               args->words[0]);
     if (!take_headers(q, args))
         return cli_usage_error(args->command, "explain: a header looks like 'Name: value'");
     return CLI_OK;
@@ -144,7 +178,7 @@ static bool show_route(void *arg, const struct route *route, bool matches, struc
         printf("            … and more that come later\n");
         return false;
     }
-    printf("  %s " STR_FMT "  " STR_FMT "\n", matches ? "takes   " : "not     ",
+    printf("  %s " STR_FMT "  " STR_FMT "\n", matches ? "takes    " : "not      ",
            STR_ARG(route->name), STR_ARG(route->rule_text));
     printf("            %s:%u, priority %lld; " STR_FMT "\n",
            route->place.source ? route->place.source : "?", route->place.line,

@@ -72,12 +72,14 @@ def test_check_tells_every_error_for_people_and_for_programs(file):
 
 
 @pytest.mark.parametrize("words, status, text", [
-    (["a.example/x"], FINE, "takes    a.example"),
+    (["a.example/x"], FINE, "takes     a.example"),
     (["http://b.example/"], FAILED, "no route matches"),
     (["http://a.example/%00"], FAILED, "refused   400"),
     (["http://a.example:99999/"], FAILED, "refused   400"),
     ([""], USAGE, "is not a URL"),
     (["/"], USAGE, "is not a URL"),
+    (["ftp://a.example/"], USAGE, "is not a URL"),
+    (["http://bücher.example/x"], FAILED, "GET xn--bcher-kva.example /x"),
     (["http://a b/"], USAGE, "is not a URL"),
     (["-X", "G ET", "http://a.example/"], USAGE, "is not a method"),
     (["-X", "", "http://a.example/"], USAGE, "is not a method"),
@@ -85,7 +87,7 @@ def test_check_tells_every_error_for_people_and_for_programs(file):
     (["-H", "a b: c", "http://a.example/"], USAGE, "'Name: value'"),
     (["-H", "a: b\r\nc: d", "http://a.example/"], USAGE, "'Name: value'"),
     (["--from", "1.2.3.4:80", "http://a.example/"], USAGE, "is not an IP address"),
-    (["--entrypoint", "none", "http://a.example/"], USAGE, "no such entrypoint"),
+    (["--entrypoint", "none", "http://a.example/"], USAGE, "no entrypoint 'none'; those of the settings: web"),
 ])
 def test_explain_tells_the_way_of_a_request(file, words, status, text):
     done = run("explain", "-c", file, *words)
