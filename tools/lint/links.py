@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Each relative link in a Markdown file leads to a file or folder that is there, and to a heading of
-it when it names one."""
+"""Each relative link in a Markdown file leads to a file or folder that is there, and to a
+heading of it when it names one."""
 import pathlib
 import re
 import sys
