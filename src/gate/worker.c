@@ -78,9 +78,35 @@ static void log_exchange(const struct access_log *log, const struct exchange *x)
         log_commit(WORKER_ACCESS_LOG_STREAM, n);
 }
 
+// What strangers cause at will, or a stop a thousand times, must not fill the log; what servers do
+// wrong is always told, even when the status was sent before.
+static enum log_level level_of(enum exchange_end end)
+{
+    switch (end) {
+    case EXCHANGE_END_OK:
+    case EXCHANGE_END_CLIENT_PROTOCOL:
+    case EXCHANGE_END_CLIENT_LIMIT:
+    case EXCHANGE_END_CLIENT_TIMEOUT:
+    case EXCHANGE_END_CLIENT_GONE:
+    case EXCHANGE_END_NO_ROUTE:
+    case EXCHANGE_END_FILTERED:
+    case EXCHANGE_END_SHUTDOWN:
+        return LOG_DEBUG;
+    case EXCHANGE_END_NO_SERVER:
+    case EXCHANGE_END_SERVER_CONNECT:
+    case EXCHANGE_END_SERVER_CONNECT_TIMEOUT:
+    case EXCHANGE_END_SERVER_TIMEOUT:
+    case EXCHANGE_END_SERVER_PROTOCOL:
+    case EXCHANGE_END_SERVER_GONE:
+    case EXCHANGE_END_RESOURCES:
+        break;
+    }
+    return LOG_WARN;
+}
+
 static void log_failure(const struct exchange *x)
 {
-    enum log_level level = x->resp.status >= 500 ? LOG_WARN : LOG_DEBUG;
+    enum log_level level = level_of(x->end);
     if (x->end == EXCHANGE_END_OK || x->end == EXCHANGE_END_FILTERED || !log_is_on(level))
         return;
     log_line(level, "exchange " STR_FMT ": " STR_FMT " " STR_FMT STR_FMT ": %u, %s: " STR_FMT,

@@ -308,6 +308,24 @@ def test_a_failure_is_in_the_error_log_with_the_id_of_the_page(start):
     assert "warn" in line and "502" in line and "a.example/p" in line and "127.0.0.1:1" in line
 
 
+def test_what_servers_do_wrong_is_a_warning_and_what_strangers_do_is_not(start, origin):
+    def answer(_, conn):
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        conn.close()
+    broken = origin(answer)
+    proxy = start(f"sites: {{ a.example: '{broken.url}' }}\n")
+    for head in (b"GET / HTTP/2.0\r\nHost: a.example\r\n\r\n",
+                 b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: odd\r\n\r\n"):
+        with proxy.connect() as client:
+            client.send(head)
+            assert client.read_answer().status in (505, 501)
+    with proxy.connect() as client:
+        client.send(b"GET /cut HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        assert client.read_to_end().endswith(b"half")
+    proxy.wait_line("warn .*a.example/cut: 200, the server closed", proxy.err)
+    assert not any(re.search(": (505|501), ", line) for line in proxy.err)
+
+
 # --- never in the way ---
 
 def test_a_stuck_log_holds_up_no_request_and_what_is_dropped_is_counted(tmp_path):
