@@ -78,7 +78,7 @@ def report(title, results, base=None):
 class Bench:
     def __init__(self, args, folder):
         self.args, self.folder = args, folder
-        self.origin = Origin(folder, {"1k": b"x" * 1024, "10m": b"x" * DOWNLOAD_BYTES})
+        self.origin = Origin(folder, {"10m": b"x" * DOWNLOAD_BYTES})
 
     def start(self, name, label=None, binary=None, **options):
         folder = self.folder / f"{name}{random.randrange(10**9)}"

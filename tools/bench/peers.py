@@ -99,7 +99,8 @@ http {{
 
 
 class Origin(Process):
-    """nginx with files; POST to /upload is read and answered with a few bytes."""
+    """nginx with files; POST to /upload is read and answered with a few bytes. /1k comes from memory:
+    the load must have more to give than the proxies take, or the fastest one pays for sleeping."""
 
     def __init__(self, folder, files):
         folder = folder / "origin"
@@ -110,6 +111,7 @@ class Origin(Process):
         (folder / "conf").write_text(NGINX_HEAD.format(folder=folder) + f"""
   server {{ listen 127.0.0.1:{sink}; location / {{ return 200 "ok"; }} }}
   server {{ listen 127.0.0.1:{self.port} backlog=4096; root {folder};
+    location = /1k {{ default_type text/plain; return 200 "{'x' * 1024}"; }}
     location /upload {{ client_body_buffer_size 128k; proxy_pass http://127.0.0.1:{sink}; }} }}
 }}
 """)
