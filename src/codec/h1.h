@@ -16,7 +16,7 @@
 #define H1_ERROR_LIST(X)                                                                           \
     X(NONE, 0, "", "ok")                                                                           \
     X(METHOD, 400, "9112 3.1", "the method is not a token")                                        \
-    X(TARGET, 400, "9112 3.2", "the request target has bytes that it may not have")                \
+    X(TARGET, 400, "9112 3.2", "the request target is malformed")                                  \
     X(LINE, 400, "9112 3", "the request line is malformed")                                        \
     X(LINE_LENGTH, 414, "9112 3", "the request line is too long")                                  \
     X(VERSION, 400, "9112 2.3", "the version is malformed")                                        \
