@@ -148,8 +148,8 @@ class Proxy(Process):
         self.child.send_signal(signal.SIGTERM) if self.child.poll() is None else None
         status = self.end()
         for line in self.err:
-            assert "AddressSanitizer" not in line and "runtime error:" not in line and \
-                "LeakSanitizer" not in line and "panic" not in line, "\n".join(self.err[-60:])
+            assert not re.search("(Address|Leak|Thread)Sanitizer|runtime error:|panic", line), \
+                "\n".join(self.err[-60:])
         return status
 
     def connect(self, entrypoint=None):
