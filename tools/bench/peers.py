@@ -179,7 +179,9 @@ user: root
 access-log: {access_log}
 entrypoints: {{ web: {{ listen: "127.0.0.1:{self.port}", idle-timeout: 1h }} }}
 {routes}""")
-        self.launch([binary, "run", "-c", folder / "conf.yaml"])
+        # A second worker has the load's core, as far as the load leaves it.
+        cpu = PROXY_CPU if workers == 1 else f"{PROXY_CPU},{LOAD_CPU}"
+        self.launch([binary, "run", "-c", folder / "conf.yaml"], cpu)
 
 
 PEERS = {"sallyport": Sallyport, "nginx": Nginx, "haproxy": Haproxy}

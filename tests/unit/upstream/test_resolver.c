@@ -13,7 +13,8 @@ struct names {
     struct origin b; // on 127.0.0.2, the same port
 };
 
-static void origin_start_at(struct origin *o, const char *name, const char *ip_text, uint16_t port)
+// False when another program has that port there.
+static bool origin_start_at(struct origin *o, const char *name, const char *ip_text, uint16_t port)
 {
     *o = (struct origin){.name = name, .does = ORIGIN_ANSWERS};
     struct ip ip;
@@ -22,8 +23,26 @@ static void origin_start_at(struct origin *o, const char *name, const char *ip_t
     o->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
     setsockopt(o->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    CHECK(bind(o->fd, &o->addr.u.any, o->addr.len) == 0 && listen(o->fd, 16) == 0);
+    if (bind(o->fd, &o->addr.u.any, o->addr.len) != 0 || listen(o->fd, 16) != 0) {
+        close(o->fd);
+        return false;
+    }
     origin_listen(o);
+    return true;
+}
+
+// Both origins on one port, which the kernel chooses for the first.
+static uint16_t start_origins(struct names *n)
+{
+    for (;;) {
+        struct ip ip;
+        uint16_t port = 0;
+        origin_start(&n->a, "a", ORIGIN_ANSWERS);
+        CHECK(addr_to_ip(&n->a.addr, &ip, &port));
+        if (origin_start_at(&n->b, "b", "127.0.0.2", port))
+            return port;
+        origin_stop(&n->a);
+    }
 }
 
 static void names_init(struct names *n)
@@ -36,13 +55,8 @@ static void names_init(struct names *n)
         &(struct dns_options){.servers = n->fake.servers, .timeout_ms = 200, .tries = 1}, &why);
     CHECK(n->dns != NULL);
     n->resolver = upstream_resolver_start(n->r.registry, n->dns);
-    struct ip ip;
-    uint16_t port;
-    origin_start(&n->a, "a", ORIGIN_ANSWERS);
-    addr_to_ip(&n->a.addr, &ip, &port);
-    origin_start_at(&n->b, "b", "127.0.0.2", port);
     static char url[64];
-    snprintf(url, sizeof url, "http://app.test:%u", port);
+    snprintf(url, sizeof url, "http://app.test:%u", start_origins(n));
     rig_server(&n->r, url, 1);
     n->fake.names[0] = (struct fake_name){.name = "app.test", .ttl_s = 1000};
 }
@@ -144,11 +158,8 @@ static void a_name_without_an_address_is_503_and_is_tried_again(void)
     CHECK(strstr(c.body, "app.test") == NULL);
     n.fake.names[0].rcode = 0;
     n.fake.names[0].addrs[0] = "127.0.0.1";
-    int n_before = n.fake.names[0].n_queries;
-    TURN_UNTIL(&n.r, n.fake.names[0].n_queries > n_before);
-    for (int i = 0; i < 100 && c.status != 200; i++)
-        c = call(&n.r, METHOD_GET);
-    CHECK_INT(c.status, 200);
+    // A query that was under way may bring the old answer once more.
+    TURN_UNTIL(&n.r, (c = call(&n.r, METHOD_GET)).status == 200);
     names_fini(&n);
 }
 
