@@ -155,7 +155,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=7, help="rounds")
-    parser.add_argument("-t", type=float, default=2, help="seconds of a round")
+    parser.add_argument("-t", type=int, default=2, help="seconds of a round")
     parser.add_argument("--bin", default=str(ROOT / "build" / "release" / "sallyport"))
     parser.add_argument("--peers", default="sallyport,nginx,haproxy", type=lambda s: s.split(","))
     parser.add_argument("--vs", metavar="FILE", help="another build of sallyport to compare with")
@@ -167,7 +167,7 @@ def main():
     folder.chmod(0o755)
     bench = Bench(args, folder)
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    print(f"{cpu[1] if cpu else 'unknown CPU'}; {args.n} rounds of {args.t:g} s")
+    print(f"{cpu[1] if cpu else 'unknown CPU'}; {args.n} rounds of {args.t} s")
     try:
         for work in args.work or works:
             getattr(bench, work)()
