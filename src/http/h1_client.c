@@ -202,15 +202,16 @@ enum h1_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
     return end;
 }
 
-bool h1_client_is_clean(struct h1_client *c)
+bool h1_client_is_clean(struct h1_client *c, bool is_sure)
 {
     struct rt_sock *s = &c->stream.sock;
     if (s->fd < 0 || s->has_hangup || s->has_error)
         return false;
-    if (s->is_watched && !s->is_readable)
+    if (!is_sure && s->is_watched && !s->is_readable)
         return true;
     char byte;
     size_t n;
+    s->is_readable = true; // else the try would trust the flag
     return stream_try_read(&c->stream, &byte, 1, &n) == IO_AGAIN;
 }
 

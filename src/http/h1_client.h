@@ -55,8 +55,9 @@ enum h1_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
                                    const struct h1_client_options *options, bool *ret_sent_body);
 
 // Whether an idle connection may still be used: no byte, end or error has come since its last
-// answer. Costs a system call only when an event told that something came. Never waits.
-bool h1_client_is_clean(struct h1_client *c);
+// answer, which would be taken for the next one. The loop's flags tell without a system call, as of
+// its last turn, unless one of them says that something came; is_sure asks the kernel. Never waits.
+bool h1_client_is_clean(struct h1_client *c, bool is_sure);
 
 // Closes and frees what it holds; c's memory is the owner's.
 void h1_client_fini(struct h1_client *c);

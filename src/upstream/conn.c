@@ -138,19 +138,9 @@ void target_close_idle(struct target *t)
     }
 }
 
-// An idle connection may have ended, or hold bytes that would be taken for the next answer. The
-// loop's flags say so without a system call, as of its last turn; is_sure asks the kernel.
 static bool is_alive(struct conn *c, bool is_sure)
 {
-    struct rt_sock *sock = &c->client.stream.sock;
-    if (sock->has_hangup || sock->has_error || idle_end(c) <= clock_now_ms())
-        return false;
-    if (!is_sure && !sock->is_readable)
-        return true;
-    char byte;
-    size_t n;
-    sock->is_readable = true;
-    return stream_try_read(&c->client.stream, &byte, 1, &n) == IO_AGAIN;
+    return idle_end(c) > clock_now_ms() && h1_client_is_clean(&c->client, is_sure);
 }
 
 static struct conn *take_idle(struct target *t, bool is_sure)
