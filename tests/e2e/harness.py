@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BINARY = os.environ.get("SALLYPORT", str(ROOT / "build" / "release" / "sallyport"))
+# Absolute: proxies run in folders of their own.
+BINARY = os.path.abspath(os.environ.get("SALLYPORT", ROOT / "build" / "release" / "sallyport"))
 PATIENCE = 30  # seconds that anything may take before a test fails
 
 
