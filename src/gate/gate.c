@@ -259,9 +259,13 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     case GATE_DRAIN:
         begin_drain(g, m.drain.limit_ms);
         break;
+    case GATE_PING:
+    case GATE_ASK:
     case GATE_READY:
     case GATE_REFUSED:
-        panic("the keeper sent a message that only the gate sends");
+    case GATE_PONG:
+    case GATE_STATUS:
+        panic("the keeper sent message %u, which isn't for a gate", type);
     }
     if (fd >= 0)
         sys_close(fd);

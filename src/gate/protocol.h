@@ -17,7 +17,16 @@ enum gate_message {
     // gate to keeper
     GATE_READY,   // a snapshot is in force on all workers: struct gate_ready
     GATE_REFUSED, // a snapshot was refused: struct gate_refused
+    // keeper to gate
+    GATE_PING, // do the workers still turn? struct gate_question
+    GATE_ASK,  // what is the state of things? struct gate_question
+    // gate to keeper
+    GATE_PONG,   // all workers have turned since: struct gate_question
+    GATE_STATUS, // (fd, a sealed memfd: one JSON object) the answer to GATE_ASK: struct gate_question
 };
+
+// GATE_DRAIN's number and struct stay as they are for good: after an upgrade, a keeper of another
+// version sends it to a gate of this one.
 
 struct gate_log {
     uint32_t type;
@@ -46,15 +55,22 @@ struct gate_snapshot {
 
 struct gate_drain {
     uint32_t type;
-    uint32_t unused;
+    uint32_t idle_ms; // an idle connection stays so long for one more request, which ends it
     int64_t limit_ms; // then what is still open is closed
+};
+
+struct gate_question {
+    uint32_t type;
+    uint32_t unused;
+    uint64_t seq; // the answer has the same
 };
 
 struct gate_ready {
     uint32_t type;
     uint32_t unused;
     uint64_t seq;
-    int64_t build_ns; // time to build the snapshot
+    int64_t build_ns;  // time to build the snapshot
+    int64_t switch_ns; // time that the slowest worker needed to switch to it
 };
 
 #define GATE_REASON_MAX_BYTES 1024
