@@ -23,6 +23,9 @@ enum gate_message {
     // gate to keeper
     GATE_PONG,   // all workers have turned since: struct gate_question
     GATE_STATUS, // (fd, a sealed memfd: one JSON object) the answer to GATE_ASK: struct gate_question
+    // keeper to gate
+    GATE_NAMES, // (fd, a sealed memfd, see rt/dns_system.h) how names become addresses, before the
+                // first GATE_SNAPSHOT and whenever it changes: struct gate_names
 };
 
 // GATE_DRAIN's number and struct stay as they are for good: after an upgrade, a keeper of another
@@ -40,6 +43,10 @@ struct gate_listen {
     uint32_t worker; // whose it is
     uint32_t name_bytes;
     char name[GATE_NAME_MAX_BYTES + 1]; // of the entrypoint
+};
+
+struct gate_names {
+    uint32_t type;
 };
 
 struct gate_unlisten {
