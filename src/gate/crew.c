@@ -12,7 +12,10 @@
 #include "rt/sys.h"
 #include "rt/timer.h"
 
-#define DRAIN_LOOK_MS 10  // between two looks whether all connections have ended
+// Between two looks whether all connections have ended: a part of the time since the drain began.
+#define DRAIN_LOOK_MIN_MS 2
+#define DRAIN_LOOK_MAX_MS 100
+#define DRAIN_LOOK_PART 50
 #define ABORT_MAX_MS 1000 // for connections to end that were told to do so at once
 
 struct member {
@@ -22,7 +25,7 @@ struct member {
     struct rt_loop *loop;  // owns
     struct worker *worker; // owns: touched by its thread alone
     struct rt_timer drain_timer;
-    int64_t drain_until_ms;
+    int64_t drain_began_ms, drain_until_ms;
     bool is_aborted;
     struct job *drain_job;
 };
@@ -56,7 +59,7 @@ struct order {
     enum order_kind kind;
     struct job *job;           // NULL: no answer wanted
     struct snapshot *snapshot; // ORDER_SWITCH: holds a ref
-    int64_t limit_ms;          // ORDER_DRAIN
+    int64_t idle_ms, limit_ms; // ORDER_DRAIN
     uint32_t id;               // ORDER_LISTEN, ORDER_UNLISTEN
     int fd;                    // ORDER_LISTEN: owns
     struct str name;           // ORDER_LISTEN: owns
@@ -81,15 +84,19 @@ static void tell_done(struct member *m, struct job *job)
 static void look_whether_drained(struct rt_timer *t)
 {
     struct member *m = CONTAINER_OF(t, struct member, drain_timer);
-    uint32_t n_open = worker_n_open(m->worker);
-    if (n_open > 0 && !m->is_aborted && clock_now_ms() >= m->drain_until_ms) {
-        log_warn("worker %u: closing %u connections that are still open", m->index, n_open);
+    int64_t now_ms = clock_now_ms();
+    bool is_over = worker_is_drained(m->worker);
+    if (!is_over && !m->is_aborted && now_ms >= m->drain_until_ms) {
+        log_warn("worker %u: closing %u connections that are still open", m->index,
+                 worker_n_open(m->worker));
         worker_abort(m->worker);
         m->is_aborted = true; // now their fibers unwind, and each exchange writes its log line
-        m->drain_until_ms = clock_now_ms() + ABORT_MAX_MS;
+        m->drain_until_ms = now_ms + ABORT_MAX_MS;
     }
-    if (n_open > 0 && clock_now_ms() < m->drain_until_ms)
-        timer_start(t, clock_now_ms() + DRAIN_LOOK_MS, look_whether_drained);
+    int64_t wait_ms = MIN((now_ms - m->drain_began_ms) / DRAIN_LOOK_PART, DRAIN_LOOK_MAX_MS);
+    int64_t next_ms = MIN(now_ms + MAX(wait_ms, DRAIN_LOOK_MIN_MS), m->drain_until_ms);
+    if (!is_over && now_ms < m->drain_until_ms)
+        timer_start(t, next_ms, look_whether_drained);
     else
         tell_done(m, m->drain_job);
 }
@@ -112,9 +119,10 @@ static void take_order(struct rt_mail *mail)
         tell_done(m, o->job);
         break;
     case ORDER_DRAIN:
-        worker_drain(m->worker);
+        worker_drain(m->worker, MIN(o->idle_ms, o->limit_ms));
         m->drain_job = o->job;
-        m->drain_until_ms = clock_now_ms() + o->limit_ms;
+        m->drain_began_ms = clock_now_ms();
+        m->drain_until_ms = m->drain_began_ms + o->limit_ms;
         look_whether_drained(&m->drain_timer);
         break;
     case ORDER_DONE:
@@ -193,10 +201,11 @@ void crew_switch(struct crew *c, struct snapshot *s, crew_done_fn *fn, void *arg
              (struct order){.kind = ORDER_SWITCH, .snapshot = s, .job = job});
 }
 
-void crew_drain(struct crew *c, int64_t limit_ms, crew_done_fn *fn, void *arg)
+void crew_drain(struct crew *c, int64_t idle_ms, int64_t limit_ms, crew_done_fn *fn, void *arg)
 {
     struct job *job = new_job(c, fn, arg);
     for (unsigned i = 0; i < c->n; i++)
         post(&c->members[i], c->members[i].loop,
-             (struct order){.kind = ORDER_DRAIN, .limit_ms = limit_ms, .job = job});
+             (struct order){
+                 .kind = ORDER_DRAIN, .idle_ms = idle_ms, .limit_ms = limit_ms, .job = job});
 }

@@ -22,5 +22,6 @@ void crew_unlisten(struct crew *c, uint32_t id);
 // Puts s in force on every worker.
 void crew_switch(struct crew *c, struct snapshot *s, crew_done_fn *fn, void *arg);
 
-// Stops accepting, lets exchanges finish, and closes what is still open after limit_ms.
-void crew_drain(struct crew *c, int64_t limit_ms, crew_done_fn *fn, void *arg);
+// Stops accepting, lets connections leave (worker_drain), and closes what is still open after
+// limit_ms.
+void crew_drain(struct crew *c, int64_t idle_ms, int64_t limit_ms, crew_done_fn *fn, void *arg);

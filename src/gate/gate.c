@@ -203,13 +203,13 @@ static void on_drained(void *arg)
     loop_stop(g->loop);
 }
 
-static void begin_drain(struct gate *g, int64_t limit_ms)
+static void begin_drain(struct gate *g, int64_t idle_ms, int64_t limit_ms)
 {
     if (g->is_draining)
         return;
     g->is_draining = true;
     if (g->crew)
-        crew_drain(g->crew, limit_ms, on_drained, g);
+        crew_drain(g->crew, idle_ms, limit_ms, on_drained, g);
     else
         loop_stop(g->loop);
 }
@@ -257,7 +257,7 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
         take_snapshot(g, &m.snapshot, fd);
         break;
     case GATE_DRAIN:
-        begin_drain(g, m.drain.limit_ms);
+        begin_drain(g, m.drain.idle_ms, m.drain.limit_ms);
         break;
     case GATE_PING:
     case GATE_ASK:
@@ -283,7 +283,7 @@ static void on_channel(struct rt_sock *s)
             return;
         if (io != IO_DONE) {
             log_warn("the keeper is gone: leaving");
-            begin_drain(g, 0);
+            begin_drain(g, 0, 0);
             return;
         }
         take_message(g, buf, len, fd);

@@ -9,17 +9,24 @@
 #include "rt/log.h"
 #include "rt/sock.h"
 #include "rt/sys.h"
+#include "rt/timer.h"
 #include "upstream/service.h"
 
 #define ENTRY_NAME_MAX_BYTES 255
+#define QUEUE_MAX 4096 // accepted at once before a socket is closed: the keeper's backlog
+// A removed socket is still accepted from for so long: clients that are connected as far as they
+// know send their first bytes meanwhile.
+#define LAST_ACCEPTS_MS 200
+#define GONE_LOOK_MS 250 // between two looks whether the last connection of a removed one has ended
 
 struct worker_listener {
     struct http_listener http;     // what connections know
     struct worker *worker;         // borrows
     struct list_node node;         // in worker.listeners
-    struct rt_listener *accepting; // owns; NULL while no entrypoint has this name
+    struct rt_listener *accepting; // owns; NULL until an entrypoint has this name
     struct snapshot *last; // uses: the last snapshot that had its entrypoint, when the one in
                            // force has none any more; else NULL
+    struct rt_timer timer; // runs: removed
     int fd;                // owns; -1: closed
     uint32_t id;
     uint8_t name_bytes;
@@ -153,10 +160,13 @@ static void on_accept(void *arg, int fd, const struct rt_addr *peer)
     h1_server_accept(&l->http, fd, peer);
 }
 
+// Who waits in the queue would be reset: they come in first.
 static void close_listener(struct worker_listener *l)
 {
-    if (l->accepting)
+    if (l->accepting) {
+        listener_take_waiting(l->accepting, QUEUE_MAX);
         listener_stop(l->accepting);
+    }
     l->accepting = NULL;
     if (l->fd >= 0)
         sys_close(l->fd);
@@ -164,31 +174,46 @@ static void close_listener(struct worker_listener *l)
     http_listener_drain(&l->http);
 }
 
+// Closes without a look at the queue.
+static void drop_listener(struct worker_listener *l)
+{
+    if (l->accepting)
+        listener_stop(l->accepting);
+    l->accepting = NULL;
+    close_listener(l);
+}
+
 static void free_listener(struct worker_listener *l)
 {
-    close_listener(l);
+    ASSERT(l->fd < 0);
+    timer_stop(&l->timer);
     list_remove(&l->node);
     if (l->last)
         snapshot_unuse(l->last, l->worker->index);
     mem_free(l);
 }
 
-// Frees listening sockets that are closed and have no connection left.
-static void sweep_listeners(struct worker *w)
+// The time of a removed socket's last accepts is over, and then that of its connections.
+static void on_gone(struct rt_timer *t)
 {
-    LIST_FOR_SAFE (n, &w->listeners) {
-        struct worker_listener *l = CONTAINER_OF(n, struct worker_listener, node);
-        if (l->fd < 0 && l->http.n_conns == 0)
-            free_listener(l);
-    }
+    struct worker_listener *l = CONTAINER_OF(t, struct worker_listener, timer);
+    if (l->fd >= 0)
+        close_listener(l);
+    if (l->http.n_conns == 0)
+        free_listener(l);
+    else
+        timer_start(&l->timer, clock_now_ms() + GONE_LOOK_MS, on_gone);
 }
 
 void worker_free(struct worker *w)
 {
     if (!w)
         return;
-    LIST_FOR_SAFE (n, &w->listeners)
-        free_listener(CONTAINER_OF(n, struct worker_listener, node));
+    LIST_FOR_SAFE (n, &w->listeners) {
+        struct worker_listener *l = CONTAINER_OF(n, struct worker_listener, node);
+        drop_listener(l);
+        free_listener(l);
+    }
     upstream_worker_free(w->upstream);
     http_env_fini(&w->env);
     if (w->current)
@@ -196,9 +221,14 @@ void worker_free(struct worker *w)
     mem_free(w);
 }
 
+static bool is_removed(const struct worker_listener *l)
+{
+    return l->fd < 0 || timer_is_running(&l->timer);
+}
+
 static void start_accepting(struct worker_listener *l)
 {
-    if (!l->accepting && l->fd >= 0 && !l->worker->is_draining)
+    if (!l->accepting && !is_removed(l) && !l->worker->is_draining)
         l->accepting = listener_start(l->fd, on_accept, l);
 }
 
@@ -213,16 +243,14 @@ static void bind_listener(struct worker_listener *l, struct snapshot *before)
         l->last = NULL;
         l->http.entry_index = (unsigned)index;
         l->http.first_ms = (uint32_t)MIN(w->current->entries[index].idle_ms, (int64_t)UINT32_MAX);
-        l->http.is_closing = l->fd < 0;
+        l->http.leave.is_on = is_removed(l);
         start_accepting(l);
         return;
     }
-    // Its entrypoint is gone: connections that live on end under the last settings they had.
-    if (l->accepting)
-        listener_stop(l->accepting);
-    l->accepting = NULL;
+    // Its entrypoint is gone: those who are connected, or will be before the keeper removes the
+    // socket, are served under the last settings it had.
     http_listener_drain(&l->http);
-    if (!l->last && before && l->http.n_conns > 0) {
+    if (!l->last && before && l->accepting) {
         l->last = before;
         snapshot_use(before, w->index);
     }
@@ -247,10 +275,13 @@ void worker_remove_listener(struct worker *w, uint32_t id)
 {
     LIST_FOR (n, &w->listeners) {
         struct worker_listener *l = CONTAINER_OF(n, struct worker_listener, node);
-        if (l->id == id)
-            close_listener(l);
+        if (l->id != id || is_removed(l))
+            continue;
+        http_listener_drain(&l->http);
+        if (l->accepting)
+            listener_refuse_new(l->accepting);
+        timer_start(&l->timer, clock_now_ms() + (l->accepting ? LAST_ACCEPTS_MS : 0), on_gone);
     }
-    sweep_listeners(w);
 }
 
 void worker_switch(struct worker *w, struct snapshot *s)
@@ -260,22 +291,35 @@ void worker_switch(struct worker *w, struct snapshot *s)
     w->current = s;
     LIST_FOR (n, &w->listeners)
         bind_listener(CONTAINER_OF(n, struct worker_listener, node), before);
-    sweep_listeners(w);
     if (before)
         snapshot_unuse(before, w->index);
 }
 
-void worker_drain(struct worker *w)
+void worker_drain(struct worker *w, int64_t idle_ms)
 {
     w->is_draining = true;
-    LIST_FOR (n, &w->listeners)
-        close_listener(CONTAINER_OF(n, struct worker_listener, node));
-    http_env_drain(&w->env);
+    LIST_FOR (n, &w->listeners) {
+        struct worker_listener *l = CONTAINER_OF(n, struct worker_listener, node);
+        if (!is_removed(l))
+            close_listener(l);
+    }
+    http_env_drain(&w->env, idle_ms);
+}
+
+bool worker_is_drained(const struct worker *w)
+{
+    LIST_FOR (n, &w->listeners) {
+        if (CONTAINER_OF(n, struct worker_listener, node)->fd >= 0)
+            return false;
+    }
+    return worker_n_open(w) == 0;
 }
 
 void worker_abort(struct worker *w)
 {
-    worker_drain(w);
+    w->is_draining = true;
+    LIST_FOR (n, &w->listeners)
+        drop_listener(CONTAINER_OF(n, struct worker_listener, node));
     tunnel_abort_all(&w->env);
     http_env_abort(&w->env);
 }

@@ -20,14 +20,20 @@ void worker_free(struct worker *w);
 // soon as the snapshot in force has an entrypoint of this name.
 void worker_add_listener(struct worker *w, uint32_t id, struct str entry_name, int fd);
 
-// Stops and closes a listening socket; connections that came through it live on.
+// A listening socket goes for good, with all who accept from it: no connection begins any more,
+// those that have are accepted for a moment, then it is closed. Its connections leave.
 void worker_remove_listener(struct worker *w, uint32_t id);
 
 // Puts a snapshot in force: between two exchanges, one pointer. Takes a use of it.
 void worker_switch(struct worker *w, struct snapshot *s);
 
-// Stops accepting, lets exchanges finish, closes idle connections.
-void worker_drain(struct worker *w);
+// Stops accepting, once those are in who wait in the queues, and lets connections leave: exchanges
+// finish, an idle connection serves one more request that comes within idle_ms. Listening sockets
+// that weren't removed before are others' to accept from: they are only let go.
+void worker_drain(struct worker *w, int64_t idle_ms);
+
+// A drain is over: no connection is left, and no socket that one could come from.
+bool worker_is_drained(const struct worker *w);
 
 // Closes everything at once.
 void worker_abort(struct worker *w);

@@ -9,6 +9,7 @@
 
 #define POOL_KEEP_MAX 256 // free ones kept: 4 MiB of buffers, 2 MiB of blocks
 #define POOL_SPARE 64     // beyond what connections need: work that has no connection
+#define LEAVE_PER_MS 64   // of those that were idle for long: not all in one turn
 
 void http_env_init(struct http_env *env, const struct http_app *app, void *app_data,
                    uint32_t conns_max)
@@ -49,31 +50,57 @@ struct str http_date(struct http_env *env)
     return str_from(env->date, sizeof env->date);
 }
 
-void http_env_drain(struct http_env *env)
+static struct http_leave leave_now(int64_t idle_ms)
 {
-    env->is_draining = true;
+    return (struct http_leave){
+        .is_on = true, .idle_ms = idle_ms, .pipelines_until_ms = clock_now_ms() + idle_ms};
+}
+
+// The idle connections of l, or of all listeners (NULL).
+static void tell_to_leave(struct http_env *env, const struct http_listener *l, int64_t idle_ms)
+{
+    int64_t n_told = 0;
     LIST_FOR_SAFE (node, &env->idle) {
         struct http_conn *c = CONTAINER_OF(node, struct http_conn, idle);
-        c->close(c);
+        if (!l || c->listener == l)
+            c->ops->leave(c, idle_ms, clock_now_ms() + MIN(n_told++ / LEAVE_PER_MS, idle_ms));
     }
+}
+
+void http_env_drain(struct http_env *env, int64_t idle_ms)
+{
+    tell_to_leave(env, NULL, idle_ms);
+    env->leave = leave_now(idle_ms);
 }
 
 void http_listener_drain(struct http_listener *l)
 {
-    l->is_closing = true;
-    LIST_FOR_SAFE (node, &l->env->idle) {
-        struct http_conn *c = CONTAINER_OF(node, struct http_conn, idle);
-        if (c->listener == l)
-            c->close(c);
-    }
+    if (l->leave.is_on)
+        return;
+    tell_to_leave(l->env, l, HTTP_LEAVE_IDLE_MS);
+    l->leave = leave_now(HTTP_LEAVE_IDLE_MS);
+}
+
+int64_t http_leave_idle_ms(const struct http_listener *l)
+{
+    const struct http_leave *a = &l->leave, *b = &l->env->leave;
+    return MIN(a->is_on ? a->idle_ms : INT64_MAX, b->is_on ? b->idle_ms : INT64_MAX);
+}
+
+bool http_may_pipeline(const struct http_listener *l)
+{
+    const struct http_leave *a = &l->leave, *b = &l->env->leave;
+    int64_t now_ms = clock_now_ms();
+    return (!a->is_on || now_ms < a->pipelines_until_ms) &&
+           (!b->is_on || now_ms < b->pipelines_until_ms);
 }
 
 void http_env_abort(struct http_env *env)
 {
-    env->is_draining = true;
+    env->leave = leave_now(0);
     tunnel_abort_all(env);
     LIST_FOR_SAFE (node, &env->conns) {
         struct http_conn *c = CONTAINER_OF(node, struct http_conn, node);
-        c->close(c);
+        c->ops->close(c);
     }
 }

@@ -81,10 +81,27 @@ struct http_conn {
     struct list_node node;          // in http_env.conns
     struct list_node idle;          // in http_env.idle while no exchange makes progress on it
     struct http_listener *listener; // borrows
-    // Ends it: an idle one at once, running exchanges are cancelled. Called in the loop or on any
-    // fiber but its own; never frees within the call.
-    void (*close)(struct http_conn *c);
+    const struct http_conn_ops *ops;
 };
+
+// What a driver does with its connections. Called in the loop or on any fiber but the connection's
+// own; never frees within the call.
+struct http_conn_ops {
+    // Ends it: an idle one at once, running exchanges are cancelled.
+    void (*close)(struct http_conn *c);
+    // It leaves: without a byte for idle_ms it ends, but not before a time of the loop's clock.
+    void (*leave)(struct http_conn *c, int64_t idle_ms, int64_t not_before_ms);
+};
+
+// Connections are to leave without loss. A request may be on its way on an idle one, so each may
+// still serve what comes within idle_ms of its last byte; the answer says Connection: close. A
+// pipeline goes on as long, from the beginning.
+struct http_leave {
+    bool is_on;
+    int64_t idle_ms;
+    int64_t pipelines_until_ms;
+};
+#define HTTP_LEAVE_IDLE_MS 1000 // of connections whose entrypoint is gone
 
 // The application above: the gate's wiring, or a test's.
 struct http_app {
@@ -109,7 +126,7 @@ struct http_env {
     struct list idle;           // struct http_conn: longest idle first
     struct list tunnels;        // all tunnels of this worker (tunnel.c's)
     uint32_t conns_max;         // more are closed: the longest idle first
-    bool is_draining;           // answers carry Connection: close, idle connections are closed
+    struct http_leave leave;    // of all connections
     struct http_stats stats;
     struct field *fields;        // scratch: H1_FIELDS_MAX, valid until the next wait
     uint64_t id_prefix, id_next; // request ids
@@ -149,8 +166,8 @@ static inline void http_count_server_error(struct http_env *env, enum h1_error e
 // The Date field's value for this turn of the loop. Borrowed until the next wait.
 struct str http_date(struct http_env *env);
 
-// Drains: closes idle connections, lets running exchanges end, answers with Connection: close.
-void http_env_drain(struct http_env *env);
+// Lets all connections leave (struct http_leave), and exchanges end.
+void http_env_drain(struct http_env *env, int64_t idle_ms);
 // Closes everything at once.
 void http_env_abort(struct http_env *env);
 
@@ -159,10 +176,15 @@ struct http_listener {
     struct http_env *env; // borrows
     unsigned entry_index; // the application's: which entrypoint
     uint32_t n_conns;
-    uint32_t first_ms; // how long a new connection may send nothing; 0: 60 s
-    bool is_closing;   // removed from the settings: its connections close after their exchange
+    uint32_t first_ms;       // how long a new connection may send nothing; 0: 60 s
+    struct http_leave leave; // of its connections: it was removed from the settings
     void *app_data;
 };
 
-// Sets is_closing and closes l's idle connections.
+// Lets l's connections leave; a second time nothing happens.
 void http_listener_drain(struct http_listener *l);
+
+// How long a connection of l that leaves may be idle; INT64_MAX: it doesn't leave.
+int64_t http_leave_idle_ms(const struct http_listener *l);
+// A connection of l doesn't leave, or has begun to so shortly ago that a pipeline goes on.
+bool http_may_pipeline(const struct http_listener *l);

@@ -38,7 +38,7 @@ void h1_turn_init_exchange(struct h1_turn *t)
     t->in.is_done = false; // until a head tells: nothing after it would be understood
     t->in.is_failed = true;
     t->head_seen = 0;
-    t->sent_continue = t->keep_alive = t->is_answered = false;
+    t->sent_continue = t->keep_alive = t->is_last = t->is_answered = false;
 }
 
 static void begin(struct h1_turn *t)
@@ -47,6 +47,7 @@ static void begin(struct h1_turn *t)
     struct h1_conn *c = t->c;
     struct http_env *env = x->env;
     x->times.accepted = clock_now_ns();
+    c->is_overdue = false;
     c->n_requests++;
     http_count(env, HTTP_COUNTER_EXCHANGES, 1);
     http_count(env, HTTP_COUNTER_EXCHANGES_OPEN, 1);
@@ -121,13 +122,15 @@ static enum next after_answer(struct h1_turn *t)
     if (t->keep_alive && !h1_server_body_is_done(t))
         t->keep_alive = h1_server_body_drain(t);
     bool is_read = h1_server_body_is_done(t) && t->pos == t->end && !c->stream.sock.is_readable;
+    bool is_last = t->is_last;
     c->linger_ms = (uint32_t)MIN(e->linger_ms, (int64_t)UINT32_MAX);
     c->linger_left = (uint32_t)MIN(e->linger_max_bytes, (uint64_t)UINT32_MAX);
     h1_turn_finish(t);
     if (t->keep_alive)
         return NEXT_REQUEST;
-    // What the client has sent and nobody has read would turn our end into a reset.
-    return is_read ? NEXT_CLOSE : NEXT_LINGER;
+    // What the client has sent, or is sending before it knows that nobody reads on, would turn our
+    // end into a reset (RFC 9112 9.6).
+    return is_read && is_last ? NEXT_CLOSE : NEXT_LINGER;
 }
 
 // Reads one request, has it served, and answers. Waits.
@@ -250,7 +253,7 @@ static void stop(struct http_conn *conn)
         h1_conn_close(c);
         return;
     case H1_CONN_PARKED:
-        h1_conn_close_parked(c, h1_conn_env(c)->is_draining ? EXCHANGE_END_SHUTDOWN
+        h1_conn_close_parked(c, h1_conn_env(c)->leave.is_on ? EXCHANGE_END_SHUTDOWN
                                                             : EXCHANGE_END_CLIENT_TIMEOUT);
         return;
     case H1_CONN_ACTIVE:
@@ -264,6 +267,13 @@ static void stop(struct http_conn *conn)
     }
 }
 
+static void leave(struct http_conn *conn, int64_t idle_ms, int64_t not_before_ms)
+{
+    h1_conn_leave(CONTAINER_OF(conn, struct h1_conn, conn), idle_ms, not_before_ms);
+}
+
+static const struct http_conn_ops conn_ops = {.close = stop, .leave = leave};
+
 // At the limit, the connection that has been idle for longest makes room.
 static bool make_room(struct http_env *env)
 {
@@ -274,14 +284,14 @@ static bool make_room(struct http_env *env)
     if (!node)
         return false;
     struct http_conn *oldest = CONTAINER_OF(node, struct http_conn, idle);
-    oldest->close(oldest);
+    oldest->ops->close(oldest);
     return true;
 }
 
 void h1_server_accept(struct http_listener *l, int fd, const struct rt_addr *peer)
 {
     struct http_env *env = l->env;
-    if (!make_room(env) || env->is_draining) {
+    if (!make_room(env)) {
         struct rt_sock s;
         sock_init(&s, fd);
         sock_close(&s);
@@ -291,7 +301,7 @@ void h1_server_accept(struct http_listener *l, int fd, const struct rt_addr *pee
     sock_init(&c->stream.sock, fd);
     c->stream.sock.on_event = on_event;
     c->conn.listener = l;
-    c->conn.close = stop;
+    c->conn.ops = &conn_ops;
     c->state = H1_CONN_ACTIVE;
     c->idle_ms = l->first_ms > 0 ? l->first_ms : FIRST_MS;
     if (!addr_to_ip(peer, &c->peer, &c->peer_port))

@@ -33,14 +33,23 @@ static void put_status_line(struct writer *w, unsigned status)
     writer_put(w, STR(" \r\n"));
 }
 
+// A connection that leaves still serves what the client has sent already.
+static bool may_go_on(const struct h1_turn *t)
+{
+    const struct http_listener *l = t->c->conn.listener;
+    if (http_leave_idle_ms(l) == INT64_MAX)
+        return true;
+    bool has_next = h1_server_body_is_done(t) && t->pos < t->end;
+    return has_next && http_may_pipeline(l);
+}
+
 // Whether the connection may serve another request after this answer.
 static bool may_keep_alive(const struct h1_turn *t)
 {
-    const struct http_env *env = t->x.env;
     const struct h1_conn *c = t->c;
     uint32_t max = t->x.entry->requests_max;
-    return t->keep_alive && !t->x.resp.must_close && !env->is_draining &&
-           !c->conn.listener->is_closing && !c->is_stopped && (max == 0 || c->n_requests < max) &&
+    return t->keep_alive && !t->x.resp.must_close && may_go_on(t) && !c->is_stopped &&
+           (max == 0 || c->n_requests < max) &&
            (h1_server_body_is_done(t) || h1_server_body_is_drainable(t));
 }
 

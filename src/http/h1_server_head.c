@@ -157,6 +157,7 @@ static enum io accept_head(struct h1_turn *t, const struct h1_request *r, size_t
     req->takes_trailers = f->has_te_trailers;
     req->is_upgrade = f->wants_upgrade && f->body == H1_BODY_NONE;
     t->keep_alive = f->keep_alive;
+    t->is_last = !f->keep_alive;
     if (headers_take(&req->headers, r->fields, r->n_fields) != ERR_OK)
         return refuse(t, 431, EXCHANGE_END_RESOURCES, "the memory of the exchange is used up");
     bool body_fits = h1_server_body_init(t);

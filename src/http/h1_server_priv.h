@@ -44,6 +44,7 @@ struct h1_conn {
     uint16_t peer_port;
     uint8_t state; // enum h1_conn_state
     bool is_stopped;
+    bool is_overdue; // its time without a byte is over: a last look whether one has come
     struct ip peer;
 };
 
@@ -77,6 +78,7 @@ struct h1_turn {
     bool has_begun; // app->begin was called
     bool sent_continue;
     bool keep_alive;
+    bool is_last;     // the client has said that no other request follows
     bool is_answered; // the answer's head is on its way
     struct tunnel_side side;
     struct exchange x;
@@ -125,6 +127,8 @@ void h1_conn_go_lingering(struct h1_conn *c);
 // Joins c with x.resp.tunnel. Waits.
 void h1_conn_go_tunnel(struct h1_conn *c);
 
+// Shortens the time of an idle connection (http_conn_ops.leave).
+void h1_conn_leave(struct h1_conn *c, int64_t idle_ms, int64_t not_before_ms);
 // Ends a parked connection and its exchange.
 void h1_conn_close_parked(struct h1_conn *c, enum exchange_end end);
 // Takes c off the list of idle connections.

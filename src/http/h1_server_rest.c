@@ -94,12 +94,17 @@ static void on_timer(struct rt_timer *timer)
     struct h1_conn *c = CONTAINER_OF(timer, struct h1_conn, timer);
     if (c->state != H1_CONN_IDLE && c->state != H1_CONN_PARKED && c->state != H1_CONN_LINGERING)
         return;
-    if (clock_now_ms() < c->due_ms)
+    if (clock_now_ms() < c->due_ms) {
         timer_start(timer, c->due_ms, on_timer);
-    else if (c->state == H1_CONN_PARKED)
+    } else if (c->state == H1_CONN_PARKED) {
         h1_conn_resume(c);
-    else
+    } else if (c->state == H1_CONN_IDLE) {
+        // A request may have come in this very turn: to close would be to drop it with a reset.
+        c->is_overdue = c->stream.sock.is_readable = true;
+        h1_conn_resume(c);
+    } else {
         h1_conn_close(c);
+    }
 }
 
 // Waits without a fiber until an event or due_ms. A timer that runs out earlier is left alone: it
@@ -120,14 +125,31 @@ static void enter_idle(struct h1_conn *c)
     http_count(h1_conn_env(c), HTTP_COUNTER_CONNS_IDLE, 1);
 }
 
+static int64_t idle_max_ms(const struct h1_conn *c)
+{
+    return MIN((int64_t)c->idle_ms, http_leave_idle_ms(c->conn.listener));
+}
+
 void h1_conn_go_idle(struct h1_conn *c)
 {
-    if (h1_conn_env(c)->is_draining || c->conn.listener->is_closing || c->is_stopped) {
+    if (c->is_stopped || c->is_overdue) {
         h1_conn_close(c);
         return;
     }
     enter_idle(c);
-    rest(c, H1_CONN_IDLE, clock_now_ms() + c->idle_ms);
+    rest(c, H1_CONN_IDLE, clock_now_ms() + idle_max_ms(c));
+}
+
+void h1_conn_leave(struct h1_conn *c, int64_t idle_ms, int64_t not_before_ms)
+{
+    if (c->state != H1_CONN_IDLE) // a head that has begun to come has its own time
+        return;
+    int64_t since_ms = c->due_ms - idle_max_ms(c);
+    int64_t due_ms = MAX(since_ms + idle_ms, not_before_ms);
+    if (due_ms >= c->due_ms)
+        return;
+    c->due_ms = due_ms;
+    timer_start(&c->timer, due_ms, on_timer);
 }
 
 void h1_conn_go_parked(struct h1_conn *c)

@@ -61,6 +61,28 @@ static bool is_shortage(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+// Accepts at most max, fewer when the queue is empty, a shortage came, or the owner has stopped it.
+static uint32_t accept_some(struct rt_listener *listener, uint32_t max)
+{
+    for (uint32_t i = 0; i < max; i++) {
+        struct rt_addr peer = {.len = sizeof peer.u};
+        int fd = sys_accept(listener->fd, &peer.u.any, &peer.len);
+        if (fd >= 0) {
+            listener->fn(listener->arg, fd, &peer);
+        } else if (errno == EAGAIN) {
+            listener->burst = MAX(i, 1);
+            return i;
+        } else if (is_shortage(errno)) {
+            timer_start(&listener->retry, clock_now_ms() + SHORTAGE_WAIT_MS, on_retry);
+            update(listener);
+            return i;
+        } // other errors are of one connection, gone before it was accepted (accept(2))
+        if (!listener->is_watched)
+            return i;
+    }
+    return max;
+}
+
 // A burst that was too small doubles; one that ran into the empty queue shrinks to what was there.
 // So the queue's end is seldom met by a wasted call, and a crowd is let in quickly.
 void listener_on_event(struct rt_loop *l, struct rt_listener *listener)
@@ -68,23 +90,8 @@ void listener_on_event(struct rt_loop *l, struct rt_listener *listener)
     if (listener->more_turn == l->stats.n_turns)
         listener->burst = MIN(listener->burst * 2, BURST_MAX);
     uint32_t burst = listener->burst;
-    for (uint32_t i = 0; i < burst; i++) {
-        struct rt_addr peer = {.len = sizeof peer.u};
-        int fd = sys_accept(listener->fd, &peer.u.any, &peer.len);
-        if (fd >= 0) {
-            listener->fn(listener->arg, fd, &peer);
-        } else if (errno == EAGAIN) {
-            listener->burst = MAX(i, 1);
-            return;
-        } else if (is_shortage(errno)) {
-            timer_start(&listener->retry, l->now_ms + SHORTAGE_WAIT_MS, on_retry);
-            update(listener);
-            return;
-        } // other errors are of one connection, gone before it was accepted (accept(2))
-        if (!listener->is_watched)
-            return;
-    }
-    listener->more_turn = l->stats.n_turns + 1;
+    if (accept_some(listener, burst) == burst)
+        listener->more_turn = l->stats.n_turns + 1;
 }
 
 struct rt_listener *listener_start(int fd, listener_accept_fn *fn, void *arg)
@@ -104,6 +111,17 @@ void listener_stop(struct rt_listener *l)
     timer_stop(&l->retry);
     update(l);
     loop_defer(mem_free, l);
+}
+
+void listener_take_waiting(struct rt_listener *l, uint32_t max)
+{
+    (void)accept_some(l, max);
+}
+
+void listener_refuse_new(struct rt_listener *l)
+{
+    // Best effort: without it a connection that has just begun may be reset.
+    (void)sys_refuse_new(l->fd);
 }
 
 void listener_pause(struct rt_listener *l, bool paused)

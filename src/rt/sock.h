@@ -94,5 +94,10 @@ typedef void listener_accept_fn(void *arg, int fd, const struct rt_addr *peer);
 struct rt_listener *listener_start(int fd, listener_accept_fn *fn, void *arg);
 // Stops accepting for good; frees. The descriptor stays open.
 void listener_stop(struct rt_listener *l);
+// Accepts those who wait in the queue now, at most max.
+void listener_take_waiting(struct rt_listener *l, uint32_t max);
+// No connection begins any more: the socket goes, for everyone who accepts from it. Those that have
+// begun still come.
+void listener_refuse_new(struct rt_listener *l);
 // Stops or goes on accepting (connection limits); the kernel's backlog holds those who wait.
 void listener_pause(struct rt_listener *l, bool paused);

@@ -29,6 +29,8 @@ int sys_socket(int family, int type, int protocol); // non-blocking, close-on-ex
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
 int sys_accept(int fd, struct sockaddr *addr, socklen_t *len); // non-blocking, close-on-exec
 int sys_setsockopt(int fd, int level, int name, int value);
+// A listening socket that goes: no connection begins any more, those that have can be accepted.
+int sys_refuse_new(int fd);
 int sys_socket_error(int fd); // SO_ERROR, cleared
 ssize_t sys_recv(int fd, void *buf, size_t n);
 ssize_t sys_send(int fd, const void *buf, size_t n);

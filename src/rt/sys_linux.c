@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -10,7 +13,10 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/attr.h"
 #include "rt/notes.h"
+
+#define TCP_FLAGS_AT 13 // in a segment's header (RFC 9293 3.1)
 
 // The calls of every request. The C library's functions are cancellation points: among threads
 // each marks its thread before and after, which nobody here asks for. Sanitizers learn from them
@@ -118,6 +124,21 @@ int sys_accept(int fd, struct sockaddr *addr, socklen_t *len)
 int sys_setsockopt(int fd, int level, int name, int value)
 {
     return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+int sys_refuse_new(int fd)
+{
+    // Those that wait for their first byte no longer have to.
+    (void)sys_setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);
+    // The socket's filter sees TCP segments: it drops those with SYN.
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_AT),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 int sys_socket_error(int fd)

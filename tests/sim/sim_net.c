@@ -274,7 +274,7 @@ static void syn_at_worker(void *arg, uint64_t tag)
         sim_at(arrival_at(client), refused, client, ECONNREFUSED);
         return;
     }
-    if (d->l->n_queued >= sim_net.backlog) {
+    if (d->l->refuses_new || d->l->n_queued >= sim_net.backlog) {
         sim_in(SYN_AGAIN_NS, syn_at_worker, d, 0);
         return;
     }

@@ -77,7 +77,8 @@ struct sim_listener {
     struct sim_end **queue; // ends of the worker, not accepted yet
     uint32_t n_queued;
     bool is_open;
-    sim_end_fn *fn; // tells that one is there (with NULL)
+    bool refuses_new; // drops SYNs; those that have begun still come
+    sim_end_fn *fn;   // tells that one is there (with NULL)
     void *arg;
 };
 // A client connects; fn hears of it. The new end is the client's.

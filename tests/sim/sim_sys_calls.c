@@ -81,6 +81,15 @@ int sys_accept(int fd, struct sockaddr *addr, socklen_t *len)
     return accepted;
 }
 
+int sys_refuse_new(int fd)
+{
+    struct sim_fd *d = sim_fd_find(fd, "refuse_new");
+    if (!d)
+        return -1;
+    d->listener->refuses_new = true;
+    return 0;
+}
+
 int sys_setsockopt(int fd, int level, int name, int value)
 {
     (void)level;

@@ -100,7 +100,7 @@ static void take_order(struct rt_mail *m)
         break;
     case ORDER_DRAIN:
         sim_log("drain");
-        worker_drain(o->world->worker);
+        worker_drain(o->world->worker, WORLD_DRAIN_IDLE_MS);
         break;
     case ORDER_ABORT:
         sim_log("abort");

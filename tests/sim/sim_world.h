@@ -50,6 +50,7 @@ void world_unlisten_at(struct world *w, int64_t at_ns);
 void world_abort_at(struct world *w, int64_t at_ns);
 // Settings without the entrypoint, and then its listening socket goes, too.
 void world_remove_after(struct world *w, uint64_t n_steps, const char *yaml);
+#define WORLD_DRAIN_IDLE_MS 1000
 void world_drain_at(struct world *w, int64_t at_ns);
 void world_drain_after(struct world *w, uint64_t n_steps);
 void world_abort_after(struct world *w, uint64_t n_steps);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/resource.h>
 
 #include "rt_test.h"
@@ -139,5 +141,46 @@ static void shortage_of_descriptors_is_waited_out(void)
     tear_down();
 }
 
-TEST_MAIN(TEST(crowd_is_let_in_within_few_turns), TEST(paused_listener_leaves_them_in_the_backlog),
+static void those_who_wait_are_taken_in_at_once(void)
+{
+    int conns[10];
+    set_up();
+    for (size_t i = 0; i < ARRAY_LEN(conns); i++)
+        conns[i] = knock();
+    listener_take_waiting(listener, 4);
+    CHECK_INT(n_accepted, 4);
+    listener_take_waiting(listener, 4000);
+    CHECK_INT(n_accepted, 10);
+    listener_stop(listener);
+    for (size_t i = 0; i < ARRAY_LEN(conns); i++)
+        close(conns[i]);
+    tear_down();
+}
+
+// A connection that is waiting for its first byte (TCP_DEFER_ACCEPT) isn't in the queue yet.
+static void a_socket_that_refuses_new_ones_keeps_those_that_have_begun(void)
+{
+    set_up();
+    CHECK(setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){5}, sizeof(int)) == 0);
+    int begun = knock();
+    loop_turn(loop, 0);
+    CHECK_INT(n_accepted, 0);
+    listener_refuse_new(listener);
+    int late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    CHECK(connect(late, &addr.u.any, addr.len) < 0 && errno == EINPROGRESS);
+    CHECK(send(begun, "x", 1, 0) == 1);
+    turns_until(1);
+    char byte;
+    CHECK(recv(accepted[0], &byte, 1, 0) == 1);
+    struct pollfd is_connected = {.fd = late, .events = POLLOUT};
+    CHECK_INT(poll(&is_connected, 1, 0), 0);
+    close(begun);
+    close(late);
+    listener_stop(listener);
+    tear_down();
+}
+
+TEST_MAIN(TEST(those_who_wait_are_taken_in_at_once),
+          TEST(a_socket_that_refuses_new_ones_keeps_those_that_have_begun),
+          TEST(crowd_is_let_in_within_few_turns), TEST(paused_listener_leaves_them_in_the_backlog),
           TEST(stop_in_the_callback_ends_accepting), TEST(shortage_of_descriptors_is_waited_out))
