@@ -11,6 +11,7 @@
 #include "upstream/service.h"
 
 #define WORKERS_MAX 256
+#define SOCKET_PATH_MAX_BYTES 108 // of struct sockaddr_un
 
 static const char *const level_names[] = {
 #define X(id, text) text,
@@ -64,6 +65,34 @@ static const struct conf_section access_log_section = {
     .doc = "One line for each exchange. `access-log: off` writes none.",
     CONF_SECTION_OF(access_log_conf, access_log_items),
     .shorthand = "path",
+    .place_offset = CONF_NO_PLACE,
+};
+
+static enum err check_socket_path(const struct conf_text *text, struct diags *diags)
+{
+    if (text->text.len > 0 && text->text.ptr[0] == '/' && text->text.len < SOCKET_PATH_MAX_BYTES)
+        return ERR_OK;
+    return diag_fail(diags, ERR_RANGE, text->place,
+                     "'" STR_FMT "' can't be a socket's path; allowed are absolute paths of at most "
+                     "%d bytes",
+                     STR_ARG(text->text), SOCKET_PATH_MAX_BYTES - 1);
+}
+
+static const struct conf_item control_items[] = {
+    ITEM_TEXT(control_conf, socket, "socket", .since = "0.1", .apply = CONF_LIVE,
+              .format = "a path", .example = "/run/sallyport/control.sock",
+              .check_text = check_socket_path,
+              .doc = "A Unix socket, open to the keeper's user and root alone. By default "
+                     "`/run/sallyport/control.sock` for root, else "
+                     "`$XDG_RUNTIME_DIR/sallyport/control.sock`."),
+};
+
+static const struct conf_section control_section = {
+    .name = "control",
+    .doc = "The socket through which commands (`status`, `reload`, `stop`, `upgrade`) reach the "
+           "running proxy. `control: off` has none; signals work all the same.",
+    CONF_SECTION_OF(control_conf, control_items),
+    .shorthand = "socket",
     .place_offset = CONF_NO_PLACE,
 };
 
@@ -334,6 +363,9 @@ static const struct conf_item root_items[] = {
     ITEM_DURATION(settings, drain_ms, "drain-timeout", .def = "30s", .min = "0", .max = "1d",
                   .since = "0.1", .apply = CONF_LIVE,
                   .doc = "How long running exchanges may go on after the order to stop."),
+    ITEM_SWITCHED(settings, control, "control", struct control_conf, is_on,
+                  .section = &control_section, .def = "on", .since = "0.1", .apply = CONF_LIVE,
+                  .doc = "The control socket, or `off`."),
     ITEM_SECTION(settings, log, "log", struct log_conf, .section = &log_section, .since = "0.1",
                  .apply = CONF_LIVE, .doc = "The error log."),
     ITEM_SWITCHED(settings, access_log, "access-log", struct access_log_conf, is_on,

@@ -17,6 +17,11 @@ struct access_log_conf {
     struct conf_texts redact; // names of query parameters and fields whose values are never logged
 };
 
+struct control_conf {
+    bool is_on;
+    struct conf_text socket; // empty: control_default_path
+};
+
 struct resolver_conf {
     struct conf_texts servers; // empty: the system's
     int64_t timeout_ms;
@@ -84,6 +89,7 @@ struct settings {
     struct conf_text user;    // of the gate, when started as root
     uint32_t conns_max;
     int64_t drain_ms;
+    struct control_conf control;
     struct log_conf log;
     struct access_log_conf access_log;
     struct resolver_conf resolver;
