@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,8 +12,11 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-enum err file_read_fd(int fd, size_t max_bytes, struct arena *mem, struct str *ret,
-                      const char **ret_why)
+#define PIPE_WAIT_MS 2000 // for each piece of what a pipe brings
+
+// wait_ms: how long to wait for each piece; -1: as long as it takes.
+static enum err read_all(int fd, int wait_ms, size_t max_bytes, struct arena *mem, struct str *ret,
+                         const char **ret_why)
 {
     struct stat st;
     if (fstat(fd, &st) != 0) {
@@ -29,8 +33,12 @@ enum err file_read_fd(int fd, size_t max_bytes, struct arena *mem, struct str *r
     char *buf = ARENA_ARRAY(mem, char, cap + 1);
     size_t len = 0;
     while (buf) {
+        if (poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, wait_ms) == 0) {
+            *ret_why = "nobody writes to it";
+            return ERR_SYSTEM;
+        }
         ssize_t n = read(fd, buf + len, cap - len);
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (n < 0) {
             *ret_why = strerror(errno);
@@ -56,15 +64,22 @@ enum err file_read_fd(int fd, size_t max_bytes, struct arena *mem, struct str *r
     return ERR_LIMIT;
 }
 
+enum err file_read_fd(int fd, size_t max_bytes, struct arena *mem, struct str *ret,
+                      const char **ret_why)
+{
+    return read_all(fd, -1, max_bytes, mem, ret, ret_why);
+}
+
 enum err file_read(const char *path, size_t max_bytes, struct arena *mem, struct str *ret,
                    const char **ret_why)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    // O_NONBLOCK: opening a named pipe would wait for a writer, and the keeper with it.
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         *ret_why = strerror(errno);
         return ERR_SYSTEM;
     }
-    enum err err = file_read_fd(fd, max_bytes, mem, ret, ret_why);
+    enum err err = read_all(fd, PIPE_WAIT_MS, max_bytes, mem, ret, ret_why);
     close(fd);
     return err;
 }
