@@ -3,6 +3,7 @@
 import pytest
 
 from harness import Nginx, Origin, Proxy
+from load import Backend, Load
 
 
 @pytest.fixture
@@ -48,3 +49,26 @@ def nginx(tmp_path):
     yield go
     for server in running:
         server.stop()
+
+
+@pytest.fixture
+def backend():
+    """The servers of a load."""
+    server = Backend()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def load():
+    """load(port, …) runs clients; what they lost is for the test to judge."""
+    running = []
+
+    def go(port, *args, **kwargs):
+        clients = Load(port, *args, **kwargs)
+        running.append(clients)
+        return clients.start()
+
+    yield go
+    for clients in running:
+        clients.stop()

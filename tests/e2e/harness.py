@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the end-to-end tests share: the proxy as a process, origins, raw clients."""
+import errno
 import os
 import queue
 import re
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Absolute: proxies run in folders of their own.
 BINARY = os.path.abspath(os.environ.get("SALLYPORT", ROOT / "build" / "release" / "sallyport"))
 PATIENCE = 30  # seconds that anything may take before a test fails
+IS_SANITIZED = any(mark in Path(BINARY).read_bytes() for mark in (b"__asan_init", b"__tsan_init"))
 
 
 def wait_until(condition, what="the condition"):
@@ -34,6 +36,27 @@ def run(*args, stdin=None, check=None):
     if check is not None:
         assert done.returncode == check, done.stdout + done.stderr
     return done
+
+
+def memory_kb(pid):
+    """What a process keeps in memory."""
+    return int(re.search(r"VmRSS:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+
+
+def descriptors(pid):
+    """What a process has open: {descriptor: what it is}."""
+    found = {}
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found[int(link.name)] = os.readlink(link)
+        except FileNotFoundError:  # closed since
+            pass
+    return found
+
+
+def is_refused(port, host="127.0.0.1"):
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == errno.ECONNREFUSED
 
 
 class Process:
@@ -58,12 +81,12 @@ class Process:
         with self.changed:
             self.changed.notify_all()
 
-    def wait_line(self, pattern, lines, count=1):
-        """The match of the count-th line with the pattern, now or to come."""
+    def wait_line(self, pattern, lines, count=1, since=0):
+        """The match of the count-th line with the pattern, now or to come. since: lines to skip."""
         deadline = time.monotonic() + PATIENCE
         with self.changed:
             while True:
-                found = [m for m in (re.search(pattern, line) for line in lines) if m]
+                found = [m for m in (re.search(pattern, line) for line in lines[since:]) if m]
                 if len(found) >= count:
                     return found[count - 1]
                 if self.child.poll() is not None and not any(r.is_alive() for r in self.readers):
@@ -133,6 +156,17 @@ class Proxy(Process):
         self.child.send_signal(signal.SIGHUP)
         self.wait_settings(seq)
         self.read_ports()
+
+    def try_reload(self, settings=None):
+        """Asks for a reload, of new settings if given, and waits for its answer: whether it worked."""
+        if settings is not None:
+            self.write(settings)
+        before = len(self.err)
+        self.child.send_signal(signal.SIGHUP)
+        said = self.wait_line(r"settings \d+ are in force|the old ones stay in force", self.err,
+                              since=before)
+        self.read_ports()
+        return "are in force" in said[0]
 
     def gate_pid(self):
         children = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children").read_text().split()
