@@ -271,6 +271,13 @@ void registry_hold_server(struct server_state *s, struct server_answer *ret)
     unlock(s->shared.registry);
 }
 
+void registry_read_answer(struct server_state *s, struct server_answer *ret)
+{
+    lock(s->shared.registry);
+    *ret = *s->answer;
+    unlock(s->shared.registry);
+}
+
 void registry_unhold(struct shared *s)
 {
     struct upstream_registry *r = s->registry;
@@ -420,7 +427,9 @@ static void fill_answer(struct server_state *s, const struct server_answer *old,
         taken |= UINT64_C(1) << slot;
         ret->addrs[i].slot = slot;
         atomic_store_explicit(&s->slots[slot].skip_until_ms, 0, memory_order_relaxed);
-        atomic_store_explicit(&s->slots[slot].n_failures, 0, memory_order_relaxed);
+        uint64_t n_past =
+            atomic_exchange_explicit(&s->slots[slot].n_failures, 0, memory_order_relaxed);
+        atomic_fetch_add_explicit(&s->n_failures_past, n_past, memory_order_relaxed);
     }
 }
 

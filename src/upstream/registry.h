@@ -55,12 +55,13 @@ struct server_answer {
 struct server_state {
     struct shared shared;
     enum server_kind kind;
-    struct rt_addr addr;          // not of names
-    struct str host;              // of names; owns
-    uint16_t port;                // of names
-    bool is_watched;              // the resolver has a job for it; under the lock
-    struct list_node unwatched;   // of names; under the lock
-    struct server_answer *answer; // owns; of names; under the lock
+    struct rt_addr addr;              // not of names
+    struct str host;                  // of names; owns
+    uint16_t port;                    // of names
+    bool is_watched;                  // the resolver has a job for it; under the lock
+    struct list_node unwatched;       // of names; under the lock
+    struct server_answer *answer;     // owns; of names; under the lock
+    _Atomic uint64_t n_failures_past; // of addresses whose slot another one has got
     size_t n_slots;
     struct server_slot slots[]; // 1, or DNS_ADDRS_MAX of names
 };
@@ -91,6 +92,8 @@ void registry_unhold(struct shared *s);
 void registry_hold(struct shared *s);
 // Holds it, and copies what is known of its addresses now.
 void registry_hold_server(struct server_state *s, struct server_answer *ret);
+// What is known of a name's addresses now; s is kept by somebody else.
+void registry_read_answer(struct server_state *s, struct server_answer *ret);
 
 // From now on box gets news. Workers: index as in upstream_worker_new.
 void registry_join_worker(struct upstream_registry *r, unsigned index, struct inbox *box);

@@ -347,6 +347,7 @@ static enum step serve_on(struct attempt *a, struct conn *c, size_t server,
 {
     struct exchange *x = a->x;
     x->is_reused = c->client.n_exchanges > 0;
+    c->target->n_requests++;
     x->times.connected = clock_now_ns();
     const struct h1_client_options options = {
         .limits = {.line_max_bytes = ANSWER_LINE_MAX_BYTES,

@@ -78,6 +78,13 @@ static void free_server_if_left(struct worker_server *s)
     mem_free(s);
 }
 
+// What was sent to a target is told of its server when the target has left.
+static void keep_count(struct target *t)
+{
+    t->server->n_requests_past += t->n_requests;
+    t->n_requests = 0;
+}
+
 void target_free_if_left(struct target *t)
 {
     if (!t->is_leaving || t->n_conns > 0)
@@ -85,6 +92,7 @@ void target_free_if_left(struct target *t)
     ASSERT(list_is_empty(&t->idle) && list_is_empty(&t->queue));
     struct worker_server *s = t->server;
     timer_stop(&t->idle_timer);
+    keep_count(t);
     union {
         const char *read_only;
         void *ptr;
@@ -99,6 +107,7 @@ void target_free_if_left(struct target *t)
 static void target_leave(struct target *t)
 {
     t->is_leaving = true;
+    keep_count(t);
     t->server->n_leaving++;
     t->server->worker->generation++;
     t->n_conns++; // keeps it while its connections are closed

@@ -34,6 +34,7 @@ struct worker_server {
     struct list waiters;            // fibers that wait for the first answer
     uint32_t n_targets;             // those in the answer
     uint32_t n_leaving;             // others that still have connections
+    uint64_t n_requests_past;       // sent to targets that have left
     bool is_leaving;                // no snapshot names the server any more
     struct target *targets[];       // owns; as many as the state has slots
 };
@@ -48,6 +49,7 @@ struct target {
     struct list idle; // of struct conn, last used first
     uint32_t n_idle;
     uint32_t n_conns;           // idle, serving, being connected or promised to one in the queue
+    uint64_t n_requests;        // sent: each try counts
     struct list queue;          // exchanges that wait for a connection, longest first
     uint32_t n_queued;          // in it
     struct rt_timer idle_timer; // runs while there are idle ones

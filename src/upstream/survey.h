@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of the servers of some services, and what all workers together have at them: for
+// status. Made on the aux thread, carried from worker to worker by mail, each of which adds what is
+// its own, and read on the aux thread again. Never two threads have it at once.
+#pragma once
+
+#include "http/handler.h"
+
+struct server_state;
+
+struct survey_address {
+    struct str text;     // "10.0.0.1", "::1", "unix:/run/app.sock"
+    bool is_skipped;     // it couldn't be reached a moment ago
+    uint64_t n_failures; // since it is known
+};
+
+struct survey_server {
+    struct server_state *state; // borrows
+    struct str url;             // borrows: as the user wrote it; there are none with passwords
+    uint32_t weight;
+    const char *why;     // static: why a name has no address, or why the last look-up failed; NULL
+    uint64_t n_failures; // of all addresses that it ever had
+    struct survey_address *addresses; // owns
+    size_t n_addresses;
+    // Of the workers that have added theirs.
+    uint64_t n_conns; // idle ones too; not those to addresses that it no longer has
+    uint64_t n_idle;
+    uint64_t n_requests; // sent; each try counts
+};
+
+struct survey_service {
+    struct str name; // borrows: of one that a route writes down, its first URL
+    size_t first;    // its servers in survey.servers
+    size_t n_servers;
+};
+
+struct survey {
+    struct survey_service *services; // owns
+    size_t n_services;
+    struct survey_server *servers; // owns: of one service after the other
+    size_t n_servers;
+    size_t next; // server that the worker looks at next
+};
+
+// Of these services, each with the same servers once. Whoever has the survey keeps the services.
+struct survey *survey_new(struct handler *const *services, size_t n);
+// Accepts NULL.
+void survey_free(struct survey *s);
+
+// Adds what the worker of this thread has, a piece of it: as much as takes well below a
+// millisecond. False: there is more; to be called again in another turn of the loop.
+bool survey_add(struct survey *s);
