@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rt/usage.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "base/str.h"
+
+// Sizes in pages: "TOTAL RESIDENT SHARED …" (proc(5)). Each read tells them anew.
+static int statm_fd = -1;
+
+void usage_prepare(void)
+{
+    if (statm_fd < 0)
+        statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+}
+
+static uint64_t read_resident_bytes(void)
+{
+    char buf[128];
+    ssize_t n = statm_fd < 0 ? -1 : pread(statm_fd, buf, sizeof buf, 0);
+    struct str total, rest, resident;
+    uint64_t pages;
+    if (n <= 0 || !str_cut(str_from(buf, (size_t)n), ' ', &total, &rest) ||
+        !str_cut(rest, ' ', &resident, &rest) ||
+        num_dec(resident, UINT64_MAX >> 20, &pages) != ERR_OK)
+        return 0;
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void usage_read(struct usage *ret)
+{
+    struct rusage used = {.ru_maxrss = 0};
+    struct rlimit limit = {.rlim_cur = 0};
+    (void)getrusage(RUSAGE_SELF, &used);
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    *ret = (struct usage){
+        .resident_bytes = read_resident_bytes(),
+        .resident_peak_bytes = (uint64_t)used.ru_maxrss * 1024,
+        .descriptors_max = limit.rlim_cur,
+    };
+}
