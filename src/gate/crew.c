@@ -41,6 +41,17 @@ struct crew {
 // Something asked of all workers, with an answer when the last has done it.
 struct job {
     unsigned n_left; // the aux thread's
+    int64_t *ret_slowest_ns;
+    crew_done_fn *fn;
+    void *arg;
+};
+
+// A visit to all workers, one after the other.
+struct tour {
+    struct rt_mail mail;
+    struct crew *crew; // borrows
+    unsigned at;       // whose turn it is; crew.n: back on the aux thread
+    crew_visit_fn *visit;
     crew_done_fn *fn;
     void *arg;
 };
@@ -60,6 +71,7 @@ struct order {
     struct job *job;           // NULL: no answer wanted
     struct snapshot *snapshot; // ORDER_SWITCH: holds a ref
     int64_t idle_ms, limit_ms; // ORDER_DRAIN
+    int64_t took_ns;           // ORDER_DONE
     uint32_t id;               // ORDER_LISTEN, ORDER_UNLISTEN
     int fd;                    // ORDER_LISTEN: owns
     struct str name;           // ORDER_LISTEN: owns
@@ -76,9 +88,28 @@ static void post(struct member *m, struct rt_loop *to, struct order o)
     loop_post(to, &order->mail);
 }
 
-static void tell_done(struct member *m, struct job *job)
+static void tell_done(struct member *m, struct job *job, int64_t took_ns)
 {
-    post(m, m->crew->aux, (struct order){.kind = ORDER_DONE, .job = job});
+    post(m, m->crew->aux, (struct order){.kind = ORDER_DONE, .job = job, .took_ns = took_ns});
+}
+
+static void switch_to(struct member *m, struct snapshot *s, struct job *job)
+{
+    int64_t began_ns = clock_exact_ns();
+    worker_switch(m->worker, s);
+    snapshot_unref(s);
+    tell_done(m, job, clock_exact_ns() - began_ns);
+}
+
+// On the aux thread: a worker has done its part.
+static void part_is_done(struct job *job, int64_t took_ns)
+{
+    if (job->ret_slowest_ns)
+        *job->ret_slowest_ns = MAX(*job->ret_slowest_ns, took_ns);
+    if (--job->n_left > 0)
+        return;
+    job->fn(job->arg);
+    mem_free(job);
 }
 
 static void look_whether_drained(struct rt_timer *t)
@@ -98,7 +129,7 @@ static void look_whether_drained(struct rt_timer *t)
     if (!is_over && now_ms < m->drain_until_ms)
         timer_start(t, next_ms, look_whether_drained);
     else
-        tell_done(m, m->drain_job);
+        tell_done(m, m->drain_job, 0);
 }
 
 static void take_order(struct rt_mail *mail)
@@ -114,9 +145,7 @@ static void take_order(struct rt_mail *mail)
         worker_remove_listener(m->worker, o->id);
         break;
     case ORDER_SWITCH:
-        worker_switch(m->worker, o->snapshot);
-        snapshot_unref(o->snapshot);
-        tell_done(m, o->job);
+        switch_to(m, o->snapshot, o->job);
         break;
     case ORDER_DRAIN:
         worker_drain(m->worker, MIN(o->idle_ms, o->limit_ms));
@@ -126,10 +155,7 @@ static void take_order(struct rt_mail *mail)
         look_whether_drained(&m->drain_timer);
         break;
     case ORDER_DONE:
-        if (--o->job->n_left == 0) {
-            o->job->fn(o->job->arg);
-            mem_free(o->job);
-        }
+        part_is_done(o->job, o->took_ns);
         break;
     }
     mem_free(o);
@@ -192,13 +218,42 @@ static struct job *new_job(const struct crew *c, crew_done_fn *fn, void *arg)
     return job;
 }
 
-void crew_switch(struct crew *c, struct snapshot *s, crew_done_fn *fn, void *arg)
+void crew_switch(struct crew *c, struct snapshot *s, int64_t *ret_slowest_ns, crew_done_fn *fn,
+                 void *arg)
 {
     struct job *job = new_job(c, fn, arg);
+    job->ret_slowest_ns = ret_slowest_ns;
+    *ret_slowest_ns = 0;
     atomic_fetch_add_explicit(&s->refs, c->n, memory_order_relaxed);
     for (unsigned i = 0; i < c->n; i++)
         post(&c->members[i], c->members[i].loop,
              (struct order){.kind = ORDER_SWITCH, .snapshot = s, .job = job});
+}
+
+static void go_on(struct tour *t)
+{
+    bool is_back = t->at == t->crew->n;
+    loop_post(is_back ? t->crew->aux : t->crew->members[t->at].loop, &t->mail);
+}
+
+static void on_tour(struct rt_mail *mail)
+{
+    struct tour *t = CONTAINER_OF(mail, struct tour, mail);
+    if (t->at == t->crew->n) {
+        t->fn(t->arg);
+        mem_free(t);
+        return;
+    }
+    if (t->visit(t->arg, t->crew->members[t->at].worker))
+        t->at++;
+    go_on(t);
+}
+
+void crew_visit(struct crew *c, crew_visit_fn *visit, crew_done_fn *fn, void *arg)
+{
+    struct tour *t = MEM_NEW(struct tour);
+    *t = (struct tour){.mail = {.fn = on_tour}, .crew = c, .visit = visit, .fn = fn, .arg = arg};
+    go_on(t);
 }
 
 void crew_drain(struct crew *c, int64_t idle_ms, int64_t limit_ms, crew_done_fn *fn, void *arg)

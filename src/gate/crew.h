@@ -7,6 +7,7 @@
 #include "rt/loop.h"
 
 struct crew;
+struct worker;
 
 // When every worker has done what was asked; on the aux thread.
 typedef void crew_done_fn(void *arg);
@@ -19,8 +20,15 @@ struct crew *crew_start(unsigned n, struct rt_loop *aux, struct upstream_registr
 void crew_listen(struct crew *c, uint32_t id, unsigned worker, struct str entry_name, int fd);
 void crew_unlisten(struct crew *c, uint32_t id);
 
-// Puts s in force on every worker.
-void crew_switch(struct crew *c, struct snapshot *s, crew_done_fn *fn, void *arg);
+// Puts s in force on every worker. *ret_slowest_ns is there when fn is called: the time that the
+// slowest one took.
+void crew_switch(struct crew *c, struct snapshot *s, int64_t *ret_slowest_ns, crew_done_fn *fn,
+                 void *arg);
+
+// Goes from worker to worker: each calls visit on its own thread, once in a turn of its loop, until
+// it returns true; then fn. No two threads have arg at once.
+typedef bool crew_visit_fn(void *arg, const struct worker *w);
+void crew_visit(struct crew *c, crew_visit_fn *visit, crew_done_fn *fn, void *arg);
 
 // Stops accepting, lets connections leave (worker_drain), and closes what is still open after
 // limit_ms.

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "gate/crew.h"
 #include "gate/protocol.h"
+#include "gate/questions.h"
 #include "gate/snapshot.h"
 #include "rt/channel.h"
 #include "rt/clock.h"
@@ -28,6 +29,7 @@
 #include "rt/privileges.h"
 #include "rt/sock.h"
 #include "rt/sys.h"
+#include "rt/usage.h"
 #include "upstream/service.h"
 
 #define OFFLOAD_THREADS 2
@@ -42,6 +44,8 @@ struct gate {
     struct dns *dns;
     struct upstream_resolver *resolver;
     struct crew *crew; // the workers; NULL before the first snapshot
+    struct questions questions;
+    char user[64]; // it runs as
     bool is_draining;
 };
 
@@ -92,6 +96,16 @@ static void change_user(struct str user)
         panic("can't become user '" STR_FMT "': %s", STR_ARG(user), strerror(errno));
 }
 
+// For status. No name is looked up for it: that could take long, and after the sandbox can't be.
+static void tell_user(struct gate *g, struct str wanted)
+{
+    bool is_root = geteuid() == 0; // and becomes who is wanted
+    int n = is_root ? snprintf(g->user, sizeof g->user, STR_FMT, STR_ARG(wanted))
+                    : snprintf(g->user, sizeof g->user, "%u", geteuid());
+    size_t len = MIN((size_t)MAX(n, 0), sizeof g->user - 1);
+    g->questions.process.user = str_from(g->user, len);
+}
+
 // Connections to servers need descriptors as well (idle clients have none), and so does the gate's
 // own work.
 static uint32_t conns_that_fit(uint32_t wanted)
@@ -111,8 +125,10 @@ static uint32_t conns_that_fit(uint32_t wanted)
 static void start_crew(struct gate *g, const struct snapshot *s, unsigned n_workers)
 {
     start_resolver(g, &s->settings);
+    tell_user(g, s->settings.user.text);
     change_user(s->settings.user.text);
     g->crew = crew_start(n_workers, g->loop, g->registry, conns_that_fit(s->settings.conns_max));
+    g->questions.crew = g->crew;
 }
 
 static void send_message(struct gate *g, const void *message, size_t n)
@@ -158,14 +174,18 @@ static struct snapshot *build_snapshot(struct gate *g, struct str bytes, char *r
 
 struct switch_arg {
     struct gate *gate;
-    uint64_t seq;
-    int64_t build_ns;
+    struct snapshot *snapshot; // shares
+    int64_t build_ns, switch_ns;
 };
 
 static void on_all_switched(void *arg)
 {
     struct switch_arg *a = arg;
-    struct gate_ready m = {.type = GATE_READY, .seq = a->seq, .build_ns = a->build_ns};
+    struct gate_ready m = {.type = GATE_READY,
+                           .seq = a->snapshot->seq,
+                           .build_ns = a->build_ns,
+                           .switch_ns = a->switch_ns};
+    questions_in_force(&a->gate->questions, a->snapshot);
     send_message(a->gate, &m, sizeof m);
     mem_free(a);
 }
@@ -192,9 +212,8 @@ static void take_snapshot(struct gate *g, const struct gate_snapshot *m, int fd)
     if (g->resolver)
         upstream_resolver_kick(g->resolver);
     struct switch_arg *arg = MEM_NEW(struct switch_arg);
-    *arg = (struct switch_arg){.gate = g, .seq = m->seq, .build_ns = clock_exact_ns() - began};
-    crew_switch(g->crew, s, on_all_switched, arg);
-    snapshot_unref(s); // the workers hold it now
+    *arg = (struct switch_arg){.gate = g, .snapshot = s, .build_ns = clock_exact_ns() - began};
+    crew_switch(g->crew, s, &arg->switch_ns, on_all_switched, arg);
 }
 
 static void on_drained(void *arg)
@@ -234,6 +253,7 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
         struct gate_unlisten unlisten;
         struct gate_snapshot snapshot;
         struct gate_drain drain;
+        struct gate_question question;
     } m;
     memset(&m, 0, sizeof m);
     memcpy(&m, buf, MIN(len, sizeof m));
@@ -260,7 +280,11 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
         begin_drain(g, m.drain.idle_ms, m.drain.limit_ms);
         break;
     case GATE_PING:
+        questions_ping(&g->questions, m.question.seq);
+        break;
     case GATE_ASK:
+        questions_ask(&g->questions, m.question.seq);
+        break;
     case GATE_READY:
     case GATE_REFUSED:
     case GATE_PONG:
@@ -314,6 +338,7 @@ int gate_main(void)
     give_up_privileges();
     prctl(PR_SET_DUMPABLE, 0); // keys and passwords stay out of dumps
     raise_descriptor_limit();
+    usage_prepare();
     struct hash_key key;
     sys_random(&key, sizeof key);
     hash_seed(key);
@@ -322,6 +347,7 @@ int gate_main(void)
     loop_enter(g.loop);
     g.registry = upstream_registry_new();
     g.offload = offload_new(OFFLOAD_THREADS, OFFLOAD_QUEUE_MAX);
+    g.questions.channel = GATE_CHANNEL_FD;
     sock_init(&g.channel, GATE_CHANNEL_FD);
     g.channel.on_event = on_channel;
     sock_watch(&g.channel);

@@ -333,3 +333,11 @@ const struct http_stats *worker_stats(const struct worker *w)
 {
     return &w->env.stats;
 }
+
+void worker_each_listener(const struct worker *w, worker_listener_fn *fn, void *arg)
+{
+    LIST_FOR (n, &w->listeners) {
+        const struct worker_listener *l = CONTAINER_OF(n, struct worker_listener, node);
+        fn(arg, str_from(l->name, l->name_bytes), l->http.n_conns);
+    }
+}

@@ -43,5 +43,9 @@ uint32_t worker_n_open(const struct worker *w);
 
 const struct http_stats *worker_stats(const struct worker *w);
 
+// Calls fn for each listening socket, and for those that are closed but have connections left.
+typedef void worker_listener_fn(void *arg, struct str entry_name, uint32_t n_conns);
+void worker_each_listener(const struct worker *w, worker_listener_fn *fn, void *arg);
+
 // The stream of access log lines (rt/log.h).
 #define WORKER_ACCESS_LOG_STREAM 1

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gate/status.h"
+
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "codec/h1.h"
+#include "codec/json.h"
+#include "gate/worker.h"
+#include "rt/log.h"
+#include "rt/usage.h"
+#include "upstream/survey.h"
+
+struct status {
+    struct snapshot *snapshot; // shares
+    struct survey *survey;     // owns
+    unsigned n_workers;        // that have added theirs, as below
+    struct http_stats stats;
+    uint64_t *entry_conns;  // owns: by the snapshot's entrypoints
+    uint64_t n_left_behind; // connections of entrypoints that are no longer in force
+    uint64_t n_socks;       // in the workers' loops: of clients, to servers
+};
+
+struct status *status_new(struct snapshot *snapshot)
+{
+    struct status *s = MEM_NEW(struct status);
+    atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);
+    s->snapshot = snapshot;
+    s->survey = survey_new(snapshot->all_services.items, snapshot->all_services.n);
+    s->entry_conns = MEM_ARRAY(uint64_t, snapshot->n_entries);
+    return s;
+}
+
+void status_free(struct status *s)
+{
+    if (!s)
+        return;
+    survey_free(s->survey);
+    mem_free(s->entry_conns);
+    snapshot_unref(s->snapshot);
+    mem_free(s);
+}
+
+// --- a worker's part ---
+
+static void add_listener(void *arg, struct str entry_name, uint32_t n_conns)
+{
+    struct status *s = arg;
+    int index = snapshot_find_entry(s->snapshot, entry_name);
+    if (index >= 0)
+        s->entry_conns[index] += n_conns;
+    else
+        s->n_left_behind += n_conns;
+}
+
+static void add_all(uint64_t *to, const uint64_t *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] += from[i];
+}
+
+bool status_add(struct status *s, const struct worker *w)
+{
+    if (!survey_add(s->survey))
+        return false;
+    const struct http_stats *stats = worker_stats(w);
+    add_all(s->stats.counters, stats->counters, HTTP_COUNTER_COUNT);
+    add_all(s->stats.client_errors, stats->client_errors, H1_ERROR_COUNT);
+    add_all(s->stats.server_errors, stats->server_errors, H1_ERROR_COUNT);
+    worker_each_listener(w, add_listener, s);
+    struct loop_stats loop;
+    loop_stats(loop_self(), &loop);
+    s->n_socks += loop.n_socks;
+    s->n_workers++;
+    return true;
+}
+
+// --- JSON ---
+
+// What stands before a member (key) or an item (NULL) of what was opened last.
+static void put_key(struct text *t, const char *key)
+{
+    ASSERT(t->len > 0);
+    char last = t->ptr[t->len - 1];
+    if (last != '{' && last != '[')
+        text_byte(t, ',');
+    if (!key)
+        return;
+    json_text_str(t, str_of(key));
+    text_byte(t, ':');
+}
+
+static void put_open(struct text *t, const char *key, char bracket)
+{
+    put_key(t, key);
+    text_byte(t, bracket);
+}
+
+static void put_str(struct text *t, const char *key, struct str value)
+{
+    put_key(t, key);
+    json_text_str(t, value);
+}
+
+static void put_uint(struct text *t, const char *key, uint64_t value)
+{
+    put_key(t, key);
+    text_printf(t, "%" PRIu64, value);
+}
+
+static void put_texts(struct text *t, const char *key, const struct conf_texts *texts)
+{
+    put_open(t, key, '[');
+    for (size_t i = 0; i < texts->n; i++)
+        put_str(t, NULL, texts->items[i].text);
+    text_byte(t, ']');
+}
+
+// --- the parts ---
+
+static void write_counters(const struct http_stats *stats, struct text *t)
+{
+    static const char *const texts[] = {
+#define X(id, text) text,
+        HTTP_COUNTER_LIST(X)
+#undef X
+    };
+    put_open(t, "counters", '{');
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        put_uint(t, texts[i], stats->counters[i]);
+    text_byte(t, '}');
+}
+
+static void write_refusals(const char *key, const uint64_t *counts, struct text *t)
+{
+    put_open(t, key, '{');
+    for (unsigned i = H1_ERROR_NONE + 1; i < H1_ERROR_COUNT; i++) {
+        if (counts[i] > 0)
+            put_uint(t, h1_error_name((enum h1_error)i), counts[i]);
+    }
+    text_byte(t, '}');
+}
+
+static void write_entrypoints(const struct status *s, struct text *t)
+{
+    put_open(t, "entrypoints", '[');
+    for (unsigned i = 0; i < s->snapshot->n_entries; i++) {
+        put_open(t, NULL, '{');
+        put_str(t, "name", s->snapshot->entries[i].name);
+        put_uint(t, "connections", s->entry_conns[i]);
+        text_byte(t, '}');
+    }
+    text_byte(t, ']');
+    put_uint(t, "connections_left_behind", s->n_left_behind);
+}
+
+static void write_sites(const struct conf_map *sites, struct text *t)
+{
+    put_open(t, "sites", '[');
+    for (size_t i = 0; i < sites->n; i++) {
+        const struct site_conf *site = sites->items[i].value;
+        put_open(t, NULL, '{');
+        put_str(t, "name", sites->items[i].name);
+        put_texts(t, "aliases", &site->aliases);
+        put_texts(t, "use", &site->use);
+        struct text to = {.ptr = NULL};
+        for (size_t k = 0; k < site->to.n; k++)
+            text_printf(&to, "%s" STR_FMT, k > 0 ? ", " : "", STR_ARG(site->to.items[k].text));
+        put_str(t, "to", text_str(&to));
+        text_fini(&to);
+        put_uint(t, "routes", site->routes.n);
+        text_byte(t, '}');
+    }
+    text_byte(t, ']');
+}
+
+static void write_server(const struct survey_server *server, struct text *t)
+{
+    put_open(t, NULL, '{');
+    put_str(t, "url", server->url);
+    put_uint(t, "weight", server->weight);
+    if (server->why)
+        put_str(t, "error", str_of(server->why));
+    put_open(t, "addresses", '[');
+    for (size_t i = 0; i < server->n_addresses; i++) {
+        const struct survey_address *a = &server->addresses[i];
+        put_open(t, NULL, '{');
+        put_str(t, "ip", a->text);
+        put_str(t, "state", a->is_skipped ? STR("skipped") : STR("up"));
+        put_uint(t, "failures", a->n_failures);
+        text_byte(t, '}');
+    }
+    text_byte(t, ']');
+    put_uint(t, "connections", server->n_conns);
+    put_uint(t, "idle", server->n_idle);
+    put_uint(t, "requests", server->n_requests);
+    put_uint(t, "failures", server->n_failures);
+    text_byte(t, '}');
+}
+
+static void write_services(const struct survey *survey, struct text *t)
+{
+    put_open(t, "services", '[');
+    for (size_t i = 0; i < survey->n_services; i++) {
+        const struct survey_service *service = &survey->services[i];
+        put_open(t, NULL, '{');
+        put_str(t, "name", service->name);
+        put_open(t, "servers", '[');
+        for (size_t k = 0; k < service->n_servers; k++)
+            write_server(&survey->servers[service->first + k], t);
+        text_byte(t, ']');
+        text_byte(t, '}');
+    }
+    text_byte(t, ']');
+}
+
+static void write_filters(const struct conf_map *filters, struct text *t)
+{
+    put_open(t, "filters", '[');
+    for (size_t i = 0; i < filters->n; i++) {
+        const struct filter_conf *filter = filters->items[i].value;
+        put_open(t, NULL, '{');
+        put_str(t, "name", filters->items[i].name);
+        if (filter->choice.type)
+            put_str(t, "kind", str_of(filter->choice.type->key));
+        text_byte(t, '}');
+    }
+    text_byte(t, ']');
+}
+
+static void write_process(const struct status *s, const struct status_process *p, struct text *t)
+{
+    struct usage usage;
+    usage_read(&usage);
+    put_uint(t, "workers", s->n_workers);
+    put_str(t, "user", p->user);
+    if (usage.resident_bytes > 0)
+        put_uint(t, "memory_kb", usage.resident_bytes / 1024);
+    put_uint(t, "memory_peak_kb", usage.resident_peak_bytes / 1024);
+    put_uint(t, "sockets", s->n_socks);
+    put_uint(t, "open_files_max", usage.descriptors_max);
+    put_uint(t, "log_lines_lost", log_dropped());
+}
+
+void status_write(const struct status *s, const struct status_process *p, struct text *to)
+{
+    text_byte(to, '{');
+    write_process(s, p, to);
+    write_counters(&s->stats, to);
+    write_refusals("refused_requests", s->stats.client_errors, to);
+    write_refusals("refused_answers", s->stats.server_errors, to);
+    write_entrypoints(s, to);
+    write_sites(&s->snapshot->settings.sites, to);
+    write_services(s->survey, to);
+    write_filters(&s->snapshot->settings.filters, to);
+    text_byte(to, '}');
+}

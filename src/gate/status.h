@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gate's report about itself: what is in force, what it counted, how servers are. Begun on the
+// aux thread, carried to every worker (crew_visit), written on the aux thread.
+#pragma once
+
+#include "base/text.h"
+#include "gate/snapshot.h"
+
+struct status;
+struct worker;
+
+// s: what is in force; gets a ref.
+struct status *status_new(struct snapshot *s);
+// Accepts NULL.
+void status_free(struct status *s);
+
+// Adds what worker w counts, on its thread: a bounded piece. False: to be called again in another
+// turn.
+bool status_add(struct status *s, const struct worker *w);
+
+// What the process knows beyond its workers.
+struct status_process {
+    struct str user; // it runs as
+};
+
+// One JSON object (RFC 8259), whatever bytes names and URLs hold.
+void status_write(const struct status *s, const struct status_process *p, struct text *to);
