@@ -207,6 +207,7 @@ static void take_snapshot(struct gate *g, const struct gate_snapshot *m, int fd)
     }
     s->seq = m->seq;
     log_set_level((enum log_level)s->settings.log.level, (enum log_format)s->settings.log.format);
+    log_set_repeats(s->settings.log.repeats);
     if (!g->crew)
         start_crew(g, s, m->n_workers);
     if (g->resolver)
@@ -259,8 +260,11 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     memcpy(&m, buf, MIN(len, sizeof m));
     switch ((enum gate_message)type) {
     case GATE_LOG:
-        if (is_there(fd, "an access log"))
-            log_set_output(m.log.stream, fd);
+        m.log.target.fd = fd;
+        if (fd >= 0)
+            m.log.target.kind = LOG_TO_FD;
+        if (m.log.target.kind != LOG_TO_FD || is_there(fd, "a log file"))
+            log_set_target(m.log.stream, &m.log.target);
         return; // taken over
     case GATE_LISTEN:
         ASSERT(g->crew != NULL); // it comes after the first snapshot's GATE_READY

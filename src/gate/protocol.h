@@ -6,10 +6,12 @@
 
 #include <stdint.h>
 
+#include "rt/log.h"
+
 // Each message starts with one of these. A descriptor travels with those marked (fd).
 enum gate_message {
     // keeper to gate
-    GATE_LOG = 1,  // (fd) the output of a log stream: struct gate_log
+    GATE_LOG = 1,  // (fd, if it is one) the target of a log stream: struct gate_log
     GATE_LISTEN,   // (fd) a listening socket, after the first GATE_READY: struct gate_listen
     GATE_UNLISTEN, // no longer: struct gate_unlisten
     GATE_SNAPSHOT, // (fd, a sealed memfd) new settings: struct gate_snapshot
@@ -34,6 +36,7 @@ enum gate_message {
 struct gate_log {
     uint32_t type;
     uint32_t stream;
+    struct log_target target;
 };
 
 #define GATE_NAME_MAX_BYTES 255

@@ -4,69 +4,14 @@
 #include "base/ascii.h"
 #include "base/num.h"
 #include "codec/url.h"
-#include "gate/access_log.h"
 #include "gate/wiring.h"
 #include "http/env.h"
-#include "rt/log.h"
 #include "upstream/service.h"
 
 #define WORKERS_MAX 256
 #define SOCKET_PATH_MAX_BYTES 108 // of struct sockaddr_un
 
-static const char *const level_names[] = {
-#define X(id, text) text,
-    LOG_LEVEL_LIST(X)
-#undef X
-        NULL,
-};
-
-static const char *const format_names[] = {"text", "json", NULL};
 static const char *const encoded_slash_names[] = {"keep", "decode", "reject", NULL};
-
-static const struct conf_item log_items[] = {
-    ITEM_ENUM(log_conf, level, "level", .names = level_names, .def = "info", .since = "0.1",
-              .apply = CONF_LIVE, .doc = "The least urgent kind of message that is written."),
-    ITEM_ENUM(log_conf, format, "format", .names = format_names, .def = "text", .since = "0.1",
-              .apply = CONF_LIVE,
-              .doc = "One line of text per message, or one JSON object per line."),
-};
-
-static const struct conf_section log_section = {
-    .name = "log",
-    .doc = "The error log: what the processes have to say. It goes to standard error.",
-    CONF_SECTION_OF(log_conf, log_items),
-    .place_offset = CONF_NO_PLACE,
-};
-
-static const struct conf_item access_log_items[] = {
-    ITEM_TEXT(access_log_conf, path, "path", .def = "-", .since = "0.1", .apply = CONF_LIVE,
-              .format = "a file, or - for standard output",
-              .example = "/var/log/sallyport/access.log",
-              .doc = "Where the lines go. The keeper opens the file; the directory must exist."),
-    ITEM_TEXT(
-        access_log_conf, format, "format", .def = "combined", .since = "0.1", .apply = CONF_LIVE,
-        .format = "common, combined, json or a format string",
-        .example = "'{client} {method} {path} {status} {ms-total}'",
-        .check_text = access_log_check_format,
-        .doc = "How a line looks: `common` and `combined` as Apache and nginx write them, `json` "
-               "with every field, or a text with `{names}` of fields (`sallyport print "
-               "access-log-fields`)."),
-    ITEM_TEXTS(access_log_conf, redact, "redact", .since = "0.1", .apply = CONF_LIVE,
-               .def =
-                   "[access_token, api_key, apikey, auth, authorization, code, cookie, id_token, "
-                   "jwt, key, passwd, password, proxy-authorization, pwd, refresh_token, secret, "
-                   "session, set-cookie, sig, signature, token, x-api-key, x-auth-token]",
-               .doc = "Names, in any case, of query parameters and header fields whose values are "
-                      "written as `***`."),
-};
-
-static const struct conf_section access_log_section = {
-    .name = "access-log",
-    .doc = "One line for each exchange. `access-log: off` writes none.",
-    CONF_SECTION_OF(access_log_conf, access_log_items),
-    .shorthand = "path",
-    .place_offset = CONF_NO_PLACE,
-};
 
 static enum err check_socket_path(const struct conf_text *text, struct diags *diags)
 {

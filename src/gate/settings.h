@@ -4,18 +4,7 @@
 #pragma once
 
 #include "conf/conf.h"
-
-struct log_conf {
-    unsigned level;  // enum log_level
-    unsigned format; // enum log_format
-};
-
-struct access_log_conf {
-    bool is_on;
-    struct conf_text path;    // "-": standard output
-    struct conf_text format;  // common, combined, json, or a format string
-    struct conf_texts redact; // names of query parameters and fields whose values are never logged
-};
+#include "gate/log_conf.h"
 
 struct control_conf {
     bool is_on;

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each thread that logs owns a ring: it alone writes, the log thread alone reads. A line is a
-// record of a header and its bytes, 8-byte aligned, never wrapped: a record that doesn't fit before
-// the ring's end starts anew at its beginning, behind a skip mark.
+// Each thread that logs owns a ring per stream, each stream has a thread that writes. A target that
+// takes nothing holds up its own stream alone: its lines wait in the rings, and what finds no room
+// there is lost and counted.
 #include "rt/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,49 +23,64 @@
 #include "base/writer.h"
 #include "codec/date.h"
 #include "codec/json.h"
+#include "rt/log_repeat.h"
+#include "rt/log_ring.h"
+#include "rt/log_target.h"
 
-#define RING_BYTES (1u << 20)
-#define LINE_MAX_BYTES (64 * 1024)
-#define POLL_NS 10000000       // between two looks while lines come
-#define POLLS_BEFORE_SLEEP 20  // empty looks before the log thread sleeps for good
-#define BATCH 64               // lines written by one call
-#define STREAM_SKIP UINT32_MAX // the rest of the ring is unused
-#define STOP_WAIT_S 2          // for an output that takes nothing
+#define POLL_MS 10            // between two looks while lines come
+#define POLLS_BEFORE_SLEEP 20 // empty looks before a log thread sleeps for good
+#define RINGFUL 32            // rounds of BATCHES_OF_RING that empty any ring
+#define BLOCKED_WAIT_MS 100   // between two looks at a target that takes nothing
+#define BATCHES_OF_RING 64    // before the next ring has its turn
+#define TELL_EVERY_MS 1000    // at most: how many lines were lost, or left out
+#define DRAIN_MAX_MS 2000     // at the end, for a target that takes nothing
+#define STOP_WAIT_S 3         // at the end, for the whole thread
+#define LINE_BYTES 4096       // of the error log
 
-struct record {
-    uint32_t bytes; // of the line; the record is this plus the header, rounded up to 8
-    uint32_t stream;
-    char line[];
-};
-
-struct ring {
-    char *data;            // owns
-    _Atomic uint64_t head; // written by the owner
-    _Atomic uint64_t tail; // written by the log thread
-    uint64_t reserved_at;  // the owner's: where the open reservation starts
-    struct ring *next;     // owns: all rings, newest first; they live as long as the process
+struct stream {
+    pthread_mutex_t lock; // guards wanted and direct_fd
+    struct log_target wanted;
+    int direct_fd;               // where lines go while no thread runs
+    _Atomic unsigned wanted_seq; // changes with wanted
+    unsigned taken_seq;          // the log thread's: the one of out
+    bool has_thread;             // the starter's
+    pthread_t thread;
+    struct log_ring *_Atomic rings;
+    _Atomic bool must_stop;
+    _Atomic uint32_t sleeping; // futex: 1 while the log thread sleeps for good
+    _Atomic uint64_t n_lost;
+    // The log thread's:
+    struct log_output out;
+    struct log_ring *resume_at; // the ring whose line out has a part of
+    uint64_t n_told;            // of n_lost
+    int64_t told_ms;
+    bool has_told_error;
+    bool has_left_out; // lines that are to be told later
 };
 
 static struct {
-    pthread_mutex_t lock; // rings being added
-    struct ring *_Atomic rings;
-    pthread_t thread;
+    struct stream streams[LOG_STREAMS];
     _Atomic bool is_running;
-    _Atomic bool must_stop;
-    _Atomic uint32_t sleeping;            // futex: 1 while the log thread sleeps for good
-    _Atomic int outputs[LOG_STREAMS_MAX]; // descriptor + 1; 0: off
-    _Atomic uint64_t n_dropped;
-    _Atomic unsigned level;
-    _Atomic unsigned format;
+    _Atomic unsigned level, format, repeats_max;
     const char *_Atomic name;
+    struct utsname system; // for the host name; read before a sandbox may forbid it
 } logger = {
-    .lock = PTHREAD_MUTEX_INITIALIZER,
-    .outputs = {[LOG_STREAM_ERROR] = STDERR_FILENO + 1},
+    .streams =
+        {
+            [LOG_STREAM_ERROR] = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                                  .direct_fd = STDERR_FILENO,
+                                  .wanted = {.kind = LOG_TO_FD, .fd = STDERR_FILENO},
+                                  .wanted_seq = 1,
+                                  .out = {.fd = -1}},
+            [LOG_STREAM_ACCESS] = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                                   .direct_fd = -1,
+                                   .out = {.fd = -1}},
+        },
     .level = LOG_INFO,
     .name = "sallyport",
 };
 
-static _Thread_local struct ring *own_ring;
+static _Thread_local struct log_ring *own_rings[LOG_STREAMS];
 
 static const char *const level_names[] = {
 #define X(id, text) [LOG_##id] = text,
@@ -74,245 +88,85 @@ static const char *const level_names[] = {
 #undef X
 };
 
-static struct ring *ring_of_thread(void)
+static const char *const stream_names[] = {
+    [LOG_STREAM_ERROR] = "error log",
+    [LOG_STREAM_ACCESS] = "access log",
+};
+
+static int64_t now_ms(void)
 {
-    if (own_ring)
-        return own_ring;
-    struct ring *r = MEM_NEW(struct ring);
-    r->data = mem_alloc_raw(RING_BYTES);
-    pthread_mutex_lock(&logger.lock);
-    r->next = atomic_load(&logger.rings);
-    atomic_store(&logger.rings, r);
-    pthread_mutex_unlock(&logger.lock);
-    own_ring = r;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void futex(_Atomic uint32_t *at, int op, uint32_t value, const struct timespec *timeout)
+{
+    syscall(SYS_futex, at, op | FUTEX_PRIVATE_FLAG, value, timeout, NULL, 0);
+}
+
+// --- the side of those who log ---
+
+static struct log_ring *new_ring(struct stream *s)
+{
+    struct log_ring *r = log_ring_new();
+    r->next = atomic_load(&s->rings);
+    while (!atomic_compare_exchange_weak(&s->rings, &r->next, r))
+        ;
     return r;
 }
 
-static uint64_t record_bytes(size_t line_bytes)
+static void wake_writer(struct stream *s)
 {
-    return (sizeof(struct record) + line_bytes + 7) & ~(uint64_t)7;
+    if (atomic_load(&s->sleeping) && atomic_exchange(&s->sleeping, 0))
+        futex(&s->sleeping, FUTEX_WAKE, 1, NULL);
 }
 
-static struct record *record_at(const struct ring *r, uint64_t at)
+static void count_lost(struct stream *s, uint64_t n)
 {
-    return (struct record *)(void *)(r->data + (at & (RING_BYTES - 1)));
-}
-
-// Room for a record of n line bytes, or NULL.
-static struct record *ring_reserve(struct ring *r, size_t n)
-{
-    uint64_t need = record_bytes(n);
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
-    uint64_t to_end = RING_BYTES - (head & (RING_BYTES - 1));
-    uint64_t skip = to_end < need ? to_end : 0;
-    if (RING_BYTES - (head - tail) < need + skip)
-        return NULL;
-    if (skip > 0)
-        record_at(r, head)->stream = STREAM_SKIP;
-    r->reserved_at = head + skip;
-    return record_at(r, r->reserved_at);
-}
-
-static void wake_writer(void)
-{
-    if (atomic_load(&logger.sleeping) && atomic_exchange(&logger.sleeping, 0))
-        syscall(SYS_futex, &logger.sleeping, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    if (n > 0)
+        atomic_fetch_add_explicit(&s->n_lost, n, memory_order_relaxed);
 }
 
 char *log_reserve(unsigned stream, size_t n)
 {
-    ASSERT(stream < LOG_STREAMS_MAX);
-    struct record *rec = n <= LINE_MAX_BYTES ? ring_reserve(ring_of_thread(), n) : NULL;
-    if (!rec) {
-        atomic_fetch_add_explicit(&logger.n_dropped, 1, memory_order_relaxed);
-        return NULL;
-    }
-    rec->stream = stream;
-    return rec->line;
+    ASSERT(stream < LOG_STREAMS);
+    struct stream *s = &logger.streams[stream];
+    if (UNLIKELY(!own_rings[stream]))
+        own_rings[stream] = new_ring(s);
+    char *room = log_ring_reserve(own_rings[stream], n);
+    if (UNLIKELY(!room))
+        count_lost(s, 1);
+    return room;
+}
+
+static void commit(unsigned stream, size_t n_used, enum log_level level, size_t own_bytes)
+{
+    ASSERT(own_rings[stream] != NULL);
+    log_ring_commit(own_rings[stream], n_used, (uint16_t)level, (uint16_t)own_bytes);
+    wake_writer(&logger.streams[stream]);
 }
 
 void log_commit(unsigned stream, size_t n_used)
 {
-    struct ring *r = own_ring;
-    ASSERT(r != NULL);
-    struct record *rec = record_at(r, r->reserved_at);
-    ASSERT(rec->stream == stream);
-    rec->bytes = (uint32_t)n_used;
-    // Sequentially consistent with the log thread's "sleeping, then look once more".
-    atomic_store(&r->head, r->reserved_at + record_bytes(n_used));
-    wake_writer();
+    commit(stream, n_used, LOG_INFO, 0);
+}
+
+uint64_t log_lost(unsigned stream)
+{
+    ASSERT(stream < LOG_STREAMS);
+    return atomic_load_explicit(&logger.streams[stream].n_lost, memory_order_relaxed);
 }
 
 uint64_t log_dropped(void)
 {
-    return atomic_load_explicit(&logger.n_dropped, memory_order_relaxed);
+    uint64_t n = 0;
+    for (unsigned i = 0; i < LOG_STREAMS; i++)
+        n += log_lost(i);
+    return n;
 }
 
-// --- the log thread ---
-
-static void write_fully(int fd, struct iovec *iov, int n_iov)
-{
-    while (n_iov > 0) {
-        ssize_t n = writev(fd, iov, n_iov);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN) { // a pipe or terminal in non-blocking mode
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-            continue;
-        }
-        if (n < 0) { // disk full and the like: the lines are lost, the service goes on
-            atomic_fetch_add_explicit(&logger.n_dropped, (uint64_t)n_iov, memory_order_relaxed);
-            return;
-        }
-        size_t left = (size_t)n;
-        while (n_iov > 0 && left >= iov->iov_len) {
-            left -= iov->iov_len;
-            iov++;
-            n_iov--;
-        }
-        if (n_iov > 0) {
-            iov->iov_base = (char *)iov->iov_base + left;
-            iov->iov_len -= left;
-        }
-    }
-}
-
-// Writes lines of one ring that go to one stream, up to BATCH; true when there were any.
-static bool drain_batch(struct ring *r)
-{
-    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
-    uint64_t head = atomic_load(&r->head);
-    struct iovec iov[BATCH];
-    int n = 0;
-    uint32_t stream = STREAM_SKIP;
-    while (tail != head && n < BATCH) {
-        struct record *rec = record_at(r, tail);
-        if (rec->stream == STREAM_SKIP) {
-            tail += RING_BYTES - (tail & (RING_BYTES - 1));
-            continue;
-        }
-        if (stream != STREAM_SKIP && rec->stream != stream)
-            break;
-        stream = rec->stream;
-        iov[n++] = (struct iovec){.iov_base = rec->line, .iov_len = rec->bytes};
-        tail += record_bytes(rec->bytes);
-    }
-    if (n > 0) {
-        int fd = atomic_load(&logger.outputs[stream]) - 1;
-        if (fd >= 0)
-            write_fully(fd, iov, n);
-    }
-    atomic_store_explicit(&r->tail, tail, memory_order_release);
-    return n > 0;
-}
-
-static void put_line(enum log_level level, struct str text, struct writer *w);
-
-// Tells that lines were lost, once they have been.
-static void tell_dropped(uint64_t *told)
-{
-    uint64_t n = log_dropped();
-    int fd = atomic_load(&logger.outputs[LOG_STREAM_ERROR]) - 1;
-    if (n == *told || fd < 0 || !log_is_on(LOG_WARN))
-        return;
-    char text[80], line[256];
-    struct writer w;
-    writer_init(&w, line, sizeof line);
-    int len = snprintf(text, sizeof text, "%" PRIu64 " log lines were lost", n - *told);
-    put_line(LOG_WARN, str_from(text, (size_t)len), &w);
-    write_fully(fd, &(struct iovec){.iov_base = line, .iov_len = w.len}, 1);
-    *told = MAX(n, log_dropped()); // this line may have been lost, too
-}
-
-static bool drain_all(void)
-{
-    bool any = false;
-    for (struct ring *r = atomic_load(&logger.rings); r; r = r->next) {
-        while (drain_batch(r))
-            any = true;
-    }
-    return any;
-}
-
-static void *log_thread(void *arg)
-{
-    (void)arg;
-    int n_empty = 0;
-    uint64_t n_told = log_dropped();
-    while (!atomic_load(&logger.must_stop)) {
-        n_empty = drain_all() ? 0 : n_empty + 1;
-        tell_dropped(&n_told);
-        if (n_empty < POLLS_BEFORE_SLEEP) {
-            nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
-            continue;
-        }
-        atomic_store(&logger.sleeping, 1);
-        if (drain_all() || atomic_load(&logger.must_stop))
-            atomic_store(&logger.sleeping, 0);
-        else
-            syscall(SYS_futex, &logger.sleeping, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
-        n_empty = 0;
-    }
-    drain_all();
-    tell_dropped(&n_told);
-    return NULL;
-}
-
-void log_start(const char *name, enum log_level level, enum log_format format)
-{
-    ASSERT(!atomic_load(&logger.is_running));
-    atomic_store(&logger.name, name);
-    log_set_level(level, format);
-    atomic_store(&logger.must_stop, false);
-    int rc = pthread_create(&logger.thread, NULL, log_thread, NULL);
-    if (rc != 0)
-        panic("can't start the log thread: %s", strerror(rc));
-    atomic_store(&logger.is_running, true);
-}
-
-void log_stop(void)
-{
-    if (!atomic_load(&logger.is_running))
-        return;
-    atomic_store(&logger.must_stop, true);
-    wake_writer();
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += STOP_WAIT_S;
-    // A reader that has stopped reading must not keep the process from ending.
-    bool has_ended = pthread_timedjoin_np(logger.thread, NULL, &until) == 0;
-    atomic_store(&logger.is_running, false);
-    if (has_ended)
-        drain_all(); // what other threads wrote until they saw that
-    else
-        pthread_detach(logger.thread);
-}
-
-void log_set_output(unsigned stream, int fd)
-{
-    ASSERT(stream < LOG_STREAMS_MAX && fd >= 0);
-    int old = atomic_load(&logger.outputs[stream]) - 1;
-    if (old > STDERR_FILENO) {
-        // The log thread may be writing to the old one: the number stays, the file behind it
-        // changes.
-        dup3(fd, old, O_CLOEXEC);
-        close(fd);
-        return;
-    }
-    atomic_store(&logger.outputs[stream], fd + 1);
-}
-
-void log_set_level(enum log_level level, enum log_format format)
-{
-    atomic_store(&logger.level, level);
-    atomic_store(&logger.format, format);
-}
-
-bool log_is_on(enum log_level level)
-{
-    return (unsigned)level <= atomic_load_explicit(&logger.level, memory_order_relaxed);
-}
+// --- lines of the error log ---
 
 // Controls and what isn't ASCII as \xHH, so that a line stays a line and a terminal isn't steered.
 static void put_plain(struct writer *w, struct str s)
@@ -325,7 +179,8 @@ static void put_plain(struct writer *w, struct str s)
     }
 }
 
-static void format_line(struct writer *w, enum log_level level, struct str text)
+// Returns how many bytes come before the text, in text form.
+static size_t format_line(struct writer *w, enum log_level level, struct str text)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -338,49 +193,377 @@ static void format_line(struct writer *w, enum log_level level, struct str text)
                       STR_ARG(when), level_names[level], name);
         json_put_str(w, text);
         writer_put(w, STR("}\n"));
-        return;
+        return 0;
     }
     writer_put(w, when);
     writer_printf(w, " %-5s %s: ", level_names[level], name);
+    size_t own_bytes = w->len;
     put_plain(w, text);
     writer_byte(w, '\n');
+    return own_bytes;
 }
 
 // A text that is too long for w is shortened until the line is whole.
-static void put_line(enum log_level level, struct str text, struct writer *w)
+static size_t put_line(enum log_level level, struct str text, struct writer *w)
 {
-    size_t start = w->len;
     for (;;) {
-        format_line(w, level, text);
+        size_t own_bytes = format_line(w, level, text);
         if (!w->overflowed || text.len == 0)
-            return;
-        w->len = start;
+            return own_bytes;
+        w->len = 0;
         w->overflowed = false;
         text.len /= 2;
     }
 }
 
+static void write_directly(struct stream *s, struct str line)
+{
+    pthread_mutex_lock(&s->lock);
+    struct pollfd p = {.fd = s->direct_fd, .events = POLLOUT};
+    if (poll(&p, 1, 0) != 1 || write(s->direct_fd, line.ptr, line.len) != (ssize_t)line.len)
+        count_lost(s, 1);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void emit(enum log_level level, struct str text)
+{
+    char line[LINE_BYTES];
+    struct writer w;
+    writer_init(&w, line, sizeof line);
+    size_t own_bytes = put_line(level, text, &w);
+    if (!atomic_load(&logger.is_running)) {
+        write_directly(&logger.streams[LOG_STREAM_ERROR], writer_str(&w));
+        return;
+    }
+    char *room = log_reserve(LOG_STREAM_ERROR, w.len);
+    if (!room) // counted as lost
+        return;
+    memcpy(room, line, w.len);
+    commit(LOG_STREAM_ERROR, w.len, level, own_bytes);
+}
+
+// A format without a text of its own names no kind.
+static bool is_one_too_many(enum log_level level, const char *fmt)
+{
+    unsigned max = atomic_load_explicit(&logger.repeats_max, memory_order_relaxed);
+    if (max == 0 || level == LOG_DEBUG || !atomic_load(&logger.is_running) ||
+        strcmp(fmt, STR_FMT) == 0 || log_repeats_allow(fmt, level, max, now_ms()))
+        return false;
+    wake_writer(&logger.streams[LOG_STREAM_ERROR]); // which is to tell it in a while
+    return true;
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
-    if (!log_is_on(level))
+    if (!log_is_on(level) || is_one_too_many(level, fmt))
         return;
-    char text[2048], line[4096];
+    char text[LINE_BYTES / 2];
     va_list args;
     va_start(args, fmt);
     int n = vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     ASSERT(n >= 0);
-    struct writer w;
-    writer_init(&w, line, sizeof line);
-    put_line(level, str_from(text, MIN((size_t)n, sizeof text - 1)), &w);
-    if (atomic_load(&logger.is_running)) {
-        char *room = log_reserve(LOG_STREAM_ERROR, w.len);
-        if (!room) // the ring is full: counted as dropped
-            return;
-        memcpy(room, line, w.len);
-        log_commit(LOG_STREAM_ERROR, w.len);
+    emit(level, str_from(text, MIN((size_t)n, sizeof text - 1)));
+}
+
+void log_set_level(enum log_level level, enum log_format format)
+{
+    atomic_store(&logger.level, level);
+    atomic_store(&logger.format, format);
+}
+
+void log_set_repeats(unsigned lines_max)
+{
+    atomic_store(&logger.repeats_max, lines_max);
+}
+
+bool log_is_on(enum log_level level)
+{
+    return (unsigned)level <= atomic_load_explicit(&logger.level, memory_order_relaxed);
+}
+
+// --- the log threads ---
+
+static unsigned number_of(const struct stream *s)
+{
+    return (unsigned)(s - logger.streams);
+}
+
+static bool is_error_log(const struct stream *s)
+{
+    return number_of(s) == LOG_STREAM_ERROR;
+}
+
+static void take_target(struct stream *s)
+{
+    if (atomic_load(&s->wanted_seq) == s->taken_seq)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->taken_seq = atomic_load(&s->wanted_seq);
+    log_output_set(&s->out, &s->wanted);
+    s->direct_fd = s->wanted.kind == LOG_TO_FD ? s->wanted.fd : STDERR_FILENO;
+    pthread_mutex_unlock(&s->lock);
+    s->has_told_error = false;
+}
+
+// Once per failure, and once when it is over. That the error log itself fails is told on standard
+// error.
+static void tell_error(struct stream *s)
+{
+    if ((s->out.error != 0) == s->has_told_error)
+        return;
+    s->has_told_error = !s->has_told_error;
+    char where[256], text[512];
+    if (!s->has_told_error) {
+        int len =
+            snprintf(text, sizeof text, "the %s is written again", stream_names[number_of(s)]);
+        if (log_is_on(LOG_INFO))
+            emit(LOG_INFO, str_from(text, (size_t)len));
         return;
     }
-    ssize_t ignored = write(atomic_load(&logger.outputs[LOG_STREAM_ERROR]) - 1, line, w.len);
+    struct str target = log_target_text(&s->out.target, where, sizeof where);
+    int n = snprintf(text, sizeof text,
+                     "the %s can't be written to " STR_FMT ": %s; lines wait in memory, then they "
+                     "are lost",
+                     stream_names[number_of(s)], STR_ARG(target), strerror(s->out.error));
+    if (!is_error_log(s)) {
+        emit(LOG_ERROR, str_from(text, (size_t)n));
+        return;
+    }
+    char line[LINE_BYTES];
+    struct writer w;
+    writer_init(&w, line, sizeof line);
+    put_line(LOG_ERROR, str_from(text, (size_t)n), &w);
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    ssize_t ignored = poll(&p, 1, 0) == 1 ? write(STDERR_FILENO, line, w.len) : 0;
     (void)ignored;
+}
+
+static void tell_left_out(void *arg, const char *kind, unsigned level, uint64_t n)
+{
+    (void)arg;
+    char name[256], text[512];
+    int len = snprintf(text, sizeof text,
+                       "%" PRIu64 " more lines like '" STR_FMT "' were left out within %d s", n,
+                       STR_ARG(log_repeats_name(kind, name, sizeof name)), LOG_REPEATS_MS / 1000);
+    emit((enum log_level)level, str_from(text, (size_t)len));
+}
+
+// What was left out, some time after it was.
+static void tell_repeats(struct stream *s, bool is_end)
+{
+    if (is_error_log(s))
+        s->has_left_out = log_repeats_sweep(now_ms(), is_end, tell_left_out, NULL);
+}
+
+// What was lost, once lines get through again. At the end the error log can tell of others' losses.
+static void tell_lost(struct stream *s, bool is_end)
+{
+    count_lost(s, s->out.n_lost);
+    s->out.n_lost = 0;
+    uint64_t n = log_lost(number_of(s)) - s->n_told;
+    if (n == 0 || (s->out.error != 0 && (!is_end || is_error_log(s))))
+        return;
+    s->n_told += n;
+    if (!log_is_on(LOG_WARN))
+        return;
+    char text[128];
+    int len = snprintf(text, sizeof text, "%" PRIu64 " log lines were lost (%s)", n,
+                       stream_names[number_of(s)]);
+    emit(LOG_WARN, str_from(text, (size_t)len));
+}
+
+static void tell_now_and_then(struct stream *s)
+{
+    int64_t now = now_ms();
+    if (now - s->told_ms < TELL_EVERY_MS)
+        return;
+    s->told_ms = now;
+    tell_repeats(s, false);
+    tell_lost(s, false);
+}
+
+// Gives out what a ring has, up to a limit. False: the target takes no more.
+static bool drain_ring(struct stream *s, struct log_ring *r, bool *ret_any)
+{
+    struct log_entry entries[LOG_BATCH];
+    size_t n;
+    for (int i = 0; i < BATCHES_OF_RING && (n = log_ring_peek(r, entries, LOG_BATCH)) > 0; i++) {
+        *ret_any = true;
+        size_t n_done = log_output_put(&s->out, entries, n);
+        log_ring_drop(r, n_done);
+        if (n_done < n)
+            return false;
+    }
+    return true;
+}
+
+// The same for all rings, from the one where it ended on.
+static bool drain(struct stream *s, bool *ret_any)
+{
+    *ret_any = false;
+    struct log_ring *r = s->resume_at ? s->resume_at : atomic_load(&s->rings);
+    s->resume_at = NULL;
+    for (; r; r = r->next) {
+        if (drain_ring(s, r, ret_any))
+            continue;
+        s->resume_at = r;
+        return false;
+    }
+    return true;
+}
+
+// Returns when a line comes, or after a time when there is something to tell then.
+static void sleep_until_woken(struct stream *s)
+{
+    bool any;
+    atomic_store(&s->sleeping, 1);
+    tell_repeats(s, false);
+    if (drain(s, &any) && !any && !atomic_load(&s->must_stop) &&
+        atomic_load(&s->wanted_seq) == s->taken_seq) {
+        bool has_more = s->has_left_out || log_lost(number_of(s)) != s->n_told;
+        futex(&s->sleeping, FUTEX_WAIT, 1,
+              has_more ? &(struct timespec){.tv_nsec = TELL_EVERY_MS * 1000000L - 1} : NULL);
+    }
+    atomic_store(&s->sleeping, 0);
+}
+
+// Gives out all that the rings had when it began.
+static void drain_last(struct stream *s, int64_t until_ms)
+{
+    bool any = true;
+    for (int i = 0; any && i < RINGFUL;) {
+        if (drain(s, &any))
+            i++;
+        else if (s->out.error != 0 || now_ms() >= until_ms)
+            return;
+        else
+            log_output_wait(&s->out, BLOCKED_WAIT_MS);
+    }
+}
+
+static void lose_rest(struct stream *s)
+{
+    struct log_entry entry;
+    for (struct log_ring *r = atomic_load(&s->rings); r; r = r->next) {
+        for (; log_ring_peek(r, &entry, 1) > 0; log_ring_drop(r, 1))
+            count_lost(s, 1);
+    }
+}
+
+static void finish(struct stream *s)
+{
+    int64_t until_ms = now_ms() + DRAIN_MAX_MS;
+    take_target(s);
+    log_output_hurry(&s->out);
+    drain_last(s, until_ms);
+    if (!is_error_log(s))
+        lose_rest(s);
+    tell_error(s);
+    tell_repeats(s, true);
+    tell_lost(s, true);
+    if (is_error_log(s)) {
+        drain_last(s, until_ms);
+        lose_rest(s);
+    }
+}
+
+static void *log_thread(void *arg)
+{
+    struct stream *s = arg;
+    int n_empty = 0;
+    while (!atomic_load(&s->must_stop)) {
+        bool any;
+        take_target(s);
+        bool takes = drain(s, &any);
+        tell_error(s);
+        if (!takes) {
+            n_empty = 0;
+            log_output_wait(&s->out, BLOCKED_WAIT_MS);
+            continue;
+        }
+        tell_now_and_then(s);
+        n_empty = any ? 0 : n_empty + 1;
+        if (n_empty < POLLS_BEFORE_SLEEP) {
+            nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000}, NULL);
+            continue;
+        }
+        sleep_until_woken(s);
+        n_empty = 0;
+    }
+    finish(s);
+    return NULL;
+}
+
+static void start_thread(struct stream *s)
+{
+    const char *name = is_error_log(s) ? atomic_load(&logger.name) : "access";
+    s->out.sender = (struct log_sender){.host = str_of(logger.system.nodename),
+                                        .kind = str_of(name),
+                                        .pid = (uint32_t)getpid(),
+                                        .facility = s->out.target.facility};
+    atomic_store(&s->must_stop, false);
+    sigset_t all, old;
+    sigfillset(&all); // signals are for the threads that wait for them
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = pthread_create(&s->thread, NULL, log_thread, s);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc != 0)
+        panic("can't start a log thread: %s", strerror(rc));
+    s->has_thread = true;
+}
+
+// A disk that doesn't answer must not keep the process from ending.
+static void stop_thread(struct stream *s)
+{
+    atomic_store(&s->must_stop, true);
+    wake_writer(s);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_WAIT_S;
+    if (pthread_timedjoin_np(s->thread, NULL, &until) == 0)
+        s->has_thread = false;
+    else
+        pthread_detach(s->thread);
+}
+
+void log_start(const char *name, enum log_level level, enum log_format format)
+{
+    ASSERT(!atomic_load(&logger.is_running));
+    atomic_store(&logger.name, name);
+    log_set_level(level, format);
+    uname(&logger.system);
+    for (unsigned i = 0; i < LOG_STREAMS; i++)
+        start_thread(&logger.streams[i]);
+    atomic_store(&logger.is_running, true);
+}
+
+void log_stop(void)
+{
+    if (!atomic_load(&logger.is_running))
+        return;
+    stop_thread(&logger.streams[LOG_STREAM_ACCESS]); // which may have to tell something
+    struct stream *errors = &logger.streams[LOG_STREAM_ERROR];
+    stop_thread(errors);
+    atomic_store(&logger.is_running, false);
+    bool any;
+    if (!errors->has_thread)
+        drain(errors, &any); // what other threads wrote until they saw that
+}
+
+void log_set_target(unsigned stream, const struct log_target *target)
+{
+    ASSERT(stream < LOG_STREAMS);
+    struct stream *s = &logger.streams[stream];
+    pthread_mutex_lock(&s->lock);
+    bool is_taken = atomic_load(&s->wanted_seq) == s->taken_seq;
+    if (!is_taken && s->wanted.kind == LOG_TO_FD && s->wanted.fd > STDERR_FILENO)
+        close(s->wanted.fd);
+    s->wanted = *target;
+    atomic_fetch_add(&s->wanted_seq, 1);
+    pthread_mutex_unlock(&s->lock);
+    if (s->has_thread)
+        wake_writer(s);
+    else
+        take_target(s);
 }
