@@ -255,3 +255,5 @@ void status_write(const struct status *s, const struct status_process *p, struct
     write_filters(&s->snapshot->settings.filters, to);
     text_byte(to, '}');
 }
+    if (usage.descriptors > 0)
+        put_uint(t, "open_files", usage.descriptors);

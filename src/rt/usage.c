@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/num.h"
@@ -11,10 +12,15 @@
 // Sizes in pages: "TOTAL RESIDENT SHARED …" (proc(5)). Each read tells them anew.
 static int statm_fd = -1;
 
+// A folder whose size is the number of open descriptors. O_PATH: it can't be read through this.
+static int fds_fd = -1;
+
 void usage_prepare(void)
 {
     if (statm_fd < 0)
         statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fds_fd < 0)
+        fds_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 static uint64_t read_resident_bytes(void)
@@ -34,11 +40,14 @@ void usage_read(struct usage *ret)
 {
     struct rusage used = {.ru_maxrss = 0};
     struct rlimit limit = {.rlim_cur = 0};
+    struct stat fds;
+    bool has_fds = fds_fd >= 0 && fstat(fds_fd, &fds) == 0;
     (void)getrusage(RUSAGE_SELF, &used);
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     *ret = (struct usage){
         .resident_bytes = read_resident_bytes(),
         .resident_peak_bytes = (uint64_t)used.ru_maxrss * 1024,
+        .descriptors = has_fds ? (uint64_t)fds.st_size : 0,
         .descriptors_max = limit.rlim_cur,
     };
 }

@@ -10,6 +10,7 @@ void usage_prepare(void);
 struct usage {
     uint64_t resident_bytes;      // now; 0: /proc wasn't there
     uint64_t resident_peak_bytes; // since the start
-    uint64_t descriptors_max;     // the limit of open files
+    uint64_t descriptors;         // open now; 0: not told (Linux before 6.2)
+    uint64_t descriptors_max;     // the limit of them
 };
 void usage_read(struct usage *ret);

@@ -96,7 +96,7 @@ static void a_worker_that_hangs_keeps_the_visit_from_ending(void)
 static void a_switch_tells_how_long_the_slowest_took(void)
 {
     make_crew();
-    struct arena mem;
+    static struct arena mem; // the workers keep the snapshot, which borrows from it
     struct diags diags = {.n = 0};
     arena_init(&mem, 1 << 24, NULL, 0);
     struct conf_node *root = conf_yaml_parse(STR(""), "test.yaml", &mem, &diags);

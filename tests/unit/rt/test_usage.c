@@ -24,6 +24,17 @@ static void memory_in_use_is_told(void)
     mem_free(memory);
 }
 
+static void descriptors_are_counted_where_the_kernel_does(void)
+{
+    struct usage before, after;
+    usage_prepare();
+    usage_read(&before);
+    int fd = dup(STDOUT_FILENO);
+    usage_read(&after);
+    CHECK_INT(after.descriptors, before.descriptors == 0 ? 0 : before.descriptors + 1);
+    close(fd);
+}
+
 static void the_limit_of_descriptors_is_told(void)
 {
     struct usage usage;
@@ -31,4 +42,5 @@ static void the_limit_of_descriptors_is_told(void)
     CHECK(usage.descriptors_max >= (uint64_t)STDERR_FILENO);
 }
 
-TEST_MAIN(TEST(memory_in_use_is_told), TEST(the_limit_of_descriptors_is_told))
+TEST_MAIN(TEST(memory_in_use_is_told), TEST(descriptors_are_counted_where_the_kernel_does),
+          TEST(the_limit_of_descriptors_is_told))
