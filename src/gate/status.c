@@ -238,6 +238,8 @@ static void write_process(const struct status *s, const struct status_process *p
         put_uint(t, "memory_kb", usage.resident_bytes / 1024);
     put_uint(t, "memory_peak_kb", usage.resident_peak_bytes / 1024);
     put_uint(t, "sockets", s->n_socks);
+    if (usage.descriptors > 0)
+        put_uint(t, "open_files", usage.descriptors);
     put_uint(t, "open_files_max", usage.descriptors_max);
     put_uint(t, "log_lines_lost", log_dropped());
 }
@@ -255,5 +257,3 @@ void status_write(const struct status *s, const struct status_process *p, struct
     write_filters(&s->snapshot->settings.filters, to);
     text_byte(to, '}');
 }
-    if (usage.descriptors > 0)
-        put_uint(t, "open_files", usage.descriptors);
