@@ -158,7 +158,7 @@ class Proxy(Process):
         self.read_ports()
 
     def try_reload(self, settings=None):
-        """Asks for a reload, of new settings if given, and waits for its answer: whether it worked."""
+        """Asks for a reload, of new settings if given; whether it worked."""
         if settings is not None:
             self.write(settings)
         before = len(self.err)

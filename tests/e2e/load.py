@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A load of real clients that counts what is lost, and the servers behind the proxy.
 
-A client follows HTTP: after `Connection: close`, or an orderly close between two requests, it connects
-anew. Everything else that keeps an exchange from its right end is a loss: a connection refused or
-reset, a close in the middle of an answer, a request without an answer, a wrong byte, settings that
-were no longer in force when the request began. Each loss tells what was lost and when.
+A client follows HTTP: after `Connection: close`, or an orderly close between two requests, it
+connects anew. Everything else that keeps an exchange from its right end is a loss: a connection
+refused or reset, a close in the middle of an answer, a request without an answer, a wrong byte,
+settings that were no longer in force when the request began. Each loss tells what and when.
 
 Run as a program, this is the server: load.py [PORT WEBSOCKET-PORT]. It tells its ports in one line.
 """
@@ -110,7 +110,7 @@ async def serve_http(reader, writer):
                 await answer_download(writer, int(parts[1]), int(parts[2]))
             elif parts[0] == "up":
                 text = hashlib.sha256(body).hexdigest().encode()
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
             else:
                 writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
                              b"Upgrade: echo\r\n\r\n")
@@ -141,6 +141,10 @@ async def serve(port=0, ws_port=0):
 
 # --- the clients ---
 
+def request_for(number, n, fields=""):
+    return f"GET /down/{number}/{n} HTTP/1.1\r\nHost: {HTTP_HOST}\r\n{fields}\r\n".encode()
+
+
 class Wrong(Exception):
     """An answer that isn't the one asked for."""
 
@@ -160,8 +164,8 @@ class Flight:
 
 
 class Wire:
-    """A connection that is read strictly. Sockets, not streams: whether the peer has closed is asked
-    of the kernel in the moment before a request is sent."""
+    """A connection that is read strictly. A socket, not a stream: whether the peer has closed is
+    asked of the kernel in the moment before a request is sent."""
 
     def __init__(self, loop, port, receive_bytes=0):
         self.loop, self.buffer, self.n_received = loop, b"", 0
@@ -225,9 +229,9 @@ class Wire:
 
 
 class Load:
-    """Clients in a thread of their own. kinds: how many there are of each. turn: answers to requests
-    that begin from now on must have X-Turn of at least this, if they have one at all; an answer that
-    ends its connection may come from a gate that is leaving."""
+    """Clients in a thread of their own. kinds: how many there are of each. turn: answers to
+    requests that begin from now on must have X-Turn of at least this, if they have one at all; an
+    answer that ends its connection may come from a gate that is leaving."""
 
     KINDS = {"keep": 6, "fresh": 3, "post": 2, "slow": 3, "pair": 2, "ws": 3, "echo": 2}
     SLOW_BYTES, SLOW_RATE = 400_000, 150_000  # per second
@@ -237,7 +241,8 @@ class Load:
         self.port, self.kinds = port, dict(self.KINDS if kinds is None else kinds)
         self.slow_bytes, self.body_max = slow_bytes, body_max
         self.done, self.lost, self.flights = collections.Counter(), [], set()
-        self.reconnects = self.refused = 0
+        self.reconnects = self.refused = self.last_answers = 0
+        self.is_leaving = False  # the proxy was told to stop: a connection refused is no loss
         self.turn, self.marks = 0, []
         self.statuses_allowed = {200}  # a test that has an outage behind the proxy adds to them
         self.began = time.monotonic()
@@ -297,16 +302,19 @@ class Load:
                    for kind, n in self.kinds.items() for i in range(n)]
         await asyncio.gather(*clients)
 
-    def _lose(self, flight, error):
+    async def _lose(self, flight, error):
         flight.why = repr(error) if str(error) else type(error).__name__
         flight.ended = time.monotonic()
-        if isinstance(error, ConnectionRefusedError):
-            self.refused += 1
-        self.lost.append(flight)
+        is_refused = isinstance(error, ConnectionRefusedError)
+        self.refused += is_refused
+        if not (is_refused and self.is_leaving):
+            self.lost.append(flight)
+        await asyncio.sleep(0.02)  # no storm while something is down
 
     async def _exchange(self, kind, wire, work, is_idempotent=True, receive_bytes=0):
-        """One exchange on the wire, or on a new one if that is over. work(wire, flight) sends, checks
-        and says whether the connection may be used again. Gives the wire for the next one, or None."""
+        """One exchange on the wire, or on a new one if that is over. work(wire, flight) sends,
+        checks and says whether the connection may be used again. Gives the wire for the next one,
+        or None."""
         flight = Flight(kind, time.monotonic(), is_idempotent, turn=self.turn)
         self.flights.add(flight)
         try:
@@ -325,8 +333,7 @@ class Load:
         except (OSError, EOFError, ValueError, TypeError, TimeoutError, Wrong) as error:
             is_kept = False
             flight.n_received = wire.n_received if wire else 0
-            self._lose(flight, error)
-            await asyncio.sleep(0.02)  # no storm while something is down
+            await self._lose(flight, error)
         finally:
             self.flights.discard(flight)
         if is_kept:
@@ -339,6 +346,7 @@ class Load:
         """Whether the connection goes on. Raises Wrong."""
         status, fields, body = answer
         is_last = fields.get("connection", "").lower() == "close"
+        self.last_answers += is_last
         if status != 200:
             if status in self.statuses_allowed:
                 return not is_last
@@ -351,8 +359,7 @@ class Load:
         return not is_last
 
     async def _get(self, wire, flight, number, n, fields=""):
-        await wire.send(f"GET /down/{number}/{n} HTTP/1.1\r\nHost: {HTTP_HOST}\r\n{fields}\r\n"
-                        .encode())
+        await wire.send(request_for(number, n, fields))
         flight.is_sent = True
         return self._judge(flight, await wire.read_answer(), body_of(number, n))
 
@@ -404,7 +411,7 @@ class Load:
     async def _slow(self, rng):
         """Takes its bytes in sips, through a small window."""
         async def sip(wire, flight):
-            await wire.send(f"GET /down/{number}/{n} HTTP/1.1\r\nHost: {HTTP_HOST}\r\n\r\n".encode())
+            await wire.send(request_for(number, n))
             flight.is_sent = True
             while wire.n_received < n:
                 await wire.more(8192)
@@ -423,9 +430,7 @@ class Load:
         unserved, which its client may send again."""
         async def both(wire, flight):
             numbers = [rng.randrange(1 << 20) for _ in range(2)]
-            await wire.send(b"".join(
-                f"GET /down/{number}/700 HTTP/1.1\r\nHost: {HTTP_HOST}\r\n\r\n".encode()
-                for number in numbers))
+            await wire.send(b"".join(request_for(number, 700) for number in numbers))
             flight.is_sent = True
             for number in numbers:
                 answer = await wire.read_answer()
@@ -475,8 +480,7 @@ class Load:
             except (OSError, EOFError, ValueError, TypeError, TimeoutError, Wrong,
                     websockets.WebSocketException) as error:
                 flight.n_received = wire.n_received
-                self._lose(flight, error)
-                await asyncio.sleep(0.02)
+                await self._lose(flight, error)
             finally:
                 self.flights.discard(flight)
                 wire.close()
