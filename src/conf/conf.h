@@ -259,6 +259,8 @@ enum err conf_resolve(const struct conf_section *section, struct conf_node *node
 
 // The reference manual of the root section and all that it leads to.
 void conf_print_markdown(const struct conf_section *root, struct text *to);
+// The same as roff, without the page's head and end: its chapters DESCRIPTION and SETTINGS.
+void conf_print_man(const struct conf_section *root, struct text *to);
 // JSON Schema, draft 2020-12, with descriptions, defaults, enums, ranges, patterns.
 void conf_print_json_schema(const struct conf_section *root, struct text *to);
 // Every setting with its default, as a commented YAML file.

@@ -18,3 +18,18 @@ void conf_put_type(const struct conf_item *item, struct text *to);
 
 // When a change takes effect: "next request".
 const char *conf_apply_text(enum conf_apply apply);
+
+// --- the manual, in Markdown; the manual page is made of the same (print_markdown.c) ---
+
+// How values are written.
+extern const struct str conf_manual_introduction;
+
+// "In: `sites.NAME`.": where sections of this kind stand, and what their shorthand is.
+void conf_put_uses(const struct conf_sections *all, const struct conf_section *section,
+                   struct text *to);
+
+// Type, default, when a change takes effect; ends with an empty line.
+void conf_put_facts(const struct conf_item *item, struct text *to);
+
+// The row's example as lines of YAML.
+void conf_put_example(const struct conf_item *item, struct text *to);

@@ -2,11 +2,7 @@
 // The reference manual: one chapter per section, one heading per setting.
 #include "conf/print.h"
 
-static const struct str introduction = STR_INIT(
-    "# Settings\n"
-    "\n"
-    "Printed by `sallyport print settings --as=markdown` from the tables that read the file.\n"
-    "\n"
+const struct str conf_manual_introduction = STR_INIT(
     "- A **duration** is written as `250ms`, `5s`, `1m30s`, `2h` or `7d`; a **size** as `512`, "
     "`16KiB`, `4MiB` or `4MB`; a **rate** as `100/s`, `30/m` or `5/h`.\n"
     "- **Yes or no** is `true`, `yes` or `on`, and `false`, `no` or `off`.\n"
@@ -15,9 +11,8 @@ static const struct str introduction = STR_INIT(
     "**file** is a path.\n"
     "- *Takes effect*: with the next request, with new connections, or after a restart.\n");
 
-// "sites.NAME", "servers[]": where sections of this kind stand.
-static void put_uses(const struct conf_sections *all, const struct conf_section *section,
-                     struct text *to)
+void conf_put_uses(const struct conf_sections *all, const struct conf_section *section,
+                   struct text *to)
 {
     size_t n = 0;
     for (size_t i = 0; i < all->n; i++) {
@@ -39,9 +34,11 @@ static void put_uses(const struct conf_sections *all, const struct conf_section 
     }
     if (n > 0)
         text_put(to, STR(".\n\n"));
+    if (section->shorthand)
+        text_printf(to, "A value that is not a map is taken as `%s`.\n\n", section->shorthand);
 }
 
-static void put_facts(const struct conf_item *item, struct text *to)
+void conf_put_facts(const struct conf_item *item, struct text *to)
 {
     conf_put_type(item, to);
     if (item->is_required)
@@ -55,18 +52,16 @@ static void put_facts(const struct conf_item *item, struct text *to)
                 item->since);
 }
 
-static void put_example(const struct conf_item *item, struct text *to)
+void conf_put_example(const struct conf_item *item, struct text *to)
 {
     struct str rest = str_of(item->example), line;
     bool is_block = str_find(rest, '\n') != STR_NPOS;
-    text_put(to, STR("```yaml\n"));
     if (item->key[0] != '\0')
         text_printf(to, "%s:%s", item->key, is_block ? "\n" : " ");
     while (rest.len > 0) {
         str_cut(rest, '\n', &line, &rest);
         text_printf(to, "%s" STR_FMT "\n", is_block ? "  " : "", STR_ARG(line));
     }
-    text_put(to, STR("```\n\n"));
 }
 
 static void put_section(const struct conf_sections *all, const struct conf_section *section,
@@ -74,9 +69,7 @@ static void put_section(const struct conf_sections *all, const struct conf_secti
 {
     bool is_root = section == all->items[0];
     text_printf(to, "\n## %s\n\n%s\n\n", section->name, section->doc);
-    put_uses(all, section, to);
-    if (section->shorthand)
-        text_printf(to, "A value that is not a map is taken as `%s`.\n\n", section->shorthand);
+    conf_put_uses(all, section, to);
     for (size_t i = 0; i < section->n_items; i++) {
         const struct conf_item *item = &section->items[i];
         if (item->key[0] == '\0')
@@ -84,10 +77,13 @@ static void put_section(const struct conf_sections *all, const struct conf_secti
         else
             text_printf(to, "### `%s%s%s`\n\n", is_root ? "" : section->name, is_root ? "" : ".",
                         item->key);
-        put_facts(item, to);
+        conf_put_facts(item, to);
         text_printf(to, "%s\n\n", item->doc);
-        if (item->example)
-            put_example(item, to);
+        if (item->example) {
+            text_put(to, STR("```yaml\n"));
+            conf_put_example(item, to);
+            text_put(to, STR("```\n\n"));
+        }
     }
     while (str_ends(text_str(to), STR("\n\n")))
         to->len--;
@@ -97,7 +93,9 @@ void conf_print_markdown(const struct conf_section *root, struct text *to)
 {
     struct conf_sections all;
     conf_sections_collect(root, &all);
-    text_put(to, introduction);
+    text_put(to, STR("# Settings\n\nPrinted by `sallyport print settings --as=markdown` from the "
+                     "tables that read the file.\n\n"));
+    text_put(to, conf_manual_introduction);
     for (size_t i = 0; i < all.n; i++)
         put_section(&all, all.items[i], to);
     conf_sections_fini(&all);
