@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/writer.h"
 #include "cli/args.h"
 #include "cli/command.h"
 #include "conf/conf.h"
@@ -53,10 +54,45 @@ static int unknown_option(const struct cli_command *c, const char *given, struct
     return cli_usage_error(c, "%s: unknown option '%s'", c->name, given);
 }
 
+static bool is_among(const char *name, const char *const *names)
+{
+    for (size_t i = 0; names[i]; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+// "bcrypt, yescrypt, sha512".
+static void list_names(struct writer *w, const char *const *names)
+{
+    for (size_t i = 0; names[i]; i++)
+        writer_printf(w, "%s%s", i > 0 ? ", " : "", names[i]);
+}
+
+static int wrong_name(const struct cli_command *c, const char *what, const char *given,
+                      const char *const *names)
+{
+    char buf[400];
+    struct writer w;
+    writer_init(&w, buf, sizeof buf);
+    list_names(&w, names);
+    if (!given)
+        return cli_usage_error(c, "%s: %s needs one of " STR_FMT, c->name, what,
+                               STR_ARG(writer_str(&w)));
+    return cli_usage_error(c, "%s: %s can't be '%s'; allowed are " STR_FMT, c->name, what, given,
+                           STR_ARG(writer_str(&w)));
+}
+
 static int add_value(struct cli_args *args, int index, const char *value)
 {
     const struct cli_option *o = &args->command->options[index];
     int *n = &args->n_values[index];
+    if (o->names && !o->is_open && !is_among(value, o->names)) {
+        char what[64];
+        snprintf(what, sizeof what, "--%s", o->name);
+        return wrong_name(args->command, what, value, o->names);
+    }
     if (*n == CLI_VALUES_MAX || (*n > 0 && o->value && !o->is_many))
         return cli_usage_error(args->command, "%s: --%s is given too often", args->command->name,
                                o->name);
@@ -96,6 +132,28 @@ static int take_option(struct cli_args *args, int argc, char **argv, int *at)
     return add_value(args, index, argv[++*at]);
 }
 
+// Of a command whose first word is one of several.
+static int check_words(const struct cli_args *args)
+{
+    const struct cli_command *c = args->command;
+    const char *names[CLI_CHOICES_MAX + 1] = {NULL};
+    if (c->n_choices == 0 || args->n_words == 0)
+        return CLI_OK;
+    for (size_t i = 0; i < c->n_choices; i++) {
+        const struct cli_word *w = &c->choices[i];
+        names[i] = w->name;
+        if (strcmp(w->name, args->words[0]) != 0)
+            continue;
+        if (args->n_words == 1)
+            return w->needs_next ? wrong_name(c, w->name, NULL, w->next) : CLI_OK;
+        if (!w->next)
+            return cli_usage_error(c, "%s: '%s' is one word too many", c->name, args->words[1]);
+        return is_among(args->words[1], w->next) ? CLI_OK
+                                                 : wrong_name(c, w->name, args->words[1], w->next);
+    }
+    return wrong_name(c, c->words, args->words[0], names);
+}
+
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_args *ret)
 {
     *ret = (struct cli_args){.command = command};
@@ -117,7 +175,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
     }
     if (ret->n_words < command->words_min)
         return cli_usage_error(command, "%s needs %s", command->name, command->words);
-    return CLI_OK;
+    return check_words(ret);
 }
 
 const char *cli_value(const struct cli_args *args, const char *option, const char *fallback)

@@ -7,8 +7,8 @@
 
 static const struct cli_option options[] = {
     CLI_OPTION_CONFIG,
-    {.name = "json", .doc = "Print the result as one JSON object."},
-    {.name = "quiet", .letter = 'q', .doc = "Print nothing when all is well."},
+    {.name = "json", .doc = "Print the result, errors and warnings as one JSON object."},
+    CLI_OPTION_QUIET,
 };
 
 static void put_json_diag(struct text *t, const struct diag *d)
@@ -47,10 +47,11 @@ static int run(const struct cli_args *args)
         load_print_diags(&l);
         if (!is_fine)
             fprintf(stderr, "%s: %zu error%s\n", path, l.diags.n_errors,
-                    l.diags.n_errors == 1 ? "" : "s");
+                    S_UNLESS_ONE(l.diags.n_errors));
         else if (!cli_has(args, "quiet"))
-            printf("%s: fine: %u entrypoints, %zu routes, %zu warnings\n", path,
-                   l.snapshot->n_entries, l.snapshot->n_routes, l.diags.n);
+            printf("%s: fine: %u entrypoint%s, %zu route%s, %zu warning%s\n", path,
+                   l.snapshot->n_entries, S_UNLESS_ONE(l.snapshot->n_entries), l.snapshot->n_routes,
+                   S_UNLESS_ONE(l.snapshot->n_routes), l.diags.n, S_UNLESS_ONE(l.diags.n));
     }
     load_fini(&l);
     return is_fine ? CLI_OK : CLI_FAILED;
@@ -61,7 +62,11 @@ const struct cli_command cli_check = {
     .summary = "Load the settings whole and tell every error.",
     .doc =
         "Everything is loaded as `run` would: files, variables, rules, filters, services. Nothing "
-        "listens and nothing changes. Exit status 0: fine (there may be warnings), 1: errors.",
+        "listens and nothing changes. Each error and warning is a line `FILE:LINE:COLUMN: error: "
+        "TEXT` on standard error. Exit status 0: fine (there may be warnings), 1: errors. With "
+        "`--json`: `{\"ok\":false, \"errors\":1, \"messages\":[{\"severity\":\"error\", "
+        "\"source\":FILE, \"line\":3, \"column\":5, \"text\":TEXT}]}` on standard output, with "
+        "the same exit status.",
     .options = options,
     .n_options = ARRAY_LEN(options),
     .run = run,

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Offline: loads the settings and tells the way that a request would go, without sending anything.
+// Tells the way that a request would go, without sending anything: by a settings file, or by the
+// settings of the running proxy.
 #include <stdio.h>
 #include <string.h>
 
 #include "base/ascii.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/control.h"
+#include "cli/running.h"
+#include "cli/status_text.h"
 #include "codec/idna.h"
 #include "http/env.h"
 #include "http/exchange.h"
@@ -15,9 +19,21 @@
 
 #define ROUTES_SHOWN_MAX 12
 
+static const char *const method_names[] = {"GET",   "HEAD",   "POST",    "PUT",
+                                           "PATCH", "DELETE", "OPTIONS", NULL};
+
 static const struct cli_option options[] = {
     CLI_OPTION_CONFIG,
-    {.name = "method", .letter = 'X', .value = "METHOD", .doc = "The method; by default GET."},
+    {.name = "running",
+     .letter = 'r',
+     .doc = "Use the settings in force of the running proxy, and show the state of each server."},
+    CLI_OPTION_CONTROL,
+    {.name = "method",
+     .letter = 'X',
+     .value = "METHOD",
+     .names = method_names,
+     .is_open = true,
+     .doc = "The method; by default GET."},
     {.name = "header",
      .letter = 'H',
      .value = "'NAME: VALUE'",
@@ -26,6 +42,7 @@ static const struct cli_option options[] = {
     {.name = "from", .value = "IP", .doc = "The address of the connection; by default 192.0.2.1."},
     {.name = "entrypoint",
      .value = "NAME",
+     .kind = CLI_VALUE_ENTRYPOINT,
      .doc =
          "Where the request arrives; by default the entrypoint with the URL's port, else the first "
          "one."},
@@ -33,6 +50,7 @@ static const struct cli_option options[] = {
 
 struct question {
     const struct snapshot *s;
+    const json_t *status; // of the running proxy; NULL: none
     unsigned entry_index;
     struct arena mem;
     struct http_env env;
@@ -187,12 +205,31 @@ static bool show_route(void *arg, const struct route *route, bool matches, struc
     return !matches;
 }
 
+static void show_live_service(struct str name, const json_t *service)
+{
+    size_t i;
+    json_t *server;
+    printf("  service   " STR_FMT "\n", STR_ARG(name));
+    json_array_foreach(json_object_get(service, "servers"), i, server)
+    {
+        struct text line = {.ptr = NULL};
+        status_put_server(server, &line);
+        printf("  server    " STR_FMT "\n", STR_ARG(text_str(&line)));
+        text_fini(&line);
+    }
+}
+
 static void show_chain(struct question *q, const struct handler *h)
 {
     for (; h->next; h = h->next) {
         struct str what = h->type->explain ? h->type->explain(h, &q->x) : STR_NONE;
         printf("  filter    " STR_FMT " (%s)%s" STR_FMT "\n", STR_ARG(h->name), h->type->name,
                what.len > 0 ? ": " : "", STR_ARG(what));
+    }
+    const json_t *live = status_find_service(q->status, h->name);
+    if (live) {
+        show_live_service(h->name, live);
+        return;
     }
     struct str what = h->type->explain ? h->type->explain(h, &q->x) : STR_NONE;
     printf("  service   " STR_FMT "%s" STR_FMT "\n", STR_ARG(h->name), what.len > 0 ? ": " : "",
@@ -223,24 +260,50 @@ static int answer(struct question *q)
     return CLI_OK;
 }
 
-static int run(const struct cli_args *args)
+static int explain(const struct cli_args *args, const struct snapshot *s, const json_t *status)
+{
+    struct question *q = MEM_NEW(struct question);
+    q->s = s;
+    q->status = status;
+    arena_init(&q->mem, 16 << 20, NULL, 0);
+    int result = ask(q, args);
+    if (result == CLI_OK)
+        result = answer(q);
+    arena_fini(&q->mem);
+    mem_free(q);
+    return result;
+}
+
+static int explain_running(const struct cli_args *args)
+{
+    struct running r;
+    int result = CLI_FAILED;
+    if (running_get(args, &r)) {
+        const char *source = json_string_value(json_object_get(r.settings, "source"));
+        printf("  settings  %lld from %s, in force\n",
+               (long long)json_integer_value(json_object_get(r.settings, "seq")),
+               source ? source : "?");
+        result = explain(args, r.loaded.snapshot, r.status);
+    }
+    running_fini(&r);
+    return result;
+}
+
+static int explain_file(const struct cli_args *args)
 {
     struct loaded l;
-    int status = CLI_FAILED;
-    if (load_file(cli_config_path(args), &l)) {
-        struct question *q = MEM_NEW(struct question);
-        q->s = l.snapshot;
-        arena_init(&q->mem, 16 << 20, NULL, 0);
-        status = ask(q, args);
-        if (status == CLI_OK)
-            status = answer(q);
-        arena_fini(&q->mem);
-        mem_free(q);
-    } else {
+    int result = CLI_FAILED;
+    if (load_file(cli_config_path(args), &l))
+        result = explain(args, l.snapshot, NULL);
+    else
         load_print_diags(&l);
-    }
     load_fini(&l);
-    return status;
+    return result;
+}
+
+static int run(const struct cli_args *args)
+{
+    return cli_has(args, "running") ? explain_running(args) : explain_file(args);
 }
 
 const struct cli_command cli_explain = {
@@ -248,11 +311,13 @@ const struct cli_command cli_explain = {
     .words = "URL",
     .words_min = 1,
     .words_max = 1,
+    .words_kind = CLI_VALUE_SITE,
     .summary = "Say where a request would go, and why.",
     .doc =
-        "Works on the settings file alone; nothing is sent. Shows the entrypoint, the routes that "
-        "were considered and why each does or doesn't match, the filters in order, and the "
-        "service. Exit status 1: no route takes the request, or it would be refused.",
+        "Works on the settings file alone, or with `--running` on the settings in force; the "
+        "request isn't sent either way. Shows the entrypoint, the routes that were considered and "
+        "why each does or doesn't match, the filters in order, the service and its servers, which "
+        "take turns. Exit status 1: no route takes the request, or it would be refused.",
     .options = options,
     .n_options = ARRAY_LEN(options),
     .run = run,

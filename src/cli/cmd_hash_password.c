@@ -6,11 +6,14 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "cli/command.h"
 
 #define PASSWORD_MAX_BYTES 512
 #define BCRYPT_COST 10
+
+static const char *const method_names[] = {"bcrypt", "yescrypt", "sha512", NULL};
 
 static const struct cli_option options[] = {
     {.name = "user",
@@ -20,6 +23,7 @@ static const struct cli_option options[] = {
     {.name = "method",
      .letter = 'm',
      .value = "METHOD",
+     .names = method_names,
      .doc = "`bcrypt` (the default, as `htpasswd -B`), `yescrypt` or `sha512`."},
     {.name = "compose", .doc = "Write `$` as `$$`, as Docker's compose files want it."},
 };
@@ -93,10 +97,7 @@ static int run(const struct cli_args *args)
     size_t i = 0;
     while (i < ARRAY_LEN(methods) && strcmp(methods[i].name, method) != 0)
         i++;
-    if (i == ARRAY_LEN(methods))
-        return cli_usage_error(
-            args->command,
-            "hash-password: '%s' is not a method; allowed are bcrypt, yescrypt, sha512", method);
+    ASSERT(i < ARRAY_LEN(methods)); // the option's row has the same names
     if (strchr(user, ':'))
         return cli_usage_error(args->command, "hash-password: a user's name has no ':'");
     char password[PASSWORD_MAX_BYTES], again[PASSWORD_MAX_BYTES];

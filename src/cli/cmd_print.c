@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/completion.h"
+#include "cli/manual.h"
 #include "codec/h1.h"
 #include "gate/access_log.h"
 #include "gate/settings.h"
@@ -10,10 +12,15 @@
 #include "http/exchange.h"
 #include "keeper/load.h"
 
+static const char *const form_names[] = {"markdown", "json-schema", "yaml", NULL};
+static const char *const page_names[] = {"commands", "settings", NULL};
+static const char *const shell_names[] = {"bash", "zsh", NULL};
+
 static const struct cli_option options[] = {
     CLI_OPTION_CONFIG,
     {.name = "as",
      .value = "FORM",
+     .names = form_names,
      .doc =
          "For `settings`: `markdown` (the manual), `json-schema` (for editors) or `yaml` (a file "
          "with every default). By default markdown."},
@@ -26,12 +33,8 @@ static int print_settings(const struct cli_args *args, struct text *t)
         conf_print_markdown(&settings_section, t);
     else if (strcmp(form, "json-schema") == 0)
         conf_print_json_schema(&settings_section, t);
-    else if (strcmp(form, "yaml") == 0)
-        conf_print_yaml(&settings_section, t);
     else
-        return cli_usage_error(args->command,
-                               "print: '%s' is not a form; allowed are markdown, json-schema, yaml",
-                               form);
+        conf_print_yaml(&settings_section, t);
     return CLI_OK;
 }
 
@@ -89,43 +92,76 @@ static int print_ends(const struct cli_args *args, struct text *t)
     return CLI_OK;
 }
 
-static const struct {
-    const char *name;
-    int (*print)(const struct cli_args *args, struct text *t);
-} things[] = {
-    {"settings", print_settings}, {"config", print_config},
-    {"commands", print_commands}, {"access-log-fields", print_access_log_fields},
-    {"refusals", print_refusals}, {"ends", print_ends},
+static int print_man(const struct cli_args *args, struct text *t)
+{
+    if (args->n_words > 1 && strcmp(args->words[1], "settings") == 0)
+        manual_put_settings(t);
+    else
+        manual_put_commands(t);
+    return CLI_OK;
+}
+
+static int print_completion(const struct cli_args *args, struct text *t)
+{
+    if (strcmp(args->words[1], "bash") == 0)
+        completion_put_bash(t);
+    else
+        completion_put_zsh(t);
+    return CLI_OK;
+}
+
+// What can be printed, and by what.
+#define THING_LIST(X)                                                                              \
+    X("settings", print_settings, NULL, false)                                                     \
+    X("config", print_config, NULL, false)                                                         \
+    X("commands", print_commands, NULL, false)                                                     \
+    X("access-log-fields", print_access_log_fields, NULL, false)                                   \
+    X("refusals", print_refusals, NULL, false)                                                     \
+    X("ends", print_ends, NULL, false)                                                             \
+    X("man", print_man, page_names, false)                                                         \
+    X("completion", print_completion, shell_names, true)
+
+static const struct cli_word things[] = {
+#define X(name_, print, next_, needs) {.name = name_, .next = next_, .needs_next = needs},
+    THING_LIST(X)
+#undef X
+};
+
+static int (*const printers[])(const struct cli_args *args, struct text *t) = {
+#define X(name_, print, next_, needs) print,
+    THING_LIST(X)
+#undef X
 };
 
 static int run(const struct cli_args *args)
 {
-    for (size_t i = 0; i < ARRAY_LEN(things); i++) {
-        if (strcmp(things[i].name, args->words[0]) != 0)
-            continue;
-        struct text t = {.ptr = NULL};
-        int status = things[i].print(args, &t);
-        if (t.len > 0)
-            fwrite(t.ptr, 1, t.len, stdout);
-        text_fini(&t);
-        return status;
-    }
-    return cli_usage_error(args->command,
-                           "print: there is no '%s' to print; allowed are settings, "
-                           "config, commands, access-log-fields, refusals, ends",
-                           args->words[0]);
+    size_t i = 0;
+    while (strcmp(things[i].name, args->words[0]) != 0) // it is one of them
+        i++;
+    struct text t = {.ptr = NULL};
+    int status = printers[i](args, &t);
+    if (t.len > 0)
+        fwrite(t.ptr, 1, t.len, stdout);
+    text_fini(&t);
+    return status;
 }
 
 const struct cli_command cli_print = {
     .name = "print",
-    .words = "WHAT",
+    .words = "WHAT [WHICH]",
     .words_min = 1,
-    .words_max = 1,
+    .words_max = 2,
+    .choices = things,
+    .n_choices = ARRAY_LEN(things),
     .summary = "Print tables of the program, or the settings in force.",
     .doc =
         "`settings`: every setting with its default and meaning. `config`: the settings of a file "
         "with all defaults, and where each value came from; secrets are masked. `commands`, "
-        "`access-log-fields`, `refusals`, `ends`: what the reference pages show.",
+        "`access-log-fields`, `refusals`, `ends`: what the reference pages show. `man`: the manual "
+        "page "
+        "of the `commands` or of the `settings`, as roff. `completion`: a script that completes "
+        "the "
+        "command line in `bash` or `zsh`.",
     .options = options,
     .n_options = ARRAY_LEN(options),
     .run = run,

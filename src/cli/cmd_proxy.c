@@ -20,6 +20,11 @@ static const struct cli_option options[] = {
          "A server, like `http://127.0.0.1:3000`, `127.0.0.1:3000` or `:3000`. Several share the "
          "requests."},
     {.name = "access-log", .doc = "Write a line for each request to standard output."},
+    {.name = "control",
+     .value = "SOCKET",
+     .kind = CLI_VALUE_FILE,
+     .doc = "Make a control socket here, for `status`, `stop` and the others; by default there is "
+            "none."},
 };
 
 static const struct place place = {.source = "command line"};
@@ -93,6 +98,7 @@ static struct conf_node *build(void *arg, struct loaded *l)
     }
     if (!cli_has(args, "access-log"))
         conf_node_put(root, STR("access-log"), scalar(mem, STR("off")));
+    conf_node_put(root, STR("control"), scalar(mem, str_of(cli_value(args, "control", "off"))));
     return root;
 }
 
@@ -107,7 +113,8 @@ const struct cli_command cli_proxy = {
     .name = "proxy",
     .summary = "Run a proxy without a settings file.",
     .doc = "For example: `sallyport proxy --from app.example.com --to http://127.0.0.1:3000`. "
-           "Everything else has its default.",
+           "Everything else has its default. It stays in the foreground; SIGTERM and SIGINT stop "
+           "it.",
     .options = options,
     .n_options = ARRAY_LEN(options),
     .run = run,

@@ -10,14 +10,34 @@
 #include "base/text.h"
 
 #define CLI_OPTIONS_MAX 16
-#define CLI_VALUES_MAX 64 // of one repeatable option
+#define CLI_VALUES_MAX 64  // of one repeatable option
+#define CLI_CHOICES_MAX 16 // of a first word
+
+// What a value or word is: how a shell completes it.
+enum cli_value_kind {
+    CLI_VALUE_TEXT,
+    CLI_VALUE_FILE,
+    CLI_VALUE_ENTRYPOINT, // a name of the settings file
+    CLI_VALUE_SITE,       // the same
+    CLI_VALUE_COMMAND,
+};
 
 struct cli_option {
     const char *name;  // "config": --config
     char letter;       // 'c': -c; 0: none
     const char *value; // "FILE"; NULL: a switch
-    bool is_many;      // may be given several times
+    enum cli_value_kind kind;
+    const char *const *names; // NULL-terminated: what the value is one of; NULL: anything
+    bool is_open;             // other values than names are allowed
+    bool is_many;             // may be given several times
     const char *doc;
+};
+
+// What the first word is one of.
+struct cli_word {
+    const char *name;
+    const char *const *next; // NULL-terminated: what the second word is one of; NULL: none belongs
+    bool needs_next;
 };
 
 // What was given; index of an option's row gives its values.
@@ -33,6 +53,9 @@ struct cli_command {
     const char *name;
     const char *words; // "URL", "WHAT [FILE]"; NULL: none
     int words_min, words_max;
+    enum cli_value_kind words_kind;
+    const struct cli_word *choices; // for the first word; n_choices 0: anything
+    size_t n_choices;
     const char *summary; // one line
     const char *doc;     // paragraphs; Markdown
     const struct cli_option *options;
@@ -41,6 +64,9 @@ struct cli_command {
     int (*run)(const struct cli_args *args); // returns the exit status
 };
 
+// "1 route", "2 routes".
+#define S_UNLESS_ONE(n) ((n) == 1 ? "" : "s")
+
 // Exit statuses.
 enum cli_exit {
     CLI_OK = 0,
@@ -48,8 +74,9 @@ enum cli_exit {
     CLI_USAGE = 2,  // the command line is wrong
 };
 
-extern const struct cli_command cli_run, cli_check, cli_explain, cli_print, cli_whoami,
-    cli_hash_password, cli_proxy, cli_version, cli_help, cli_gate;
+extern const struct cli_command cli_run, cli_check, cli_reload, cli_stop, cli_upgrade, cli_status,
+    cli_explain, cli_print, cli_whoami, cli_hash_password, cli_proxy, cli_version, cli_help,
+    cli_names, cli_gate;
 // All of them, in the order of the help; NULL-terminated.
 extern const struct cli_command *const cli_commands[];
 
@@ -66,9 +93,14 @@ int cli_usage_error(const struct cli_command *command, const char *fmt, ...) PRI
 const char *cli_config_path(const struct cli_args *args);
 #define CLI_OPTION_CONFIG                                                                          \
     {                                                                                              \
-        .name = "config", .letter = 'c', .value = "FILE",                                          \
+        .name = "config", .letter = 'c', .value = "FILE", .kind = CLI_VALUE_FILE,                  \
         .doc = "The settings file; - is standard input. By default `./sallyport.yaml`, else "      \
                "`/etc/sallyport/sallyport.yaml`."                                                  \
+    }
+
+#define CLI_OPTION_QUIET                                                                           \
+    {                                                                                              \
+        .name = "quiet", .letter = 'q', .doc = "Print nothing when all is well."                   \
     }
 
 // Help, as text for a terminal and as Markdown for the manual.

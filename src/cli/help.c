@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/topics.h"
 
 #define COLUMN 26 // where explanations start
 #define WIDTH 100
@@ -117,6 +118,11 @@ void cli_print_markdown(struct text *to)
                         c->options[k].doc);
         }
     }
-    text_put(to, STR("\nExit statuses: 0 all is well, 1 the work failed, 2 the command line is "
-                     "wrong.\n"));
+    for (size_t i = 0; i < CLI_TOPICS; i++) {
+        const struct cli_topic *topic = &cli_topics[i];
+        text_printf(to, "\n## %s\n\n| %s | meaning |\n|---|---|\n", topic->title,
+                    topic->name_title);
+        for (size_t k = 0; k < topic->n_rows; k++)
+            text_printf(to, "| `%s` | %s |\n", topic->rows[k].name, topic->rows[k].doc);
+    }
 }

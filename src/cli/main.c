@@ -27,8 +27,9 @@ const struct cli_command cli_gate = {
 };
 
 const struct cli_command *const cli_commands[] = {
-    &cli_run,           &cli_proxy,   &cli_check, &cli_explain, &cli_print, &cli_whoami,
-    &cli_hash_password, &cli_version, &cli_help,  &cli_gate,    NULL,
+    &cli_run,    &cli_proxy,   &cli_check, &cli_reload, &cli_stop,          &cli_upgrade,
+    &cli_status, &cli_explain, &cli_print, &cli_whoami, &cli_hash_password, &cli_version,
+    &cli_help,   &cli_names,   &cli_gate,  NULL,
 };
 
 static const struct cli_command *find_command(const char *name)
@@ -87,15 +88,22 @@ const struct cli_command cli_help = {
     .name = "help",
     .words = "[COMMAND]",
     .words_max = 1,
+    .words_kind = CLI_VALUE_COMMAND,
     .summary = "Say what the commands do.",
     .doc = "The same as `--help` behind a command.",
     .run = run_help,
 };
 
+static const struct cli_option version_options[] = {
+    {.name = "json", .doc = "Print the version as a JSON object."},
+};
+
 static int run_version(const struct cli_args *args)
 {
-    (void)args;
-    printf("sallyport %s\n", SALLYPORT_VERSION);
+    if (args && cli_has(args, "json"))
+        printf("{\"version\":\"%s\"}\n", SALLYPORT_VERSION);
+    else
+        printf("sallyport %s\n", SALLYPORT_VERSION);
     return CLI_OK;
 }
 
@@ -103,6 +111,8 @@ const struct cli_command cli_version = {
     .name = "version",
     .summary = "Print the version.",
     .doc = "The same as `--version`.",
+    .options = version_options,
+    .n_options = ARRAY_LEN(version_options),
     .run = run_version,
 };
 

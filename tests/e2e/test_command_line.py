@@ -59,7 +59,7 @@ def test_help_and_version_are_printed(words):
 
 
 def test_check_tells_what_there_is(file):
-    assert "1 entrypoints, 1 routes, 0 warnings" in run("check", "-c", file, check=FINE).stdout
+    assert "1 entrypoint, 1 route, 0 warnings" in run("check", "-c", file, check=FINE).stdout
     assert run("check", "-q", "-c", file, check=FINE).stdout == ""
 
 

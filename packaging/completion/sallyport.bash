@@ -1,0 +1,125 @@
+# Completion of sallyport for bash; printed by 'sallyport print completion bash'.
+
+# Names that the settings file gives. They are data: nothing in them is expanded.
+_sallyport_names() {
+    local name
+    while IFS= read -r name; do
+        [[ $name == "$cur"* ]] && COMPREPLY+=("$name")
+    done < <("${COMP_WORDS[0]/#\~/$HOME}" names "$@" 2>/dev/null)
+}
+
+_sallyport() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    local command='' takes='' options='' names='' kind='' word i
+    local words=() config=()
+    COMPREPLY=()
+    # '--as=yaml' comes as three words.
+    if [[ $cur == '=' ]]; then
+        cur=''
+    elif [[ $prev == '=' ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if [[ -n $command && " $takes " == *" $word "* ]]; then
+            ((i++))
+            [[ ${COMP_WORDS[i]} == '=' ]] && ((i++))
+            [[ $word == -c || $word == --config ]] && config=(--config "${COMP_WORDS[i]}")
+        elif [[ $word != -* && -n $command ]]; then
+            words+=("$word")
+        elif [[ $word != -* ]]; then
+            command=$word
+            case $command in
+            run)
+                takes='-c --config'
+                options='--config --help' ;;
+            proxy)
+                takes='--from --to --control'
+                options='--from --to --access-log --control --help' ;;
+            check)
+                takes='-c --config'
+                options='--config --json --quiet --help' ;;
+            reload)
+                takes='-c --config --control'
+                options='--config --control --json --quiet --help' ;;
+            stop)
+                takes='-c --config --control'
+                options='--config --control --now --quiet --help' ;;
+            upgrade)
+                takes='-c --config --control'
+                options='--config --control --json --quiet --help' ;;
+            status)
+                takes='-c --config --control'
+                options='--config --control --all --json --help' ;;
+            explain)
+                takes='-c --config --control -X --method -H --header --from --entrypoint'
+                options='--config --running --control --method --header --from --entrypoint --help' ;;
+            print)
+                takes='-c --config --as'
+                options='--config --as --help' ;;
+            whoami)
+                takes='-l --listen -n --name'
+                options='--listen --name --help' ;;
+            hash-password)
+                takes='-u --user -m --method'
+                options='--user --method --compose --help' ;;
+            version)
+                takes=''
+                options='--json --help' ;;
+            help)
+                takes=''
+                options='--help' ;;
+            esac
+        fi
+    done
+    local commands='run proxy check reload stop upgrade status explain print whoami hash-password version help'
+    case "$command $prev" in
+    'run --config' | 'run -c') kind=file ;;
+    'proxy --from') kind=text ;;
+    'proxy --to') kind=text ;;
+    'proxy --control') kind=file ;;
+    'check --config' | 'check -c') kind=file ;;
+    'reload --config' | 'reload -c') kind=file ;;
+    'reload --control') kind=file ;;
+    'stop --config' | 'stop -c') kind=file ;;
+    'stop --control') kind=file ;;
+    'upgrade --config' | 'upgrade -c') kind=file ;;
+    'upgrade --control') kind=file ;;
+    'status --config' | 'status -c') kind=file ;;
+    'status --control') kind=file ;;
+    'explain --config' | 'explain -c') kind=file ;;
+    'explain --control') kind=file ;;
+    'explain --method' | 'explain -X') kind=names names='GET HEAD POST PUT PATCH DELETE OPTIONS' ;;
+    'explain --header' | 'explain -H') kind=text ;;
+    'explain --from') kind=text ;;
+    'explain --entrypoint') kind=entrypoints ;;
+    'print --config' | 'print -c') kind=file ;;
+    'print --as') kind=names names='markdown json-schema yaml' ;;
+    'whoami --listen' | 'whoami -l') kind=text ;;
+    'whoami --name' | 'whoami -n') kind=text ;;
+    'hash-password --user' | 'hash-password -u') kind=text ;;
+    'hash-password --method' | 'hash-password -m') kind=names names='bcrypt yescrypt sha512' ;;
+    *)
+        if [[ -z $command ]]; then
+            kind=names names="$commands --help --version"
+        elif [[ $cur == -* ]]; then
+            kind=names names=$options
+        fi ;;
+    esac
+    [[ -n $kind ]] || case "$command ${#words[@]} ${words[0]}" in
+        'upgrade 0 ') kind=file ;;
+        'explain 0 ') kind=sites ;;
+        'print 1 man') kind=names names='commands settings' ;;
+        'print 1 completion') kind=names names='bash zsh' ;;
+        'print 0 ') kind=names names='settings config commands access-log-fields refusals ends man completion' ;;
+        'help 0 ') kind=names names=$commands ;;
+    esac
+    case $kind in
+    file)
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    entrypoints | sites) _sallyport_names "$kind" "${config[@]}" ;;
+    names) mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur") ;;
+    esac
+}
+complete -F _sallyport sallyport

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/status_text.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/command.h"
+#include "cli/plain.h"
+
+#define NAME_WIDTH 14 // of the names in the first section
+#define WIDTH_MAX 48  // of a column of names
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static int64_t number_of(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static void put_value(struct text *to, const char *value)
+{
+    plain_put(to, str_of(value ? value : "?"));
+}
+
+// A list of texts with ", " between; true when there was any.
+static bool put_texts(struct text *to, const json_t *list)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        if (i > 0)
+            text_put(to, STR(", "));
+        put_value(to, json_string_value(item));
+    }
+    return json_array_size(list) > 0;
+}
+
+static void put_name(struct text *to, const char *name)
+{
+    text_printf(to, "  %-*s", NAME_WIDTH, name);
+}
+
+// " (3 min ago)" behind an RFC 3339 time in UTC.
+static void put_age(struct text *to, const char *time_text)
+{
+    struct tm tm = {.tm_year = 0};
+    const char *rest = time_text ? strptime(time_text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+    if (!rest || rest[strspn(rest, ".0123456789")] != 'Z')
+        return;
+    text_put(to, STR(" ("));
+    plain_put_span(to, time(NULL) - timegm(&tm));
+    text_put(to, STR(" ago)"));
+}
+
+// --- the processes ---
+
+static void put_settings(const json_t *status, struct text *to)
+{
+    const json_t *settings = json_object_get(status, "settings");
+    const json_t *last = json_object_get(settings, "last_reload");
+    if (!settings)
+        return;
+    put_name(to, "settings");
+    text_printf(to, "%" PRId64, number_of(settings, "seq"));
+    if (text_of(settings, "source")) {
+        text_put(to, STR(" from "));
+        put_value(to, text_of(settings, "source"));
+    }
+    text_put(to, STR(", in force since "));
+    put_value(to, text_of(settings, "in_force_since"));
+    put_age(to, text_of(settings, "in_force_since"));
+    text_byte(to, '\n');
+    if (!json_is_false(json_object_get(last, "ok")))
+        return;
+    put_name(to, "");
+    text_put(to, STR("the last reload failed at "));
+    put_value(to, text_of(last, "at"));
+    put_age(to, text_of(last, "at"));
+    text_put(to, STR(": "));
+    put_value(to, text_of(last, "error"));
+    text_byte(to, '\n');
+}
+
+static void put_gate(const json_t *status, struct text *to)
+{
+    const json_t *gate = json_object_get(status, "gate");
+    const json_t *report = json_object_get(status, "report");
+    if (!json_is_object(gate))
+        return;
+    put_name(to, "gate");
+    put_value(to, text_of(gate, "state"));
+    text_printf(to, ", process %" PRId64 ", up ", number_of(gate, "pid"));
+    plain_put_span(to, number_of(gate, "uptime_s"));
+    if (json_is_object(report)) {
+        text_printf(to, ", %" PRId64 " worker%s, user ", number_of(report, "workers"),
+                    S_UNLESS_ONE(number_of(report, "workers")));
+        put_value(to, text_of(report, "user"));
+        text_put(to, STR(", "));
+        plain_put_kib(to, number_of(report, "memory_kb"));
+        text_printf(to, ", %" PRId64 " open files", number_of(report, "open_files"));
+    } else {
+        text_put(to, STR(", gave no report"));
+    }
+    text_byte(to, '\n');
+    if (number_of(gate, "restarts") > 0) {
+        put_name(to, "");
+        text_printf(to, "started anew %" PRId64 " time%s", number_of(gate, "restarts"),
+                    S_UNLESS_ONE(number_of(gate, "restarts")));
+        if (text_of(gate, "last_end")) {
+            text_put(to, STR("; the last end: "));
+            put_value(to, text_of(gate, "last_end"));
+        }
+        text_byte(to, '\n');
+    }
+}
+
+static void put_sandbox(const json_t *report, struct text *to)
+{
+    const json_t *sandbox = json_object_get(report, "sandbox");
+    const json_t *missing = json_object_get(sandbox, "missing");
+    size_t i;
+    json_t *why;
+    if (!sandbox)
+        return;
+    put_name(to, "sandbox");
+    put_value(to, text_of(sandbox, "mode"));
+    text_put(to, STR(": "));
+    if (!put_texts(to, json_object_get(sandbox, "in_force")))
+        text_put(to, STR("nothing in force"));
+    text_byte(to, '\n');
+    json_array_foreach(missing, i, why)
+    {
+        put_name(to, "");
+        text_put(to, STR("missing: "));
+        put_value(to, json_string_value(why));
+        text_byte(to, '\n');
+    }
+}
+
+static void put_processes(const json_t *status, struct text *to)
+{
+    const json_t *report = json_object_get(status, "report");
+    size_t i;
+    json_t *old;
+    text_put(to, STR("sallyport "));
+    put_value(to, text_of(status, "version"));
+    text_printf(to, ", process %" PRId64 ", up ", number_of(status, "pid"));
+    plain_put_span(to, number_of(status, "uptime_s"));
+    text_byte(to, '\n');
+    put_settings(status, to);
+    if (text_of(status, "control")) {
+        put_name(to, "control");
+        put_value(to, text_of(status, "control"));
+        text_byte(to, '\n');
+    }
+    put_gate(status, to);
+    put_sandbox(report, to);
+    json_array_foreach(json_object_get(status, "leaving"), i, old)
+    {
+        put_name(to, "leaving");
+        text_printf(to, "gate of process %" PRId64 ", finishing for ", number_of(old, "pid"));
+        plain_put_span(to, number_of(old, "since_s"));
+        text_byte(to, '\n');
+    }
+    if (number_of(report, "log_lines_lost") > 0) {
+        put_name(to, "logs");
+        plain_put_count(to, number_of(report, "log_lines_lost"));
+        text_put(to, STR(" lines lost\n"));
+    }
+}
+
+// --- lists ---
+
+static size_t width_of(const char *s)
+{
+    size_t n = 0; // characters of UTF-8
+    for (; s && *s; s++)
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    return n;
+}
+
+static size_t widest(const json_t *list, const char *key, size_t n)
+{
+    size_t width = 0;
+    for (size_t i = 0; i < n; i++)
+        width = MAX(width, width_of(text_of(json_array_get(list, i), key)));
+    return MIN(width, (size_t)WIDTH_MAX);
+}
+
+static void put_padded(struct text *to, const char *value, size_t width)
+{
+    put_value(to, value);
+    for (size_t n = width_of(value); n < width; n++)
+        text_byte(to, ' ');
+}
+
+// The headline of a list; returns how many of it are shown.
+static size_t begin_list(struct text *to, const char *title, const json_t *list, bool wants_all)
+{
+    size_t n = json_array_size(list);
+    if (n == 0)
+        return 0;
+    if (n <= STATUS_LIST_MAX || wants_all) {
+        text_printf(to, "\n%s\n", title);
+        return n;
+    }
+    text_printf(to, "\n%s (the first %d of %zu; --all shows them all)\n", title, STATUS_LIST_MAX,
+                n);
+    return STATUS_LIST_MAX;
+}
+
+static int64_t connections_of(const json_t *report, const char *entrypoint)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(report, "entrypoints"), i, item)
+    {
+        const char *name = text_of(item, "name");
+        if (name && entrypoint && strcmp(name, entrypoint) == 0)
+            return number_of(item, "connections");
+    }
+    return 0;
+}
+
+static void put_entrypoints(const json_t *status, struct text *to)
+{
+    const json_t *list = json_object_get(status, "entrypoints");
+    size_t n = begin_list(to, "entrypoints", list, true);
+    size_t names = widest(list, "name", n), listens = widest(list, "listen", n);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(list, i);
+        const char *listen = text_of(item, "listen");
+        text_put(to, STR("  "));
+        put_padded(to, text_of(item, "name"), names);
+        text_put(to, STR("  "));
+        put_padded(to, listen, listens);
+        if (listen && str_ends(str_of(listen), STR(":0")))
+            text_printf(to, "  port %" PRId64, number_of(item, "port"));
+        int64_t open = connections_of(json_object_get(status, "report"), text_of(item, "name"));
+        text_put(to, STR("  "));
+        plain_put_count(to, open);
+        text_printf(to, " connection%s\n", S_UNLESS_ONE(open));
+    }
+}
+
+static void put_sites(const json_t *report, bool wants_all, struct text *to)
+{
+    const json_t *list = json_object_get(report, "sites");
+    size_t n = begin_list(to, "sites", list, wants_all);
+    size_t names = widest(list, "name", n);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(list, i);
+        text_put(to, STR("  "));
+        put_padded(to, text_of(item, "name"), names);
+        if (text_of(item, "to")) {
+            text_put(to, STR("  to "));
+            put_value(to, text_of(item, "to"));
+        }
+        if (json_array_size(json_object_get(item, "aliases")) > 0) {
+            text_put(to, STR("  also "));
+            put_texts(to, json_object_get(item, "aliases"));
+        }
+        text_byte(to, '\n');
+    }
+}
+
+static void put_addresses(const json_t *server, struct text *to)
+{
+    size_t i;
+    json_t *a;
+    json_array_foreach(json_object_get(server, "addresses"), i, a)
+    {
+        int64_t failures = number_of(a, "failures");
+        text_put(to, i > 0 ? STR("; ") : STR("  "));
+        put_value(to, text_of(a, "state"));
+        if (text_of(a, "ip")) {
+            text_put(to, STR(" at "));
+            put_value(to, text_of(a, "ip"));
+        }
+        if (failures > 0)
+            text_printf(to, " after %" PRId64 " failure%s", failures, S_UNLESS_ONE(failures));
+    }
+}
+
+void status_put_server(const json_t *server, struct text *to)
+{
+    int64_t open = number_of(server, "connections"), idle = number_of(server, "idle");
+    put_value(to, text_of(server, "url"));
+    if (number_of(server, "weight") != 1)
+        text_printf(to, "  weight %" PRId64, number_of(server, "weight"));
+    put_addresses(server, to);
+    if (open == 0 && idle == 0)
+        return;
+    text_put(to, STR("  "));
+    plain_put_count(to, open);
+    text_printf(to, " connection%s", S_UNLESS_ONE(open));
+    if (idle > 0)
+        text_printf(to, ", %" PRId64 " idle", idle);
+}
+
+static void put_services(const json_t *report, bool wants_all, struct text *to)
+{
+    const json_t *list = json_object_get(report, "services");
+    size_t n = begin_list(to, "services", list, wants_all);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(list, i);
+        size_t k;
+        json_t *server;
+        text_put(to, STR("  "));
+        put_value(to, text_of(item, "name"));
+        text_byte(to, '\n');
+        json_array_foreach(json_object_get(item, "servers"), k, server)
+        {
+            text_put(to, STR("    "));
+            status_put_server(server, to);
+            text_byte(to, '\n');
+        }
+    }
+}
+
+// --- counters ---
+
+// An object of numbers; those that aren't 0.
+static void put_counters(struct text *to, const char *title, json_t *counters)
+{
+    size_t width = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach(counters, key, value)
+    {
+        if (json_integer_value(value) != 0)
+            width = MAX(width, width_of(key));
+    }
+    if (width == 0)
+        return;
+    text_printf(to, "\n%s\n", title);
+    json_object_foreach(counters, key, value)
+    {
+        if (json_integer_value(value) == 0)
+            continue;
+        text_put(to, STR("  "));
+        put_padded(to, key, width);
+        text_put(to, STR("  "));
+        plain_put_count(to, json_integer_value(value));
+        text_byte(to, '\n');
+    }
+}
+
+void status_text(const json_t *status, bool wants_all, struct text *to)
+{
+    const json_t *report = json_object_get(status, "report");
+    put_processes(status, to);
+    put_entrypoints(status, to);
+    put_sites(report, wants_all, to);
+    put_services(report, wants_all, to);
+    put_counters(to, "counters", json_object_get(report, "counters"));
+    put_counters(to, "refused requests", json_object_get(report, "refused_requests"));
+    put_counters(to, "refused answers of servers", json_object_get(report, "refused_answers"));
+}
+
+const json_t *status_find_service(const json_t *status, struct str name)
+{
+    size_t i;
+    json_t *item;
+    const json_t *report = json_object_get(status, "report");
+    json_array_foreach(json_object_get(report, "services"), i, item)
+    {
+        const char *its = text_of(item, "name");
+        if (its && str_eq(str_of(its), name))
+            return item;
+    }
+    return NULL;
+}

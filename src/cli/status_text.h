@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The running proxy's status for people. Whatever is missing in the object is left out.
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/text.h"
+
+// Lists of more than this are cut unless all is asked for.
+#define STATUS_LIST_MAX 20
+
+void status_text(const json_t *status, bool wants_all, struct text *to);
+
+// One server of a service: "http://10.0.0.1:80  up at 10.0.0.1, 3 connections".
+void status_put_server(const json_t *server, struct text *to);
+
+// The service's object in the report, or NULL.
+const json_t *status_find_service(const json_t *status, struct str name);
