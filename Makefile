@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 BUILD := build/release
 
-.PHONY: all deps run test bench fuzz soak sim fmt lint install clean docs
+.PHONY: all deps run test bench fuzz soak sim fmt lint install uninstall clean docs
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) sallyport
@@ -51,8 +51,14 @@ lint: all
 docs: all
 	tools/print-docs $(BUILD)/sallyport
 
+# DESTDIR=FOLDER puts everything below FOLDER; another prefix than /usr/local is meson's business:
+# meson configure build/release -Dprefix=/usr
 install: all
-	meson install -C $(BUILD)
+	meson install -C $(BUILD) --no-rebuild
+
+# What the last `make install` of this folder has installed.
+uninstall:
+	ninja -C $(BUILD) uninstall
 
 clean:
 	rm -rf build
