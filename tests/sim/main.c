@@ -126,6 +126,7 @@ int main(int argc, char **argv)
         run_directed(timeout_scenarios);
         run_directed(reload_scenarios);
         run_directed(bug_scenarios);
+        run_directed(drain_scenarios);
         bool is_random = !options.name || strcmp(options.name, "random") == 0;
         for (uint64_t i = 0; is_random && i < options.n_seeds; i++)
             run_seed(options.first + i);
