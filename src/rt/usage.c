@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/num.h"
@@ -36,18 +37,24 @@ static uint64_t read_resident_bytes(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static uint64_t count_descriptors(void)
+{
+    struct stat st;
+    // WHY: the C library's fstat makes the call that also takes a path, which no sandbox allows.
+    bool is_told = fds_fd >= 0 && syscall(SYS_fstat, fds_fd, &st) == 0;
+    return is_told ? (uint64_t)st.st_size : 0;
+}
+
 void usage_read(struct usage *ret)
 {
     struct rusage used = {.ru_maxrss = 0};
     struct rlimit limit = {.rlim_cur = 0};
-    struct stat fds;
-    bool has_fds = fds_fd >= 0 && fstat(fds_fd, &fds) == 0;
     (void)getrusage(RUSAGE_SELF, &used);
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     *ret = (struct usage){
         .resident_bytes = read_resident_bytes(),
         .resident_peak_bytes = (uint64_t)used.ru_maxrss * 1024,
-        .descriptors = has_fds ? (uint64_t)fds.st_size : 0,
+        .descriptors = count_descriptors(),
         .descriptors_max = limit.rlim_cur,
     };
 }
