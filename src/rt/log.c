@@ -246,7 +246,7 @@ static void emit(enum log_level level, struct str text)
 static bool is_one_too_many(enum log_level level, const char *fmt)
 {
     unsigned max = atomic_load_explicit(&logger.repeats_max, memory_order_relaxed);
-    if (max == 0 || level == LOG_DEBUG || !atomic_load(&logger.is_running) ||
+    if (max == 0 || !atomic_load(&logger.is_running) || level >= LOG_INFO ||
         strcmp(fmt, STR_FMT) == 0 || log_repeats_allow(fmt, level, max, now_ms()))
         return false;
     wake_writer(&logger.streams[LOG_STREAM_ERROR]); // which is to tell it in a while
