@@ -106,7 +106,8 @@ static int run(const struct cli_args *args)
 {
     if (!cli_has(args, "to"))
         return cli_usage_error(args->command, "proxy needs --to URL");
-    return keeper_main(&(struct keeper_options){.build = build, .arg = (void *)(uintptr_t)args});
+    return keeper_main(&(struct keeper_options){
+        .build = build, .arg = (void *)(uintptr_t)args, .argv = args->argv});
 }
 
 const struct cli_command cli_proxy = {

@@ -47,6 +47,7 @@ struct cli_args {
     int n_values[CLI_OPTIONS_MAX]; // a switch: how often
     const char *words[CLI_VALUES_MAX];
     int n_words;
+    char **argv; // of the whole process
 };
 
 struct cli_command {

@@ -155,6 +155,7 @@ static int run_command(int argc, char **argv)
     }
     struct cli_args args;
     int status = cli_parse(command, argc - 2, argv + 2, &args);
+    args.argv = argv;
     return status == CLI_OK ? command->run(&args) : status;
 }
 

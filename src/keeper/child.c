@@ -4,15 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/wait.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "gate/protocol.h"
 #include "rt/channel.h"
 #include "rt/clock.h"
 
 // In the new process: only async-signal-safe calls.
-NORETURN static void become_gate(int channel)
+NORETURN static void become_gate(int channel, char *const env[])
 {
     sigset_t none;
     sigemptyset(&none);
@@ -21,9 +22,27 @@ NORETURN static void become_gate(int channel)
                                                : dup2(channel, GATE_CHANNEL_FD) >= 0;
     if (is_there) {
         char *argv[] = {(char[]){"sallyport"}, (char[]){"gate"}, NULL};
-        execv("/proc/self/exe", argv);
+        execve("/proc/self/exe", argv, env);
     }
     _exit(127);
+}
+
+// What a gate gets of the environment: nothing but orders to the sanitizers and to libc. Settings
+// may have secrets from there.
+static char **make_environment(void)
+{
+    size_t n = 0, kept = 0;
+    while (environ[n])
+        n++;
+    char **env = MEM_ARRAY(char *, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        struct str name = str_first(str_of(environ[i]), strcspn(environ[i], "="));
+        if (str_ends(name, STR("SAN_OPTIONS")) || str_starts(name, STR("GLIBC_")) ||
+            str_starts(name, STR("MALLOC_")))
+            env[kept++] = environ[i];
+    }
+    env[kept] = NULL;
+    return env;
 }
 
 bool child_start(struct child *c)
@@ -31,10 +50,12 @@ bool child_start(struct child *c)
     int ends[2];
     if (!channel_pair(ends))
         return false;
+    char **env = make_environment();
     pid_t pid = fork();
     if (pid == 0)
-        become_gate(ends[1]);
+        become_gate(ends[1], env);
     int error = errno;
+    mem_free(env);
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
@@ -55,15 +76,6 @@ void child_hang_up(struct child *c)
     if (c->channel >= 0)
         close(c->channel);
     c->channel = -1;
-}
-
-bool child_reap(struct child *c, int *ret_status)
-{
-    if (c->pid == 0 || waitpid(c->pid, ret_status, WNOHANG) != c->pid)
-        return false;
-    child_hang_up(c);
-    *c = (struct child){.channel = -1};
-    return true;
 }
 
 void child_kill(struct child *c)

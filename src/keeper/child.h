@@ -21,9 +21,6 @@ bool child_start(struct child *c);
 // Sends one message (of gate/protocol.h) with a descriptor or -1.
 enum err child_send(struct child *c, const void *message, size_t n, int fd) MUST_CHECK;
 
-// True when it has ended: *ret_status as of waitpid; its channel is closed.
-bool child_reap(struct child *c, int *ret_status);
-
 // Closes the channel; a gate that lives takes that as the order to leave. Idempotent.
 void child_hang_up(struct child *c);
 

@@ -11,8 +11,10 @@ struct keeper_options {
     // Makes the tree of settings when there is no file (`sallyport proxy`); in mem of l.
     struct conf_node *(*build)(void *arg, struct loaded *l);
     void *arg;
+    char **argv; // how the process was started: an upgrade executes the new binary so
 };
 
-// Runs until a signal says stop. SIGHUP: reads the settings anew. SIGTERM, SIGINT: drains and
-// leaves; a second one: leaves at once. Returns the exit status.
+// Runs until a signal or a command says stop. SIGHUP: reads the settings anew. SIGUSR1: opens log
+// files anew. SIGTERM, SIGINT: drains and leaves; a second one: leaves at once. Returns the exit
+// status.
 int keeper_main(const struct keeper_options *options);

@@ -94,15 +94,9 @@ static int open_listener(const struct listeners *l, const struct listen_addr *wh
     return open_address(where, true);
 }
 
-static struct listener *find(struct listeners *l, struct str name, struct str address,
-                             unsigned worker)
+static bool is_of(const struct listener *item, struct str name, struct str address)
 {
-    for (size_t i = 0; i < l->n; i++) {
-        struct listener *item = &l->items[i];
-        if (item->worker == worker && str_eq(item->name, name) && str_eq(item->address, address))
-            return item;
-    }
-    return NULL;
+    return str_eq(item->name, name) && str_eq(item->address, address);
 }
 
 static struct str copy(struct str s)
@@ -110,18 +104,37 @@ static struct str copy(struct str s)
     return (struct str){mem_copy(s.ptr, s.len), s.len};
 }
 
-static void add(struct listeners *l, struct str name, struct str address, unsigned worker, int fd)
+static struct listener *add(struct listeners *l, struct str name, struct str address,
+                            unsigned index, int fd)
 {
     if (l->n == l->cap) {
         l->cap = MAX(l->cap * 2, (size_t)16);
         l->items = mem_resize(l->items, l->cap, sizeof *l->items);
     }
-    l->items[l->n++] = (struct listener){.id = ++l->next_id,
-                                         .worker = worker,
-                                         .fd = fd,
-                                         .is_wanted = true,
-                                         .name = copy(name),
-                                         .address = copy(address)};
+    struct listener *item = &l->items[l->n++];
+    *item = (struct listener){.id = ++l->next_id,
+                              .index = index,
+                              .fd = fd,
+                              .is_wanted = true,
+                              .name = copy(name),
+                              .address = copy(address)};
+    return item;
+}
+
+// How many sockets the entrypoint has; they are wanted now. *ret_port: theirs, when there are some.
+static unsigned want_existing(struct listeners *l, struct str name, struct str address,
+                              uint16_t *ret_port)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        struct listener *item = &l->items[i];
+        if (!is_of(item, name, address))
+            continue;
+        item->is_wanted = true;
+        *ret_port = port_of(item->fd);
+        n++;
+    }
+    return n;
 }
 
 static const char *advice(int error, uint16_t port)
@@ -144,14 +157,9 @@ static bool plan_entry(struct listeners *l, const struct conf_map_item *entry, u
     struct listen_addr where;
     if (listen_parse(&conf->listen, diags, &where) != ERR_OK)
         return false;
-    bool is_new = false;
-    for (unsigned worker = 0; worker < n_workers; worker++) {
-        struct listener *item = find(l, entry->name, conf->listen.text, worker);
-        if (item) {
-            item->is_wanted = true;
-            where.port = port_of(item->fd);
-            continue;
-        }
+    unsigned n = want_existing(l, entry->name, conf->listen.text, &where.port);
+    bool is_new = n == 0;
+    for (; n < n_workers; n++) {
         int fd = open_listener(l, &where);
         if (fd < 0) {
             diag_fail(diags, ERR_SYSTEM, conf->listen.place,
@@ -161,8 +169,7 @@ static bool plan_entry(struct listeners *l, const struct conf_map_item *entry, u
             return false;
         }
         where.port = port_of(fd); // the other workers' sockets share what the kernel chose
-        add(l, entry->name, conf->listen.text, worker, fd);
-        is_new = true;
+        add(l, entry->name, conf->listen.text, n, fd);
     }
     if (is_new) {
         size_t colon = str_rfind(conf->listen.text, ':');
@@ -217,11 +224,36 @@ void listeners_commit(struct listeners *l, listeners_close_fn *fn, void *arg)
         l->items[i].is_in_force = true;
 }
 
+// There is another socket of this entrypoint that is in force.
+static bool has_elder(const struct listeners *l, const struct listener *item)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->items[i].is_in_force && is_of(&l->items[i], item->name, item->address))
+            return true;
+    }
+    return false;
+}
+
 void listeners_cancel(struct listeners *l)
 {
-    for (size_t i = 0; i < l->n; i++)
-        l->items[i].is_wanted = l->items[i].is_in_force;
+    for (size_t i = 0; i < l->n; i++) {
+        struct listener *item = &l->items[i];
+        item->is_in_force = item->is_in_force || has_elder(l, item);
+        item->is_wanted = item->is_in_force;
+    }
     sweep(l, NULL, NULL);
+}
+
+void listeners_adopt(struct listeners *l, struct str name, struct str address, int fd, uint32_t id,
+                     pid_t sent_to)
+{
+    uint16_t ignored;
+    unsigned n = want_existing(l, name, address, &ignored);
+    struct listener *item = add(l, name, address, n, fd);
+    item->id = id;
+    item->sent_to = sent_to;
+    item->is_in_force = true;
+    l->next_id = MAX(l->next_id, id);
 }
 
 void listeners_close_all(struct listeners *l)

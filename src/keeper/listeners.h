@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The listening sockets, which the keeper owns: one for each entrypoint and worker, all of an
-// entrypoint on one address (SO_REUSEPORT). They outlive gates.
+// The listening sockets, which the keeper owns: at least one for each entrypoint and worker, all of
+// an entrypoint on one address (SO_REUSEPORT). They outlive gates. While its entrypoint is there
+// none is closed, even with fewer workers than before: connections wait in each of them.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "gate/snapshot.h"
 
 struct listener {
-    uint32_t id; // never used again
-    unsigned worker;
+    uint32_t id;        // never used again
+    unsigned index;     // among those of its entrypoint; worker index % n_workers accepts
     int fd;             // owns
-    bool is_sent;       // the gate that runs has it
+    pid_t sent_to;      // the gate that has it; 0: none
     bool is_in_force;   // by the settings in force
     bool is_wanted;     // by the settings planned last
     struct str name;    // owns: of the entrypoint
@@ -34,7 +36,12 @@ bool listeners_plan(struct listeners *l, const struct snapshot *s, unsigned n_wo
 typedef void listeners_close_fn(void *arg, const struct listener *item);
 void listeners_commit(struct listeners *l, listeners_close_fn *fn, void *arg);
 
-// Takes the plan back: closes what it opened; what is in force stays, whatever the gate has of it.
+// Takes the plan back: closes what it opened, but for sockets beside others that are in force:
+// connections may wait there already, so they are in force now, too.
 void listeners_cancel(struct listeners *l);
+
+// Takes over a socket that listens already (after an upgrade).
+void listeners_adopt(struct listeners *l, struct str name, struct str address, int fd, uint32_t id,
+                     pid_t sent_to);
 
 void listeners_close_all(struct listeners *l);

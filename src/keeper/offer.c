@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/offer.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "keeper/control_path.h"
+#include "rt/file.h"
+
+static unsigned count_cpus(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+// What belongs to a process for its life: threads, its user, the sizes of its pools, its sandbox.
+static struct str describe_fixed(const struct settings *s, unsigned n_workers)
+{
+    struct text t = {.ptr = NULL};
+    text_printf(&t, "%u workers, user " STR_FMT ", %u connections, sandbox %d", n_workers,
+                STR_ARG(s->user.text), s->conns_max, 0);
+    text_printf(&t, ", resolver %lld ms", (long long)s->resolver.timeout_ms);
+    for (size_t i = 0; i < s->resolver.servers.n; i++)
+        text_printf(&t, " " STR_FMT, STR_ARG(s->resolver.servers.items[i].text));
+    return text_str(&t);
+}
+
+static bool choose_control_path(const struct control_conf *conf, struct diags *diags,
+                                struct offer *o)
+{
+    o->control_path[0] = '\0';
+    if (!conf->is_on)
+        return true;
+    if (conf->socket.text.len >= sizeof o->control_path)
+        return diag_fail(diags, ERR_RANGE, conf->socket.place, "the socket's path is too long") ==
+               ERR_OK;
+    if (conf->socket.text.len > 0) {
+        memcpy(o->control_path, conf->socket.text.ptr, conf->socket.text.len);
+        o->control_path[conf->socket.text.len] = '\0';
+        return true;
+    }
+    o->is_control_default = true;
+    if (!control_default_path(o->control_path, sizeof o->control_path))
+        diag_warn(diags, (struct place){.line = 0},
+                  "the control socket's default path is too long: there is none");
+    return true;
+}
+
+static int seal_settings(const struct loaded *l, struct diags *diags)
+{
+    struct text packed = {.ptr = NULL};
+    conf_node_pack(l->root, &packed);
+    int fd = file_sealed("sallyport settings", text_str(&packed));
+    if (fd < 0)
+        diag_fail(diags, ERR_SYSTEM, (struct place){.line = 0},
+                  "no memory file for the settings: %s", strerror(errno));
+    mem_wipe(packed.ptr, packed.len);
+    text_fini(&packed);
+    return fd;
+}
+
+bool offer_prepare(struct loaded *l, uint64_t seq, struct listeners *listeners, struct offer *ret)
+{
+    const struct settings *settings = &l->snapshot->settings;
+    struct offer o = NO_OFFER;
+    o.seq = seq;
+    o.drain_ms = settings->drain_ms;
+    if (workers_parse(&settings->workers, count_cpus(), &l->diags, &o.n_workers) != ERR_OK ||
+        !choose_control_path(&settings->control, &l->diags, &o))
+        return false;
+    o.fixed = describe_fixed(settings, o.n_workers);
+    bool is_fine = logs_open(settings, &l->diags, &o.logs);
+    o.settings_fd = seal_settings(l, &l->diags);
+    if (is_fine && o.settings_fd >= 0 &&
+        listeners_plan(listeners, l->snapshot, o.n_workers, &l->diags)) {
+        *ret = o;
+        return true;
+    }
+    offer_fini(&o);
+    return false;
+}
+
+bool offer_load(const struct offer *o, struct loaded *ret)
+{
+    struct str bytes;
+    load_begin(ret);
+    if (!file_map_sealed(o->settings_fd, &bytes))
+        return false;
+    struct str own = arena_dup(&ret->mem, bytes);
+    file_unmap(bytes);
+    struct conf_node *root = conf_node_unpack(own, &ret->mem);
+    return root && load_tree(ret, root);
+}
+
+bool offer_fits(const struct offer *old, const struct offer *new)
+{
+    return str_eq(old->fixed, new->fixed);
+}
+
+void offer_fini(struct offer *o)
+{
+    if (o->settings_fd >= 0)
+        close(o->settings_fd);
+    if (o->seq > 0)
+        logs_close(&o->logs);
+    mem_free((void *)(uintptr_t)o->fixed.ptr);
+    *o = NO_OFFER;
+}

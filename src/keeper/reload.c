@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// New settings: loaded, offered to the gate that serves or to a new one, and in force when that one
+// says so. One attempt at a time; those who ask meanwhile get the next one.
+#include <stdio.h>
+#include <string.h>
+
+#include "keeper/keeper_priv.h"
+#include "keeper/notify.h"
+#include "rt/clock.h"
+#include "rt/log.h"
+
+static bool load(struct keeper *k, struct loaded *l)
+{
+    if (k->options->path)
+        return load_file(k->options->path, l);
+    load_begin(l);
+    struct conf_node *root = k->options->build(k->options->arg, l);
+    return root && load_tree(l, root);
+}
+
+static void log_diags(const struct diags *diags)
+{
+    for (size_t i = 0; i < diags->n; i++) {
+        char line[2048];
+        struct str text = diag_text(&diags->items[i], line, sizeof line);
+        log_line(diags->items[i].severity == DIAG_ERROR ? LOG_ERROR : LOG_WARN, STR_FMT,
+                 STR_ARG(text));
+    }
+}
+
+void reload_follow_log(struct keeper *k, const struct snapshot *s)
+{
+    k->log_level = (enum log_level)s->settings.log.level;
+    k->log_format = (enum log_format)s->settings.log.format;
+    log_set_level(k->log_level, k->log_format);
+}
+
+bool reload_is_possible(const struct keeper *k)
+{
+    if (k->attempt.is_running || gates_find(k, GATE_STARTING))
+        return false;
+    const struct gate *g = gates_find(k, GATE_SERVING);
+    return !g || g->asked_seq == 0;
+}
+
+// Ends the attempt: everybody who waits for it is told.
+static void end_attempt(struct keeper *k, json_t *answer, const char *error)
+{
+    struct last_reload *last = &k->last_reload;
+    *last = (struct last_reload){.is_there = true, .is_ok = !error, .at_ns = clock_wall_ns()};
+    if (error)
+        snprintf(last->error, sizeof last->error, "%s", error);
+    k->attempt.is_running = false;
+    json_t *diagnostics = k->attempt.diagnostics;
+    k->attempt.diagnostics = NULL;
+    json_object_set_new(answer, "diagnostics", diagnostics ? diagnostics : json_array());
+    control_answer(&k->control, CONTROL_WAIT_RELOAD, k->attempt.number, answer);
+    if (k->current.seq > 0)
+        notify_ready(error ? "Serving; the last reload failed" : "Serving");
+}
+
+void reload_succeeded(struct keeper *k, const struct gate_ready *m)
+{
+    char why[256];
+    logs_use(&k->current.logs);
+    if (!control_listen(&k->control, k->current.control_path, why, sizeof why))
+        log_warn("no control socket: %s; commands can't reach this process", why);
+    k->in_force_ns = clock_wall_ns();
+    json_t *answer =
+        json_pack("{s:b, s:I, s:I, s:I, s:b}", "ok", 1, "seq", (json_int_t)m->seq, "took_ms",
+                  (json_int_t)(clock_now_ms() - k->attempt.began_ms), "build_ms",
+                  (json_int_t)(m->build_ns / 1000000), "new_gate", (int)k->attempt.has_new_gate);
+    end_attempt(k, answer, NULL);
+    if (k->upgrade.state == UPGRADE_TAKING)
+        upgrade_succeeded(k);
+}
+
+void reload_failed(struct keeper *k, const char *why)
+{
+    log_error("%s", why);
+    offer_fini(&k->next);
+    listeners_cancel(&k->listeners);
+    gates_send_listeners(k);
+    json_t *answer = json_pack("{s:b, s:s}", "ok", 0, "error", why);
+    end_attempt(k, answer, why);
+    if (k->upgrade.state == UPGRADE_TAKING) {
+        upgrade_failed(k, why);
+        return;
+    }
+    if (k->current.seq == 0) {
+        k->exit_status = 1;
+        k->is_stopping = true;
+        k->is_done = list_is_empty(&k->gates);
+    }
+}
+
+static const char *reason_of_failure(const struct keeper *k)
+{
+    return k->current.seq > 0 ? "the settings have errors: the old ones stay in force"
+                              : "the settings have errors: not started";
+}
+
+static bool cannot_be_read_anew(const struct keeper *k)
+{
+    return k->current.seq > 0 && k->options->path && strcmp(k->options->path, "-") == 0;
+}
+
+// Loads and opens what is needed. False with a reason.
+static bool prepare(struct keeper *k, const char **ret_why)
+{
+    if (cannot_be_read_anew(k)) {
+        *ret_why = "the settings came from standard input, which can't be read anew";
+        return false;
+    }
+    struct loaded l;
+    bool is_fine = load(k, &l);
+    if (is_fine && k->current.seq == 0) // so that the very first line has the form wished for
+        reload_follow_log(k, l.snapshot);
+    is_fine = is_fine && offer_prepare(&l, k->last_seq + 1, &k->listeners, &k->next);
+    log_diags(&l.diags);
+    k->attempt.diagnostics = report_diags(&l.diags);
+    if (is_fine) {
+        k->last_seq++;
+        reload_follow_log(k, l.snapshot);
+    }
+    load_fini(&l);
+    *ret_why = reason_of_failure(k);
+    return is_fine;
+}
+
+bool reload_begin(struct keeper *k)
+{
+    ASSERT(reload_is_possible(k));
+    const char *why;
+    k->must_reload = false;
+    k->attempt = (struct attempt){
+        .number = k->attempt.number + 1, .is_running = true, .began_ms = clock_now_ms()};
+    control_bind_reload(&k->control, k->attempt.number);
+    if (k->current.seq > 0)
+        notify_reloading();
+    if (!prepare(k, &why)) {
+        reload_failed(k, why);
+        return false;
+    }
+    struct gate *g = gates_find(k, GATE_SERVING);
+    if (g && !g->is_foreign && offer_fits(&k->current, &k->next)) {
+        gates_offer(g, &k->next, &k->current);
+        return true;
+    }
+    if (g && gates_count(k) >= GATES_MAX - 2) {
+        reload_failed(k, "too many old gates still finish what they have begun: try again later");
+        return false;
+    }
+    k->attempt.has_new_gate = g != NULL;
+    k->restart_at_ms = 0;
+    gates_start(k);
+    return true;
+}
+
+void reload_ask(struct keeper *k)
+{
+    if (k->is_stopping)
+        return;
+    if (reload_is_possible(k))
+        reload_begin(k);
+    else
+        k->must_reload = true;
+}
