@@ -242,7 +242,7 @@ static void emit(enum log_level level, struct str text)
     commit(LOG_STREAM_ERROR, w.len, level, own_bytes);
 }
 
-// A format without a text of its own names no kind.
+// What people asked for is told however often. A format without a text of its own names no kind.
 static bool is_one_too_many(enum log_level level, const char *fmt)
 {
     unsigned max = atomic_load_explicit(&logger.repeats_max, memory_order_relaxed);
