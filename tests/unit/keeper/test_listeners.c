@@ -128,6 +128,63 @@ static void a_plan_taken_back_restores_what_is_in_force(void)
     listeners_close_all(&l);
 }
 
+// Connections wait in each socket: none is closed while its entrypoint is there.
+static void fewer_workers_keep_all_sockets_and_more_open_further_ones(void)
+{
+    static struct fake f;
+    struct listeners l = {.n = 0};
+    add(&f, "web", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &f.s, 3, NULL));
+    listeners_commit(&l, NULL, NULL);
+    CHECK(listeners_plan(&l, &f.s, 1, NULL));
+    listeners_commit(&l, NULL, NULL);
+    CHECK_INT(l.n, 3);
+    CHECK(listeners_plan(&l, &f.s, 4, NULL));
+    listeners_commit(&l, NULL, NULL);
+    CHECK_INT(l.n, 4);
+    CHECK_INT(l.items[3].index, 3);
+    CHECK_INT(port_of(&l.items[3]), port_of(&l.items[0]));
+    listeners_close_all(&l);
+}
+
+// The kernel has sent connections to the new one already.
+static void a_plan_taken_back_keeps_sockets_beside_those_in_force(void)
+{
+    static struct fake one, two;
+    struct listeners l = {.n = 0};
+    add(&one, "a", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &one.s, 1, NULL));
+    listeners_commit(&l, NULL, NULL);
+    add(&two, "a", "127.0.0.1:0");
+    add(&two, "b", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &two.s, 2, NULL));
+    CHECK_INT(l.n, 4);
+    listeners_cancel(&l);
+    CHECK_INT(l.n, 2);
+    CHECK_STR(l.items[1].name, STR("a"));
+    CHECK(l.items[1].is_in_force);
+    listeners_close_all(&l);
+}
+
+static void an_adopted_socket_is_not_opened_again(void)
+{
+    static struct fake f;
+    struct listeners l = {.n = 0};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK_INT(listen(fd, 1), 0);
+    listeners_adopt(&l, STR("web"), STR("127.0.0.1:0"), fd, 7, 42);
+    add(&f, "web", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &f.s, 1, NULL));
+    CHECK_INT(l.n, 1);
+    CHECK_INT(l.items[0].fd, fd);
+    CHECK_INT(l.items[0].id, 7);
+    CHECK_INT(l.items[0].sent_to, 42);
+    add(&f, "more", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &f.s, 1, NULL));
+    CHECK(l.items[1].id > 7);
+    listeners_close_all(&l);
+}
+
 static void a_port_that_another_program_has_is_told_with_advice(void)
 {
     static struct fake f;
@@ -152,4 +209,7 @@ static void a_port_that_another_program_has_is_told_with_advice(void)
 TEST_MAIN(TEST(workers_share_the_port_that_the_kernel_chose), TEST(what_stays_is_not_opened_again),
           TEST(what_is_gone_is_told_and_closed), TEST(a_plan_that_fails_leaves_what_was_open),
           TEST(a_plan_taken_back_restores_what_is_in_force),
+          TEST(fewer_workers_keep_all_sockets_and_more_open_further_ones),
+          TEST(a_plan_taken_back_keeps_sockets_beside_those_in_force),
+          TEST(an_adopted_socket_is_not_opened_again),
           TEST(a_port_that_another_program_has_is_told_with_advice))
