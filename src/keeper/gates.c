@@ -189,12 +189,12 @@ static void take_over(struct keeper *k, struct gate *g)
     g->state = GATE_SERVING;
     g->ping_at_ms = clock_now_ms() + PING_EVERY_MS;
     k->n_early_deaths = 0;
-    gates_send_listeners(k);
-    if (!old)
-        return;
-    log_info("gate %d takes over; gate %d finishes what it has begun", (int)g->child.pid,
-             (int)old->child.pid);
-    gates_drain(old, HANDOVER_IDLE_MS, k->current.drain_ms);
+    if (old) {
+        log_info("gate %d takes over; gate %d finishes what it has begun", (int)g->child.pid,
+                 (int)old->child.pid);
+        gates_drain(old, HANDOVER_IDLE_MS, k->current.drain_ms);
+    }
+    gates_send_listeners(k); // now that there is one gate that serves
 }
 
 static void tell_unlisten(void *arg, const struct listener *item)
