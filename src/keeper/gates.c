@@ -18,7 +18,7 @@
 
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
-#define LIVED_WELL_MS 10000 // a gate that lived so long starts the back-off anew
+#define LIVED_WELL_MS 1000  // a gate that lived so long starts the back-off anew
 #define EARLY_DEATHS_MAX 3  // of a gate that never served: then the keeper gives up
 #define KILL_AFTER_MS 2000  // beyond the time that it was given to leave
 #define ANSWER_MAX_MS 60000 // for a gate's answer to settings
