@@ -125,7 +125,8 @@ static void put_idle(struct conn *c)
     if (UNLIKELY(!sock->is_watched))
         sock_watch(sock);
     sock->on_event = on_idle_event;
-    if (!timer_is_running(&t->idle_timer))
+    // An earlier end than that of those before it: other settings are in force.
+    if (!timer_is_running(&t->idle_timer) || t->idle_timer.at_ms > idle_end(c))
         timer_start(&t->idle_timer, idle_end(c), on_idle_timer);
 }
 
