@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sim [--seeds N] [--first S] [--seed S] [--verbose] [NAME]: the directed scenarios (or those whose
-// names contain NAME) and N random ones (also alone: "random"), as TAP. --seed: only this one, with
+// names contain NAME) and N whole worlds (also alone: "world"), as TAP. --seed: only this one, with
 // its whole log.
 #include <fcntl.h>
 #include <inttypes.h>
@@ -70,7 +70,7 @@ static void run_seed(uint64_t seed)
     world_limits_init();
     snprintf(running, sizeof running, "seed %" PRIu64 " (repeat: sim --seed %" PRIu64 ")", seed,
              seed);
-    scenario_random(seed);
+    scenario_world(seed);
     sim_end();
     if (sim_has_failed() || options.is_verbose)
         report(running);
@@ -127,11 +127,11 @@ int main(int argc, char **argv)
         run_directed(reload_scenarios);
         run_directed(bug_scenarios);
         run_directed(drain_scenarios);
-        bool is_random = !options.name || strcmp(options.name, "random") == 0;
-        for (uint64_t i = 0; is_random && i < options.n_seeds; i++)
+        bool is_world = !options.name || strcmp(options.name, "world") == 0;
+        for (uint64_t i = 0; is_world && i < options.n_seeds; i++)
             run_seed(options.first + i);
-        if (is_random)
-            printf("ok %u - %" PRIu64 " random scenarios from seed %" PRIu64 " on\n", ++n_run,
+        if (is_world)
+            printf("ok %u - %" PRIu64 " worlds from seed %" PRIu64 " on\n", ++n_run,
                    options.n_seeds, options.first);
     }
     printf("1..%u\n", n_run);

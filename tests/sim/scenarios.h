@@ -31,4 +31,4 @@ extern const char *const kind_names[];
 extern const size_t n_kinds;
 
 // Everything at once, as the seed has it.
-void scenario_random(uint64_t seed);
+void scenario_world(uint64_t seed);

@@ -23,7 +23,7 @@ static void the_request_and_its_answer_may_be_late_in_the_same_moment(void)
         struct sim_plan *p = sim_plan_like(&kinds[15]);
         struct sim_client *c = sim_client_new(&p, 1);
         c->cut_sent = (struct sim_cut){SIM_STALL, 20000};
-        sim_client_start(c, w.listener, sim_now_ns());
+        sim_client_start(c, &w.listener, sim_now_ns());
         world_run(&w, 60 * SIM_S);
         SIM_CHECK(c->saw_end);
         world_end(&w);
@@ -33,7 +33,39 @@ static void the_request_and_its_answer_may_be_late_in_the_same_moment(void)
     }
 }
 
+#define IDLE_YAML(idle_)                                                                           \
+    "entrypoints: { web: { listen: ':80', " WORLD_ENTRY " } }\n"                                   \
+    "services: { a: { servers: ['http://10.0.0.1:81'], idle-timeout: " idle_ " } }\n"              \
+    "sites: { a.example: { to: a } }\n"
+
+static void count_open(void *n_open, uint64_t server)
+{
+    *(uint32_t *)n_open = ((const struct sim_server *)(uintptr_t)server)->n_open;
+}
+
+// The timer ran for the one that had come first, and the other stayed until then.
+static void an_idle_connection_with_less_time_than_the_one_before_it_ends_in_time(void)
+{
+    struct world w;
+    world_start(&w, 1, IDLE_YAML("10s"));
+    struct sim_server *s = sim_server_new(81);
+    for (int i = 0; i < 2; i++) {
+        struct sim_plan *p = sim_plan_like(&kinds[0]);
+        p->must_succeed = true;
+        p->think_ns = i * 100 * SIM_MS;
+        sim_client_start(sim_client_new(&p, 1), &w.listener, sim_now_ns() + i * SIM_MS);
+    }
+    world_reload_at(&w, sim_now_ns() + 7 * SIM_MS / 2, IDLE_YAML("2s"));
+    uint32_t n_open = 0;
+    sim_at(sim_now_ns() + 5 * SIM_S, count_open, &n_open, (uint64_t)(uintptr_t)s);
+    world_run(&w, 60 * SIM_S);
+    SIM_CHECK_INT(s->n_accepted, 2);
+    SIM_CHECK_INT(n_open, 1);
+    world_end(&w);
+}
+
 const struct scenario bug_scenarios[] = {
+    SCENARIO(an_idle_connection_with_less_time_than_the_one_before_it_ends_in_time),
     SCENARIO(the_request_and_its_answer_may_be_late_in_the_same_moment),
     {NULL, NULL},
 };

@@ -63,7 +63,7 @@ static uint64_t run_leaving(enum way way, size_t kind, bool pipelines, uint64_t 
         world_drain_after(&w, step);
     else if (step > 0)
         world_remove_after(&w, step, WITHOUT_WEB);
-    sim_client_start(c, w.listener, sim_now_ns());
+    sim_client_start(c, &w.listener, sim_now_ns());
     world_run(&w, LIMIT);
     uint64_t n_steps = sim_n_steps();
     check_client(c, plans, n_plans);
@@ -122,7 +122,7 @@ static void an_idle_connection_has_its_time_from_its_last_byte(void)
         struct sim_client *c = sim_client_new(&p, 1);
         c->stays = true;
         p->must_succeed = true;
-        sim_client_start(c, w.listener, sim_now_ns());
+        sim_client_start(c, &w.listener, sim_now_ns());
         world_drain_at(&w, sim_now_ns() + cases[i].drain_ms * SIM_MS);
         world_run(&w, LIMIT);
         SIM_CHECK(c->saw_end);
@@ -142,7 +142,7 @@ static void a_silent_connection_has_the_same_time(void)
     struct sim_plan *p = sim_plan_like(&kinds[0]);
     struct sim_client *c = sim_client_new(&p, 1);
     c->cut_sent = (struct sim_cut){SIM_STALL, 0};
-    sim_client_start(c, w.listener, sim_now_ns());
+    sim_client_start(c, &w.listener, sim_now_ns());
     world_drain_at(&w, sim_now_ns() + 100 * SIM_MS);
     world_run(&w, LIMIT);
     SIM_CHECK(c->saw_end);
@@ -163,7 +163,7 @@ static void a_request_at_the_end_of_the_idle_time_is_served_or_left_alone(void)
         struct sim_client *c = sim_client_new(plans, 2);
         // Reading goes slowly, and so the second request waits.
         c->read_pace = (struct sim_pace){.piece_bytes = 150, .gap_ns = gap_ms * SIM_MS};
-        sim_client_start(c, w.listener, sim_now_ns());
+        sim_client_start(c, &w.listener, sim_now_ns());
         world_drain_at(&w, sim_now_ns() + 20 * SIM_MS);
         world_run(&w, LIMIT);
         SIM_CHECK(plans[0]->outcome == SIM_ANSWERED);
@@ -194,7 +194,7 @@ static void what_is_slow_has_until_the_limit(void)
         }
         p->must_succeed = true;
         struct sim_client *c = sim_client_new(&p, 1);
-        sim_client_start(c, w.listener, sim_now_ns());
+        sim_client_start(c, &w.listener, sim_now_ns());
         world_drain_at(&w, sim_now_ns() + 100 * SIM_MS);
         world_run(&w, LIMIT);
         SIM_CHECK(is_upgrade || p->ended_ms > 19000);

@@ -85,7 +85,7 @@ static struct sim_plan *run_kind(size_t i, void (*prepare)(struct sim_client *c)
     struct sim_client *c = sim_client_new(&p, 1);
     if (prepare)
         prepare(c);
-    sim_client_start(c, w.listener, sim_now_ns());
+    sim_client_start(c, &w.listener, sim_now_ns());
     world_run(&w, 600 * SIM_S);
     if (sim_has_failed())
         sim_fail("kind %s", kind_names[i]);
@@ -183,7 +183,7 @@ static void answers_come_in_the_order_of_pipelined_requests(void)
     }
     struct sim_client *c = sim_client_new(plans, (uint32_t)n);
     c->pipelines = true;
-    sim_client_start(c, w.listener, sim_now_ns());
+    sim_client_start(c, &w.listener, sim_now_ns());
     world_run(&w, 600 * SIM_S);
     world_end(&w);
 }
@@ -198,7 +198,7 @@ static void connections_to_servers_are_used_again(void)
         plans[i] = sim_plan_new(i % 2 ? "GET" : "POST", "a.example");
         plans[i]->must_succeed = true;
     }
-    sim_client_start(sim_client_new(plans, 20), w.listener, sim_now_ns());
+    sim_client_start(sim_client_new(plans, 20), &w.listener, sim_now_ns());
     world_run(&w, 600 * SIM_S);
     SIM_CHECK_INT(s->n_accepted, 1);
     world_end(&w);
@@ -212,7 +212,7 @@ static void a_deferred_accept_changes_nothing(void)
     sim_server_new(81);
     struct sim_plan *p = sim_plan_like(&kinds[0]);
     p->must_succeed = true;
-    sim_client_start(sim_client_new(&p, 1), w.listener, sim_now_ns());
+    sim_client_start(sim_client_new(&p, 1), &w.listener, sim_now_ns());
     world_run(&w, 60 * SIM_S);
     world_end(&w);
 }
@@ -241,7 +241,7 @@ static void a_body_that_is_too_large_gets_413_for_all_that(void)
         p->request = framings[i];
         struct sim_client *c = sim_client_new(&p, 1);
         c->send_pace = (struct sim_pace){.piece_bytes = 1000, .gap_ns = SIM_MS};
-        sim_client_start(c, w.listener, sim_now_ns());
+        sim_client_start(c, &w.listener, sim_now_ns());
         world_run(&w, 600 * SIM_S);
         SIM_CHECK_INT(p->got_status, 413);
         SIM_CHECK_INT(p->n_executed, 0);
@@ -263,7 +263,7 @@ static void too_few_fibers_end_nothing_but_exchanges(void)
             struct sim_plan *plans[3];
             for (size_t j = 0; j < 3; j++) {
                 plans[j] = sim_plan_like(&kinds[i]);
-                sim_client_start(sim_client_new(&plans[j], 1), w.listener, sim_now_ns());
+                sim_client_start(sim_client_new(&plans[j], 1), &w.listener, sim_now_ns());
             }
             world_run(&w, 600 * SIM_S);
             world_end(&w);
@@ -276,9 +276,9 @@ static void too_few_fibers_end_nothing_but_exchanges(void)
     }
 }
 
-static struct str random_log(uint64_t seed)
+static struct str world_log(uint64_t seed)
 {
-    scenario_random(seed);
+    scenario_world(seed);
     struct str log = sim_log_text();
     char *copy = sim_alloc(log.len);
     memcpy(copy, log.ptr, log.len);
@@ -289,11 +289,11 @@ static void the_same_seed_gives_the_same_log(void)
 {
     static char first[1 << 22];
     for (uint64_t seed = 1000; seed < 1010; seed++) {
-        struct str log = random_log(seed);
+        struct str log = world_log(seed);
         size_t n = log.len < sizeof first ? log.len : sizeof first;
         memcpy(first, log.ptr, n);
         sim_end();
-        scenario_random(seed);
+        scenario_world(seed);
         log = sim_log_text();
         SIM_CHECK(log.len >= n && memcmp(log.ptr, first, n) == 0);
         if (sim_has_failed())

@@ -56,7 +56,7 @@ static uint64_t run_reload(size_t kind, size_t reload, uint64_t step)
     plans[0]->must_succeed = plans[1]->must_succeed = step == 0 || reloads[reload].keeps_site;
     if (is_single)
         plans[1]->must_succeed = false;
-    sim_client_start(c, w.listener, sim_now_ns());
+    sim_client_start(c, &w.listener, sim_now_ns());
     world_run(&w, 120 * SIM_S);
     uint64_t n_steps = sim_n_steps();
     // An exchange that a server had begun when its site went away ends well all the same.
@@ -129,7 +129,7 @@ static void run_drain(size_t kind, uint64_t step, uint64_t *ret_n)
     c->stays = true;
     if (step > 0)
         world_drain_after(&w, step);
-    sim_client_start(c, w.listener, sim_now_ns());
+    sim_client_start(c, &w.listener, sim_now_ns());
     world_run(&w, 120 * SIM_S);
     p->must_succeed = p->n_heads > 0;
     *ret_n = sim_n_steps();
@@ -163,7 +163,7 @@ static void run_abort(size_t kind, uint64_t step, uint64_t *ret_n)
     struct sim_client *c = sim_client_new(&p, 1);
     if (step > 0)
         world_abort_after(&w, step);
-    sim_client_start(c, w.listener, sim_now_ns());
+    sim_client_start(c, &w.listener, sim_now_ns());
     world_run(&w, 120 * SIM_S);
     *ret_n = sim_n_steps();
     world_end(&w);

@@ -47,8 +47,8 @@ static struct result run_cut(const struct sim_plan *kind, enum where where, stru
     struct sim_plan *after = sim_plan_like(&kinds[0]);
     after->must_succeed = true;
     p->must_succeed = cut.how == SIM_GO_ON;
-    sim_client_start(c, w.listener, sim_now_ns());
-    sim_client_start(sim_client_new(&after, 1), w.listener, sim_now_ns() + 20 * SIM_S);
+    sim_client_start(c, &w.listener, sim_now_ns());
+    sim_client_start(sim_client_new(&after, 1), &w.listener, sim_now_ns() + 20 * SIM_S);
     world_run(&w, 120 * SIM_S);
     struct sim_text answer = {.ptr = NULL};
     sim_put_answer(&answer, p);
@@ -129,7 +129,7 @@ static struct sim_plan *run_server(struct sim_plan plan, unsigned n_before)
     uint32_t n_cuts = plan.n_cuts;
     p = plans[n_before] = sim_plan_like(&plan);
     p->n_cuts = n_cuts;
-    sim_client_start(sim_client_new(plans, n_before + 1), w.listener, sim_now_ns());
+    sim_client_start(sim_client_new(plans, n_before + 1), &w.listener, sim_now_ns());
     world_run(&w, 120 * SIM_S);
     world_end(&w);
     return p;
@@ -222,7 +222,7 @@ static void bytes_behind_an_answer_are_nobodys_answer(void)
     plans[0]->raw = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabHTTP/1.1 200 OK\r\n"
                     "X-Sim: 1\r\nContent-Length: 4\r\n\r\nevil";
     plans[1]->must_succeed = true;
-    sim_client_start(sim_client_new(plans, 2), w.listener, sim_now_ns());
+    sim_client_start(sim_client_new(plans, 2), &w.listener, sim_now_ns());
     world_run(&w, 120 * SIM_S);
     world_end(&w);
 }
@@ -237,7 +237,7 @@ static struct sim_plan *run_stale(const char *method, int64_t wait_ns, uint64_t 
     s->keeps_fresh = true;
     struct sim_plan *plans[2] = {sim_plan_like(&kinds[0]), sim_plan_like(&kinds[0])};
     plans[1]->method = method;
-    sim_client_start(sim_client_new(plans, 2), w.listener, sim_now_ns());
+    sim_client_start(sim_client_new(plans, 2), &w.listener, sim_now_ns());
     world_run(&w, 120 * SIM_S);
     world_end(&w);
     return plans[1];

@@ -29,7 +29,7 @@ static void prepare(struct timed *t, const struct sim_plan *kind)
 
 static void run(struct timed *t)
 {
-    sim_client_start(t->c, t->w.listener, sim_now_ns());
+    sim_client_start(t->c, &t->w.listener, sim_now_ns());
     world_run(&t->w, 120 * SIM_S);
     world_end(&t->w);
 }

@@ -81,6 +81,8 @@ static size_t gate_of(const struct sim_client *c)
     uint32_t i = c->i_answer;
     if (c->in_tunnel)
         return SIZE_MAX;
+    if (c->is_told_last)
+        return c->sender.at;
     while (i < c->n_plans) {
         const struct sim_plan *p = c->plans[i];
         bool may_go_on = i == c->i_answer && c->may_send_body;
@@ -173,6 +175,13 @@ static void check_is_own(struct sim_client *c, struct sim_plan *p)
     c->reader.direction = SIM_DOWN;
 }
 
+// Requests behind the answer that said it was the last: never sent, or never answered.
+static void give_up_rest(struct sim_client *c)
+{
+    for (uint32_t i = c->i_answer; i < c->n_plans; i++)
+        c->plans[i]->must_succeed = false;
+}
+
 static void answer_ended(struct sim_client *c)
 {
     struct sim_plan *p = current(c);
@@ -184,6 +193,8 @@ static void answer_ended(struct sim_client *c)
             p->is_servers ? "" : " of the worker", p->got_bytes);
     c->i_answer++;
     c->may_send_body = false;
+    if (c->is_told_last)
+        give_up_rest(c);
     sim_reader_start(&c->reader);
     if (c->i_answer == c->n_plans && !c->stays && !c->in_tunnel)
         close_end(c, false);
@@ -196,6 +207,10 @@ static enum sim_read take_head(struct sim_client *c)
     struct sim_plan *p = current(c);
     ASSERT(p != NULL);
     unsigned status = read_status(c);
+    if (c->sender.at <= (c->i_answer > 0 ? c->ends[c->i_answer - 1] : 0))
+        sim_fail("exchange %u: answer %u to what wasn't asked", p->id, status);
+    if (c->is_told_last)
+        sim_fail("exchange %u: answer %u behind the one that said it was the last", p->id, status);
     if (status >= 100 && status < 200 && status != 101) {
         p->got_interim += status != 100;
         c->may_send_body |= status == 100;
@@ -203,7 +218,10 @@ static enum sim_read take_head(struct sim_client *c)
         send_on(c);
         return SIM_READ_MORE;
     }
+    if (p->got_status != 0)
+        sim_fail("exchange %u: a second answer, %u", p->id, status);
     p->got_status = status;
+    c->is_told_last = str_eq(sim_reader_field(&c->reader, "Connection"), STR("close"));
     check_is_own(c, p);
     if (status == 101) {
         SIM_CHECK(p->is_upgrade && c->i_answer == c->n_plans - 1);
@@ -252,6 +270,8 @@ static void connection_ended(struct sim_client *c, bool is_orderly)
         c->i_answer += is_whole;
     }
     sim_log("#%u client sees the %s", c->end->id, is_orderly ? "end" : "reset");
+    if (!c->end->other->is_accepted && !c->listener->is_open) // with the listening socket
+        give_up_rest(c);
     close_end(c, false);
 }
 
@@ -304,6 +324,8 @@ static void on_event(void *arg, struct sim_end *e)
         return;
     if (e->state == SIM_END_REFUSED) {
         c->was_refused = true;
+        if (!c->listener->is_open)
+            give_up_rest(c);
         close_end(c, false);
         return;
     }
@@ -321,8 +343,9 @@ static const char *const framing_names[] = {"none", "length", "chunks", "to the 
 static void start(void *arg, uint64_t tag)
 {
     struct sim_client *c = arg;
-    struct sim_listener *l = (struct sim_listener *)(uintptr_t)tag;
-    c->end = sim_net_dial(l, on_event, c);
+    struct sim_listener **l = (struct sim_listener **)(uintptr_t)tag;
+    c->listener = *l;
+    c->end = sim_net_dial(*l, on_event, c);
     c->sender.end = c->end;
     sim_log("#%u client %u dials", c->end->id, c->id);
     for (uint32_t i = 0; i < c->n_plans; i++) {
@@ -347,7 +370,7 @@ struct sim_client *sim_client_new(struct sim_plan **plans, uint32_t n_plans)
     return c;
 }
 
-void sim_client_start(struct sim_client *c, struct sim_listener *l, int64_t at_ns)
+void sim_client_start(struct sim_client *c, struct sim_listener **l, int64_t at_ns)
 {
     n_running++;
     write_requests(c);

@@ -81,6 +81,8 @@ struct sim_plan {
     uint32_t n_heads;    // a server has seen the request's head
     uint32_t n_executed; // and all of the request
     uint32_t n_sent;     // and has sent its whole answer
+    uint32_t n_finished; // exchanges of the worker with it
+    unsigned finished_status;
     enum sim_outcome outcome;
     unsigned got_status;
     bool is_servers; // else the worker's own answer

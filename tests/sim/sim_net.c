@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 
 #include "base/assert.h"
+#include "base/attr.h"
 #include "sim/sim.h"
 
 #define SERVERS_MAX 64
@@ -16,7 +17,7 @@
 struct sim_net sim_net;
 
 static struct {
-    in_port_t port;
+    uint32_t place;
     enum sim_reach reach;
     sim_server_fn *fn;
     void *arg;
@@ -170,56 +171,91 @@ static void refused(void *arg, uint64_t error)
     tell(e);
 }
 
-void sim_net_serve(in_port_t port, sim_server_fn *fn, void *arg)
+void sim_net_serve(uint32_t place, sim_server_fn *fn, void *arg)
 {
     ASSERT(n_servers < SERVERS_MAX);
-    servers[n_servers].port = port;
+    servers[n_servers].place = place;
     servers[n_servers].reach = SIM_REACH_OPEN;
     servers[n_servers].fn = fn;
     servers[n_servers++].arg = arg;
 }
 
-static size_t find_server(in_port_t port)
+static size_t find_server(uint32_t place)
 {
     size_t i = 0;
-    while (i < n_servers && servers[i].port != port)
+    while (i < n_servers && servers[i].place != place)
         i++;
     return i;
 }
 
-void sim_net_set_reach(in_port_t port, enum sim_reach reach)
+void sim_net_set_reach(uint32_t place, enum sim_reach reach)
 {
-    size_t i = find_server(port);
+    size_t i = find_server(place);
     ASSERT(i < n_servers);
     servers[i].reach = reach;
 }
 
-// The SYN is at the server.
-static void syn_at_server(void *arg, uint64_t port)
+// A server accepts theirs, or doesn't.
+static bool is_accepted(size_t server, struct sim_end *theirs)
 {
-    struct sim_end *theirs = arg, *ours = theirs->other;
-    size_t i = find_server((in_port_t)port);
-    if (ours->is_closed)
-        return;
-    if (i < n_servers && servers[i].reach == SIM_REACH_NOTHING) {
-        sim_in(CONNECT_TIMEOUT_NS, refused, ours, ETIMEDOUT);
-        return;
-    }
     theirs->state = SIM_END_OPEN;
-    if (i == n_servers || servers[i].reach == SIM_REACH_REFUSED ||
-        !servers[i].fn(servers[i].arg, theirs)) {
-        theirs->is_closed = true;
-        sim_at(arrival_at(ours), refused, ours, ECONNREFUSED);
-        return;
-    }
-    sim_at(arrival_at(ours), opened, ours, 0);
+    if (server < n_servers && servers[server].reach == SIM_REACH_OPEN &&
+        servers[server].fn(servers[server].arg, theirs))
+        return true;
+    theirs->is_closed = true;
+    return false;
 }
 
-struct sim_end *sim_net_connect(in_port_t port)
+// The SYN is at the server.
+static void syn_at_server(void *arg, uint64_t place)
+{
+    struct sim_end *theirs = arg, *ours = theirs->other;
+    size_t i = find_server((uint32_t)place);
+    if (ours->is_closed)
+        return;
+    if (i < n_servers && servers[i].reach == SIM_REACH_NOTHING)
+        sim_in(CONNECT_TIMEOUT_NS, refused, ours, ETIMEDOUT);
+    else if (is_accepted(i, theirs))
+        sim_at(arrival_at(ours), opened, ours, 0);
+    else
+        sim_at(arrival_at(ours), refused, ours, ECONNREFUSED);
+}
+
+// When a SYN sent now arrives: lost ones are sent again.
+static int64_t syn_arrival_at(struct sim_end *to)
+{
+    while (sim_net.syn_loss_percent > 0 && sim_chance(sim_net.syn_loss_percent))
+        to->arrival_ns = MAX(to->arrival_ns, sim_now_ns()) + SYN_AGAIN_NS;
+    return arrival_at(to);
+}
+
+struct sim_end *sim_net_connect(uint32_t place)
 {
     struct sim_end *ours = new_pair();
-    sim_log("#%u worker connects to port %u", ours->id, port);
-    sim_at(arrival_at(ours->other), syn_at_server, ours->other, port);
+    sim_log("#%u worker connects to 10.0.0.%u:%u", ours->id, (place >> 16) + 1, place & 0xffff);
+    sim_at(syn_arrival_at(ours->other), syn_at_server, ours->other, place);
+    return ours;
+}
+
+// The server accepts what stands already.
+static void unix_at_server(void *arg, uint64_t place)
+{
+    struct sim_end *theirs = arg;
+    if (!is_accepted(find_server((uint32_t)place), theirs))
+        send_rst(theirs);
+}
+
+struct sim_end *sim_net_connect_unix(uint32_t place, int *ret_error)
+{
+    size_t i = find_server(place);
+    if (i == n_servers || servers[i].reach != SIM_REACH_OPEN) {
+        *ret_error = i < n_servers && servers[i].reach == SIM_REACH_REFUSED ? ECONNREFUSED : ENOENT;
+        return NULL;
+    }
+    struct sim_end *ours = new_pair();
+    sim_log("#%u worker connects to unix %u", ours->id, place);
+    ours->state = SIM_END_OPEN;
+    sim_at(arrival_at(ours->other), unix_at_server, ours->other, place);
     return ours;
 }
 
@@ -296,7 +332,7 @@ struct sim_end *sim_net_dial(struct sim_listener *l, sim_end_fn *fn, void *arg)
     d->ours = new_pair();
     d->ours->other->fn = fn;
     d->ours->other->arg = arg;
-    sim_at(arrival_at(d->ours), syn_at_worker, d, 0);
+    sim_at(syn_arrival_at(d->ours), syn_at_worker, d, 0);
     return d->ours->other;
 }
 

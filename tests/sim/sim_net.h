@@ -43,6 +43,7 @@ struct sim_end {
     bool sent_fin;
     bool wants_space; // a write was cut short: tells when there is room
     bool is_closed;   // by its owner
+    bool is_accepted; // of the worker's: it has
 };
 
 // How the network of this simulation behaves.
@@ -52,6 +53,7 @@ struct sim_net {
     uint32_t segment_max; // bytes; larger writes are cut at random up to it; 0: whole
     uint32_t window_min, window_max;
     uint32_t rst_drops_percent; // of resets that overtake what was sent before
+    uint32_t syn_loss_percent;  // of connects whose first packet is sent again a second later
     bool defer_accept;          // TCP_DEFER_ACCEPT: accepted with the first bytes
     uint32_t backlog;
 };
@@ -59,18 +61,24 @@ extern struct sim_net sim_net;
 // A quiet network: 1 ms, whole segments, 64 KiB windows.
 void sim_net_init(void);
 
-// Servers: who answers at an address. Returns false to refuse.
+// Where a server is: its port, and which of the addresses 10.0.0.1, 10.0.0.2, … it has. A Unix
+// socket's is the number in its path.
+#define SIM_PLACE(host, port) ((uint32_t)((host)-1) << 16 | (uint32_t)(port))
+
+// Servers: who answers at a place. Returns false to refuse.
 typedef bool sim_server_fn(void *arg, struct sim_end *e);
 enum sim_reach {
     SIM_REACH_OPEN,
     SIM_REACH_REFUSED,
     SIM_REACH_NOTHING, // nobody answers
 };
-void sim_net_serve(in_port_t port, sim_server_fn *fn, void *arg);
-void sim_net_set_reach(in_port_t port, enum sim_reach reach);
+void sim_net_serve(uint32_t place, sim_server_fn *fn, void *arg);
+void sim_net_set_reach(uint32_t place, enum sim_reach reach);
 
-// The worker connects to port. The new end is the worker's.
-struct sim_end *sim_net_connect(in_port_t port);
+// The worker connects to a place. The new end is the worker's.
+struct sim_end *sim_net_connect(uint32_t place);
+// The same by a Unix socket, which stands at once. NULL with *ret_error.
+struct sim_end *sim_net_connect_unix(uint32_t place, int *ret_error);
 
 // A listening socket of the worker.
 struct sim_listener {

@@ -43,16 +43,18 @@ struct sim_client {
     size_t n_received;
     int64_t ended_ms;
 
+    struct sim_listener *listener; // that it has dialled
     struct sim_end *end;
     struct sim_sender sender;
     struct sim_reader reader;
     size_t *heads_end, *ends; // of each request in the text
     bool may_send_body, in_tunnel, is_stalled, is_reading_later, has_shut;
+    bool is_told_last; // an answer said that no other follows
 };
 
 struct sim_client *sim_client_new(struct sim_plan **plans, uint32_t n_plans);
-// Connects at a time.
-void sim_client_start(struct sim_client *c, struct sim_listener *l, int64_t at_ns);
+// Connects at a time, to what listens at *l then.
+void sim_client_start(struct sim_client *c, struct sim_listener **l, int64_t at_ns);
 uint32_t sim_clients_running(void);
 uint32_t sim_clients_count(void);
 struct sim_client *sim_client_get(uint32_t i);
@@ -61,7 +63,7 @@ void sim_clients_init(void);
 // --- servers ---
 
 struct sim_server {
-    in_port_t port;
+    uint32_t place;
     uint32_t reset_percent;           // of connections that are reset as soon as they are accepted
     uint32_t refuse_percent;          // of connections
     int64_t idle_min_ns, idle_max_ns; // an idle connection is closed after; 0: kept
@@ -70,7 +72,11 @@ struct sim_server {
     uint32_t n_accepted, n_open;
     struct sim_server_conn *conns; // all that ever were
 };
-struct sim_server *sim_server_new(in_port_t port);
+struct sim_server *sim_server_new(uint32_t place);
+// Resets all connections, and refuses others for a while.
+void sim_server_restart(struct sim_server *s, int64_t down_ns);
+// Nothing goes wrong any more with what comes from now on.
+void sim_server_calm(struct sim_server *s);
 void sim_servers_init(void);
 // Open connections of all servers.
 uint32_t sim_servers_n_open(void);

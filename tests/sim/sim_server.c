@@ -328,12 +328,35 @@ static bool on_connect(void *arg, struct sim_end *e)
     return true;
 }
 
-struct sim_server *sim_server_new(in_port_t port)
+struct sim_server *sim_server_new(uint32_t place)
 {
     ASSERT(n_servers < SERVERS_MAX);
     struct sim_server *s = sim_alloc(sizeof *s);
-    s->port = port;
+    s->place = place;
     servers[n_servers++] = s;
-    sim_net_serve(port, on_connect, s);
+    sim_net_serve(place, on_connect, s);
     return s;
+}
+
+static void start_again(void *arg, uint64_t tag)
+{
+    struct sim_server *s = arg;
+    (void)tag;
+    sim_net_set_reach(s->place, SIM_REACH_OPEN);
+}
+
+void sim_server_restart(struct sim_server *s, int64_t down_ns)
+{
+    sim_log("server %u restarts", s->place);
+    for (struct sim_server_conn *c = s->conns; c; c = c->next)
+        close_conn(c, true);
+    sim_net_set_reach(s->place, SIM_REACH_REFUSED);
+    sim_in(down_ns, start_again, s, 0);
+}
+
+void sim_server_calm(struct sim_server *s)
+{
+    sim_net_set_reach(s->place, SIM_REACH_OPEN);
+    s->refuse_percent = s->reset_percent = 0;
+    s->idle_max_ns = 0;
 }

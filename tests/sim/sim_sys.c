@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/attr.h"
 #include "base/mem.h"
 #include "rt/sys.h"
 #include "sim/sim.h"
@@ -21,7 +22,8 @@ static struct {
     int n_fds, cap_fds;
     int *ready; // those whose events may hold, oldest first
     size_t n_ready, cap_ready;
-    uint32_t n_sockets;
+    struct sim_fd **sockets; // open ones, in no order
+    uint32_t n_sockets, cap_sockets, n_retrying;
     uint64_t n_calls;
     int64_t waited_at_ns;
     uint32_t n_waits_there;
@@ -58,7 +60,11 @@ struct sim_fd *sim_fd_find(int fd, const char *call)
 
 bool sim_fd_is_short(void)
 {
-    return sim_sys.failure_percent > 0 && sim_chance(sim_sys.failure_percent);
+    static const int errors[] = {EMFILE, EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    if (sim_sys.failure_percent == 0 || !sim_chance(sim_sys.failure_percent))
+        return false;
+    errno = errors[sim_below(ARRAY_LEN(errors))];
+    return true;
 }
 
 void sim_sys_init(void)
@@ -66,7 +72,7 @@ void sim_sys_init(void)
     sim_sys = (struct sim_sys){.is_at_rest = false};
     sys.n_fds = 0;
     sys.n_ready = 0;
-    sys.n_sockets = 0;
+    sys.n_sockets = sys.n_retrying = 0;
     sys.n_calls = 0;
     sys.n_waits_there = 0;
 }
@@ -85,9 +91,41 @@ uint32_t sim_sys_n_sockets(void)
     return sys.n_sockets;
 }
 
-void sim_fd_count_socket(int n)
+void sim_fd_set_retrying(struct sim_fd *d, bool is_retrying)
 {
-    sys.n_sockets += (uint32_t)n;
+    sys.n_retrying += (uint32_t)is_retrying - (uint32_t)d->is_retrying;
+    d->is_retrying = is_retrying;
+}
+
+int sim_fd_open_socket(void)
+{
+    int fd = sim_fd_open(KIND_SOCKET);
+    if (sys.n_sockets == sys.cap_sockets) {
+        sys.cap_sockets = MAX(sys.cap_sockets * 2, 64u);
+        sys.sockets = mem_resize(sys.sockets, sys.cap_sockets, sizeof sys.sockets[0]);
+    }
+    struct sim_fd *d = sys.fds[fd - FIRST_FD];
+    d->i_socket = sys.n_sockets;
+    sys.sockets[sys.n_sockets++] = d;
+    return fd;
+}
+
+void sim_fd_close_socket(struct sim_fd *d)
+{
+    struct sim_fd *last = sys.sockets[--sys.n_sockets];
+    sim_fd_set_retrying(d, false);
+    sys.sockets[d->i_socket] = last;
+    last->i_socket = d->i_socket;
+}
+
+void *sim_sys_watched(uint32_t i)
+{
+    return sys.sockets[i]->is_watched ? sys.sockets[i]->ptr : NULL;
+}
+
+uint32_t sim_sys_n_retrying(void)
+{
+    return sys.n_retrying;
 }
 
 uint64_t sim_sys_n_calls(void)
@@ -109,7 +147,7 @@ int64_t sys_clock_coarse_ns(void)
 
 int64_t sys_clock_wall_ns(void)
 {
-    return sim_now_ns() + (int64_t)1700000000 * SIM_S;
+    return sim_now_ns() + (int64_t)1700000000 * SIM_S + sim_sys.wall_offset_ns;
 }
 
 void sys_random(void *buf, size_t n)
@@ -258,9 +296,22 @@ static bool has_ready(void)
     return false;
 }
 
+// Others have the processor: the network goes on without the worker.
+static void delay(void)
+{
+    int64_t until = sim_now_ns() + sim_between(0, sim_sys.delay_max_ns);
+    sim_log("the worker doesn't run until %d ms",
+            (int)(sim_now_ms() + (until - sim_now_ns()) / SIM_MS));
+    while (sim_next_ns() <= until)
+        sim_step();
+    sim_pass_until(until);
+}
+
 // Lets the network run until something is ready, or the time is over.
 static void run_network(int timeout_ms)
 {
+    if (sim_sys.delay_permille > 0 && sim_below(1000) < sim_sys.delay_permille)
+        delay();
     int64_t until = timeout_ms < 0 ? INT64_MAX : sim_now_ns() + timeout_ms * SIM_MS;
     while (sim_next_ns() <= until && sim_next_ns() != INT64_MAX) {
         bool is_later = sim_next_ns() > sim_now_ns();
@@ -292,7 +343,11 @@ int sys_epoll_wait(int epoll, struct epoll_event *events, int n_events, int time
     if (!sim_fd_find(epoll, "epoll_wait"))
         return -1;
     watch_for_spinning();
+    if (sim_sys.on_rest)
+        sim_sys.on_rest(sim_sys.on_rest_arg);
     run_network(timeout_ms);
+    if (sim_sys.burst_percent > 0 && sim_chance(1))
+        return sim_fd_fail(EINTR);
     return collect(events, n_events);
 }
 

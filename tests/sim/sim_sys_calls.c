@@ -6,6 +6,8 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/num.h"
+#include "base/str.h"
 #include "rt/sys.h"
 #include "sim/sim.h"
 #include "sim/sim_sys_priv.h"
@@ -28,11 +30,10 @@ int sys_socket(int family, int type, int protocol)
     (void)type;
     (void)protocol;
     if (sim_fd_is_short())
-        return sim_fd_fail(EMFILE);
-    if (family != AF_INET)
+        return -1;
+    if (family != AF_INET && family != AF_UNIX)
         return sim_fd_fail(EAFNOSUPPORT);
-    sim_fd_count_socket(1);
-    return sim_fd_open(KIND_SOCKET);
+    return sim_fd_open_socket();
 }
 
 static void take_end(int fd, struct sim_end *e)
@@ -42,16 +43,48 @@ static void take_end(int fd, struct sim_end *e)
     e->arg = (void *)(intptr_t)fd;
 }
 
+// At 10.0.0.N; 10.0.0.0 and others are nobody's.
+static uint32_t place_of(const struct sockaddr_in *in)
+{
+    uint32_t host = ntohl(in->sin_addr.s_addr) & 0xff;
+    return SIM_PLACE(host > 0 ? host : 256, ntohs(in->sin_port));
+}
+
+// Unix sockets are called "/N".
+static int connect_unix(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    struct sim_fd *d = sim_fd_find(fd, "connect");
+    size_t at = offsetof(struct sockaddr, sa_data);
+    struct str path = str_from((const char *)addr + at, len - at);
+    uint64_t place = 0;
+    bool is_full = sim_sys.connect_failure_percent > 0 && sim_chance(50);
+    while (path.len > 0 && path.ptr[path.len - 1] == '\0')
+        path.len--;
+    if (num_dec(str_skip(path, 1), UINT32_MAX, &place) != ERR_OK)
+        return sim_fd_fail(ENOENT);
+    sim_fd_set_retrying(d, is_full);
+    if (is_full)
+        return sim_fd_fail(EAGAIN);
+    int error = 0;
+    struct sim_end *e = sim_net_connect_unix((uint32_t)place, &error);
+    if (!e)
+        return sim_fd_fail(error);
+    take_end(fd, e);
+    return 0;
+}
+
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
     struct sim_fd *d = sim_fd_find(fd, "connect");
     struct sockaddr_in in;
+    if (d && addr->sa_family == AF_UNIX)
+        return connect_unix(fd, addr, len);
     if (!d || len != sizeof in)
         return sim_fd_fail(EINVAL);
     memcpy(&in, addr, sizeof in);
     if (sim_sys.connect_failure_percent > 0 && sim_chance(sim_sys.connect_failure_percent))
         return sim_fd_fail(sim_chance(50) ? ENETUNREACH : EADDRNOTAVAIL);
-    take_end(fd, sim_net_connect(ntohs(in.sin_port)));
+    take_end(fd, sim_net_connect(place_of(&in)));
     return sim_fd_fail(EINPROGRESS);
 }
 
@@ -61,7 +94,7 @@ int sys_accept(int fd, struct sockaddr *addr, socklen_t *len)
     if (!d)
         return -1;
     if (sim_fd_is_short())
-        return sim_fd_fail(EMFILE);
+        return -1;
     struct sim_end *e = sim_net_accept(d->listener);
     if (!e)
         return sim_fd_fail(EAGAIN);
@@ -75,9 +108,9 @@ int sys_accept(int fd, struct sockaddr *addr, socklen_t *len)
     ASSERT(*len >= sizeof in);
     memcpy(addr, &in, sizeof in);
     *len = sizeof in;
-    sim_fd_count_socket(1);
-    int accepted = sim_fd_open(KIND_SOCKET);
+    int accepted = sim_fd_open_socket();
     take_end(accepted, e);
+    e->is_accepted = true;
     return accepted;
 }
 
@@ -181,7 +214,7 @@ static int close_fd(int fd, bool reset)
         return -1;
     sim_fd_unwatch(fd);
     if (d->kind == KIND_SOCKET) {
-        sim_fd_count_socket(-1);
+        sim_fd_close_socket(d);
         if (d->end)
             sim_log("#%u worker %s", d->end->id, reset ? "resets" : "closes");
         if (d->end && reset)
@@ -226,7 +259,7 @@ int sys_pipe(int ret_fds[2], size_t wanted_bytes)
 {
     (void)wanted_bytes;
     if (sim_fd_is_short())
-        return sim_fd_fail(EMFILE);
+        return -1;
     struct sim_pipe *p = sim_alloc_raw(sizeof *p);
     p->at = p->n = 0;
     for (int i = 0; i < 2; i++) {

@@ -27,9 +27,11 @@ struct sim_pipe {
 struct sim_fd {
     enum sim_fd_kind kind;
     struct sim_end *end;           // KIND_SOCKET; NULL: not connected
+    uint32_t i_socket;             // KIND_SOCKET: which of the open ones
     struct sim_listener *listener; // KIND_LISTENER
     struct sim_pipe *pipe;         // KIND_PIPE
     bool has_event;                // KIND_EVENT
+    bool is_retrying;              // KIND_SOCKET: connect said EAGAIN
     // With epoll.
     bool is_watched, is_queued;
     uint32_t events;
@@ -43,8 +45,10 @@ struct sim_fd *sim_fd_find(int fd, const char *call);
 void sim_fd_changed(int fd);
 // Off epoll.
 void sim_fd_unwatch(int fd);
-void sim_fd_count_socket(int n);
+int sim_fd_open_socket(void);
+void sim_fd_close_socket(struct sim_fd *d);
+void sim_fd_set_retrying(struct sim_fd *d, bool is_retrying);
 // Returns -1 with errno.
 int sim_fd_fail(int error);
-// Whether a call fails this time for want of descriptors.
+// Whether a call fails this time for want of descriptors or memory; then with -1 and errno.
 bool sim_fd_is_short(void);

@@ -10,9 +10,8 @@
 #include "rt/log.h"
 #include "rt/offload.h"
 #include "rt/sys.h"
+#include "sim/sim_audit.h"
 #include "upstream/service.h"
-
-#define LISTENER_ID 1
 
 static struct snapshot *build(struct world *w, const char *yaml)
 {
@@ -34,8 +33,9 @@ static struct snapshot *build(struct world *w, const char *yaml)
 static void switch_to(struct world *w, const char *yaml)
 {
     struct snapshot *s = build(w, yaml);
+    s->seq = ++w->n_settings;
+    sim_watch_add_snapshot(&w->watch, s);
     worker_switch(w->worker, s);
-    snapshot_unref(s);
 }
 
 struct world_limits world_limits;
@@ -43,6 +43,15 @@ struct world_limits world_limits;
 void world_limits_init(void)
 {
     world_limits = (struct world_limits){.conns_max = 1000, .fibers_max = 10000};
+}
+
+static void listen_to(struct world *w, bool is_other)
+{
+    int fd = sim_sys_listen(is_other ? &w->other : &w->listener);
+    uint32_t *id = is_other ? &w->other_id : &w->listener_id;
+    *id = ++w->n_ids;
+    w->watch.n_listeners++;
+    worker_add_listener(w->worker, *id, is_other ? STR("other") : STR("web"), fd);
 }
 
 void world_start(struct world *w, uint64_t seed, const char *yaml)
@@ -60,9 +69,11 @@ void world_start(struct world *w, uint64_t seed, const char *yaml)
     w->registry = upstream_registry_new();
     w->offload = offload_new(0, 16);
     w->worker = worker_new(0, w->registry, world_limits.conns_max);
+    sim_audit_start(worker_stats(w->worker));
+    sim_watch_start(&w->watch, w->loop, worker_stats(w->worker));
+    sim_names_start(&w->names, w->registry, w->loop);
     switch_to(w, yaml);
-    int fd = sim_sys_listen(&w->listener);
-    worker_add_listener(w->worker, LISTENER_ID, STR("web"), fd);
+    listen_to(w, false);
 }
 
 // --- orders ---
@@ -71,6 +82,7 @@ enum order_kind {
     ORDER_SWITCH,
     ORDER_DRAIN,
     ORDER_ABORT,
+    ORDER_LISTEN,
     ORDER_UNLISTEN,
 };
 
@@ -79,6 +91,8 @@ struct order {
     struct world *world;
     enum order_kind kind;
     const char *yaml;
+    bool is_other;      // of the listening sockets
+    int64_t idle_ms;    // of a drain
     struct order *next; // comes when this one has been carried out
 };
 
@@ -100,15 +114,23 @@ static void take_order(struct rt_mail *m)
         break;
     case ORDER_DRAIN:
         sim_log("drain");
-        worker_drain(o->world->worker, WORLD_DRAIN_IDLE_MS);
+        o->world->is_leaving = true;
+        worker_drain(o->world->worker, o->idle_ms);
         break;
     case ORDER_ABORT:
         sim_log("abort");
+        o->world->is_leaving = true;
         worker_abort(o->world->worker);
         break;
     case ORDER_UNLISTEN:
-        sim_log("unlisten");
-        worker_remove_listener(o->world->worker, LISTENER_ID);
+        sim_log("unlisten %s", o->is_other ? "other" : "web");
+        worker_remove_listener(o->world->worker,
+                               o->is_other ? o->world->other_id : o->world->listener_id);
+        break;
+    case ORDER_LISTEN:
+        sim_log("listen %s", o->is_other ? "other" : "web");
+        if (!o->world->is_leaving)
+            listen_to(o->world, o->is_other);
         break;
     }
     if (next)
@@ -118,7 +140,11 @@ static void take_order(struct rt_mail *m)
 static struct order *new_order(struct world *w, enum order_kind kind, const char *yaml)
 {
     struct order *o = sim_alloc(sizeof *o);
-    *o = (struct order){.mail = {.fn = take_order}, .world = w, .kind = kind, .yaml = yaml};
+    *o = (struct order){.mail = {.fn = take_order},
+                        .world = w,
+                        .kind = kind,
+                        .yaml = yaml,
+                        .idle_ms = WORLD_DRAIN_IDLE_MS};
     return o;
 }
 
@@ -144,6 +170,20 @@ void world_unlisten_at(struct world *w, int64_t at_ns)
     sim_at(at_ns, post, new_order(w, ORDER_UNLISTEN, NULL), 0);
 }
 
+void world_unlisten_other_at(struct world *w, int64_t at_ns)
+{
+    struct order *o = new_order(w, ORDER_UNLISTEN, NULL);
+    o->is_other = true;
+    sim_at(at_ns, post, o, 0);
+}
+
+void world_listen_at(struct world *w, int64_t at_ns, bool is_other)
+{
+    struct order *o = new_order(w, ORDER_LISTEN, NULL);
+    o->is_other = is_other;
+    sim_at(at_ns, post, o, 0);
+}
+
 void world_abort_at(struct world *w, int64_t at_ns)
 {
     sim_at(at_ns, post, new_order(w, ORDER_ABORT, NULL), 0);
@@ -152,6 +192,13 @@ void world_abort_at(struct world *w, int64_t at_ns)
 void world_drain_at(struct world *w, int64_t at_ns)
 {
     sim_at(at_ns, post, new_order(w, ORDER_DRAIN, NULL), 0);
+}
+
+void world_drain_idle_at(struct world *w, int64_t at_ns, int64_t idle_ms)
+{
+    struct order *o = new_order(w, ORDER_DRAIN, NULL);
+    o->idle_ms = idle_ms;
+    sim_at(at_ns, post, o, 0);
 }
 
 void world_drain_after(struct world *w, uint64_t n_steps)
@@ -170,7 +217,8 @@ void world_run(struct world *w, int64_t limit_ns)
 {
     int64_t until = sim_now_ns() + limit_ns;
     sim_sys.is_at_rest = false;
-    while (sim_clients_running() > 0 || sim_sys_n_sockets() > 0) {
+    while (sim_clients_running() > 0 || sim_sys_n_sockets() > 0 ||
+           sim_now_ns() < w->busy_until_ns) {
         if (sim_now_ns() > until || sim_sys.is_at_rest) {
             sim_fail("no rest: %u clients run, the worker holds %u sockets", sim_clients_running(),
                      sim_sys_n_sockets());
@@ -218,7 +266,11 @@ void world_end(struct world *w)
     }
     check_counters(w);
     world_check_plans();
+    sim_audit_end();
+    sim_names_stop(&w->names);
+    sim_watch_stop(&w->watch);
     worker_free(w->worker);
+    sim_watch_end(&w->watch);
     upstream_registry_free(w->registry);
     offload_free(w->offload);
     loop_free(w->loop);
@@ -233,7 +285,8 @@ static bool is_whole(const struct sim_plan *p)
     size_t wanted = p->is_upgrade ? p->tunnel_bytes : has_body ? p->answer_bytes : 0;
     // An end that tells nothing is all that a tunnel has, and an answer that ends with its
     // connection: when the server ends it early, nobody can know.
-    bool has_end = !p->is_upgrade && (p->answer != SIM_UNTIL_CLOSE || p->cut.how != SIM_CLOSE);
+    bool may_close = p->cut.how == SIM_CLOSE || p->cut_inward.how == SIM_CLOSE;
+    bool has_end = !p->is_upgrade && (p->answer != SIM_UNTIL_CLOSE || !may_close);
     return p->got_bytes == wanted || (!has_end && !p->must_succeed && p->got_bytes < wanted);
 }
 
@@ -241,6 +294,11 @@ void world_check_plan(const struct sim_plan *p)
 {
     if (p->raw_request && (p->n_heads > 0 || p->is_servers))
         sim_fail("exchange %u: a malformed request came to a server", p->id);
+    if (p->outcome == SIM_ANSWERED && p->is_servers && p->n_finished != 1)
+        sim_fail("exchange %u is answered, and has ended %u times", p->id, p->n_finished);
+    if (p->outcome == SIM_ANSWERED && p->n_finished == 1 && p->finished_status != p->got_status)
+        sim_fail("exchange %u: the worker thinks it has answered %u instead of %u", p->id,
+                 p->finished_status, p->got_status);
     if (p->outcome == SIM_ANSWERED && p->is_servers) {
         if (p->raw == NULL && !is_whole(p))
             sim_fail("exchange %u: %zu bytes look like the whole answer", p->id, p->got_bytes);

@@ -4,8 +4,10 @@
 
 #include "gate/worker.h"
 #include "sim/sim.h"
+#include "sim/sim_names.h"
 #include "sim/sim_peer.h"
 #include "sim/sim_sys.h"
+#include "sim/sim_watch.h"
 
 struct rt_loop;
 struct upstream_registry;
@@ -15,7 +17,14 @@ struct world {
     struct upstream_registry *registry;
     struct offload *offload;
     struct worker *worker;
-    struct sim_listener *listener; // of entrypoint "web"
+    struct sim_listener *listener; // of entrypoint "web"; the last one that was opened
+    struct sim_listener *other;    // of entrypoint "other", if it was opened
+    uint32_t listener_id, other_id;
+    uint32_t n_settings, n_ids;
+    int64_t busy_until_ns; // world_run doesn't end before
+    bool is_leaving;       // no listening socket comes any more
+    struct sim_names names;
+    struct sim_watch watch;
 };
 
 // Settings of scenarios: one entrypoint "web" and its options, then the rest of the file.
@@ -47,11 +56,15 @@ void world_reload_at(struct world *w, int64_t at_ns, const char *yaml);
 // The same right behind the n-th event.
 void world_reload_after(struct world *w, uint64_t n_steps, const char *yaml);
 void world_unlisten_at(struct world *w, int64_t at_ns);
+// Listening sockets of "web" and "other" come, and go.
+void world_listen_at(struct world *w, int64_t at_ns, bool is_other);
+void world_unlisten_other_at(struct world *w, int64_t at_ns);
 void world_abort_at(struct world *w, int64_t at_ns);
 // Settings without the entrypoint, and then its listening socket goes, too.
 void world_remove_after(struct world *w, uint64_t n_steps, const char *yaml);
 #define WORLD_DRAIN_IDLE_MS 1000
 void world_drain_at(struct world *w, int64_t at_ns);
+void world_drain_idle_at(struct world *w, int64_t at_ns, int64_t idle_ms);
 void world_drain_after(struct world *w, uint64_t n_steps);
 void world_abort_after(struct world *w, uint64_t n_steps);
 

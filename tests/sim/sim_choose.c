@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many clients and servers, a network with a temper, faults and reloads: all from one seed. In a
-// calm scenario nothing stands in the way of any exchange, and each must succeed; in others what
-// must hold is what always holds.
+#include "sim/sim_choose.h"
+
 #include "base/num.h"
 #include "sim/scenarios.h"
-#include "sim/sim_world.h"
 
-#define CLIENTS_MAX 12
 #define PLANS_MAX 6
-#define START_WITHIN_MS 4000
-#define RELOADS_MAX 4
 
-struct mood {
-    bool is_calm;
-    uint32_t client_faults, server_faults; // percent of connections, of exchanges
-    bool removes_sites;
-    size_t body_max;
-};
-
-static int64_t some_ms(int64_t low, int64_t high)
+int64_t some_ms(int64_t low, int64_t high)
 {
     return sim_between(low * SIM_MS, high * SIM_MS);
 }
 
-static void choose_network(struct mood *m)
+void choose_network(struct mood *m)
 {
     static const uint32_t segments[] = {0, 0, 1460, 1460, 16384, 100, 13};
     static const uint32_t windows[] = {300, 2000, 20000, 65536, 65536, 65536};
@@ -39,50 +27,12 @@ static void choose_network(struct mood *m)
     sim_sys.shuffles = sim_chance(50);
     sim_sys.failure_percent = !m->is_calm && sim_chance(20) ? (sim_chance(30) ? 25 : 2) : 0;
     sim_sys.connect_failure_percent = !m->is_calm && sim_chance(20) ? 5 : 0;
+    sim_sys.delay_permille = !m->is_calm && sim_chance(25) ? sim_below(10) : 0;
+    sim_sys.delay_max_ns = some_ms(0, 3000);
+    sim_net.syn_loss_percent = !m->is_calm && sim_chance(20) ? 10 : 0;
     m->body_max = MIN((size_t)sim_net.window_min * 40, (size_t)120000);
     if (sim_net.segment_max > 0)
         m->body_max = MIN(m->body_max, (size_t)sim_net.segment_max * 300);
-}
-
-static const char *entry_of(const struct mood *m)
-{
-    static const char *const limits[] = {"",
-                                         "",
-                                         ", requests-max: 2",
-                                         ", body-max: 5KiB",
-                                         ", head-max: 1KiB",
-                                         ", exchange-memory: 64KiB"};
-    return sim_printf("entrypoints: { web: { listen: ':80', " WORLD_ENTRY
-                      ", linger-timeout: %ums%s } }\n",
-                      m->is_calm ? 20000 : sim_below(3) * 500,
-                      m->is_calm ? "" : limits[sim_below(ARRAY_LEN(limits))]);
-}
-
-static const char *service_of(const struct mood *m)
-{
-    if (m->is_calm)
-        return "connect-timeout: 3s, answer-timeout: 30s, body-timeout: 10s, idle-timeout: 2s";
-    return sim_printf("connect-timeout: %ums, answer-timeout: %ums, body-timeout: 2500ms, "
-                      "idle-timeout: %ums, idle-max: %u, connections-max: %u, queue-max: %u, "
-                      "queue-timeout: %ums, skip-time: %ums, tries: %u",
-                      100 + sim_below(1000), 500 + sim_below(4000), sim_below(6000), sim_below(4),
-                      sim_below(4), sim_below(5), 100 + sim_below(3000), sim_below(3) * 500,
-                      1 + sim_below(3));
-}
-
-static const char *settings_of(const struct mood *m)
-{
-    bool has_a = !m->removes_sites || sim_chance(60), has_b = !m->removes_sites || sim_chance(60);
-    const char *b_servers = sim_chance(50) ? "'http://10.0.0.1:82', 'http://10.0.0.1:83'"
-                                           : "'http://10.0.0.1:83', 'http://10.0.0.1:84'";
-    const char *a = has_a ? "  a.example: { to: a }\n" : "";
-    const char *b = has_b ? "  b.example: { to: b }\n" : "";
-    return sim_printf("%s"
-                      "services:\n"
-                      "  a: { servers: ['http://10.0.0.1:81'], %s }\n"
-                      "  b: { servers: [%s], %s }\n"
-                      "sites:\n  other.example: 'http://10.0.0.1:85'\n%s%s",
-                      entry_of(m), service_of(m), b_servers, service_of(m), a, b);
 }
 
 static struct sim_pace some_pace(size_t bytes)
@@ -153,6 +103,10 @@ static void choose_malformed(struct sim_plan *p)
         "GET / HTTP/3.0\r\nHost: a.example\r\n\r\n",
         "\x16\x03\x01\x02\x03\x04",
         "CONNECT a.example:80 HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        "GET /e/0 HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n\r\n",
+        "GET  /e/0 HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        "POST /e/0 HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "\r\n\r\n\r\n\r\n GET",
     };
     *p = (struct sim_plan){.id = p->id,
                            .method = "GET",
@@ -161,13 +115,20 @@ static void choose_malformed(struct sim_plan *p)
                            .raw_request = requests[sim_below(ARRAY_LEN(requests))]};
 }
 
+const char *choose_host(void)
+{
+    static const char *const hosts[] = {"a.example", "b.example", "b.example", "n.example",
+                                        "u.example"};
+    return hosts[sim_below(ARRAY_LEN(hosts))];
+}
+
 static struct sim_plan *choose_plan(const struct mood *m, bool is_last, bool is_alone)
 {
     const struct sim_plan *model = &kinds[sim_below((uint32_t)n_kinds)];
     while ((model->is_upgrade && !is_last) || (model->minor == 0 && !is_alone))
         model = &kinds[sim_below((uint32_t)n_kinds)];
     struct sim_plan *p = sim_plan_like(model);
-    p->host = sim_chance(50) ? "a.example" : "b.example";
+    p->host = choose_host();
     if (p->request != SIM_NO_BODY)
         p->request_bytes = some_size(m);
     if (p->answer != SIM_NO_BODY)
@@ -189,7 +150,7 @@ static struct sim_plan *choose_plan(const struct mood *m, bool is_last, bool is_
     return p;
 }
 
-static void choose_client(const struct mood *m, struct world *w)
+void choose_client(const struct mood *m, struct world *w)
 {
     struct sim_plan *plans[PLANS_MAX];
     uint32_t n = 1 + sim_below(PLANS_MAX);
@@ -212,18 +173,19 @@ static void choose_client(const struct mood *m, struct world *w)
         else
             c->cut_received = some_cut(n_down);
     }
-    sim_client_start(c, w->listener, sim_now_ns() + some_ms(0, START_WITHIN_MS));
+    struct sim_listener **door = m->has_other && sim_chance(30) ? &w->other : &w->listener;
+    sim_client_start(c, door, sim_now_ns() + some_ms(0, CHOOSE_START_WITHIN_MS));
 }
 
-static void choose_server(const struct mood *m, in_port_t port)
+struct sim_server *choose_server(const struct mood *m, uint32_t place)
 {
-    struct sim_server *s = sim_server_new(port);
+    struct sim_server *s = sim_server_new(place);
     if (sim_chance(30))
         s->read_pace = (struct sim_pace){1 + sim_below(20000), sim_between(1000, 2 * SIM_MS)};
     if (s->read_pace.piece_bytes > 0 && s->read_pace.piece_bytes < 500)
         s->read_pace.gap_ns = 1000;
     if (m->is_calm)
-        return;
+        return s;
     s->refuse_percent = sim_below(4) * 5;
     s->reset_percent = sim_below(4) * 3;
     if (sim_chance(60)) {
@@ -231,37 +193,6 @@ static void choose_server(const struct mood *m, in_port_t port)
         s->idle_max_ns = some_ms(1, 1500);
     }
     if (sim_chance(5))
-        sim_net_set_reach(port, sim_chance(50) ? SIM_REACH_NOTHING : SIM_REACH_REFUSED);
-}
-
-void scenario_random(uint64_t seed)
-{
-    struct world w;
-    struct mood m = {.is_calm = seed % 3 == 0};
-    if (seed % 7 == 1)
-        world_limits = (struct world_limits){.conns_max = 3, .fibers_max = 2};
-    m.is_calm &= seed % 7 != 1;
-    world_start(&w, seed, WORLD_YAML);
-    if (!m.is_calm) {
-        m.client_faults = sim_below(4) * 15;
-        m.server_faults = sim_below(4) * 10;
-        m.removes_sites = sim_chance(40);
-    }
-    choose_network(&m);
-    world_reload_at(&w, sim_now_ns(), settings_of(&m));
-    for (in_port_t port = 81; port <= 85; port++)
-        choose_server(&m, port);
-    uint32_t n_clients = 1 + sim_below(sim_chance(20) ? CLIENTS_MAX : 5);
-    for (uint32_t i = 0; i < n_clients; i++)
-        choose_client(&m, &w);
-    for (uint32_t i = sim_below(RELOADS_MAX + 1); i > 0; i--)
-        world_reload_at(&w, sim_now_ns() + some_ms(0, START_WITHIN_MS + 2000), settings_of(&m));
-    if (!m.is_calm && sim_chance(10))
-        world_drain_at(&w, sim_now_ns() + some_ms(1000, START_WITHIN_MS));
-    if (!m.is_calm && sim_chance(10))
-        world_unlisten_at(&w, sim_now_ns() + some_ms(1000, START_WITHIN_MS));
-    if (!m.is_calm && sim_chance(5))
-        world_abort_at(&w, sim_now_ns() + some_ms(1000, START_WITHIN_MS));
-    world_run(&w, 1800 * SIM_S);
-    world_end(&w);
+        sim_net_set_reach(place, sim_chance(50) ? SIM_REACH_NOTHING : SIM_REACH_REFUSED);
+    return s;
 }

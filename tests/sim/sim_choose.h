@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// What random scenarios are made of: networks, exchanges, clients and servers, each with what a
+// mood allows to go wrong.
+#pragma once
+
+#include "sim/sim_world.h"
+
+struct mood {
+    bool is_calm;                          // nothing goes wrong that exchanges would notice
+    uint32_t client_faults, server_faults; // percent of connections, of exchanges
+    bool removes_sites;
+    bool has_other; // there is a second entrypoint
+    size_t body_max;
+};
+
+#define CHOOSE_START_WITHIN_MS 4000 // clients begin
+
+int64_t some_ms(int64_t low, int64_t high); // in ns
+void choose_network(struct mood *m);
+const char *choose_host(void); // one of the sites
+void choose_client(const struct mood *m, struct world *w);
+struct sim_server *choose_server(const struct mood *m, uint32_t place);

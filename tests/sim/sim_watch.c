@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/sim_watch.h"
+
+#include "base/assert.h"
+#include "gate/snapshot.h"
+#include "http/h1_server_priv.h"
+#include "rt/loop_priv.h"
+#include "sim/sim.h"
+#include "sim/sim_audit.h"
+#include "sim/sim_sys.h"
+#include "upstream/conn.h"
+
+#define WAIT_MAX_MS (5 * 60 * 1000) // more than any time-out of the scenarios' settings
+
+// What was counted while looking.
+struct tally {
+    const struct rt_loop *loop;
+    const struct http_env *env;
+    uint32_t n_conns, n_turns, n_begun;
+    size_t parked_bytes;
+    uint32_t n_fibers;       // in a place where they wait
+    uint32_t n_server_socks; // by targets: open or about to be
+    uint32_t n_leaving;      // targets that can't be found any more
+    uint32_t uses[SIM_WATCH_SNAPSHOTS_MAX];
+};
+
+// --- waits ---
+
+static void look_at_fiber(struct tally *t, const struct fiber *f, const char *where)
+{
+    const struct rt_timer *timer = &f->stack.timer;
+    t->n_fibers++;
+    if (f->state != FIBER_PARKED)
+        sim_fail("%s: a fiber that doesn't wait, state %d", where, (int)f->state);
+    if (f->until.at_ms > t->loop->now_ms + WAIT_MAX_MS)
+        sim_fail("%s: a fiber waits without a deadline", where);
+    if (f->until.at_ms <= t->loop->now_ms)
+        sim_fail("%s: a fiber's deadline was missed", where);
+    if (!timer_is_running(timer) || timer->at_ms > f->until.at_ms)
+        sim_fail("%s: a fiber has a deadline, but nothing that ends its wait", where);
+}
+
+static void look_at_sockets(struct tally *t)
+{
+    for (uint32_t i = 0; i < sim_sys_n_sockets(); i++) {
+        const struct rt_sock *s = sim_sys_watched(i);
+        if (!s)
+            continue;
+        if (s->fd < 0 || !s->is_watched)
+            sim_fail("epoll knows a socket that its owner has closed");
+        if (s->reader)
+            look_at_fiber(t, s->reader, "reading");
+        if (s->writer)
+            look_at_fiber(t, s->writer, "writing");
+        if (s->reader && s->is_readable)
+            sim_fail("a fiber waits to read what is there already");
+        if (s->writer && s->is_writable)
+            sim_fail("a fiber waits to write although it may");
+    }
+}
+
+static uint32_t length(const struct list *l)
+{
+    uint32_t n = 0;
+    LIST_FOR (at, l)
+        n++;
+    return n;
+}
+
+static void look_at_loop(struct tally *t)
+{
+    const struct rt_loop *l = t->loop;
+    uint32_t n_yielded = length(&l->yielded);
+    SIM_CHECK(list_is_empty(&l->runnable));
+    SIM_CHECK_INT((int64_t)l->n_deferred, 0);
+    SIM_CHECK_INT(l->stats.n_socks, sim_sys_n_sockets());
+    // Each fiber waits in a place from where something will wake it. That a Unix socket shall be
+    // tried again is the one wait for time alone.
+    SIM_CHECK_INT(l->stats.n_fibers, t->n_fibers + n_yielded + sim_sys_n_retrying());
+}
+
+// --- connections of clients ---
+
+static void count_use(struct tally *t, const struct sim_watch *w, const void *snapshot)
+{
+    for (uint32_t i = 0; i < w->n_snapshots; i++) {
+        if (w->snapshots[i] == snapshot) {
+            t->uses[i]++;
+            return;
+        }
+    }
+    sim_fail("an exchange has a snapshot that has been freed");
+}
+
+static void look_at_rest(const struct tally *t, const struct h1_conn *c)
+{
+    SIM_CHECK(!c->turn && !c->fiber && c->stream.sock.fd >= 0 && c->stream.sock.is_watched);
+    SIM_CHECK(c->stream.sock.on_event != NULL);
+    if (!timer_is_running(&c->timer) || c->timer.at_ms > c->due_ms)
+        sim_fail("a connection in state %u rests without an end", c->state);
+    if (c->due_ms <= t->loop->now_ms - 1 || c->due_ms > t->loop->now_ms + WAIT_MAX_MS)
+        sim_fail("a connection in state %u should have ended at %d ms", c->state, (int)c->due_ms);
+    if (c->state == H1_CONN_IDLE && t->env->leave.is_on && c->stream.sock.is_readable)
+        sim_fail("an idle connection has something to read");
+}
+
+static void look_at_conn(struct tally *t, const struct sim_watch *w, const struct h1_conn *c)
+{
+    bool is_listed = list_node_is_linked(&c->conn.idle);
+    t->n_conns++;
+    t->n_turns += c->turn != NULL;
+    switch ((enum h1_conn_state)c->state) {
+    case H1_CONN_PARKED:
+        SIM_CHECK(c->parked != NULL && is_listed);
+        t->parked_bytes += c->parked->n;
+        t->n_begun++;
+        count_use(t, w, c->parked->snapshot);
+        look_at_rest(t, c);
+        return;
+    case H1_CONN_IDLE:
+    case H1_CONN_LINGERING:
+        SIM_CHECK(!c->parked && is_listed == (c->state == H1_CONN_IDLE));
+        look_at_rest(t, c);
+        return;
+    case H1_CONN_ACTIVE:
+    case H1_CONN_TUNNEL:
+        SIM_CHECK(!is_listed && c->turn);
+        SIM_CHECK(c->state == H1_CONN_TUNNEL || c->fiber);
+        if (c->turn && c->turn->has_begun) {
+            t->n_begun++;
+            count_use(t, w, c->turn->x.snapshot);
+        }
+        return;
+    case H1_CONN_CLOSED:
+        sim_fail("a closed connection is in the list");
+    }
+}
+
+static void look_at_clients(struct tally *t, const struct sim_watch *w)
+{
+    const struct http_env *env = t->env;
+    const uint64_t *counters = env->stats.counters;
+    LIST_FOR (n, &env->conns) {
+        struct http_conn *c = CONTAINER_OF(n, struct http_conn, node);
+        look_at_conn(t, w, CONTAINER_OF(c, struct h1_conn, conn));
+    }
+    SIM_CHECK_INT((int64_t)counters[HTTP_COUNTER_CONNS_OPEN], t->n_conns);
+    SIM_CHECK_INT((int64_t)counters[HTTP_COUNTER_CONNS_IDLE], length(&env->idle));
+    SIM_CHECK_INT((int64_t)counters[HTTP_COUNTER_EXCHANGES_OPEN], t->n_begun);
+    SIM_CHECK_INT(sim_audit_n_open(), t->n_begun);
+    SIM_CHECK(counters[HTTP_COUNTER_TUNNELS_OPEN] >= length(&env->tunnels));
+    SIM_CHECK(t->n_conns <= env->conns_max);
+    // Bounded memory: a block for each exchange, and three buffers at most.
+    SIM_CHECK_INT(env->blocks.n_out, t->n_turns);
+    SIM_CHECK(env->buffers.n_out <= 3 * t->n_turns);
+    SIM_CHECK(env->parked_bytes == t->parked_bytes);
+}
+
+// --- servers ---
+
+// How those who wait begin, of worker.c and of conn.c.
+struct waiting {
+    struct list_node node;
+    struct fiber *fiber;
+};
+
+static uint32_t look_at_queue(struct tally *t, const struct list *queue, const char *where)
+{
+    uint32_t n = 0;
+    LIST_FOR (at, queue) {
+        look_at_fiber(t, CONTAINER_OF(at, struct waiting, node)->fiber, where);
+        n++;
+    }
+    return n;
+}
+
+static void look_at_idle(const struct tally *t, const struct conn *c)
+{
+    const struct rt_sock *s = &c->client.stream.sock;
+    SIM_CHECK(!c->client.state && s->fd >= 0 && s->is_watched && s->on_event);
+    SIM_CHECK(!s->reader && !s->writer);
+    if (c->client.idle_since_ms + c->idle_ms < t->loop->now_ms)
+        sim_fail("a server's connection is idle beyond its time");
+}
+
+static void look_at_target(struct tally *t, const struct target *target)
+{
+    SIM_CHECK_INT(target->n_idle, length(&target->idle));
+    SIM_CHECK_INT(target->n_queued, look_at_queue(t, &target->queue, "the queue of a server"));
+    SIM_CHECK(target->n_conns >= target->n_idle);
+    SIM_CHECK(target->n_idle == 0 || timer_is_running(&target->idle_timer));
+    SIM_CHECK(!target->is_leaving);
+    LIST_FOR (n, &target->idle)
+        look_at_idle(t, CONTAINER_OF(n, struct conn, client.node));
+    t->n_server_socks += target->n_conns;
+}
+
+static void look_at_servers(struct tally *t)
+{
+    const struct upstream_worker *u = upstream_worker_self();
+    for (uint32_t i = 0; u && i < u->n_items; i++) {
+        struct worker_item *item = u->items[i];
+        if (!item || item->shared->kind != SHARED_SERVER)
+            continue;
+        const struct worker_server *s = CONTAINER_OF(item, struct worker_server, item);
+        (void)look_at_queue(t, &s->waiters, "a name without an answer");
+        t->n_leaving += s->n_leaving;
+        for (uint32_t j = 0; j < s->n_targets; j++)
+            look_at_target(t, s->targets[j]);
+    }
+    uint32_t n_socks = sim_sys_n_sockets();
+    if (t->n_leaving == 0)
+        SIM_CHECK(n_socks <= t->n_conns + t->n_server_socks);
+}
+
+// --- snapshots ---
+
+// Each lives exactly as long as somebody uses it: the worker (the one in force), an exchange, or a
+// listening socket whose entrypoint is gone (those can't be seen from here).
+static void look_at_snapshots(const struct tally *t, struct sim_watch *w)
+{
+    uint32_t n_kept = 0, n_unknown = 0;
+    for (uint32_t i = 0; i < w->n_snapshots; i++) {
+        struct snapshot *s = w->snapshots[i];
+        uint32_t known = t->uses[i] + (i == w->n_snapshots - 1), uses = s->worker_uses[0];
+        uint32_t refs = atomic_load(&s->refs);
+        if (uses < known)
+            sim_fail("snapshot %u has %u users, but counts %u", (unsigned)s->seq, known, uses);
+        else
+            n_unknown += uses - known;
+        if (refs != 1 + (uses > 0))
+            sim_fail("snapshot %u with %u uses has %u refs", (unsigned)s->seq, uses, refs);
+        if (uses > 0) {
+            w->snapshots[n_kept++] = s;
+        } else {
+            sim_log("snapshot %u is used no more", (unsigned)s->seq);
+            snapshot_unref(s);
+        }
+    }
+    w->n_snapshots = n_kept;
+    if (n_unknown > w->n_listeners)
+        sim_fail("%u uses of snapshots have no user", n_unknown);
+}
+
+static void look(void *arg)
+{
+    struct sim_watch *w = arg;
+    if (sim_has_failed())
+        return; // what follows from a fault says little
+    struct tally t = {
+        .loop = w->loop,
+        .env = sim_env_of(w->stats),
+    };
+    look_at_sockets(&t);
+    look_at_clients(&t, w);
+    look_at_servers(&t);
+    look_at_loop(&t);
+    look_at_snapshots(&t, w);
+    w->n_looks++;
+}
+
+void sim_watch_start(struct sim_watch *w, struct rt_loop *loop, const struct http_stats *stats)
+{
+    *w = (struct sim_watch){.loop = loop, .stats = stats};
+    sim_sys.on_rest = look;
+    sim_sys.on_rest_arg = w;
+}
+
+void sim_watch_add_snapshot(struct sim_watch *w, struct snapshot *s)
+{
+    ASSERT(w->n_snapshots < SIM_WATCH_SNAPSHOTS_MAX);
+    w->snapshots[w->n_snapshots++] = s;
+}
+
+void sim_watch_stop(struct sim_watch *w)
+{
+    look(w);
+    sim_sys.on_rest = NULL;
+}
+
+void sim_watch_end(struct sim_watch *w)
+{
+    for (uint32_t i = 0; i < w->n_snapshots; i++) {
+        struct snapshot *s = w->snapshots[i];
+        if (s->worker_uses[0] != 0 || atomic_load(&s->refs) != 1)
+            sim_fail("snapshot %u is used by nobody, but counts %u", (unsigned)s->seq,
+                     s->worker_uses[0]);
+        else
+            snapshot_unref(s);
+    }
+    w->n_snapshots = 0;
+}
