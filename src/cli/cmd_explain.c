@@ -7,7 +7,7 @@
 #include "base/ascii.h"
 #include "base/mem.h"
 #include "cli/command.h"
-#include "cli/control.h"
+#include "cli/control_client.h"
 #include "cli/running.h"
 #include "cli/status_text.h"
 #include "codec/idna.h"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "cli/answer.h"
-#include "cli/control.h"
+#include "cli/control_client.h"
 #include "keeper/load.h"
 
 #define PATIENCE_MS 150000 // the gate may take a minute to answer, and a reload may be before ours
@@ -20,7 +20,7 @@ static void print_answer(const struct cli_args *args, const json_t *answer, bool
     answer_diags(answer, &told.diags);
     load_print_diags(&told);
     if (!is_fine)
-        control_print_error(answer);
+        control_client_print_error(answer);
     else if (!cli_has(args, "quiet"))
         printf("settings %lld are in force (built in %lld ms%s)\n",
                (long long)json_integer_value(json_object_get(answer, "seq")),
@@ -31,14 +31,14 @@ static void print_answer(const struct cli_args *args, const json_t *answer, bool
 
 static int run(const struct cli_args *args)
 {
-    struct control c;
+    struct control_client c;
     json_t *answer = NULL;
-    if (control_open(&c, args, "putting the settings into force"))
-        answer = control_call(&c, json_pack("{s:s}", "command", "reload"), PATIENCE_MS);
-    control_close(&c);
+    if (control_client_open(&c, args, "putting the settings into force"))
+        answer = control_client_call(&c, json_pack("{s:s}", "command", "reload"), PATIENCE_MS);
+    control_client_close(&c);
     bool is_fine = answer && json_is_true(json_object_get(answer, "ok"));
     if (answer && cli_has(args, "json"))
-        control_print_json(answer);
+        control_client_print_json(answer);
     else if (answer)
         print_answer(args, answer, is_fine);
     json_decref(answer);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
 
-#include "cli/control.h"
+#include "cli/control_client.h"
 #include "cli/status_text.h"
 
 static const struct cli_option options[] = {
@@ -14,7 +14,7 @@ static const struct cli_option options[] = {
 static void print_status(const struct cli_args *args, const json_t *status)
 {
     if (cli_has(args, "json")) {
-        control_print_json(status);
+        control_client_print_json(status);
         return;
     }
     struct text t = {.ptr = NULL};
@@ -25,11 +25,11 @@ static void print_status(const struct cli_args *args, const json_t *status)
 
 static int run(const struct cli_args *args)
 {
-    json_t *answer = control_ask(args, "status", "asking for the status");
+    json_t *answer = control_client_ask(args, "status", "asking for the status");
     bool is_fine = answer && json_is_true(json_object_get(answer, "ok"));
     const json_t *status = json_object_get(answer, "status");
     if (answer && !is_fine) {
-        control_print_error(answer);
+        control_client_print_error(answer);
     } else if (answer && !json_is_object(status)) {
         fprintf(stderr, "sallyport: the proxy's answer has no status in it\n");
         is_fine = false;

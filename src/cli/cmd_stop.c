@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
 
-#include "cli/control.h"
+#include "cli/control_client.h"
 #include "cli/plain.h"
 
 #define PATIENCE_MS 15000 // for the answer; the end itself may take as long as the settings allow
@@ -13,31 +13,32 @@ static const struct cli_option options[] = {
     CLI_OPTION_QUIET,
 };
 
-static bool stop(struct control *c, const struct cli_args *args)
+static bool stop(struct control_client *c, const struct cli_args *args)
 {
-    json_t *answer = control_call(
+    json_t *answer = control_client_call(
         c, json_pack("{s:s, s:b}", "command", "stop", "now", (int)cli_has(args, "now")),
         PATIENCE_MS);
     if (!answer)
         return false;
     bool is_fine = json_is_true(json_object_get(answer, "ok"));
     if (!is_fine)
-        control_print_error(answer);
+        control_client_print_error(answer);
     json_decref(answer);
-    return is_fine && control_wait_end(c);
+    return is_fine && control_client_wait_end(c);
 }
 
 static int run(const struct cli_args *args)
 {
-    struct control c;
-    bool is_stopped = control_open(&c, args, "waiting for running exchanges") && stop(&c, args);
+    struct control_client c;
+    bool is_stopped =
+        control_client_open(&c, args, "waiting for running exchanges") && stop(&c, args);
     if (is_stopped && !cli_has(args, "quiet")) {
         struct text took = {.ptr = NULL};
         plain_put_ms(&took, progress_ms(&c.progress));
         printf("stopped after " STR_FMT "\n", STR_ARG(text_str(&took)));
         text_fini(&took);
     }
-    control_close(&c);
+    control_client_close(&c);
     return is_stopped ? CLI_OK : CLI_FAILED;
 }
 

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/control.h"
+#include "cli/control_client.h"
 #include "cli/plain.h"
 
 #define PATIENCE_MS 150000
@@ -20,7 +21,7 @@ static const struct cli_option options[] = {
 static void print_answer(const struct cli_args *args, const json_t *answer, bool is_fine)
 {
     if (!is_fine) {
-        control_print_error(answer);
+        control_client_print_error(answer);
         return;
     }
     if (cli_has(args, "quiet"))
@@ -38,25 +39,35 @@ static void print_answer(const struct cli_args *args, const json_t *answer, bool
 
 static int upgrade(const struct cli_args *args, const char *binary)
 {
-    struct control c;
+    struct control_client c;
     json_t *answer = NULL;
     json_t *request = json_pack("{s:s, s:s*}", "command", "upgrade", "binary", binary);
     if (!request) {
         fprintf(stderr, "sallyport: the path of the binary must be UTF-8\n");
         return CLI_FAILED;
     }
-    if (control_open(&c, args, "handing over to the new binary"))
-        answer = control_call(&c, request, PATIENCE_MS);
+    if (control_client_open(&c, args, "handing over to the new binary"))
+        answer = control_client_call(&c, request, PATIENCE_MS);
     else
         json_decref(request);
-    control_close(&c);
+    control_client_close(&c);
     bool is_fine = answer && json_is_true(json_object_get(answer, "ok"));
     if (answer && cli_has(args, "json"))
-        control_print_json(answer);
+        control_client_print_json(answer);
     else if (answer)
         print_answer(args, answer, is_fine);
     json_decref(answer);
     return is_fine ? CLI_OK : CLI_FAILED;
+}
+
+// Sets errno when not.
+static bool can_be_run(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return false;
+    errno = EACCES; // as for a folder
+    return S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
 static int run(const struct cli_args *args)
@@ -64,7 +75,7 @@ static int run(const struct cli_args *args)
     if (args->n_words == 0)
         return upgrade(args, NULL);
     char *binary = realpath(args->words[0], NULL); // the proxy runs in a folder of its own
-    if (!binary || access(binary, X_OK) != 0) {
+    if (!binary || !can_be_run(binary)) {
         fprintf(stderr, "sallyport: %s can't be run: %s\n", args->words[0], strerror(errno));
         free(binary);
         return CLI_FAILED;

@@ -84,10 +84,10 @@ static void put_kind(struct text *to, enum cli_value_kind kind)
         text_put(to, STR("_files"));
         break;
     case CLI_VALUE_ENTRYPOINT:
-        text_put(to, STR("_sallyport_names entrypoints"));
+        text_put(to, STR(" _sallyport_names entrypoints"));
         break;
     case CLI_VALUE_SITE:
-        text_put(to, STR("_sallyport_names sites"));
+        text_put(to, STR(" _sallyport_names sites"));
         break;
     case CLI_VALUE_COMMAND:
         text_put(to, STR("_sallyport_commands"));

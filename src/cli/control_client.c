@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/control.h"
+#include "cli/control_client.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,13 +18,13 @@
 #include "rt/clock.h"
 
 #define SEND_MAX_S 10
-#define ASK_PATIENCE_MS 15000
+#define ASK_PATIENCE_MS 10000
 #define TICK_MS 500
 #define READ_BYTES 65536
 
 // --- connecting ---
 
-static bool connect_to(struct control *c, struct sockaddr_un *at)
+static bool connect_to(struct control_client *c, struct sockaddr_un *at)
 {
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct timeval limit = {.tv_sec = SEND_MAX_S};
@@ -32,7 +32,7 @@ static bool connect_to(struct control *c, struct sockaddr_un *at)
            connect(c->fd, (const struct sockaddr *)at, sizeof *at) == 0;
 }
 
-static void tell_refusal(const struct control *c, int error, const struct text *note)
+static void tell_refusal(const struct control_client *c, int error, const struct text *note)
 {
     switch (error) {
     case ENOENT:
@@ -60,7 +60,7 @@ static void tell_refusal(const struct control *c, int error, const struct text *
 }
 
 // Somebody else's process could only lie to us, in a folder where everybody may write.
-static bool check_peer(struct control *c)
+static bool check_peer(struct control_client *c)
 {
     struct ucred peer;
     socklen_t n = sizeof peer;
@@ -76,11 +76,11 @@ static bool check_peer(struct control *c)
     return false;
 }
 
-bool control_open(struct control *c, const struct cli_args *args, const char *what)
+bool control_client_open(struct control_client *c, const struct cli_args *args, const char *what)
 {
     struct text path = {.ptr = NULL}, note = {.ptr = NULL};
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    *c = (struct control){.fd = -1, .received_fd = -1};
+    *c = (struct control_client){.fd = -1, .received_fd = -1};
     progress_start(&c->progress, what, cli_has(args, "quiet"));
     bool is_open = control_find(args, &path, &note);
     if (is_open) {
@@ -101,7 +101,7 @@ bool control_open(struct control *c, const struct cli_args *args, const char *wh
     return is_open && check_peer(c);
 }
 
-void control_close(struct control *c)
+void control_client_close(struct control_client *c)
 {
     progress_clear(&c->progress);
     if (c->fd >= 0)
@@ -110,7 +110,7 @@ void control_close(struct control *c)
         close(c->received_fd);
     mem_free(c->path);
     text_fini(&c->in);
-    *c = (struct control){.fd = -1, .received_fd = -1};
+    *c = (struct control_client){.fd = -1, .received_fd = -1};
 }
 
 // --- talking ---
@@ -121,19 +121,19 @@ enum heard {
     HEARD_FAILED, // told
 };
 
-static enum heard fail(struct control *c, const char *what)
+static enum heard fail(struct control_client *c, const char *what)
 {
     progress_clear(&c->progress);
     fprintf(stderr, "sallyport: %s (control socket %s)\n", what, c->path);
     return HEARD_FAILED;
 }
 
-static enum heard fail_nonsense(struct control *c)
+static enum heard fail_nonsense(struct control_client *c)
 {
     return fail(c, "what listens there doesn't answer as Sallyport does");
 }
 
-static bool send_all(struct control *c, struct str s)
+static bool send_all(struct control_client *c, struct str s)
 {
     while (s.len > 0) {
         ssize_t n = send(c->fd, s.ptr, s.len, MSG_NOSIGNAL);
@@ -147,7 +147,7 @@ static bool send_all(struct control *c, struct str s)
 }
 
 // A descriptor may come with any bytes; the last one stays.
-static void take_descriptor(struct control *c, struct msghdr *m)
+static void take_descriptor(struct control_client *c, struct msghdr *m)
 {
     for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
         if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS ||
@@ -160,7 +160,7 @@ static void take_descriptor(struct control *c, struct msghdr *m)
 }
 
 // More bytes than 0, 0 at the end, -1 with errno.
-static ssize_t receive(struct control *c)
+static ssize_t receive(struct control_client *c)
 {
     char buf[READ_BYTES];
     union {
@@ -179,7 +179,7 @@ static ssize_t receive(struct control *c)
 }
 
 // Waits for bytes. patience_ms < 0: as long as it takes.
-static enum heard wait_bytes(struct control *c, int64_t patience_ms)
+static enum heard wait_bytes(struct control_client *c, int64_t patience_ms)
 {
     int64_t due = clock_now_ms() + patience_ms;
     for (;;) {
@@ -192,7 +192,7 @@ static enum heard wait_bytes(struct control *c, int64_t patience_ms)
     }
 }
 
-static void forget_taken(struct control *c)
+static void forget_taken(struct control_client *c)
 {
     if (c->n_taken == 0)
         return;
@@ -202,7 +202,7 @@ static void forget_taken(struct control *c)
 }
 
 // The next line, without its end; borrowed until the next call.
-static enum heard next_line(struct control *c, int64_t patience_ms, struct str *ret)
+static enum heard next_line(struct control_client *c, int64_t patience_ms, struct str *ret)
 {
     size_t n_searched = 0;
     for (;;) {
@@ -215,7 +215,7 @@ static enum heard next_line(struct control *c, int64_t patience_ms, struct str *
         }
         n_searched = rest.len;
         forget_taken(c);
-        if (rest.len > CONTROL_LINE_MAX_BYTES)
+        if (rest.len > CONTROL_ANSWER_MAX_BYTES)
             return fail_nonsense(c);
         enum heard heard = wait_bytes(c, patience_ms);
         if (heard != HEARD_LINE)
@@ -231,7 +231,7 @@ static enum heard next_line(struct control *c, int64_t patience_ms, struct str *
 }
 
 // The next line that isn't a step: its object, which the caller owns, in *ret.
-static enum heard next_answer(struct control *c, int64_t patience_ms, json_t **ret)
+static enum heard next_answer(struct control_client *c, int64_t patience_ms, json_t **ret)
 {
     for (;;) {
         struct str line;
@@ -254,7 +254,7 @@ static enum heard next_answer(struct control *c, int64_t patience_ms, json_t **r
     }
 }
 
-json_t *control_call(struct control *c, json_t *request, int64_t patience_ms)
+json_t *control_client_call(struct control_client *c, json_t *request, int64_t patience_ms)
 {
     json_t *answer = NULL;
     char *line = json_dumps(request, JSON_COMPACT);
@@ -273,7 +273,7 @@ json_t *control_call(struct control *c, json_t *request, int64_t patience_ms)
     return answer;
 }
 
-bool control_wait_end(struct control *c)
+bool control_client_wait_end(struct control_client *c)
 {
     json_t *ignored = NULL;
     enum heard heard = next_answer(c, -1, &ignored);
@@ -284,17 +284,17 @@ bool control_wait_end(struct control *c)
     return heard == HEARD_END;
 }
 
-json_t *control_ask(const struct cli_args *args, const char *name, const char *what)
+json_t *control_client_ask(const struct cli_args *args, const char *name, const char *what)
 {
-    struct control c;
+    struct control_client c;
     json_t *answer = NULL;
-    if (control_open(&c, args, what))
-        answer = control_call(&c, json_pack("{s:s}", "command", name), ASK_PATIENCE_MS);
-    control_close(&c);
+    if (control_client_open(&c, args, what))
+        answer = control_client_call(&c, json_pack("{s:s}", "command", name), ASK_PATIENCE_MS);
+    control_client_close(&c);
     return answer;
 }
 
-void control_print_error(const json_t *answer)
+void control_client_print_error(const json_t *answer)
 {
     const char *text = json_string_value(json_object_get(answer, "error"));
     struct text line = {.ptr = NULL};
@@ -304,7 +304,7 @@ void control_print_error(const json_t *answer)
     text_fini(&line);
 }
 
-void control_print_json(const json_t *answer)
+void control_client_print_json(const json_t *answer)
 {
     json_dumpf(answer, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
     putchar('\n');

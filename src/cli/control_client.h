@@ -10,9 +10,9 @@
 #include "cli/command.h"
 #include "cli/progress.h"
 
-#define CONTROL_LINE_MAX_BYTES ((size_t)64 << 20)
+#define CONTROL_ANSWER_MAX_BYTES ((size_t)64 << 20)
 
-struct control {
+struct control_client {
     char *path;       // owns: of the socket
     int fd;           // owns; -1: not connected
     int received_fd;  // owns: came with the answer; -1: none
@@ -30,24 +30,26 @@ struct control {
                "for root, `$XDG_RUNTIME_DIR/sallyport/control.sock` for others."                   \
     }
 
-// Connects. False after telling why not; control_close is due either way.
-bool control_open(struct control *c, const struct cli_args *args, const char *what) MUST_CHECK;
+// Connects. False after telling why not; control_client_close is due either way.
+bool control_client_open(struct control_client *c, const struct cli_args *args, const char *what)
+    MUST_CHECK;
 
 // Sends the request (its reference is taken) and reads to the answer, printing the steps between.
 // The caller owns the answer, an object with a boolean "ok". NULL after telling what went wrong.
 // patience_ms: how long nothing at all may come.
-json_t *control_call(struct control *c, json_t *request, int64_t patience_ms) MUST_CHECK;
+json_t *control_client_call(struct control_client *c, json_t *request, int64_t patience_ms)
+    MUST_CHECK;
 
 // Reads on until the proxy has ended, printing what it says. False after telling what went wrong.
-bool control_wait_end(struct control *c) MUST_CHECK;
+bool control_client_wait_end(struct control_client *c) MUST_CHECK;
 
-void control_close(struct control *c);
+void control_client_close(struct control_client *c);
 
 // Opens, calls {"command": name} and closes: for commands without more to say. NULL after telling.
-json_t *control_ask(const struct cli_args *args, const char *name, const char *what);
+json_t *control_client_ask(const struct cli_args *args, const char *name, const char *what);
 
 // Prints "sallyport: " and the answer's "error".
-void control_print_error(const json_t *answer);
+void control_client_print_error(const json_t *answer);
 
 // Prints the object as one line on standard output.
-void control_print_json(const json_t *answer);
+void control_client_print_json(const json_t *answer);

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "cli/control.h"
+#include "cli/control_client.h"
 #include "rt/file.h"
 #include "upstream/service.h"
 
@@ -27,18 +27,19 @@ static bool take_settings(struct running *r, int fd)
 
 static bool get_settings(const struct cli_args *args, struct running *r)
 {
-    struct control c;
-    if (control_open(&c, args, "asking for the settings in force"))
-        r->settings = control_call(&c, json_pack("{s:s}", "command", "settings"), PATIENCE_MS);
+    struct control_client c;
+    if (control_client_open(&c, args, "asking for the settings in force"))
+        r->settings =
+            control_client_call(&c, json_pack("{s:s}", "command", "settings"), PATIENCE_MS);
     bool is_fine = r->settings && json_is_true(json_object_get(r->settings, "ok"));
     if (r->settings && !is_fine)
-        control_print_error(r->settings);
+        control_client_print_error(r->settings);
     if (is_fine && !take_settings(r, c.received_fd)) {
         load_print_diags(&r->loaded);
         fprintf(stderr, "sallyport: the settings in force can't be used by this version\n");
         is_fine = false;
     }
-    control_close(&c);
+    control_client_close(&c);
     return is_fine;
 }
 
@@ -47,7 +48,7 @@ bool running_get(const struct cli_args *args, struct running *ret)
     *ret = (struct running){.settings = NULL};
     if (!get_settings(args, ret))
         return false;
-    json_t *answer = control_ask(args, "status", "asking for the status");
+    json_t *answer = control_client_ask(args, "status", "asking for the status");
     ret->status = json_incref(json_object_get(answer, "status"));
     json_decref(answer);
     return true;

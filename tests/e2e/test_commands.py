@@ -7,8 +7,8 @@ import pytest
 
 from harness import BINARY, Client, Process, run
 
-COMMANDS = ["run", "proxy", "check", "explain", "print", "whoami", "hash-password", "version",
-            "help"]
+COMMANDS = ["run", "proxy", "check", "reload", "stop", "upgrade", "status", "explain", "print",
+            "whoami", "hash-password", "version", "help"]
 
 BROKEN = """\
 wrokers: 2
@@ -178,7 +178,8 @@ def test_print_config_shows_origins_and_masks_secrets(file, tmp_path):
 
 
 def test_print_of_something_else_is_a_usage_error():
-    for args in [["bogus"], ["settings", "--as=xml"], []]:
+    for args in [["bogus"], ["settings", "--as=xml"], [], ["settings", "more"], ["completion"],
+                 ["completion", "fish"], ["man", "nothing"]]:
         done = run("print", *args)
         assert done.returncode == 2 and done.stdout == ""
 
@@ -230,6 +231,7 @@ def test_version_is_one_line():
     text = run("version", check=0).stdout
     assert re.fullmatch(r"sallyport \d+\.\d+\.\d+\S*\n", text)
     assert run("--version", check=0).stdout == text
+    assert json.loads(run("version", "--json", check=0).stdout) == {"version": text.split()[1]}
 
 
 @pytest.mark.parametrize("args, near", [

@@ -52,8 +52,8 @@ static void everything_that_is_there_is_shown(void)
         "  logs          2 lines lost\n",
         "\nentrypoints\n  web  :0  port 4711  1 connection\n",
         "\nsites\n  a.example  to app  also b.example\n",
-        "\nservices\n  app\n    http://s  weight 2  up at 10.0.0.1; skipped at 10.0.0.2 after 1 "
-        "failure  3 connections, 2 idle\n",
+        "\nservices\n  app\n    http://s  weight 2  up at 10.0.0.1; skipped at 10.0.0.2 after",
+        " after 1 failure  3 connections, 2 idle\n",
         "\ncounters\n  connections accepted  1 000\n",
         "\nrefused requests\n  bare-lf  1\n",
     };
@@ -72,8 +72,8 @@ static void what_is_missing_or_of_another_kind_is_left_out(void)
         "{}",
         "{\"gate\":{\"state\":\"starting\"},\"report\":null}",
         "{\"gate\":7,\"report\":[],\"settings\":\"x\",\"entrypoints\":{},\"leaving\":3}",
-        "{\"report\":{\"services\":[{\"servers\":[{\"addresses\":[{}]}]}],\"sites\":[7,{}],"
-        "\"counters\":[1],\"sandbox\":{}}}",
+        "{\"report\":{\"services\":[{\"servers\":[{\"addresses\":[{}]}]}],\"sites\":[7,{}]}}",
+        "{\"report\":{\"counters\":[1],\"sandbox\":{}}}",
         "{\"settings\":{\"in_force_since\":\"yesterday\",\"last_reload\":{\"ok\":false}}}",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
