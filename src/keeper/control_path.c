@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -26,5 +27,13 @@ bool control_path_of(uid_t uid, const char *runtime_dir, char *buf, size_t n)
 
 bool control_default_path(char *buf, size_t n)
 {
-    return control_path_of(geteuid(), getenv("XDG_RUNTIME_DIR"), buf, n);
+    const char *given = getenv("SALLYPORT_CONTROL");
+    if (!given || given[0] == '\0')
+        return control_path_of(geteuid(), getenv("XDG_RUNTIME_DIR"), buf, n);
+    size_t len = strlen(given);
+    buf[0] = '\0';
+    if (len >= n)
+        return false;
+    memcpy(buf, given, len + 1);
+    return true;
 }

@@ -43,5 +43,19 @@ static void the_default_is_that_of_this_user(void)
     CHECK_STR(str_of(path), str_of(same));
 }
 
+static void the_environment_has_the_last_word_on_the_default(void)
+{
+    char path[108], small[8];
+    setenv("SALLYPORT_CONTROL", "/srv/control.sock", 1);
+    CHECK(control_default_path(path, sizeof path));
+    CHECK_STR(str_of(path), STR("/srv/control.sock"));
+    CHECK(!control_default_path(small, sizeof small));
+    CHECK_STR(str_of(small), STR(""));
+    setenv("SALLYPORT_CONTROL", "", 1);
+    the_default_is_that_of_this_user();
+    unsetenv("SALLYPORT_CONTROL");
+}
+
 TEST_MAIN(TEST(each_user_has_a_path_of_their_own), TEST(a_path_that_does_not_fit_is_none),
-          TEST(the_default_is_that_of_this_user))
+          TEST(the_default_is_that_of_this_user),
+          TEST(the_environment_has_the_last_word_on_the_default))
