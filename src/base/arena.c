@@ -19,6 +19,7 @@
 #endif
 
 #define BLOCK_MIN_BYTES 4096
+#define SMALL_TEXT_BYTES 256
 
 struct arena_block {
     struct arena_block *older;
@@ -113,11 +114,14 @@ struct str arena_dup(struct arena *a, struct str s)
 
 struct str arena_printf(struct arena *a, const char *fmt, ...)
 {
+    char small[SMALL_TEXT_BYTES]; // most are, and needn't be formatted again to be stored
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    int n = vsnprintf(small, sizeof small, fmt, args);
     va_end(args);
     ASSERT(n >= 0);
+    if ((size_t)n < sizeof small)
+        return arena_dup(a, str_from(small, (size_t)n));
     char *text = ARENA_ARRAY(a, char, (size_t)n + 1);
     if (!text)
         return STR_NONE;

@@ -29,6 +29,10 @@ struct packer {
 
 static void put_number(struct text *to, uint64_t value)
 {
+    if (value < 0x80) {
+        text_byte(to, (char)value);
+        return;
+    }
     char bytes[10];
     struct writer w;
     writer_init(&w, bytes, sizeof bytes);

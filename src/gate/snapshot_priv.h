@@ -10,6 +10,7 @@ struct builder {
     struct diags *diags;
     struct map names; // host names to the site that has them
     size_t routes_cap;
+    const struct service_conf *inline_conf; // of the services made of URLs alone; NULL: none yet
 };
 
 // Makes all routes of sites and of the list, in order, and their chains.

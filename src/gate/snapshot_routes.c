@@ -18,8 +18,7 @@ struct route_parts {
     struct str name;
     struct place place;
     struct str rule_text;
-    struct place rule_place;
-    bool is_checked; // the user's part of the rule was parsed already, and what is odd told
+    struct rule *rule; // NULL: an error, which was told
     int64_t priority;
     uint64_t entries;
     const struct conf_texts *use_first; // of the site, in front; NULL: none
@@ -58,8 +57,10 @@ static struct handler *build_inline_service(struct builder *b, const struct conf
     struct conf_node *node = conf_node_new(mem, CONF_NODE_MAP, to->items[0].place);
     conf_node_put(node, STR("servers"), servers);
     struct service_conf *conf = ARENA_NEW(mem, struct service_conf);
-    if (conf_read(&service_section, node, NULL, mem, b->diags, conf) != ERR_OK)
+    // They differ in nothing but their servers: each takes the rest from the first.
+    if (conf_read(&service_section, node, b->inline_conf, mem, b->diags, conf) != ERR_OK)
         return NULL;
+    b->inline_conf = conf;
     struct handler *service =
         service_build(to->items[0].text, conf, b->env->registry, mem, b->diags);
     if (service)
@@ -169,17 +170,12 @@ static void add_route(struct builder *b, const struct route_parts *p)
         s->routes = bigger;
         b->routes_cap = cap;
     }
-    struct rule *rule =
-        rule_parse(p->rule_text, p->rule_place, &s->mem, p->is_checked ? NULL : b->diags);
-    if (!rule && p->is_checked)
-        diag_fail(b->diags, ERR_LIMIT, p->rule_place,
-                  "the rule is too long together with the site's names");
     struct str service_name = p->to->n > 0 ? p->to->items[0].text : STR_NONE;
     s->routes[s->n_routes++] = (struct route){
         .name = p->name,
         .place = p->place,
         .rule_text = p->rule_text,
-        .rule = rule,
+        .rule = p->rule,
         .priority = p->priority,
         .entries = p->entries,
         .handler = build_chain(b, p),
@@ -206,7 +202,9 @@ static void add_host(struct builder *b, const struct conf_map_item *site, struct
                           "the name '" STR_FMT "' already belongs to the site '" STR_FMT
                           "' (line %u)",
                           STR_ARG(host), STR_ARG(other->name), other->place.line);
-            text_printf(rule, "%sHost(`" STR_FMT "`)", rule->len > 0 ? " || " : "", STR_ARG(ascii));
+            text_put(rule, rule->len > 0 ? STR(" || Host(`") : STR("Host(`"));
+            text_put(rule, ascii);
+            text_put(rule, STR("`)"));
             return;
         }
     }
@@ -216,35 +214,43 @@ static void add_host(struct builder *b, const struct conf_map_item *site, struct
               STR_ARG(host), why ? ": " : "", why ? why : "");
 }
 
+// "(hosts) && (match)", where hosts is parsed once for all routes of a site.
+static bool join_rules(struct builder *b, const struct rule *hosts, struct str host_text,
+                       const struct conf_text *match, struct route_parts *p)
+{
+    struct arena *mem = &b->s->mem;
+    struct rule *alone = rule_parse(match->text, match->place, mem, b->diags);
+    if (!alone)
+        return false;
+    struct str left = arena_concat(mem, STR("("), host_text, STR(") && ("));
+    p->rule_text = arena_concat(mem, left, match->text, STR(")"));
+    p->rule = rule_both(hosts, alone, p->rule_text, mem);
+    return p->rule != NULL;
+}
+
 static void build_site_routes(struct builder *b, const struct conf_map_item *item,
-                              struct str host_rule, int64_t rank, uint64_t entries)
+                              const struct rule *hosts, struct str host_text, int64_t rank,
+                              uint64_t entries)
 {
     const struct site_conf *site = item->value;
     struct arena *mem = &b->s->mem;
     for (size_t i = 0; i < site->routes.n; i++) {
         const struct site_route_conf *r = site->routes.items[i];
-        // Parsed alone first, so that errors tell the place in what the user wrote.
-        struct rule *alone = rule_parse(r->match.text, r->match.place, mem, b->diags);
-        if (!alone)
-            continue;
-        rule_fini(alone);
-        add_route(b, &(struct route_parts){
-                         .name = r->name.text.len > 0 ? r->name.text
-                                                      : arena_printf(mem, STR_FMT "/%zu",
-                                                                     STR_ARG(item->name), i + 1),
-                         .place = r->place,
-                         .rule_text = arena_printf(mem, "(" STR_FMT ") && (" STR_FMT ")",
-                                                   STR_ARG(host_rule), STR_ARG(r->match.text)),
-                         .rule_place = r->match.place,
-                         .priority =
-                             r->priority > 0 ? r->priority : rank + 1 + (int64_t)r->match.text.len,
-                         .entries = entries,
-                         .use_first = &site->use,
-                         .use = &r->use,
-                         .to = r->to.n > 0 ? &r->to : &site->to,
-                         .strip = &r->strip,
-                         .replace = &r->replace,
-                     });
+        struct route_parts p = {
+            .name = r->name.text.len > 0
+                        ? r->name.text
+                        : arena_printf(mem, STR_FMT "/%zu", STR_ARG(item->name), i + 1),
+            .place = r->place,
+            .priority = r->priority > 0 ? r->priority : rank + 1 + (int64_t)r->match.text.len,
+            .entries = entries,
+            .use_first = &site->use,
+            .use = &r->use,
+            .to = r->to.n > 0 ? &r->to : &site->to,
+            .strip = &r->strip,
+            .replace = &r->replace,
+        };
+        if (join_rules(b, hosts, host_text, &r->match, &p))
+            add_route(b, &p);
     }
 }
 
@@ -256,21 +262,24 @@ static void build_site(struct builder *b, const struct conf_map_item *item)
     add_host(b, item, (struct conf_text){item->name, item->place}, &hosts, &is_exact);
     for (size_t i = 0; i < site->aliases.n; i++)
         add_host(b, item, site->aliases.items[i], &hosts, &is_exact);
-    struct str host_rule = arena_dup(&b->s->mem, text_str(&hosts));
+    struct str host_text = arena_dup(&b->s->mem, text_str(&hosts));
     text_fini(&hosts);
-    if (host_rule.len == 0)
+    if (host_text.len == 0)
+        return;
+    struct rule *rule = rule_parse(host_text, item->place, &b->s->mem, b->diags);
+    if (!rule)
         return;
     int64_t rank = is_exact ? RANK_EXACT : RANK_WILDCARD;
     uint64_t entries = entries_of(b, &site->entrypoints);
-    build_site_routes(b, item, host_rule, rank, entries);
+    build_site_routes(b, item, rule, host_text, rank, entries);
     if (site->to.n == 0 && site->use.n == 0 && site->routes.n > 0)
         return;
     static const struct conf_texts none;
     add_route(b, &(struct route_parts){
                      .name = item->name,
                      .place = item->place,
-                     .rule_text = host_rule,
-                     .rule_place = item->place,
+                     .rule_text = host_text,
+                     .rule = rule,
                      .priority = rank,
                      .entries = entries,
                      .use_first = &none,
@@ -290,7 +299,7 @@ static void build_route(struct builder *b, const struct route_conf *r, size_t i)
                      .name = name,
                      .place = r->place,
                      .rule_text = r->match.text,
-                     .rule_place = r->match.place,
+                     .rule = rule_parse(r->match.text, r->match.place, &b->s->mem, b->diags),
                      .priority = r->priority,
                      .entries = entries_of(b, &r->entrypoints),
                      .use_first = &none,

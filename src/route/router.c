@@ -15,6 +15,8 @@
 // host.
 #define CHECKED_MAX 1000
 
+#define SCRATCH_BYTES 4096
+
 // What a look-up needs of a route, so that those that don't match are not even touched.
 struct candidate {
     const struct route *route;
@@ -92,12 +94,14 @@ static struct host_list *list_of(struct map *map, struct str host, struct arena 
     return list;
 }
 
-static bool add_route(struct router *r, const struct route *route, uint32_t rank, struct arena *mem)
+// scratch: for what isn't needed afterwards.
+static bool add_route(struct router *r, const struct route *route, uint32_t rank, struct arena *mem,
+                      struct arena *scratch)
 {
     if (!route->handler && !(route = route_off(route, mem)))
         return false;
     struct rule_hosts hosts;
-    if (!rule_hosts(route->rule, mem, &hosts))
+    if (!rule_hosts(route->rule, scratch, &hosts))
         return false;
     if (hosts.is_any)
         return append(&r->rest, route, rank, mem);
@@ -138,10 +142,16 @@ struct router *router_build(const struct route *routes, size_t n, struct arena *
     for (size_t i = 0; i < n; i++)
         order[i] = &routes[i];
     qsort(order, n, sizeof *order, compare);
+    struct arena scratch;
+    char scratch_home[SCRATCH_BYTES];
+    arena_init(&scratch, mem->limit_bytes, scratch_home, sizeof scratch_home);
     bool is_good = true;
-    for (size_t i = 0; is_good && i < n; i++)
+    for (size_t i = 0; is_good && i < n; i++) {
         if (order[i]->rule)
-            is_good = add_route(r, order[i], (uint32_t)i, mem);
+            is_good = add_route(r, order[i], (uint32_t)i, mem, &scratch);
+        arena_reset(&scratch);
+    }
+    arena_fini(&scratch);
     mem_free(order);
     if (is_good)
         return r;

@@ -266,6 +266,22 @@ struct str rule_why(const struct rule *r, const struct exchange *x, struct arena
                         has.len > 0 ? ")" : "");
 }
 
+struct rule *rule_both(const struct rule *a, struct rule *b, struct str text, struct arena *mem)
+{
+    ASSERT(!a->regexes);
+    struct rule *r = ARENA_NEW(mem, struct rule);
+    struct rule_node *both = ARENA_NEW(mem, struct rule_node);
+    struct rule_node *left = ARENA_NEW(mem, struct rule_node);
+    if (!r || !both || !left)
+        return NULL;
+    *left = *a->root;
+    left->next = b->root;
+    *both = (struct rule_node){.kind = RULE_AND, .first = left, .source = text};
+    *r = (struct rule){.root = both, .text = text, .regexes = b->regexes};
+    b->regexes = NULL;
+    return r;
+}
+
 void rule_fini(struct rule *r)
 {
     if (!r)

@@ -18,6 +18,11 @@ struct rule;
 struct rule *rule_parse(struct str text, struct place place, struct arena *mem,
                         struct diags *diags);
 
+// Both a and b, as "(a) && (b)", which text says. a is only used, and may be in several rules: it
+// holds nothing but what is in the arena (hosts, paths …). b becomes part of the new rule. NULL:
+// the arena is full.
+struct rule *rule_both(const struct rule *a, struct rule *b, struct str text, struct arena *mem);
+
 // What isn't in the arena (compiled expressions). Accepts NULL.
 void rule_fini(struct rule *r);
 

@@ -377,7 +377,7 @@ struct rule *rule_parse(struct str text, struct place place, struct arena *mem, 
     p.end = p.text.ptr + p.text.len;
     size_t n_errors = p.diags->n_errors;
     p.rule = ARENA_NEW(mem, struct rule);
-    p.args = MEM_ARRAY(struct rule_arg, RULE_VALUES_MAX);
+    p.args = mem_alloc_raw(RULE_VALUES_MAX * sizeof *p.args);
     if (!p.rule) {
         rule_no_memory(&p);
     } else if (check_text(&p)) {

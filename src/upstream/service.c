@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/text.h"
+#include "base/writer.h"
 #include "codec/url.h"
 #include "rt/clock.h"
 #include "upstream/service_priv.h"
@@ -50,7 +51,13 @@ static struct shared *take_identity(const struct service *s, struct upstream_reg
     struct text key = {0};
     text_put(&key, s->handler.name);
     for (size_t i = 0; i < s->n_servers; i++) {
-        text_printf(&key, " %u*", s->servers[i].weight);
+        char weight[16];
+        struct writer w;
+        writer_init(&w, weight, sizeof weight);
+        writer_put(&w, STR(" "));
+        writer_dec(&w, s->servers[i].weight);
+        writer_put(&w, STR("*"));
+        text_put(&key, writer_str(&w));
         text_put(&key, s->servers[i].state->shared.key);
     }
     struct shared *shared = registry_take_service(registry, text_str(&key));

@@ -157,6 +157,39 @@ static void why_names_the_part_that_decided(void)
     fixture_end(&f);
 }
 
-TEST_MAIN(TEST(matchers_compare_what_they_name), TEST(operators_bind_as_in_go),
+static void both_matches_what_both_match(void)
+{
+    struct fixture f;
+    struct diags diags = {.n = 0};
+    const struct exchange *x = request(&f);
+    static const struct {
+        const char *left, *right;
+    } cases[] = {{"Host(`app.example.com`) || Host(`b.example`)", "PathPrefix(`/api`)"},
+                 {"Host(`app.example.com`)", "PathRegexp(`^/api/v[0-9]`) || Method(`PUT`)"},
+                 {"Host(`b.example`) || Host(`c.example`)", "PathPrefix(`/api`)"},
+                 {"Host(`app.example.com`)", "PathRegexp(`^/b`) && Method(`POST`)"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rule *left = rule_of(cases[i].left, &f.mem, &diags);
+        struct str text = arena_printf(&f.mem, "(%s) && (%s)", cases[i].left, cases[i].right);
+        struct rule *whole = rule_of(text.ptr, &f.mem, &diags);
+        // The left one stays good for others.
+        for (int n = 0; n < 2; n++) {
+            struct rule *right = rule_of(cases[i].right, &f.mem, &diags);
+            struct rule *both = rule_both(left, right, text, &f.mem);
+            CHECK(rule_matches(both, x) == rule_matches(whole, x));
+            CHECK(rule_matches(both, x) == (i < 2));
+            CHECK_STR(rule_why(both, x, &f.mem), rule_why(whole, x, &f.mem));
+            rule_fini(right); // has nothing left
+            rule_fini(both);
+        }
+        rule_fini(whole);
+        rule_fini(left);
+    }
+    diags_fini(&diags);
+    fixture_end(&f);
+}
+
+TEST_MAIN(TEST(both_matches_what_both_match), TEST(matchers_compare_what_they_name),
+          TEST(operators_bind_as_in_go),
           TEST(a_catastrophic_expression_gives_up_and_matches_nothing),
           TEST(why_names_the_part_that_decided))
