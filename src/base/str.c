@@ -61,3 +61,21 @@ bool str_next_item(struct str *rest, char sep, struct str *ret_item)
     }
     return false;
 }
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+struct str str_next_word(struct str *rest)
+{
+    size_t start = 0;
+    while (start < rest->len && is_blank(rest->ptr[start]))
+        start++;
+    size_t end = start;
+    while (end < rest->len && !is_blank(rest->ptr[end]))
+        end++;
+    struct str word = str_first(str_skip(*rest, start), end - start);
+    *rest = str_skip(*rest, end);
+    return word;
+}

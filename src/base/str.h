@@ -123,3 +123,7 @@ struct str str_trim(struct str s);
 // Takes the next element of a list separated by sep off *rest, trimmed; false at the end.
 // Empty elements are skipped (RFC 9110 5.6.1.2).
 bool str_next_item(struct str *rest, char sep, struct str *ret_item);
+
+// Takes the next word off *rest: what stands between spaces, tabs and carriage returns. Empty at
+// the end.
+struct str str_next_word(struct str *rest);

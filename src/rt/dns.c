@@ -7,9 +7,14 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/list.h"
 #include "base/mem.h"
+#include "base/writer.h"
+#include "codec/hosts.h"
+#include "codec/resolv.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
+#include "rt/loop.h"
 #include "rt/sock.h"
 #include "rt/sys.h"
 #include "rt/timer.h"
@@ -20,16 +25,32 @@
 #define EVENTS_PER_CALL 16
 #define CALLS_PER_TURN 64
 #define TTL_UNKNOWN UINT32_MAX
+#define HOSTS_MEM_MAX_BYTES ((size_t)128 << 20)
+
+// One set of servers. After a change the old one stays until its look-ups have ended.
+struct channel {
+    struct list_node node; // in dns.channels, until it is to be freed
+    ares_channel ares;     // owns
+    struct rt_sock set;    // owns: the epoll set
+    struct rt_timer timer;
+    size_t n_queries;
+    bool is_leaving;
+};
 
 struct dns {
-    ares_channel channel; // owns
-    struct rt_sock set;   // owns: the epoll set
-    struct rt_timer timer;
+    struct list channels;    // own: the present one is the last
+    struct channel *channel; // the present one
+    struct arena mem;        // of hosts
+    struct hosts hosts;
+    char *servers; // owns: or NULL
+    int64_t timeout_ms;
+    int tries; // 0: not set
 };
 
 // A look-up. The fiber that waits owns it, or, when that has given up, c-ares' callback does.
 struct query {
-    struct fiber *fiber; // borrows; NULL: nobody waits any more
+    struct channel *channel; // borrows
+    struct fiber *fiber;     // borrows; NULL: nobody waits any more
     bool is_done;
     int status;
     struct dns_answer answer;
@@ -47,119 +68,228 @@ static void init_library(void)
 
 static void on_timer(struct rt_timer *t);
 
-static void set_timer(struct dns *d)
+static void set_timer(struct channel *c)
 {
     struct timeval tv;
-    if (!ares_timeout(d->channel, NULL, &tv)) {
-        timer_stop(&d->timer);
+    if (!ares_timeout(c->ares, NULL, &tv)) {
+        timer_stop(&c->timer);
         return;
     }
     // Rounded up, so that it has passed when the timer expires.
     int64_t wait_ms = (int64_t)tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000;
-    timer_start(&d->timer, clock_now_ms() + wait_ms, on_timer);
+    timer_start(&c->timer, clock_now_ms() + wait_ms, on_timer);
 }
 
-static void process_ready(struct dns *d)
+static void process_ready(struct channel *c)
 {
     struct epoll_event events[EVENTS_PER_CALL];
     for (int call = 0; call < CALLS_PER_TURN; call++) {
-        int n = sys_epoll_wait(d->set.fd, events, EVENTS_PER_CALL, 0);
+        int n = sys_epoll_wait(c->set.fd, events, EVENTS_PER_CALL, 0);
         for (int i = 0; i < n; i++) {
             ares_socket_t fd = (ares_socket_t)(intptr_t)events[i].data.ptr;
             bool can_write = (events[i].events & EPOLLOUT) != 0;
             bool can_read = (events[i].events & ~(uint32_t)EPOLLOUT) != 0;
-            ares_process_fd(d->channel, can_read ? fd : ARES_SOCKET_BAD,
+            ares_process_fd(c->ares, can_read ? fd : ARES_SOCKET_BAD,
                             can_write ? fd : ARES_SOCKET_BAD);
         }
         if (n <= 0) {
-            set_timer(d);
+            set_timer(c);
             return;
         }
     }
     // The rest in the next turn: there is no new edge for it.
-    timer_start(&d->timer, clock_now_ms(), on_timer);
+    timer_start(&c->timer, clock_now_ms(), on_timer);
 }
 
 static void on_ready(struct rt_sock *s)
 {
-    process_ready(CONTAINER_OF(s, struct dns, set));
+    process_ready(CONTAINER_OF(s, struct channel, set));
 }
 
 static void on_timer(struct rt_timer *t)
 {
-    struct dns *d = CONTAINER_OF(t, struct dns, timer);
-    ares_process_fd(d->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    process_ready(d);
+    struct channel *c = CONTAINER_OF(t, struct channel, timer);
+    ares_process_fd(c->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    process_ready(c);
 }
 
 static void on_socket_state(void *arg, ares_socket_t fd, int is_readable, int is_writable)
 {
-    struct dns *d = arg;
+    struct channel *c = arg;
     uint32_t events =
         (is_readable ? (uint32_t)EPOLLIN : 0) | (is_writable ? (uint32_t)EPOLLOUT : 0);
     void *ptr = (void *)(intptr_t)fd;
     if (events == 0)
-        (void)sys_epoll_del(d->set.fd, fd);
-    else if (sys_epoll_mod(d->set.fd, fd, events, ptr) != 0 && errno == ENOENT)
+        (void)sys_epoll_del(c->set.fd, fd);
+    else if (sys_epoll_mod(c->set.fd, fd, events, ptr) != 0 && errno == ENOENT)
         // On failure the query runs into its time-out.
-        (void)sys_epoll_add(d->set.fd, fd, events, ptr);
+        (void)sys_epoll_add(c->set.fd, fd, events, ptr);
 }
 
 // --- making and ending ---
 
-static int open_channel(struct dns *d, const struct dns_options *options)
+// c-ares is told everything, so that it has no reason to look for files of its own.
+static int init_ares(struct channel *c, const struct dns *d, const struct resolv *r,
+                     char *domains[static RESOLV_SEARCH_MAX])
 {
-    bool has_timeout = options && options->timeout_ms > 0;
+    int tries = d->tries > 0 ? d->tries : r->attempts > 0 ? (int)r->attempts : TRIES_DEFAULT;
     struct ares_options o = {
-        .timeout = has_timeout ? (int)MIN(options->timeout_ms, INT32_MAX) : TIMEOUT_MS_DEFAULT,
-        .tries = options && options->tries > 0 ? options->tries : TRIES_DEFAULT,
+        .timeout = (int)MIN(d->timeout_ms, INT32_MAX),
+        .tries = tries,
+        .ndots = (int)r->ndots,
+        .domains = domains,
+        .ndomains = (int)r->n_search,
+        .lookups = (char[]){"b"}, // DNS alone: the hosts file is ours
+        .resolvconf_path = (char[]){"/dev/null"},
         .sock_state_cb = on_socket_state,
-        .sock_state_cb_data = d,
+        .sock_state_cb_data = c,
     };
-    int status = ares_init_options(&d->channel, &o,
-                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
-    if (status != ARES_SUCCESS || !options || !options->servers)
-        return status;
-    status = ares_set_servers_ports_csv(d->channel, options->servers);
+    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_DOMAINS |
+               ARES_OPT_LOOKUPS | ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB |
+               (r->rotate ? ARES_OPT_ROTATE : ARES_OPT_NOROTATE);
+#ifdef ARES_OPT_QUERY_CACHE
+    mask |= ARES_OPT_QUERY_CACHE; // with 0 seconds: whoever asks anew wants a new answer
+#endif
+    return ares_init_options(&c->ares, &o, mask);
+}
+
+static int set_servers(struct channel *c, const struct dns *d, const struct resolv *r)
+{
+    if (d->servers)
+        return ares_set_servers_ports_csv(c->ares, d->servers);
+    if (r->n_servers == 0) // then c-ares asks 127.0.0.1, as the C library does
+        return ARES_SUCCESS;
+    char list[RESOLV_SERVERS_MAX * 48];
+    struct writer w;
+    writer_init(&w, list, sizeof list);
+    for (size_t i = 0; i < r->n_servers; i++) {
+        char text[46];
+        if (i > 0)
+            writer_byte(&w, ',');
+        writer_put(&w, ip_text(&r->servers[i], text));
+    }
+    writer_byte(&w, '\0');
+    ASSERT(!w.overflowed);
+    return ares_set_servers_csv(c->ares, list);
+}
+
+static int open_ares(struct channel *c, const struct dns *d, const struct resolv *r)
+{
+    char *domains[RESOLV_SEARCH_MAX];
+    for (size_t i = 0; i < r->n_search; i++)
+        domains[i] = mem_copy(r->search[i].ptr, r->search[i].len);
+    int status = init_ares(c, d, r, domains);
+    for (size_t i = 0; i < r->n_search; i++)
+        mem_free(domains[i]);
     if (status != ARES_SUCCESS)
-        ares_destroy(d->channel);
+        return status;
+    status = set_servers(c, d, r);
+    if (status != ARES_SUCCESS)
+        ares_destroy(c->ares);
     return status;
+}
+
+static struct channel *channel_new(const struct dns *d, const struct resolv *r, const char **reterr)
+{
+    int set = sys_epoll_create();
+    if (set < 0) {
+        *reterr = strerrordesc_np(errno);
+        return NULL;
+    }
+    struct channel *c = MEM_NEW(struct channel);
+    sock_init(&c->set, set);
+    c->set.on_event = on_ready;
+    int status = open_ares(c, d, r);
+    if (status != ARES_SUCCESS) {
+        *reterr = ares_strerror(status);
+        sock_close(&c->set);
+        mem_free(c);
+        return NULL;
+    }
+    sock_watch(&c->set);
+    return c;
+}
+
+static void channel_free(void *arg)
+{
+    struct channel *c = arg;
+    ares_destroy(c->ares); // ends all queries
+    timer_stop(&c->timer);
+    sock_close(&c->set);
+    mem_free(c);
+}
+
+// c-ares may be calling us right now.
+static void free_when_idle(struct channel *c)
+{
+    if (!c->is_leaving || c->n_queries > 0)
+        return;
+    list_remove(&c->node);
+    loop_defer(channel_free, c);
 }
 
 struct dns *dns_new(const struct dns_options *options, const char **reterr)
 {
+    static const struct dns_files none;
     int failed = pthread_once(&library_once, init_library);
     ASSERT(failed == 0);
     if (library_status != ARES_SUCCESS) {
         *reterr = ares_strerror(library_status);
         return NULL;
     }
-    int set = sys_epoll_create();
-    if (set < 0) {
-        *reterr = strerrordesc_np(errno);
-        return NULL;
-    }
     struct dns *d = MEM_NEW(struct dns);
-    sock_init(&d->set, set);
-    d->set.on_event = on_ready;
-    int status = open_channel(d, options);
-    if (status != ARES_SUCCESS) {
-        *reterr = ares_strerror(status);
-        sock_close(&d->set);
-        mem_free(d);
-        return NULL;
+    list_init(&d->channels);
+    d->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS_DEFAULT;
+    d->tries = options->tries;
+    if (options->servers)
+        d->servers = mem_copy(options->servers, strlen(options->servers));
+    if (dns_use(d, options->files ? options->files : &none, reterr))
+        return d;
+    dns_free(d);
+    return NULL;
+}
+
+bool dns_use(struct dns *d, const struct dns_files *files, const char **reterr)
+{
+    struct arena mem;
+    struct hosts hosts;
+    arena_init(&mem, HOSTS_MEM_MAX_BYTES, NULL, 0);
+    if (hosts_parse(files->hosts, &mem, &hosts) != ERR_OK) {
+        *reterr = "the hosts file is too large";
+        arena_fini(&mem);
+        return false;
     }
-    sock_watch(&d->set);
-    return d;
+    struct resolv r = resolv_parse(files->resolv_conf);
+    struct channel *c = channel_new(d, &r, reterr);
+    if (!c) {
+        arena_fini(&mem);
+        return false;
+    }
+    arena_fini(&d->mem);
+    d->mem = mem;
+    d->hosts = hosts;
+    struct channel *old = d->channel;
+    list_push_back(&d->channels, &c->node);
+    d->channel = c;
+    if (old) {
+        old->is_leaving = true;
+        free_when_idle(old);
+    }
+    return true;
 }
 
 void dns_free(struct dns *d)
 {
     if (!d)
         return;
-    ares_destroy(d->channel); // ends all queries
-    timer_stop(&d->timer);
-    sock_close(&d->set);
+    struct list_node *n;
+    while ((n = list_pop_front(&d->channels)) != NULL) {
+        struct channel *c = CONTAINER_OF(n, struct channel, node);
+        c->is_leaving = false; // or its last query would free it, too
+        channel_free(c);
+    }
+    arena_fini(&d->mem);
+    mem_free(d->servers);
     mem_free(d);
 }
 
@@ -213,6 +343,8 @@ static void on_answer(void *arg, int status, int n_timeouts, struct ares_addrinf
         fill_answer(&q->answer, info);
         ares_freeaddrinfo(info);
     }
+    q->channel->n_queries--;
+    free_when_idle(q->channel);
     if (q->fiber)
         fiber_wake(q->fiber);
     else
@@ -258,8 +390,41 @@ static void start(struct dns *d, const char *name, struct query *q)
         .ai_family = AF_UNSPEC,
         .ai_socktype = SOCK_STREAM,
     };
-    ares_getaddrinfo(d->channel, name, NULL, &hints, on_answer, q);
-    set_timer(d);
+    struct channel *c = d->channel;
+    q->channel = c;
+    c->n_queries++;
+    ares_getaddrinfo(c->ares, name, NULL, &hints, on_answer, q);
+    set_timer(c);
+}
+
+static bool is_loopback(const struct ip *ip)
+{
+    static const struct ip v6 = {.family = 6, .bytes = {[15] = 1}};
+    return ip->family == 4 ? ip->bytes[0] == 127 : ip_eq(ip, &v6);
+}
+
+// What needs no server: the hosts file, and localhost, which is this machine whatever anybody says
+// (RFC 6761 6.3).
+static bool answer_at_once(const struct dns *d, struct str name, struct dns_answer *ret)
+{
+    static const struct dns_answer loopback = {
+        .addrs = {{.family = 4, .bytes = {127, 0, 0, 1}}, {.family = 6, .bytes = {[15] = 1}}},
+        .n = 2,
+    };
+    if (name.ptr[name.len - 1] == '.')
+        name.len--;
+    struct dns_answer a = {.ttl_s = 0};
+    a.n = hosts_find(&d->hosts, name, a.addrs, DNS_ADDRS_MAX);
+    bool is_local = str_ieq(name, STR("localhost")) ||
+                    (name.len > 10 && str_ieq(str_skip(name, name.len - 10), STR(".localhost")));
+    for (size_t i = 0; i < a.n && is_local; i++) {
+        if (!is_loopback(&a.addrs[i]))
+            a.n = 0;
+    }
+    if (a.n == 0 && !is_local)
+        return false;
+    *ret = a.n > 0 ? a : loopback;
+    return true;
 }
 
 enum err dns_resolve(struct dns *d, struct str name, struct deadline until, struct dns_answer *ret,
@@ -270,6 +435,8 @@ enum err dns_resolve(struct dns *d, struct str name, struct deadline until, stru
         *ret_why = "not a name";
         return ERR_NOT_FOUND;
     }
+    if (answer_at_once(d, name, ret))
+        return ERR_OK;
     memcpy(text, name.ptr, name.len);
     text[name.len] = '\0';
 

@@ -111,9 +111,21 @@ static void items_of_a_list_are_trimmed_and_empty_ones_skipped(void)
     CHECK(!str_next_item(&rest, ',', &item));
 }
 
+static void words_stand_between_blanks(void)
+{
+    struct str rest = STR("  a\tb,c \r");
+    CHECK_STR(str_next_word(&rest), STR("a"));
+    CHECK_STR(str_next_word(&rest), STR("b,c"));
+    CHECK_STR(str_next_word(&rest), STR(""));
+    CHECK_STR(str_next_word(&rest), STR(""));
+    rest = STR_NONE;
+    CHECK_STR(str_next_word(&rest), STR(""));
+}
+
 TEST_MAIN(TEST(equality_looks_at_every_byte), TEST(order_is_by_bytes_and_then_by_length),
           TEST(starts_and_ends_are_recognised), TEST(parts_never_reach_beyond_the_whole),
           TEST(finding_gives_the_first_or_last_index), TEST(cut_splits_at_the_first_separator),
           TEST(cut_without_separator_keeps_everything_in_head),
           TEST(trim_takes_spaces_and_tabs_only),
-          TEST(items_of_a_list_are_trimmed_and_empty_ones_skipped))
+          TEST(items_of_a_list_are_trimmed_and_empty_ones_skipped),
+          TEST(words_stand_between_blanks))
