@@ -30,8 +30,8 @@ enum gate_message {
                 // first GATE_SNAPSHOT and whenever it changes: struct gate_names
 };
 
-// GATE_DRAIN's number and struct stay as they are for good: after an upgrade, a keeper of another
-// version sends it to a gate of this one.
+// The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after an
+// upgrade, a keeper of another version talks so with a gate of this one.
 
 struct gate_log {
     uint32_t type;

@@ -21,6 +21,7 @@
 #define LIVED_WELL_MS 1000  // a gate that lived so long starts the back-off anew
 #define EARLY_DEATHS_MAX 3  // of a gate that never served: then the keeper gives up
 #define KILL_AFTER_MS 2000  // beyond the time that it was given to leave
+#define AWAIT_MAX_MS 1000   // for an old gate to say that it accepts no more
 #define ANSWER_MAX_MS 60000 // for a gate's answer to settings
 #define PING_EVERY_MS 5000
 #define PONG_MAX_MS 30000
@@ -183,7 +184,15 @@ bool gates_start(struct keeper *k)
 
 // --- what a gate says ---
 
-static void take_over(struct keeper *k, struct gate *g)
+static void ping(struct keeper *k, struct gate *g, uint64_t *ret_seq)
+{
+    struct gate_question m = {.type = GATE_PING, .seq = ++k->last_question};
+    *ret_seq = m.seq;
+    gates_tell(g, &m, sizeof m, -1);
+}
+
+// Returns the gate that served before; NULL: none.
+static struct gate *take_over(struct keeper *k, struct gate *g)
 {
     struct gate *old = gates_find(k, GATE_SERVING);
     g->state = GATE_SERVING;
@@ -195,6 +204,39 @@ static void take_over(struct keeper *k, struct gate *g)
         gates_drain(old, HANDOVER_IDLE_MS, k->current.drain_ms);
     }
     gates_send_listeners(k); // now that there is one gate that serves
+    return old;
+}
+
+static void tell_in_force(struct keeper *k, const struct gate_ready *m, bool is_new)
+{
+    log_info("settings %llu are in force on %u workers (built in %lld ms)",
+             (unsigned long long)m->seq, k->current.n_workers, (long long)(m->build_ns / 1000000));
+    if (is_new)
+        reload_succeeded(k, m);
+}
+
+static void await(struct keeper *k, struct gate *old, const struct gate_ready *m)
+{
+    k->awaited = (struct awaited){
+        .pid = old->child.pid, .due_ms = clock_now_ms() + AWAIT_MAX_MS, .ready = *m};
+    ping(k, old, &k->awaited.seq);
+}
+
+static void end_await(struct keeper *k)
+{
+    struct gate_ready m = k->awaited.ready;
+    k->awaited = (struct awaited){.pid = 0};
+    if (!k->is_stopping)
+        tell_in_force(k, &m, true);
+}
+
+// What one says that was told to leave may have crossed that order; only one thing matters.
+static void take_last_words(struct keeper *k, const struct gate *g, const union answer *m,
+                            size_t len)
+{
+    if (m->type == GATE_PONG && len == sizeof m->question && g->child.pid == k->awaited.pid &&
+        m->question.seq == k->awaited.seq)
+        end_await(k);
 }
 
 static void tell_unlisten(void *arg, const struct listener *item)
@@ -215,16 +257,17 @@ static void on_ready(struct keeper *k, struct gate *g, const struct gate_ready *
         k->next = NO_OFFER;
         listeners_commit(&k->listeners, tell_unlisten, gates_find(k, GATE_SERVING));
     }
+    struct gate *old = NULL;
     if (g->state == GATE_STARTING)
-        take_over(k, g);
+        old = take_over(k, g);
     else
         gates_send_listeners(k);
     if (is_next)
         gates_send_logs(g, &k->current.logs);
-    log_info("settings %llu are in force on %u workers (built in %lld ms)",
-             (unsigned long long)m->seq, k->current.n_workers, (long long)(m->build_ns / 1000000));
-    if (is_next)
-        reload_succeeded(k, m);
+    if (old)
+        await(k, old, m);
+    else
+        tell_in_force(k, m, is_next);
 }
 
 static void on_refused(struct keeper *k, struct gate *g, const struct gate_refused *m)
@@ -299,9 +342,11 @@ void gates_take_messages(struct keeper *k, struct gate *g)
                 gates_give_up(g);
             return;
         }
-        // What one says that was told to leave may have crossed that order.
-        bool makes_sense =
-            g->is_foreign || g->state == GATE_LEAVING || take_answer(k, g, &m, len, fd);
+        bool makes_sense = true;
+        if (g->state == GATE_LEAVING)
+            take_last_words(k, g, &m, len);
+        else if (!g->is_foreign)
+            makes_sense = take_answer(k, g, &m, len, fd);
         if (fd >= 0)
             close(fd);
         if (!makes_sense) {
@@ -359,6 +404,8 @@ void gates_ended(struct keeper *k, struct gate *g, int status)
     list_remove(&g->node);
     if (was_leaving && !(WIFEXITED(status) && WEXITSTATUS(status) == 0) && !k->is_stopping)
         log_error("gate %d, which was leaving, died (%s)", (int)g->child.pid, how);
+    if (g->child.pid == k->awaited.pid)
+        end_await(k);
     mem_free(g);
     if (k->is_stopping)
         k->is_done = list_is_empty(&k->gates);
@@ -378,10 +425,8 @@ static void look_at_ping(struct keeper *k, struct gate *g, int64_t now_ms)
         gates_give_up(g);
         return;
     }
-    struct gate_question m = {.type = GATE_PING, .seq = ++k->last_question};
-    g->pinged_seq = m.seq;
     g->ping_at_ms = now_ms + PONG_MAX_MS;
-    gates_tell(g, &m, sizeof m, -1);
+    ping(k, g, &g->pinged_seq);
 }
 
 static void look_at_gate(struct keeper *k, struct gate *g, int64_t now_ms)
@@ -410,6 +455,10 @@ void gates_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms)
         if (g->state == GATE_SERVING && !g->is_foreign)
             *next_ms = MIN(*next_ms, g->ping_at_ms);
     }
+    if (k->awaited.pid > 0 && now_ms >= k->awaited.due_ms)
+        end_await(k);
+    if (k->awaited.pid > 0)
+        *next_ms = MIN(*next_ms, k->awaited.due_ms);
     if (k->restart_at_ms == 0 || k->is_stopping)
         return;
     if (now_ms >= k->restart_at_ms) {

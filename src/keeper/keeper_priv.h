@@ -39,6 +39,15 @@ struct gate {
     int64_t leaving_since_ms;
 };
 
+// A gate that was told to leave, until it accepts no more connections: whoever connects then meets
+// the new settings, and they count as in force.
+struct awaited {
+    pid_t pid;    // 0: none
+    uint64_t seq; // of the ping behind its order to leave
+    int64_t due_ms;
+    struct gate_ready ready; // what its successor has said
+};
+
 // One attempt to put new settings in force.
 struct attempt {
     uint64_t number; // counts up; 0: there was none
@@ -63,6 +72,7 @@ struct keeper {
     struct offer next;    // of the attempt that is running
     uint64_t last_seq;
     struct attempt attempt;
+    struct awaited awaited;
     struct last_reload last_reload;
     bool must_reload; // asked for while another was running
     struct control control;
