@@ -2,9 +2,7 @@
 #include "gate/gate.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +25,7 @@
 #include "rt/loop.h"
 #include "rt/offload.h"
 #include "rt/privileges.h"
+#include "rt/sandbox.h"
 #include "rt/sock.h"
 #include "rt/sys.h"
 #include "rt/usage.h"
@@ -35,6 +34,7 @@
 #define OFFLOAD_THREADS 2
 #define OFFLOAD_QUEUE_MAX 256
 #define OWN_DESCRIPTORS 256 // listening sockets, logs, pipes, DNS
+#define NAMES_MEM_MAX_BYTES ((size_t)4 << 20)
 
 struct gate {
     struct rt_loop *loop;   // the aux loop, on the main thread
@@ -45,11 +45,14 @@ struct gate {
     struct upstream_resolver *resolver;
     struct crew *crew; // the workers; NULL before the first snapshot
     struct questions questions;
-    char user[64]; // it runs as
+    char user[64];                 // it runs as
+    struct sandbox_report sandbox; // what is in force
+    struct str names;              // owns: from the keeper, until the resolver has them; or empty
     bool is_draining;
 };
 
-static void start_resolver(struct gate *g, const struct settings *settings)
+static void start_resolver(struct gate *g, const struct settings *settings,
+                           const struct dns_files *files)
 {
     const struct conf_texts *servers = &settings->resolver.servers;
     struct text list = {.ptr = NULL};
@@ -60,7 +63,8 @@ static void start_resolver(struct gate *g, const struct settings *settings)
     }
     text_byte(&list, '\0');
     const char *why = NULL;
-    g->dns = dns_new(&(struct dns_options){.servers = servers->n > 0 ? list.ptr : NULL,
+    g->dns = dns_new(&(struct dns_options){.files = files,
+                                           .servers = servers->n > 0 ? list.ptr : NULL,
                                            .timeout_ms = settings->resolver.timeout_ms},
                      &why);
     text_fini(&list);
@@ -71,29 +75,73 @@ static void start_resolver(struct gate *g, const struct settings *settings)
     g->resolver = upstream_resolver_start(g->registry, g->dns);
 }
 
-// Before any other thread: these belong to a thread, not to the process.
-static void give_up_privileges(void)
+// What the keeper has read; a gate without such a keeper reads itself, while it can.
+static void know_names(struct gate *g, struct arena *mem, struct dns_files *ret)
 {
-    if (!privileges_never_gain())
-        log_warn("can't set no-new-privs: %s", strerror(errno));
-    // Root loses them with its user. Others may have been granted some for the keeper's sake.
-    if (geteuid() != 0 && !privileges_drop_capabilities())
-        log_warn("can't give up capabilities: %s", strerror(errno));
+    const char *why = NULL;
+    *ret = (struct dns_files){.hosts = STR_NONE};
+    if (g->names.len == 0 && !dns_files_read(DNS_RESOLV_CONF, DNS_HOSTS, mem, ret, &why))
+        log_warn("%s or %s can't be read: %s", DNS_RESOLV_CONF, DNS_HOSTS, why);
+    if (g->names.len > 0 && !dns_files_unpack(g->names, ret))
+        log_error("what the keeper knows about names arrived damaged");
 }
 
-// Becomes an ordinary user, for good, in all threads.
-static void change_user(struct str user)
+static void take_names(struct gate *g, int fd)
 {
-    if (geteuid() != 0 || str_eq(user, STR("root")))
+    struct str bytes;
+    struct dns_files files;
+    const char *why = "they arrived damaged";
+    if (fd < 0 || !file_map_sealed(fd, &bytes)) {
+        log_error("new resolv.conf and hosts can't be used: %s", why);
         return;
+    }
+    if (!g->crew) {
+        file_unmap(g->names);
+        g->names = bytes;
+        return;
+    }
+    if (!dns_files_unpack(bytes, &files) || (g->dns && !dns_use(g->dns, &files, &why)))
+        log_error("new resolv.conf and hosts can't be used: %s", why);
+    else
+        log_info("resolv.conf or hosts has changed: look-ups follow it");
+    file_unmap(bytes);
+}
+
+// Becomes an ordinary user, for good. False with a reason.
+static bool change_user(struct str user, char *reason, size_t cap)
+{
+    const char *why = NULL;
+    if (geteuid() != 0 || str_eq(user, STR("root")))
+        return true;
     char *name = mem_copy(user.ptr, user.len);
-    const struct passwd *pw = getpwnam(name);
+    if (!privileges_become(name, &why))
+        snprintf(reason, cap, "the gate can't become user '%s' (setting 'user'): %s", name, why);
     mem_free(name);
-    if (!pw)
-        panic("there is no user '" STR_FMT "' (setting 'user')", STR_ARG(user));
-    if (setgroups(0, NULL) != 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
-        setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
-        panic("can't become user '" STR_FMT "': %s", STR_ARG(user), strerror(errno));
+    return why == NULL;
+}
+
+// False with a reason.
+static bool enter_sandbox(struct gate *g, const struct settings *s, char *reason, size_t cap)
+{
+    if (!change_user(s->user.text, reason, cap))
+        return false;
+    sandbox_enter((enum sandbox_mode)s->sandbox, &g->sandbox);
+    if (s->sandbox != SANDBOX_REQUIRE || g->sandbox.n_missing == 0)
+        return true;
+    char missing[SANDBOX_TEXT_BYTES];
+    snprintf(reason, cap, "'sandbox: require' can't be had here: %s",
+             sandbox_missing(&g->sandbox, missing));
+    return false;
+}
+
+static void log_sandbox(const struct sandbox_report *r)
+{
+    char list[SANDBOX_TEXT_BYTES];
+    log_info("sandbox (%s): %s", sandbox_mode_text(r->mode), sandbox_in_force(r, list));
+    if (r->n_missing > 0)
+        log_warn("missing of the sandbox: %s", sandbox_missing(r, list));
+    if (r->mode == SANDBOX_OFF)
+        log_warn("the sandbox is off: whoever takes over the gate has what its user has");
 }
 
 // For status. No name is looked up for it: that could take long, and after the sandbox can't be.
@@ -122,13 +170,32 @@ static uint32_t conns_that_fit(uint32_t wanted)
     return (uint32_t)room;
 }
 
-static void start_crew(struct gate *g, const struct snapshot *s, unsigned n_workers)
+// The first settings: the one thread enters the sandbox, and then there are more. False with a
+// reason.
+static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers, char *reason,
+                   size_t cap)
 {
-    start_resolver(g, &s->settings);
+    struct arena mem;
+    struct dns_files files;
+    arena_init(&mem, NAMES_MEM_MAX_BYTES, NULL, 0);
+    know_names(g, &mem, &files);
     tell_user(g, s->settings.user.text);
-    change_user(s->settings.user.text);
-    g->crew = crew_start(n_workers, g->loop, g->registry, conns_that_fit(s->settings.conns_max));
-    g->questions.crew = g->crew;
+    bool is_inside = enter_sandbox(g, &s->settings, reason, cap);
+    if (is_inside) {
+        log_start("gate", (enum log_level)s->settings.log.level,
+                  (enum log_format)s->settings.log.format);
+        log_sandbox(&g->sandbox);
+        if (!offload_start(g->offload, OFFLOAD_THREADS))
+            panic("can't start the threads for passwords");
+        start_resolver(g, &s->settings, &files);
+        g->crew =
+            crew_start(n_workers, g->loop, g->registry, conns_that_fit(s->settings.conns_max));
+        g->questions.crew = g->crew;
+    }
+    arena_fini(&mem);
+    file_unmap(g->names);
+    g->names = STR_NONE;
+    return is_inside;
 }
 
 static void send_message(struct gate *g, const void *message, size_t n)
@@ -208,8 +275,11 @@ static void take_snapshot(struct gate *g, const struct gate_snapshot *m, int fd)
     s->seq = m->seq;
     log_set_level((enum log_level)s->settings.log.level, (enum log_format)s->settings.log.format);
     log_set_repeats(s->settings.log.repeats);
-    if (!g->crew)
-        start_crew(g, s, m->n_workers);
+    if (!g->crew && !settle(g, s, m->n_workers, reason, sizeof reason)) {
+        snapshot_unref(s);
+        refuse(g, m->seq, reason);
+        return;
+    }
     if (g->resolver)
         upstream_resolver_kick(g->resolver);
     struct switch_arg *arg = MEM_NEW(struct switch_arg);
@@ -277,6 +347,9 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
         ASSERT(g->crew != NULL);
         crew_unlisten(g->crew, m.unlisten.id);
         break;
+    case GATE_NAMES:
+        take_names(g, fd);
+        break;
     case GATE_SNAPSHOT:
         take_snapshot(g, &m.snapshot, fd);
         break;
@@ -339,18 +412,16 @@ static void ignore_signals(void)
 int gate_main(void)
 {
     ignore_signals();
-    give_up_privileges();
     prctl(PR_SET_DUMPABLE, 0); // keys and passwords stay out of dumps
     raise_descriptor_limit();
     usage_prepare();
     struct hash_key key;
     sys_random(&key, sizeof key);
     hash_seed(key);
-    log_start("gate", LOG_INFO, LOG_TEXT);
     struct gate g = {.loop = loop_new(&(struct loop_options){.fibers_max = 0})};
     loop_enter(g.loop);
     g.registry = upstream_registry_new();
-    g.offload = offload_new(OFFLOAD_THREADS, OFFLOAD_QUEUE_MAX);
+    g.offload = offload_new(0, OFFLOAD_QUEUE_MAX); // its threads come in the sandbox
     g.questions.channel = GATE_CHANNEL_FD;
     sock_init(&g.channel, GATE_CHANNEL_FD);
     g.channel.on_event = on_channel;

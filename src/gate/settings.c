@@ -6,11 +6,18 @@
 #include "codec/url.h"
 #include "gate/wiring.h"
 #include "http/env.h"
+#include "rt/sandbox.h"
 #include "upstream/service.h"
 
 #define WORKERS_MAX 256
 #define SOCKET_PATH_MAX_BYTES 108 // of struct sockaddr_un
 
+static const char *const sandbox_names[] = {
+#define X(id, text) text,
+    SANDBOX_MODE_LIST(X)
+#undef X
+        NULL,
+};
 static const char *const encoded_slash_names[] = {"keep", "decode", "reject", NULL};
 
 static enum err check_socket_path(const struct conf_text *text, struct diags *diags)
@@ -18,7 +25,8 @@ static enum err check_socket_path(const struct conf_text *text, struct diags *di
     if (text->text.len > 0 && text->text.ptr[0] == '/' && text->text.len < SOCKET_PATH_MAX_BYTES)
         return ERR_OK;
     return diag_fail(diags, ERR_RANGE, text->place,
-                     "'" STR_FMT "' can't be a socket's path; allowed are absolute paths of at most "
+                     "'" STR_FMT
+                     "' can't be a socket's path; allowed are absolute paths of at most "
                      "%d bytes",
                      STR_ARG(text->text), SOCKET_PATH_MAX_BYTES - 1);
 }
@@ -300,6 +308,13 @@ static const struct conf_item root_items[] = {
     ITEM_TEXT(settings, user, "user", .def = "nobody", .since = "0.1", .apply = CONF_RESTART,
               .format = "a user's name", .example = "sallyport",
               .doc = "Who the gate runs as when the keeper was started as root."),
+    ITEM_ENUM(settings, sandbox, "sandbox", .names = sandbox_names, .def = "best-effort",
+              .since = "0.1", .apply = CONF_RESTART,
+              .doc =
+                  "Whether the gate, which reads what clients send, shuts itself off from files, "
+                  "programs, other processes and new listening sockets (seccomp, Landlock). "
+                  "`best-effort`: as far as the kernel can; `require`: wholly, or the settings "
+                  "are refused; `off`: not at all."),
     ITEM_UINT(settings, conns_max, "connections-max", .def = "100000", .min = "16",
               .max = "10000000", .since = "0.1", .apply = CONF_RESTART,
               .doc =

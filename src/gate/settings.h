@@ -76,6 +76,7 @@ struct filter_conf {
 struct settings {
     struct conf_text workers; // "auto" or a number
     struct conf_text user;    // of the gate, when started as root
+    unsigned sandbox;         // enum sandbox_mode
     uint32_t conns_max;
     int64_t drain_ms;
     struct control_conf control;

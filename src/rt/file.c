@@ -109,14 +109,17 @@ out:;
 
 bool file_map_sealed(int fd, struct str *ret)
 {
-    struct stat st;
     int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) != 0 || st.st_size <= 0)
+    if (seals < 0 || (seals & SEALS) != SEALS)
         return false;
-    void *ptr = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    // Not fstat, which the C library makes of a call that takes paths: a sandbox forbids it.
+    off_t size = lseek(fd, 0, SEEK_END);
+    if (size <= 0)
+        return false;
+    void *ptr = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (ptr == MAP_FAILED)
         return false;
-    *ret = str_from(ptr, (size_t)st.st_size);
+    *ret = str_from(ptr, (size_t)size);
     return true;
 }
 

@@ -16,7 +16,7 @@ struct offload {
     unsigned n_queued, queue_max;
     bool is_ending;
     unsigned n_threads;
-    pthread_t threads[];
+    pthread_t *threads; // owns
 };
 
 // On the waiter's loop.
@@ -96,18 +96,27 @@ static bool start_thread(struct offload *o)
 
 struct offload *offload_new(unsigned n_threads, unsigned queue_max)
 {
-    struct offload *o = mem_alloc(1, sizeof *o + n_threads * sizeof o->threads[0]);
+    struct offload *o = MEM_NEW(struct offload);
     pthread_mutex_init(&o->lock, NULL);
     pthread_cond_init(&o->has_work, NULL);
     o->end = &o->first;
     o->queue_max = queue_max;
-    while (o->n_threads < n_threads) {
-        if (!start_thread(o)) {
-            offload_free(o);
-            return NULL;
-        }
+    if (!offload_start(o, n_threads)) {
+        offload_free(o);
+        return NULL;
     }
     return o;
+}
+
+bool offload_start(struct offload *o, unsigned n_threads)
+{
+    ASSERT(o->n_threads == 0);
+    o->threads = mem_resize(o->threads, n_threads, sizeof o->threads[0]);
+    while (o->n_threads < n_threads) {
+        if (!start_thread(o))
+            return false;
+    }
+    return true;
 }
 
 void offload_free(struct offload *o)
@@ -126,6 +135,7 @@ void offload_free(struct offload *o)
     }
     pthread_cond_destroy(&o->has_work);
     pthread_mutex_destroy(&o->lock);
+    mem_free(o->threads);
     mem_free(o);
 }
 

@@ -14,6 +14,11 @@ struct offload; // a set of threads with one bounded queue; any loop may use it
 // n_threads 0: no threads, jobs run at once inside offload_run, for the simulation. NULL when a
 // thread can't be started.
 struct offload *offload_new(unsigned n_threads, unsigned queue_max);
+
+// Starts the threads of one that was made without, before any job: for a process that must have one
+// thread until it is in its sandbox. False: one can't be started.
+bool offload_start(struct offload *o, unsigned n_threads);
+
 // Waits for running jobs; queued ones are dropped (their free is called). By then no fiber waits
 // in offload_run. The loops that have used it live longer.
 void offload_free(struct offload *o);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rt/privileges.h"
 
+#include <errno.h>
+#include <grp.h>
 #include <linux/capability.h>
+#include <pwd.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,4 +21,19 @@ bool privileges_drop_capabilities(void)
     struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{.effective = 0}};
     // Ambient ones go with those that are permitted; glibc has no wrapper without libcap.
     return syscall(SYS_capset, &header, none) == 0;
+}
+
+bool privileges_become(const char *user, const char **ret_why)
+{
+    errno = 0;
+    const struct passwd *pw = getpwnam(user);
+    if (!pw) {
+        *ret_why = errno != 0 ? strerrordesc_np(errno) : "there is no such user";
+        return false;
+    }
+    if (setgroups(0, NULL) == 0 && setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == 0 &&
+        setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == 0)
+        return true;
+    *ret_why = strerrordesc_np(errno);
+    return false;
 }

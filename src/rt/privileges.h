@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a process gives up for good. Both act on the calling thread and those that it starts: call
+// What a process gives up for good. All act on the calling thread and those that it starts: call
 // them before there are others.
 #pragma once
 
@@ -11,3 +11,7 @@ bool privileges_never_gain(void);
 
 // Without any capability: what a service manager or a container had granted. False with errno.
 bool privileges_drop_capabilities(void);
+
+// Becomes an ordinary user, with its group and no others. False with a text for people, valid until
+// the thread's next call.
+bool privileges_become(const char *user, const char **ret_why);

@@ -30,6 +30,7 @@ struct sandbox_report {
 // Whatever can't be had is missing in the report; the rest is in force.
 void sandbox_enter(enum sandbox_mode mode, struct sandbox_report *ret);
 
-// The parts as one text, "; " between them, in buf: which is filled with at most n bytes, NUL
-// included.
-void sandbox_list(const char parts[][SANDBOX_PART_BYTES], unsigned n_parts, char *buf, unsigned n);
+// The parts as one text each, "; " between them; returns buf.
+#define SANDBOX_TEXT_BYTES (SANDBOX_PARTS_MAX * (SANDBOX_PART_BYTES + 2))
+const char *sandbox_in_force(const struct sandbox_report *r, char buf[static SANDBOX_TEXT_BYTES]);
+const char *sandbox_missing(const struct sandbox_report *r, char buf[static SANDBOX_TEXT_BYTES]);
