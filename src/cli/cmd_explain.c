@@ -207,16 +207,10 @@ static bool show_route(void *arg, const struct route *route, bool matches, struc
 
 static void show_live_service(struct str name, const json_t *service)
 {
-    size_t i;
-    json_t *server;
-    printf("  service   " STR_FMT "\n", STR_ARG(name));
-    json_array_foreach(json_object_get(service, "servers"), i, server)
-    {
-        struct text line = {.ptr = NULL};
-        status_put_server(server, &line);
-        printf("  server    " STR_FMT "\n", STR_ARG(text_str(&line)));
-        text_fini(&line);
-    }
+    struct text servers = {.ptr = NULL};
+    status_put_servers(service, "  server    ", &servers);
+    printf("  service   " STR_FMT "\n" STR_FMT, STR_ARG(name), STR_ARG(text_str(&servers)));
+    text_fini(&servers);
 }
 
 static void show_chain(struct question *q, const struct handler *h)

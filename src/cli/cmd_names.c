@@ -19,9 +19,8 @@ static int run(const struct cli_args *args)
     struct diags diags = {.n = 0};
     struct text names = {.ptr = NULL};
     arena_init(&mem, TREE_MAX_BYTES, NULL, 0);
-    const struct conf_node *root = lenient_tree(cli_config_path(args), &mem, &diags);
     const struct conf_node *map =
-        root && root->kind == CONF_NODE_MAP ? conf_node_get(root, str_of(args->words[0])) : NULL;
+        lenient_find(cli_config_path(args), str_of(args->words[0]), &mem, &diags);
     for (const struct conf_node *node = map ? map->first : NULL; node; node = node->next) {
         plain_put(&names, node->key);
         text_byte(&names, '\n');

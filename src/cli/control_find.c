@@ -19,13 +19,11 @@ static enum lenient_control ask_settings(const char *file, struct text *path, st
     struct diags diags = {.n = 0};
     struct str found;
     arena_init(&mem, TREE_MAX_BYTES, NULL, 0);
-    enum lenient_control said = LENIENT_CONTROL_UNSAID;
-    const struct conf_node *root = lenient_tree(file, &mem, &diags);
-    if (root)
-        said = lenient_control(root, &found);
-    else if (diags.n > 0 && access(file, F_OK) == 0) {
+    enum lenient_control said =
+        lenient_control(lenient_find(file, STR("control"), &mem, &diags), &found);
+    if (diags.n > 0 && access(file, F_OK) == 0) {
         char line[1024];
-        text_printf(note, "\n  the settings file may name another socket, but can't be used: ");
+        text_put(note, STR("\n  the settings file may name another socket, but has errors: "));
         text_put(note, diag_text(&diags.items[0], line, sizeof line));
     }
     if (said == LENIENT_CONTROL_PATH)

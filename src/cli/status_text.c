@@ -45,14 +45,18 @@ static void put_name(struct text *to, const char *name)
     text_printf(to, "  %-*s", NAME_WIDTH, name);
 }
 
-// " (3 min ago)" behind an RFC 3339 time in UTC.
-static void put_age(struct text *to, const char *time_text)
+// An RFC 3339 time as "2026-11-21 18:23:54 UTC (3 min ago)".
+static void put_time(struct text *to, const char *time_text)
 {
     struct tm tm = {.tm_year = 0};
+    char buf[64];
     const char *rest = time_text ? strptime(time_text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-    if (!rest || rest[strspn(rest, ".0123456789")] != 'Z')
+    if (!rest || rest[strspn(rest, ".0123456789")] != 'Z') {
+        put_value(to, time_text);
         return;
-    text_put(to, STR(" ("));
+    }
+    strftime(buf, sizeof buf, "%Y-%m-%d %H:%M:%S UTC (", &tm);
+    text_put(to, str_of(buf));
     plain_put_span(to, time(NULL) - timegm(&tm));
     text_put(to, STR(" ago)"));
 }
@@ -72,15 +76,13 @@ static void put_settings(const json_t *status, struct text *to)
         put_value(to, text_of(settings, "source"));
     }
     text_put(to, STR(", in force since "));
-    put_value(to, text_of(settings, "in_force_since"));
-    put_age(to, text_of(settings, "in_force_since"));
+    put_time(to, text_of(settings, "in_force_since"));
     text_byte(to, '\n');
     if (!json_is_false(json_object_get(last, "ok")))
         return;
     put_name(to, "");
     text_put(to, STR("the last reload failed at "));
-    put_value(to, text_of(last, "at"));
-    put_age(to, text_of(last, "at"));
+    put_time(to, text_of(last, "at"));
     text_put(to, STR(": "));
     put_value(to, text_of(last, "error"));
     text_byte(to, '\n');
@@ -287,12 +289,12 @@ static void put_addresses(const json_t *server, struct text *to)
     }
 }
 
-void status_put_server(const json_t *server, struct text *to)
+static void put_server(const json_t *server, size_t url_width, bool has_weights, struct text *to)
 {
     int64_t open = number_of(server, "connections"), idle = number_of(server, "idle");
-    put_value(to, text_of(server, "url"));
-    if (number_of(server, "weight") != 1)
-        text_printf(to, "  weight %" PRId64, number_of(server, "weight"));
+    put_padded(to, text_of(server, "url"), url_width);
+    if (has_weights)
+        text_printf(to, "  weight %-4" PRId64, number_of(server, "weight"));
     put_addresses(server, to);
     if (open == 0 && idle == 0)
         return;
@@ -303,23 +305,34 @@ void status_put_server(const json_t *server, struct text *to)
         text_printf(to, ", %" PRId64 " idle", idle);
 }
 
+void status_put_servers(const json_t *service, const char *before, struct text *to)
+{
+    const json_t *servers = json_object_get(service, "servers");
+    size_t width = widest(servers, "url", json_array_size(servers)), i;
+    bool has_weights = false;
+    json_t *server;
+    json_array_foreach(servers, i, server)
+    {
+        has_weights = has_weights || number_of(server, "weight") != 1;
+    }
+    json_array_foreach(servers, i, server)
+    {
+        text_put(to, str_of(before));
+        put_server(server, width, has_weights, to);
+        text_byte(to, '\n');
+    }
+}
+
 static void put_services(const json_t *report, bool wants_all, struct text *to)
 {
     const json_t *list = json_object_get(report, "services");
     size_t n = begin_list(to, "services", list, wants_all);
     for (size_t i = 0; i < n; i++) {
         const json_t *item = json_array_get(list, i);
-        size_t k;
-        json_t *server;
         text_put(to, STR("  "));
         put_value(to, text_of(item, "name"));
         text_byte(to, '\n');
-        json_array_foreach(json_object_get(item, "servers"), k, server)
-        {
-            text_put(to, STR("    "));
-            status_put_server(server, to);
-            text_byte(to, '\n');
-        }
+        status_put_servers(item, "    ", to);
     }
 }
 

@@ -12,8 +12,9 @@
 
 void status_text(const json_t *status, bool wants_all, struct text *to);
 
-// One server of a service: "http://10.0.0.1:80  up at 10.0.0.1, 3 connections".
-void status_put_server(const json_t *server, struct text *to);
+// A line for each server of a service: "http://10.0.0.1:80  up at 10.0.0.1  3 connections", with a
+// text before each.
+void status_put_servers(const json_t *service, const char *before, struct text *to);
 
 // The service's object in the report, or NULL.
 const json_t *status_find_service(const json_t *status, struct str name);

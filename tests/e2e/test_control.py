@@ -15,7 +15,7 @@ import threading
 
 import pytest
 
-from harness import BINARY, PATIENCE, run, wait_until
+from harness import BINARY, PATIENCE, Process, run, wait_until
 
 FOREIGN = "doesn't answer as Sallyport does"
 ANSWERING = ["status", "reload", "stop", "upgrade"]
@@ -188,7 +188,7 @@ def test_status_for_people_and_for_programs(keeper):
     text = run("status", "--control", k.path, check=0).stdout
     assert text.startswith("sallyport 9.9.9, process 7, up 1 min 1 s\n")
     assert "connections accepted  12" in text and "never" not in text
-    assert "http://10.0.0.1:80  skipped at 10.0.0.1 after 3 failures  2 connections, 1 idle" in text
+    assert "    http://10.0.0.1:80  skipped at 10.0.0.1 after 3 failures  2 connections, 1 idle" in text
     assert json.loads(run("status", "--json", "--control", k.path, check=0).stdout) == STATUS
 
 
@@ -341,6 +341,13 @@ def test_a_file_that_is_no_yaml_is_mentioned(tmp_path):
     assert "nothing is running" in err and "s.yaml:" in err
 
 
+def test_the_socket_of_a_file_with_broken_yaml_is_found(keeper, tmp_path):
+    k = keeper({"ok": False, "error": "broken"})
+    settings = tmp_path / "s.yaml"
+    settings.write_text(f"sites: [\ncontrol:\n  socket: {k.path}\nroutes: {{\n")
+    assert run("reload", "-c", settings, check=1).stderr == "sallyport: broken\n"
+
+
 def test_a_path_too_long_for_a_socket_is_told():
     assert "too long" in run("status", "--control", "/" + "x" * 200, check=1).stderr
 
@@ -410,3 +417,119 @@ def test_an_interrupted_command_ends(keeper):
     child.send_signal(signal.SIGINT)
     assert child.wait(PATIENCE) == -signal.SIGINT
     end.set()
+
+
+# --- the real one ---
+
+LIVE = """filters: {{ tidy: {{ headers: {{ response: {{ remove: [Server] }} }} }} }}
+services: {{ app: {{ servers: ["{url}", {{ url: "http://127.0.0.1:1", weight: 2 }}] }} }}
+sites: {{ a.example: {{ to: app, use: [tidy], aliases: [b.example] }} }}
+"""
+
+
+def control_of(proxy):
+    return ["--control", proxy.file.parent / "control.sock"]
+
+
+def test_the_running_proxy_is_watched_and_changed(start, origin):
+    """S4: status, reload and explain against the real keeper."""
+    proxy = start(LIVE.format(url=origin().url))
+    statuses = [proxy.get(host="a.example").status for _ in range(6)]
+    assert 200 in statuses
+    text = run("status", *control_of(proxy), check=0).stdout
+    assert re.match(rf"sallyport \S+, process {proxy.child.pid}, up ", text)
+    for part in [r"settings +1 from \S*sallyport\.yaml, in force since \d{4}-\d\d-\d\d .* UTC \(",
+                 r"gate +serving, process \d+", r"\nentrypoints\n +web +127\.0\.0\.1:0 +port \d+",
+                 r"\nsites\n +a\.example +to app +also b\.example\n",
+                 r"\nservices\n +app\n +http://127\.0\.0\.1:\d+ +weight 1 +up",
+                 r"\n +http://127\.0\.0\.1:1 +weight 2 +skipped at 127\.0\.0\.1 after \d",
+                 r"\ncounters\n(.*\n)* +connections accepted +\d+\n"]:
+        assert re.search(part, text), (part, text)
+    status = json.loads(run("status", "--json", *control_of(proxy), check=0).stdout)
+    assert status["pid"] == proxy.child.pid and status["settings"]["seq"] == 1
+
+    proxy.write(LIVE.format(url=origin().url).replace("b.example", "c.example"))
+    done = run("reload", *control_of(proxy), check=0)
+    assert re.fullmatch(r"settings 2 are in force \(built in \d+ ms\)\n", done.stdout)
+    assert "also c.example" in run("status", *control_of(proxy), check=0).stdout
+
+    proxy.write("wrokers: 3\n" + LIVE.format(url="nonsense://"))
+    done = run("reload", *control_of(proxy), check=1)
+    checked = run("check", "--config", proxy.file, check=1)
+    assert done.stderr.splitlines()[:-1] == checked.stderr.splitlines()[:-1] and done.stdout == ""
+    text = run("status", *control_of(proxy), check=0).stdout
+    assert re.search(r"settings +2 .*\n +the last reload failed at .* ago\): ", text), text
+
+
+def test_explain_by_the_settings_in_force_shows_the_servers_states(start, origin):
+    proxy = start(LIVE.format(url=origin().url))
+    for _ in range(6):
+        proxy.get(host="a.example")
+    proxy.write("broken: [")  # doesn't matter
+    done = run("explain", "--running", *control_of(proxy), f"http://b.example:{proxy.port}/x", check=0)
+    for part in [r"^  settings  1 from ", r"\n  arrives   entrypoint web\n",
+                 r"\n  takes     a\.example ", r"\n  filter    tidy \(headers\)",
+                 r"\n  service   app\n  server    http://127\.0\.0\.1:\d+ +weight 1 +up at ",
+                 r"\n  server    http://127\.0\.0\.1:1 +weight 2 +skipped at 127\.0\.0\.1 after \d"]:
+        assert re.search(part, done.stdout), (part, done.stdout)
+    done = run("explain", "--running", *control_of(proxy), "nobody.example", check=1)
+    assert "no route matches" in done.stdout
+
+
+def test_secrets_stay_masked_when_settings_travel(start, monkeypatch):
+    monkeypatch.setenv("THE_SECRET", "u:$2y$04$aaaaaaaaaaaaaaaaaaaaaOeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee")
+    proxy = start("filters: { f: { basic-auth: 'env:THE_SECRET' } }\n"
+                  "sites: { a.example: { to: 'http://127.0.0.1:1', use: f } }")
+    monkeypatch.delenv("THE_SECRET")
+    done = run("explain", "--running", *control_of(proxy), "a.example", check=0)
+    assert "filter    f (basic-auth)" in done.stdout and "aaaa" not in done.stdout + done.stderr
+
+
+def test_stop_ends_the_proxy(start):
+    proxy = start(LIVE.format(url="http://127.0.0.1:1"))
+    assert run("stop", *control_of(proxy), check=0).stdout.startswith("stopped after ")
+    assert proxy.child.wait(PATIENCE) == 0
+    assert "nothing is running" in run("status", *control_of(proxy), check=1).stderr
+
+
+def test_stop_now_breaks_off_what_stop_waits_for(start, origin):
+    """S4: a slow answer keeps 'stop' waiting, and 'stop --now' ends it."""
+    hold = threading.Event()
+    proxy = start(LIVE.format(url=origin(lambda request, conn: hold.wait(PATIENCE) and "late").url)
+                  .replace(', { url: "http://127.0.0.1:1", weight: 2 }', ""))
+    with proxy.connect() as client:
+        client.send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        wait_until(lambda: "exchanges begun" in run("status", *control_of(proxy)).stdout, "it")
+        waiting = subprocess.Popen([BINARY, "stop", *control_of(proxy)], stdout=subprocess.PIPE,
+                                   text=True)
+        proxy.wait_line("stopping", proxy.err)
+        assert waiting.poll() is None
+        run("stop", "--now", *control_of(proxy), check=0)
+        assert waiting.wait(PATIENCE) == 0
+        waiting.communicate()
+    hold.set()
+    assert proxy.child.wait(PATIENCE) == 0
+
+
+def test_upgrade_keeps_the_process_and_tells_versions(start, origin):
+    proxy = start(LIVE.format(url=origin().url))
+    version = run("version", check=0).stdout.split()[1]
+    done = run("upgrade", *control_of(proxy), check=0)
+    assert done.stdout == f"upgraded from {version} to {version}\n" and proxy.child.poll() is None
+    done = run("upgrade", "/bin/true", *control_of(proxy), check=1)
+    assert "doesn't say that it is sallyport" in done.stderr
+    assert proxy.get(host="a.example").status in (200, 502)
+
+
+def test_a_proxy_without_a_file_has_a_control_socket_only_when_told(tmp_path):
+    words = ["proxy", "--from", "127.0.0.1:0", "--to", ":1"]
+    for control in [[], ["--control", tmp_path / "c"]]:
+        proxy = Process([BINARY, *map(str, words + control)])
+        try:
+            proxy.wait_line("are in force", proxy.err)
+            assert (tmp_path / "c").exists() == bool(control)
+            if control:
+                assert "serving" in run("status", *control, check=0).stdout
+        finally:
+            proxy.end()
+    assert not (tmp_path / "c").exists()

@@ -41,8 +41,8 @@ static void everything_that_is_there_is_shown(void)
         "\"idle\":2}]}]}}";
     static const char *const parts[] = {
         "sallyport 0.1.0, process 7, up 1 min\n",
-        "  settings      3 from /x.yaml, in force since 2026-01-01T00:00:00Z (",
-        "the last reload failed at 2026-01-02T00:00:00Z (",
+        "  settings      3 from /x.yaml, in force since 2026-01-01 00:00:00 UTC (",
+        "the last reload failed at 2026-01-02 00:00:00 UTC (",
         " ago): 2 errors\n",
         "  control       /c.sock\n",
         "  gate          serving, process 8, up 5 s, 1 worker, user nobody, 900 KiB, 9 open files",
@@ -52,7 +52,7 @@ static void everything_that_is_there_is_shown(void)
         "  logs          2 lines lost\n",
         "\nentrypoints\n  web  :0  port 4711  1 connection\n",
         "\nsites\n  a.example  to app  also b.example\n",
-        "\nservices\n  app\n    http://s  weight 2  up at 10.0.0.1; skipped at 10.0.0.2 after",
+        "\nservices\n  app\n    http://s  weight 2     up at 10.0.0.1; skipped at 10.0.0.2 after",
         " after 1 failure  3 connections, 2 idle\n",
         "\ncounters\n  connections accepted  1 000\n",
         "\nrefused requests\n  bare-lf  1\n",
