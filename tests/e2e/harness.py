@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the end-to-end tests share: the proxy as a process, origins, raw clients."""
 import errno
+import json
 import os
 import queue
 import re
@@ -134,6 +135,8 @@ class Proxy(Process):
             settings += "\nentrypoints: { web: '127.0.0.1:0' }\n"
         if "workers:" not in settings:
             settings += f"\nworkers: {self.workers}\n"
+        if "control:" not in settings:
+            settings += f"\ncontrol: {{ socket: '{self.file.parent / 'control.sock'}' }}\n"
         if "user:" not in settings and os.geteuid() == 0:
             settings += "\nuser: root\n"
         new = self.file.with_suffix(".new")
@@ -168,9 +171,27 @@ class Proxy(Process):
         self.read_ports()
         return "are in force" in said[0]
 
+    def gate_pids(self):
+        """The gates, oldest first: those that leave, and the one that serves or starts."""
+        pid = self.child.pid
+        return [int(child) for child in
+                Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     def gate_pid(self):
-        children = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children").read_text().split()
-        return int(children[0]) if children else None
+        return next(reversed(self.gate_pids()), None)
+
+    def ask(self, **request):
+        """The last line of the control socket's answer."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(PATIENCE)
+            sock.connect(str(self.file.parent / "control.sock"))
+            sock.sendall(json.dumps(request).encode() + b"\n")
+            answer = {}
+            for line in sock.makefile():
+                answer = json.loads(line)
+                if "ok" in answer:
+                    break
+        return answer
 
     def log_lines(self, pattern="", count=1):
         """Waits for count access log lines with the pattern; gives them."""

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promises of issue 3: another gate, or another binary, takes over under load."""
+import os
+import re
+import shutil
+
+import pytest
+
+from harness import BINARY, IS_SANITIZED, descriptors, run, wait_until
+
+N_TURNS = 2 if IS_SANITIZED else 10
+DRAIN = "drain-timeout: 10m\n"  # the load's tunnels stay open to its end
+
+
+def settings(backend, turn, top="workers: 2\n"):
+    return (f"access-log: off\n{DRAIN}{top}"
+            f"filters:\n  turn: {{ headers: {{ response: {{ set: {{ X-Turn: '{turn}' }} }} }} }}\n"
+            f"sites:\n{backend.sites('turn')}")
+
+
+def turn_of(proxy):
+    return int(proxy.get("/down/1/10", "load.example").get("X-Turn"))
+
+
+def version():
+    return re.search(r"\d+\.\d+\.\d+", run("version", check=0).stdout)[0]
+
+
+@pytest.fixture
+def other_binary(tmp_path):
+    """A binary of another version: a copy with the text changed."""
+    old = version()
+    new = old[:-1] + ("8" if old[-1] == "9" else "9")
+    path = tmp_path / "sallyport-new"
+    shutil.copy(BINARY, path)
+    path.write_bytes(path.read_bytes().replace(old.encode(), new.encode()))
+    return path, old, new
+
+
+def script(path, text):
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(0o755)
+    return path
+
+
+def only_one_gate_is_left(proxy):
+    wait_until(lambda: len(proxy.gate_pids()) == 1, "the old gates' end")
+
+
+def test_an_upgrade_and_the_way_back_under_load_lose_nothing(start, backend, load, other_binary):
+    """Issue 3, upgrade: no refused and no broken connection, whoever is open stays open."""
+    path, old, new = other_binary
+    proxy = start(settings(backend, 0))
+    keeper, n_open = proxy.child.pid, len(descriptors(proxy.child.pid))
+    clients = load(proxy.port)
+    for turn in range(N_TURNS):
+        for binary, before, after in ((path, old, new), (BINARY, new, old)):
+            clients.mark(f"upgrade {turn} from {before} to {after}")
+            gates = proxy.gate_pids()
+            answer = proxy.ask(command="upgrade", binary=str(binary))
+            assert answer["ok"], answer
+            assert (answer["from"], answer["to"]) == (before, after)
+            status = proxy.ask(command="status")["status"]
+            assert status["version"] == after and status["pid"] == keeper
+            assert status["gate"]["pid"] not in gates
+            assert turn_of(proxy) == 0
+    # The new one reloads like any other.
+    clients.mark("reload")
+    assert proxy.try_reload(settings(backend, 1))
+    clients.turn = 1
+    assert turn_of(proxy) == 1
+    clients.stop().check()
+    only_one_gate_is_left(proxy)
+    wait_until(lambda: len(descriptors(keeper)) <= n_open, "closed descriptors of the keeper")
+    print(f"{2 * N_TURNS} upgrades; {clients}")
+
+
+def test_a_binary_that_does_not_work_changes_nothing_and_the_answer_says_why(
+        start, backend, load, tmp_path):
+    """Issue 3, upgrade: not executable, not there, dying, refusing the settings."""
+    proxy = start(settings(backend, 0))
+    clients = load(proxy.port)
+    gate, n_open = proxy.gate_pid(), len(descriptors(proxy.child.pid))
+    plain = tmp_path / "plain"
+    plain.write_text("no program")
+    garbage = tmp_path / "garbage"
+    garbage.write_bytes(b"\x7fELF and no more")
+    garbage.chmod(0o755)
+    cases = [
+        ("relative/path", "absolute"),
+        (tmp_path / "nowhere", "No such file"),
+        (tmp_path, ""),
+        (plain, "Permission denied"),
+        (garbage, "Exec format error"),
+        (script(tmp_path / "ends", "echo what is this >&2; exit 3"), "what is this"),
+        (script(tmp_path / "dies", "kill -SEGV $$"), "Segmentation"),
+        (script(tmp_path / "other", "echo another program 1.0"), "doesn't say"),
+        (script(tmp_path / "refuses", "case $1 in version) echo sallyport 9.9.9;; "
+                "*) echo 'settings.yaml:1:2: error: no such thing any more'; exit 1;; esac"),
+         "no such thing any more"),
+    ]
+    for binary, why in cases:
+        clients.mark(f"upgrade to {binary}")
+        answer = proxy.ask(command="upgrade", binary=str(binary))
+        assert not answer["ok"] and why in answer["error"], (binary, answer)
+        assert turn_of(proxy) == 0
+    assert proxy.gate_pids() == [gate]
+    assert proxy.ask(command="status")["status"]["version"] == version()
+    wait_until(lambda: len(descriptors(proxy.child.pid)) <= n_open, "closed descriptors")
+    clients.stop().check()
+
+
+def test_settings_that_need_another_gate_lose_nothing_under_load(start, backend, load):
+    """Issue 3, everything reloads: workers, connections-max, the resolver and the user change live;
+    a new gate takes over, and the old one lets its connections end."""
+    tops = ["workers: 1\n", "workers: 2\n", "workers: 1\n",
+            "workers: 2\nconnections-max: 5000\n",
+            "workers: 2\nresolver: { servers: ['127.0.0.1:53'], timeout: 1s }\n"]
+    if os.geteuid() == 0:
+        tops.append("workers: 2\nuser: nobody\n")
+    proxy = start(settings(backend, 0, tops[-1]))
+    clients = load(proxy.port)
+    n_turns = 0
+    for top in tops * N_TURNS:
+        n_turns += 1
+        clients.mark(f"{top!r} as turn {n_turns}")
+        gate = proxy.ask(command="status")["status"]["gate"]["pid"]
+        proxy.write(settings(backend, n_turns, top))
+        answer = proxy.ask(command="reload")
+        assert answer["ok"] and answer["new_gate"], answer
+        clients.turn = n_turns
+        assert turn_of(proxy) == n_turns
+        status = proxy.ask(command="status")["status"]
+        assert status["gate"]["pid"] != gate
+        assert status["report"]["workers"] == int(top[9]), status
+    clients.stop().check()
+    only_one_gate_is_left(proxy)
+    print(f"{n_turns} gates; {clients}")
