@@ -191,6 +191,7 @@ static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers,
         g->crew =
             crew_start(n_workers, g->loop, g->registry, conns_that_fit(s->settings.conns_max));
         g->questions.crew = g->crew;
+        g->questions.process.sandbox = &g->sandbox;
     }
     arena_fini(&mem);
     file_unmap(g->names);

@@ -22,7 +22,7 @@ static void answer(const struct question *q, uint32_t type, int fd)
 {
     struct gate_question m = {.type = type, .seq = q->seq};
     enum err err = channel_send(q->all->channel, str_from((const char *)&m, sizeof m), fd);
-    if (err != ERR_OK)
+    if (err != ERR_OK && err != ERR_CLOSED) // a keeper that is gone is told once, by the gate
         log_error("can't answer the keeper: %s", err_text(err));
 }
 

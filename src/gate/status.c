@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "gate/worker.h"
 #include "rt/log.h"
+#include "rt/sandbox.h"
 #include "rt/usage.h"
 #include "upstream/survey.h"
 
@@ -228,12 +229,32 @@ static void write_filters(const struct conf_map *filters, struct text *t)
     text_byte(t, ']');
 }
 
+static void write_parts(const char *key, const char parts[][SANDBOX_PART_BYTES], unsigned n,
+                        struct text *t)
+{
+    put_open(t, key, '[');
+    for (unsigned i = 0; i < n; i++)
+        put_str(t, NULL, str_of(parts[i]));
+    text_byte(t, ']');
+}
+
+static void write_sandbox(const struct sandbox_report *r, struct text *t)
+{
+    put_open(t, "sandbox", '{');
+    put_str(t, "mode", str_of(sandbox_mode_text(r->mode)));
+    write_parts("in_force", r->in_force, r->n_in_force, t);
+    write_parts("missing", r->missing, r->n_missing, t);
+    text_byte(t, '}');
+}
+
 static void write_process(const struct status *s, const struct status_process *p, struct text *t)
 {
     struct usage usage;
     usage_read(&usage);
     put_uint(t, "workers", s->n_workers);
     put_str(t, "user", p->user);
+    if (p->sandbox)
+        write_sandbox(p->sandbox, t);
     if (usage.resident_bytes > 0)
         put_uint(t, "memory_kb", usage.resident_bytes / 1024);
     put_uint(t, "memory_peak_kb", usage.resident_peak_bytes / 1024);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "gate/snapshot.h"
 
+struct sandbox_report;
 struct status;
 struct worker;
 
@@ -20,7 +21,8 @@ bool status_add(struct status *s, const struct worker *w);
 
 // What the process knows beyond its workers.
 struct status_process {
-    struct str user; // it runs as
+    struct str user;                      // it runs as
+    const struct sandbox_report *sandbox; // borrows; NULL: not told
 };
 
 // One JSON object (RFC 8259), whatever bytes names and URLs hold.

@@ -163,6 +163,12 @@ static void status_tells_what_was_served(void)
     CHECK_INT(connections, 1);
     CHECK_INT(sockets, 1);
     CHECK(memory > 100);
+    // The kernel tells it since 6.2; the gate has its channel, its memory's size and loops.
+    const json_t *open_files = json_object_get(json, "open_files");
+    CHECK(!open_files || json_integer_value(open_files) > 5);
+    const char *mode;
+    CHECK_INT(json_unpack(json, "{s:{s:s}}", "sandbox", "mode", &mode), 0);
+    CHECK_STR(str_of(mode), STR("best-effort"));
     json_decref(json);
 
     put_in_force(&r, "entrypoints: { other: { listen: '127.0.0.1:0' } }\n", 6);

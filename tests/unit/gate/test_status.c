@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "gate/worker.h"
+#include "rt/sandbox.h"
 #include "unit/rt/rt_test.h"
 #include "upstream/service.h"
 
@@ -155,6 +156,30 @@ static void only_refusals_that_happened_are_told(void)
     rig_fini(&r);
 }
 
+static void what_is_in_force_of_the_sandbox_is_told(void)
+{
+    struct rig r;
+    rig_init(&r, "");
+    const struct sandbox_report report = {
+        .mode = SANDBOX_BEST_EFFORT,
+        .n_in_force = 2,
+        .n_missing = 1,
+        .in_force = {"no-new-privs", "seccomp"},
+        .missing = {"landlock: the kernel has none"},
+    };
+    struct status *status = status_new(r.s);
+    CHECK(status_add(status, r.worker));
+    struct text text = {.ptr = NULL};
+    status_write(status, &(struct status_process){.user = STR("x"), .sandbox = &report}, &text);
+    CHECK(str_search(text_str(&text),
+                     STR("\"sandbox\":{\"mode\":\"best-effort\",\"in_force\":[\"no-new-privs\","
+                         "\"seccomp\"],\"missing\":[\"landlock: the kernel has none\"]}")) !=
+          STR_NPOS);
+    text_fini(&text);
+    status_free(status);
+    rig_fini(&r);
+}
+
 // It holds what it is about.
 static void a_status_outlives_its_snapshot_being_replaced(void)
 {
@@ -175,5 +200,5 @@ static void a_status_outlives_its_snapshot_being_replaced(void)
 }
 
 TEST_MAIN(TEST(everything_that_is_known_is_told), TEST(odd_names_give_json_all_the_same),
-          TEST(only_refusals_that_happened_are_told),
+          TEST(only_refusals_that_happened_are_told), TEST(what_is_in_force_of_the_sandbox_is_told),
           TEST(a_status_outlives_its_snapshot_being_replaced))
