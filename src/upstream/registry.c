@@ -13,7 +13,8 @@ struct upstream_registry {
     struct shared **by_index; // owns; NULL: free
     uint32_t n_indexes, free_hint;
     struct list unwatched;                       // names for the resolver
-    struct inbox *workers[UPSTREAM_WORKERS_MAX]; // borrow
+    struct inbox *workers[UPSTREAM_WORKERS_MAX]; // borrow; NULL: none has this index
+    unsigned n_workers;                          // one more than the highest index ever used
     struct inbox *resolver;                      // borrows
 };
 
@@ -174,7 +175,7 @@ static void post(struct inbox *box)
 static void tell_workers(struct upstream_registry *r, struct shared *s,
                          const struct server_answer *answer)
 {
-    for (unsigned i = 0; i < UPSTREAM_WORKERS_MAX; i++) {
+    for (unsigned i = 0; i < r->n_workers; i++) {
         struct inbox *box = r->workers[i];
         if (!box)
             continue;
@@ -247,7 +248,8 @@ void registry_drop(struct shared *s)
     s->n_refs--;
     if (s->n_refs == 0) {
         leave(r, s);
-        tell_workers(r, s, NULL);
+        if (s->n_holds > 0) // else no worker has ever met it
+            tell_workers(r, s, NULL);
         if (s->kind == SHARED_SERVER && server_of(s)->is_watched)
             post(r->resolver);
         free_if_unused(r, s);
@@ -304,6 +306,7 @@ void registry_join_worker(struct upstream_registry *r, unsigned index, struct in
     ASSERT(r->workers[index] == NULL);
     box_init(box);
     r->workers[index] = box;
+    r->n_workers = MAX(r->n_workers, index + 1);
     unlock(r);
 }
 
@@ -330,11 +333,21 @@ void registry_leave_resolver(struct upstream_registry *r)
     unlock(r);
 }
 
-struct message *registry_open(struct upstream_registry *r, struct inbox *box)
+struct message *registry_open(struct upstream_registry *r, struct inbox *box, unsigned max)
 {
     lock(r);
-    struct message *first = box->first;
+    struct message *first = box->first, **end = &box->first;
+    while (*end && max-- > 0)
+        end = &(*end)->next;
+    struct message *rest = *end;
+    struct message **last = box->last;
+    *end = NULL;
     box_init(box);
+    if (rest) {
+        box->first = rest;
+        box->last = last;
+        post(box);
+    }
     unlock(r);
     return first;
 }

@@ -102,8 +102,9 @@ void registry_leave_worker(struct upstream_registry *r, unsigned index);
 void registry_join_resolver(struct upstream_registry *r, struct inbox *box);
 void registry_leave_resolver(struct upstream_registry *r);
 
-// All messages of box, oldest first, now the caller's: message_free each.
-struct message *registry_open(struct upstream_registry *r, struct inbox *box);
+// At most max messages of box, oldest first, now the caller's: message_free each. When there are
+// more, box is posted again: so that thousands at once are read in many turns of the loop.
+struct message *registry_open(struct upstream_registry *r, struct inbox *box, unsigned max);
 // A mail to box is on its way.
 bool registry_is_posted(struct upstream_registry *r, const struct inbox *box);
 void message_free(struct message *m);

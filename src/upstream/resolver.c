@@ -112,8 +112,10 @@ static void run(void *arg)
 static void start_fibers(struct upstream_resolver *s)
 {
     size_t n_due = 0;
-    LIST_FOR (n, &s->due)
-        n_due++;
+    LIST_FOR (n, &s->due) {
+        if (++n_due == PARALLEL_MAX)
+            break;
+    }
     while (!s->is_stopping && n_due-- > 0 && s->n_fibers < PARALLEL_MAX) {
         struct fiber *f = fiber_start(run, s);
         if (!f)
@@ -145,7 +147,7 @@ void upstream_resolver_kick(struct upstream_resolver *s)
 static void on_mail(struct rt_mail *mail)
 {
     struct upstream_resolver *s = CONTAINER_OF(mail, struct upstream_resolver, inbox.mail);
-    struct message *m = registry_open(s->registry, &s->inbox);
+    struct message *m = registry_open(s->registry, &s->inbox, 0);
     ASSERT(m == NULL);
     upstream_resolver_kick(s);
 }

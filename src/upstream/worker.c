@@ -7,6 +7,8 @@
 
 #define ITEMS_MIN 64
 #define ADDR_TEXT_BYTES 128
+// Each may close connections.
+#define NEWS_PER_TURN 64
 
 static _Thread_local struct upstream_worker *self;
 
@@ -232,7 +234,7 @@ static void item_leave(struct upstream_worker *w, struct worker_item *item)
 
 static void read_news(struct upstream_worker *w)
 {
-    struct message *m = registry_open(w->registry, &w->inbox);
+    struct message *m = registry_open(w->registry, &w->inbox, NEWS_PER_TURN);
     while (m) {
         struct message *next = m->next;
         struct worker_item *item = worker_item_get(w, m->about);
