@@ -398,7 +398,7 @@ def test_an_ordinary_user_runs_it_on_high_ports_with_control_and_status(public_b
 
 # --- the unit under a real systemd ---
 
-SETTINGS = "access-log: /var/log/sallyport/access.log\n"
+SETTINGS = "sandbox: require\naccess-log: /var/log/sallyport/access.log\n"
 DROP_IN = """\
 [Service]
 WatchdogSec=3
