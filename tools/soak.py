@@ -2,18 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the proxy under mixed load and faults: soak.py [-t SECONDS], ten minutes by default.
 
-Load: small GETs on kept connections, downloads and uploads up to 5 MB, readers that are slow, and
-upgraded connections that echo. Each body is made from a number that both sides know. Faults: a server
-that is killed and started again, new settings each second, and the gate killed each minute. A finding
-is a wrong byte, an exchange lost without a fault that explains it, memory of the gate that grows, or
-descriptors that stay open. Ends with 1 when there was one.
+Load: the clients of tests/e2e/load.py, with bodies that both sides know. Faults, each on its beat:
+new settings (each second), a server killed and started again, log files moved away and opened anew,
+another number of workers (a new gate), the gate killed (each minute), an upgrade to the same binary
+(each second minute). A finding is a wrong byte, a refused connection, anything lost that no fault
+explains, a reload or an upgrade that fails, memory that grows, descriptors that stay open, a
+sanitizer's report. Ends with 1 when there was one.
 """
 import argparse
-import collections
-import hashlib
-import os
-import random
-import signal
 import sys
 import tempfile
 import threading
@@ -22,277 +18,244 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-from harness import Client, Origin, Proxy, ok  # noqa: E402
+from harness import (BINARY, IS_SANITIZED, Proxy, descriptors, kill_and_wait,  # noqa: E402
+                     memory_kb)
+from load import Backend, Load  # noqa: E402
 
-LARGEST = 5_000_000
-GROWTH_MAX_KB = 16 * 1024  # beyond what the gate had once warm
-FAULT_SHADOW_S = 5  # an exchange may fail this long after a fault that can reach it
-BLOCK = hashlib.shake_256(b"sallyport").digest(1 << 20)
+KINDS = {"keep": 8, "fresh": 4, "post": 3, "slow": 4, "pair": 2, "ws": 4, "echo": 3, "trickle": 2}
+SLOW_BYTES = 300_000
+BODY_MAX = 2_000_000
+DRAIN_S = 20  # longer than any exchange takes; only tunnels meet it
+SERVER_DOWN_S = 3
+SERVER_SHADOW_S = 1  # after its death requests may still be on their way to a server
+GROWTH_MAX_KB = 8 * 1024  # beyond what a process had once warm
+PROGRESS_S = 10
+TUNNELS = ("ws", "echo")
 
 
-def body_of(number, n):
-    """n bytes that only this number has."""
-    start = number * 7919 % len(BLOCK)
-    block = BLOCK[start:] + BLOCK[:start]
-    return (block * (n // len(block) + 1))[:n]
+class Fault:
+    """What explains a loss: of what was under way between the beginning and the end of the fault,
+    and, when a gate leaves, of tunnels that it still had at its limit."""
+
+    def __init__(self, name, is_deadly):
+        self.name, self.is_deadly = name, is_deadly
+        self.began = self.ended = time.monotonic()
+
+    def over(self, shadow=0.0):
+        self.ended = time.monotonic() + shadow
+        return self
+
+    def explains(self, lost):
+        if "wrong byte" in lost.why or "refused" in lost.why or "settings" in lost.why:
+            return False
+        if self.is_deadly:
+            return lost.began <= self.ended and lost.ended >= self.began
+        return (lost.kind in TUNNELS and lost.began <= self.ended
+                and self.began + DRAIN_S - 1 <= lost.ended <= self.ended + DRAIN_S + 5)
 
 
 class Soak:
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.done, self.lost, self.findings = {}, 0, []
-        self.last_fault = time.monotonic()
-        self.is_over = threading.Event()
+    """The proxy, its servers and clients, and what goes wrong on purpose."""
 
-    def fault(self):
-        self.last_fault = time.monotonic()
+    def __init__(self, folder):
+        self.folder = folder
+        self.servers = [Backend() for _ in range(3)]
+        self.turn, self.n_workers = 0, 2
+        self.findings, self.faults, self.warm = [], [], {}
+        self.n_judged, self.n_explained = 0, 0
+        self.counts = dict.fromkeys(("reloads", "servers", "logs", "workers", "kills",
+                                     "upgrades"), 0)
+        self.proxy = Proxy(folder, self.settings())
+        self.clients = Load(self.proxy.port, KINDS, SLOW_BYTES, BODY_MAX)
+        self.restarts = []
 
-    def count(self, kind):
-        with self.lock:
-            self.done[kind] = self.done.get(kind, 0) + 1
+    def settings(self):
+        """Filters, routes and an entrypoint come and go; servers stay."""
+        pools = [", ".join(f"'{url}'" for url in urls) for urls in
+                 ([s.url for s in self.servers], [s.ws_url for s in self.servers])]
+        more = ", more: '127.0.0.1:0'" if self.turn % 2 else ""
+        route = "routes: [{ match: 'Path(`/never`)', to: pool }]\n" if self.turn % 3 else ""
+        return (f"access-log: {self.folder}/access.log\nworkers: {self.n_workers}\n"
+                f"drain-timeout: {DRAIN_S}s\nentrypoints: {{ web: '127.0.0.1:0'{more} }}\n"
+                "filters:\n  turn: { headers: { response: { set: "
+                f"{{ X-Turn: '{self.turn}' }} }} }} }}\n"
+                "sites:\n  load.example: { use: turn, to: pool }\n  ws.example: { to: sockets }\n"
+                f"services:\n  pool: {{ servers: [{pools[0]}] }}\n"
+                f"  sockets: {{ servers: [{pools[1]}] }}\n{route}")
 
     def finding(self, text):
-        with self.lock:
-            if len(self.findings) < 20:
-                print(f"FINDING {text}", flush=True)
-            self.findings.append(text)
+        if len(self.findings) < 50:
+            print(f"FINDING {text}", flush=True)
+        self.findings.append(text)
 
+    def fault(self, name, is_deadly):
+        self.clients.mark(name)
+        self.faults.append(Fault(name, is_deadly))
+        return self.faults[-1]
 
-def answer(request, conn):
-    """What the servers do: /down/NUMBER/BYTES, /up/NUMBER, /echo (an upgrade)."""
-    parts = request.target.strip("/").split("/")
-    if parts[0] == "down":
-        data = body_of(int(parts[1]), int(parts[2]))
-        if int(parts[1]) % 2:
-            return ok(data)
-        conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for at in range(0, len(data), 50_000):
-            piece = data[at:at + 50_000]
-            conn.send(b"%x\r\n%s\r\n" % (len(piece), piece))
-        return b"0\r\n\r\n"
-    if parts[0] == "up":
-        return ok(hashlib.sha256(request.body).hexdigest())
-    conn.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-    while data := conn.buffer or conn.sock.recv(65536):
-        conn.buffer = b""
-        conn.send(data)
-    conn.is_done = True
-    return None
+    # What is done to it.
 
-
-class Forgetful:
-    def put(self, request):
-        pass
-
-
-def start_server():
-    """An origin that doesn't remember what it was asked."""
-    server = Origin(answer)
-    server.requests = collections.deque(maxlen=1)
-    server.seen = Forgetful()
-    return server
-
-
-def get(client, number, n, slow=False):
-    """Downloads and compares. A slow reader takes its bytes in small sips."""
-    client.send(f"GET /down/{number}/{n} HTTP/1.1\r\nHost: soak.example\r\n\r\n")
-    if slow:
-        client.buffer = b""
-        for _ in range(20):
-            client.buffer += client.sock.recv(2048)
-            time.sleep(0.02)
-    reply = client.read_answer()
-    return reply.status, reply.body == body_of(number, n)
-
-
-def put(client, number, n):
-    data = body_of(number, n)
-    client.send(f"PUT /up/{number} HTTP/1.1\r\nHost: soak.example\r\nContent-Length: {n}\r\n\r\n")
-    client.send(data)
-    reply = client.read_answer()
-    return reply.status, reply.text == hashlib.sha256(data).hexdigest()
-
-
-def echo(client, number):
-    client.send("GET /echo HTTP/1.1\r\nHost: soak.example\r\nConnection: Upgrade\r\n"
-                "Upgrade: echo\r\n\r\n")
-    reply = client.read_answer()
-    if reply.status != 101:
-        return reply.status, False
-    for i in range(10):
-        data = body_of(number + i, 3000)
-        client.send(data)
-        if client.read_exactly(len(data)) != data:
-            return 101, False
-    client.close()
-    return 101, True
-
-
-KINDS = {  # name: what one turn does, and how many threads do it
-    "small": (lambda c, i, rng: get(c, i, rng.randrange(2000)), 4),
-    "download": (lambda c, i, rng: get(c, i, rng.randrange(LARGEST)), 2),
-    "upload": (lambda c, i, rng: put(c, i, rng.randrange(LARGEST)), 2),
-    "slow": (lambda c, i, rng: get(c, i, 400_000 + i % 1000, slow=True), 2),
-    "echo": (lambda c, i, rng: echo(c, i), 1),
-}
-
-
-def run_load(soak, port, kind, seed):
-    rng, turn, client = random.Random(seed), KINDS[kind][0], None
-    while not soak.is_over.is_set():
-        number, began = rng.randrange(1 << 20), time.monotonic()
-        try:
-            client = client or Client(port)
-            status, is_right = turn(client, number, rng)
-        except (OSError, EOFError, ValueError, IndexError) as error:
-            status, is_right, why = None, True, repr(error)
-        if status in (200, 101):
-            soak.count(kind)
-            if not is_right:
-                soak.finding(f"{kind} {number}: a wrong byte")
+    def reload(self):
+        self.turn += 1
+        self.counts["reloads"] += 1
+        self.clients.mark(f"reload {self.turn}")
+        self.proxy.write(self.settings())
+        answer = self.proxy.ask(command="reload")
+        if answer.get("ok"):
+            self.clients.turn = self.turn
         else:
-            soak.lost += 1
-            why = why if status is None else f"status {status}"
-            if began - soak.last_fault > FAULT_SHADOW_S:
-                soak.finding(f"{kind} {number}: {why}, and there was no fault")
-        # Keep-alive may end at the proxy's wish: a new connection then isn't a loss.
-        if status != 200 or rng.random() < 0.02:
-            client and client.close()
-            client = None
-    client and client.close()
+            self.finding(f"reload {self.turn}: {answer}")
 
+    def change_workers(self):
+        self.n_workers = 3 - self.n_workers
+        self.counts["workers"] += 1
+        fault = self.fault("another gate", is_deadly=False)
+        self.reload()
+        fault.over()
 
-def settings(servers, turn):
-    """Alternates: filters and a route come and go, the servers stay."""
-    urls = ", ".join(f'"{s.url}"' for s in servers)
-    extra = "routes: [{ match: 'Path(`/never`)', to: pool }]\n" if turn % 2 else ""
-    use = "use: [mark], " if turn % 3 == 0 else ""
-    return (f"access-log: off\ndrain-timeout: 5s\nsites: {{ soak.example: {{ {use}to: pool }} }}\n"
-            f"services: {{ pool: {{ servers: [{urls}] }} }}\n"
-            f"filters: {{ mark: {{ headers: {{ response: {{ set: {{ X-Turn: '{turn}' }} }} }} }} }}\n"
-            f"entrypoints: {{ web: '127.0.0.1:0' }}\n{extra}")
+    def kill_server(self):
+        server = self.servers[self.counts["servers"] % len(self.servers)]
+        self.counts["servers"] += 1
+        fault = self.fault("a server's death", is_deadly=True)
+        server.kill()
+        fault.over(SERVER_SHADOW_S)
+        restart = threading.Timer(SERVER_DOWN_S, server.start)
+        restart.start()
+        self.restarts.append(restart)
 
-
-def memory_kb(pid):
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    return 0
-
-
-def n_descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def wait_for_gate(proxy, port):
-    """The gate that serves now."""
-    with Client(port) as client:
-        client.exchange(b"GET /down/1/1 HTTP/1.1\r\nHost: soak.example\r\n\r\n")
-    return proxy.gate_pid()
-
-
-class Faults:
-    """Does what is due each second, in the main thread."""
-
-    def __init__(self, soak, proxy, servers):
-        self.soak, self.proxy, self.servers = soak, proxy, servers
-        self.n_reloads = self.n_kills = self.n_restarts = 0
-
-    def reload(self, second):
-        self.proxy.write(settings(self.servers, second))
-        self.proxy.child.send_signal(signal.SIGHUP)
-        self.n_reloads += 1
-
-    def restart_server(self):
-        """Its connections end; the next settings name the address of its successor."""
-        self.soak.fault()
-        self.servers[0].stop()
-        self.servers[0] = start_server()
-        self.n_restarts += 1
+    def move_logs(self):
+        """What logrotate does. Lines must go on in the new file."""
+        self.counts["logs"] += 1
+        log = self.folder / "access.log"
+        log.rename(self.folder / "access.log.1")
+        self.proxy.reopen_logs()
+        deadline = time.monotonic() + 10
+        while not (log.exists() and log.stat().st_size > 0):
+            if time.monotonic() > deadline:
+                self.finding("no line in the log that was opened anew")
+                return
+            time.sleep(0.01)
 
     def kill_gate(self):
-        pid = self.proxy.gate_pid()
-        if pid:
-            self.soak.fault()
-            os.kill(pid, signal.SIGKILL)
-            self.n_kills += 1
+        self.counts["kills"] += 1
+        pid = self.proxy.ask(command="status")["status"]["gate"]["pid"]
+        fault = self.fault("the gate's death", is_deadly=True)
+        kill_and_wait(pid)
+        fault.over()
 
+    def upgrade(self):
+        self.counts["upgrades"] += 1
+        fault = self.fault("an upgrade", is_deadly=False)
+        answer = self.proxy.ask(command="upgrade", binary=BINARY)
+        if not answer.get("ok"):
+            self.finding(f"upgrade: {answer}")
+        fault.over()
 
-def drive(soak, faults, proxy, seconds):
-    """Runs the faults and reports. Each life of a gate is watched on its own: its memory once it is
-    warm, against what it has later."""
-    began, warm = time.monotonic(), {}
-    second = 0
-    while (now := time.monotonic()) - began < seconds:
-        second += 1
-        faults.reload(second)
-        if second % 20 == 10:
-            faults.restart_server()
-        if second % 60 == 45:
-            faults.kill_gate()
-        pid = proxy.gate_pid()
-        if pid and second % 10 == 0:
-            kb = memory_kb(pid)
-            if pid in warm:
-                warm[pid].append(kb)
+    # What is looked at.
+
+    def judge(self):
+        """Everything lost since the last look must be some fault's doing."""
+        for lost in self.clients.lost[self.n_judged:]:
+            self.n_judged += 1
+            if any(fault.explains(lost) for fault in self.faults):
+                self.n_explained += 1
             else:
-                warm[pid] = []  # the first look comes too early
-            print(f"{now - began:5.0f} s: {soak.done} lost {soak.lost}; gate {pid}: {kb} KB, "
-                  f"{n_descriptors(pid)} descriptors; {faults.n_reloads} reloads, {faults.n_kills} "
-                  f"kills, {faults.n_restarts} restarts; findings {len(soak.findings)}", flush=True)
-        time.sleep(max(0, began + second - time.monotonic()))
-        if proxy.child.poll() is not None:
-            soak.finding(f"the keeper ended with {proxy.child.returncode}")
-            return
-    for pid, sizes in warm.items():
-        if len(sizes) > 1 and sizes[-1] - min(sizes[:2]) > GROWTH_MAX_KB:
-            soak.finding(f"gate {pid} grew: {sizes} KB")
+                self.finding(self.clients.told([lost]))
 
+    def look(self, seconds):
+        """A line of progress. Each process is measured against itself, once it is warm."""
+        self.judge()
+        status = self.proxy.ask(command="status")["status"]
+        gate, keeper = status["gate"]["pid"], self.proxy.child.pid
+        sizes = {}
+        for who, pid in (("keeper", (keeper, self.counts["upgrades"])), ("gate", (gate, 0))):
+            try:
+                sizes[who] = (memory_kb(pid[0]), len(descriptors(pid[0])))
+            except (OSError, TypeError):  # it has just ended
+                continue
+            self.warm.setdefault((who, *pid), []).append(sizes[who][0])
+        print(f"{seconds:5.0f} s: {self.clients}, {self.n_explained} of them explained; "
+              f"{self.counts}; gate {gate} of {len(self.proxy.gate_pids())}; KB and descriptors "
+              f"{sizes}; findings {len(self.findings)}", flush=True)
 
-def check_rest(soak, proxy, port, before):
-    """With the load gone, descriptors go back to what an idle proxy has."""
-    deadline = time.monotonic() + 30
-    while True:
-        pids = {"keeper": proxy.child.pid, "gate": wait_for_gate(proxy, port)}
-        after = {who: n_descriptors(pid) for who, pid in pids.items()}
-        # One connection to each server may be kept.
-        if after["keeper"] <= before["keeper"] and after["gate"] <= before["gate"] + 20:
-            print(f"descriptors: {before} before, {after} after", flush=True)
+    def check_growth(self):
+        if IS_SANITIZED:  # they keep what is freed
             return
-        if time.monotonic() > deadline:
-            soak.finding(f"descriptors: {before} before, {after} after")
-            return
-        time.sleep(0.5)
+        for (who, pid, _), kb in self.warm.items():
+            if len(kb) > 3 and kb[-1] - max(kb[1:3]) > GROWTH_MAX_KB:
+                self.finding(f"{who} {pid} grew: {kb} KB")
+
+    def check_rest(self, before):
+        """With the load gone, descriptors go back to what an idle proxy has."""
+        deadline = time.monotonic() + DRAIN_S + 10
+        while True:
+            gates = self.proxy.gate_pids()
+            after = [len(descriptors(pid)) for pid in (self.proxy.child.pid, gates[-1])]
+            # Each worker may keep connections to servers for later.
+            if len(gates) == 1 and after[0] <= before[0] and after[1] <= before[1] + 100:
+                print(f"descriptors of keeper and gate: {before} before, {after} after")
+                return
+            if time.monotonic() > deadline:
+                self.finding(f"descriptors: {before} before, {after} after; gates {gates}")
+                return
+            time.sleep(0.2)
+
+    def run(self, seconds):
+        beats = [(1, 0, self.reload), (20, 7, self.kill_server), (15, 12, self.move_logs),
+                 (30, 18, self.change_workers), (60, 41, self.kill_gate),
+                 (120, 55, self.upgrade)]
+        before = [len(descriptors(pid)) for pid in (self.proxy.child.pid, self.proxy.gate_pid())]
+        self.clients.start()
+        began = time.monotonic()
+        for second in range(1, seconds + 1):
+            for every, at, act in beats:
+                if second % every == at:
+                    act()
+            if second % PROGRESS_S == 0:
+                self.look(second)
+            if self.proxy.child.poll() is not None:
+                self.finding(f"the keeper ended with {self.proxy.child.returncode}")
+                return
+            time.sleep(max(0.0, began + second - time.monotonic()))
+        for restart in self.restarts:
+            restart.join()
+        self.clients.stop()
+        self.look(seconds)
+        self.check_growth()
+        idle = [kind for kind in KINDS if self.clients.done[kind] == 0]
+        if idle:
+            self.finding(f"these clients did nothing: {idle}")
+        # As many workers as at the beginning, so that the descriptors can be compared.
+        self.n_workers = 2
+        self.reload()
+        self.check_rest(before)
+
+    def end(self):
+        for restart in self.restarts:
+            restart.join()
+        try:
+            if self.proxy.stop() != 0:
+                self.finding("the keeper didn't end well")
+        except AssertionError as error:  # a sanitizer's report
+            self.finding(str(error))
+        for server in self.servers:
+            server.kill()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-t", type=int, default=600, metavar="SECONDS")
     seconds = parser.parse_args().t
-    soak, servers = Soak(), [start_server() for _ in range(3)]
     with tempfile.TemporaryDirectory() as folder:
-        proxy = Proxy(Path(folder), settings(servers, 0), workers=2)
-        port = proxy.port
-        before = {"gate": n_descriptors(wait_for_gate(proxy, port)),
-                  "keeper": n_descriptors(proxy.child.pid)}
-        threads = [threading.Thread(target=run_load, args=(soak, port, kind, f"{kind}{i}"))
-                   for kind, (_, n) in KINDS.items() for i in range(n)]
-        for thread in threads:
-            thread.start()
+        soak = Soak(Path(folder))
         try:
-            drive(soak, Faults(soak, proxy, servers), proxy, seconds)
+            soak.run(seconds)
         finally:
-            soak.is_over.set()
-            for thread in threads:
-                thread.join()
-        check_rest(soak, proxy, port, before)
-        if proxy.stop() != 0:
-            soak.finding("the keeper didn't end well")
-    for server in servers:
-        server.stop()
-    if not soak.done:
-        soak.finding("nothing was done")
-    print(f"{soak.done}, {soak.lost} lost to faults, {len(soak.findings)} findings", flush=True)
+            soak.end()
+        if soak.findings:
+            print("\n".join(soak.proxy.err[-40:]))
+    print(f"{soak.clients}, {soak.n_explained} of them by faults; {soak.counts}; "
+          f"{len(soak.findings)} findings", flush=True)
     return 1 if soak.findings else 0
 
 

@@ -60,6 +60,12 @@ def is_refused(port, host="127.0.0.1"):
         return probe.connect_ex((host, port)) == errno.ECONNREFUSED
 
 
+def kill_and_wait(pid):
+    """kill -9; afterwards its connections are closed."""
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), f"the end of process {pid}")
+
+
 class Process:
     """A child whose output is read line by line as it comes."""
 
@@ -170,6 +176,11 @@ class Proxy(Process):
                               since=before)
         self.read_ports()
         return "are in force" in said[0]
+
+    def reopen_logs(self):
+        before = len(self.err)
+        self.child.send_signal(signal.SIGUSR1)
+        self.wait_line("log files are opened anew", self.err, since=before)
 
     def gate_pids(self):
         """The gates, oldest first: those that leave, and the one that serves or starts."""
