@@ -246,6 +246,12 @@ static void tell_unlisten(void *arg, const struct listener *item)
         return;
     struct gate_unlisten m = {.type = GATE_UNLISTEN, .id = item->id};
     gates_tell(g, &m, sizeof m, -1);
+void gates_unlisten_all(const struct keeper *k, struct gate *g)
+{
+    for (size_t i = 0; i < k->listeners.n; i++)
+        tell_unlisten(g, &k->listeners.items[i]);
+}
+
 }
 
 static void on_ready(struct keeper *k, struct gate *g, const struct gate_ready *m)

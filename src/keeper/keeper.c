@@ -37,8 +37,10 @@ void keeper_stop(struct keeper *k, bool now)
         struct gate *g = CONTAINER_OF(n, struct gate, node);
         if (now || is_second || g->state == GATE_STARTING)
             gates_give_up(g);
-        else if (g->state == GATE_SERVING)
-            gates_drain(g, STOP_IDLE_MS, limit_ms);
+        if (g->state != GATE_SERVING)
+            continue;
+        gates_unlisten_all(k, g);
+        gates_drain(g, STOP_IDLE_MS, limit_ms);
     }
     listeners_close_all(&k->listeners);
     if (!is_second)

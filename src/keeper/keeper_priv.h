@@ -116,6 +116,9 @@ void gates_send_listeners(struct keeper *k);
 void gates_send_logs(struct gate *g, const struct logs *logs);
 void gates_send_names(struct keeper *k, struct gate *g);
 
+// Tells it that its listening sockets go, for everyone: before gates_drain, when no other gate
+// accepts from them. Who is connecting at this moment is still let in.
+void gates_unlisten_all(const struct keeper *k, struct gate *g);
 // Tells it to finish what it has begun. limit_ms: then it is killed.
 void gates_drain(struct gate *g, int64_t idle_ms, int64_t limit_ms);
 void gates_give_up(struct gate *g);
