@@ -96,8 +96,6 @@ void gates_send_logs(struct gate *g, const struct logs *logs)
 
 void gates_send_names(struct keeper *k, struct gate *g)
 {
-    if (!k->names)
-        return;
     struct gate_names m = {.type = GATE_NAMES};
     int fd = names_packed(k->names);
     if (fd < 0) {
@@ -246,12 +244,12 @@ static void tell_unlisten(void *arg, const struct listener *item)
         return;
     struct gate_unlisten m = {.type = GATE_UNLISTEN, .id = item->id};
     gates_tell(g, &m, sizeof m, -1);
+}
+
 void gates_unlisten_all(const struct keeper *k, struct gate *g)
 {
     for (size_t i = 0; i < k->listeners.n; i++)
         tell_unlisten(g, &k->listeners.items[i]);
-}
-
 }
 
 static void on_ready(struct keeper *k, struct gate *g, const struct gate_ready *m)

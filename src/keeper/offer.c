@@ -21,8 +21,8 @@ static unsigned count_cpus(void)
 static struct str describe_fixed(const struct settings *s, unsigned n_workers)
 {
     struct text t = {.ptr = NULL};
-    text_printf(&t, "%u workers, user " STR_FMT ", %u connections, sandbox %d", n_workers,
-                STR_ARG(s->user.text), s->conns_max, 0);
+    text_printf(&t, "%u workers, user " STR_FMT ", %u connections, sandbox %u", n_workers,
+                STR_ARG(s->user.text), s->conns_max, s->sandbox);
     text_printf(&t, ", resolver %lld ms", (long long)s->resolver.timeout_ms);
     for (size_t i = 0; i < s->resolver.servers.n; i++)
         text_printf(&t, " " STR_FMT, STR_ARG(s->resolver.servers.items[i].text));
