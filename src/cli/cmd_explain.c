@@ -208,7 +208,7 @@ static bool show_route(void *arg, const struct route *route, bool matches, struc
 static void show_live_service(struct str name, const json_t *service)
 {
     struct text servers = {.ptr = NULL};
-    status_put_servers(service, "  server    ", &servers);
+    status_text_put_servers(service, "  server    ", &servers);
     printf("  service   " STR_FMT "\n" STR_FMT, STR_ARG(name), STR_ARG(text_str(&servers)));
     text_fini(&servers);
 }
@@ -220,7 +220,7 @@ static void show_chain(struct question *q, const struct handler *h)
         printf("  filter    " STR_FMT " (%s)%s" STR_FMT "\n", STR_ARG(h->name), h->type->name,
                what.len > 0 ? ": " : "", STR_ARG(what));
     }
-    const json_t *live = status_find_service(q->status, h->name);
+    const json_t *live = status_text_find_service(q->status, h->name);
     if (live) {
         show_live_service(h->name, live);
         return;

@@ -18,7 +18,7 @@ static void print_status(const struct cli_args *args, const json_t *status)
         return;
     }
     struct text t = {.ptr = NULL};
-    status_text(status, cli_has(args, "all"), &t);
+    status_text_put(status, cli_has(args, "all"), &t);
     fwrite(t.ptr, 1, t.len, stdout);
     text_fini(&t);
 }

@@ -305,7 +305,7 @@ static void put_server(const json_t *server, size_t url_width, bool has_weights,
         text_printf(to, ", %" PRId64 " idle", idle);
 }
 
-void status_put_servers(const json_t *service, const char *before, struct text *to)
+void status_text_put_servers(const json_t *service, const char *before, struct text *to)
 {
     const json_t *servers = json_object_get(service, "servers");
     size_t width = widest(servers, "url", json_array_size(servers)), i;
@@ -332,7 +332,7 @@ static void put_services(const json_t *report, bool wants_all, struct text *to)
         text_put(to, STR("  "));
         put_value(to, text_of(item, "name"));
         text_byte(to, '\n');
-        status_put_servers(item, "    ", to);
+        status_text_put_servers(item, "    ", to);
     }
 }
 
@@ -364,7 +364,7 @@ static void put_counters(struct text *to, const char *title, json_t *counters)
     }
 }
 
-void status_text(const json_t *status, bool wants_all, struct text *to)
+void status_text_put(const json_t *status, bool wants_all, struct text *to)
 {
     const json_t *report = json_object_get(status, "report");
     put_processes(status, to);
@@ -376,7 +376,7 @@ void status_text(const json_t *status, bool wants_all, struct text *to)
     put_counters(to, "refused answers of servers", json_object_get(report, "refused_answers"));
 }
 
-const json_t *status_find_service(const json_t *status, struct str name)
+const json_t *status_text_find_service(const json_t *status, struct str name)
 {
     size_t i;
     json_t *item;

@@ -15,8 +15,6 @@ static const struct cli_topic_row signals[] = {
     {"SIGTERM, SIGINT", "Stop as `sallyport stop` does: running exchanges may finish, at most for "
                         "`drain-timeout`. A second one stops at once."},
     {"SIGUSR1", "Open the log files anew: send it after they were renamed."},
-    {"SIGUSR2", "Hand over to the file that the proxy was started from, as `sallyport upgrade` "
-                "does."},
 };
 
 static const struct cli_topic_row files[] = {
@@ -28,8 +26,13 @@ static const struct cli_topic_row files[] = {
 };
 
 static const struct cli_topic_row variables[] = {
-    {"SALLYPORT_CONTROL", "The control socket that commands use when `--control` doesn't say."},
+    {"SALLYPORT_CONTROL",
+     "The control socket: for commands when `--control` doesn't say, for `run` when the settings "
+     "don't."},
     {"XDG_RUNTIME_DIR", "Where the control socket of an ordinary user's proxy is."},
+    {"NOTIFY_SOCKET, WATCHDOG_USEC",
+     "Set by systemd for a service with `Type=notify`: it is told when the proxy is ready, reloads "
+     "or stops, and that it is alive."},
     {"NAME", "Settings that are secret can be given as `env:NAME`; such a variable must be set for "
              "the proxy, and for commands that load the settings."},
 };

@@ -34,7 +34,9 @@ static void put_char(struct text *to, unsigned code)
             return;
         }
     }
-    if (code < 0x80)
+    if (code < 0x20 || code == 0x7f) // no control character has a meaning on paper
+        text_byte(to, code == '\t' ? ' ' : '?');
+    else if (code < 0x80)
         text_byte(to, (char)code);
     else
         text_printf(to, "\\[u%04X]", code);

@@ -8,7 +8,7 @@ static void show(const char *json, bool wants_all, struct text *ret)
     json_t *status = json_loads(json, 0, NULL);
     CHECK(status != NULL);
     *ret = (struct text){.ptr = NULL};
-    status_text(status, wants_all, ret);
+    status_text_put(status, wants_all, ret);
     json_decref(status);
 }
 
@@ -106,10 +106,10 @@ static void a_service_is_found_by_its_name(void)
 {
     json_t *status =
         json_loads("{\"report\":{\"services\":[{\"name\":\"a\"},{\"name\":\"b\"}]}}", 0, NULL);
-    const json_t *b = status_find_service(status, STR("b"));
+    const json_t *b = status_text_find_service(status, STR("b"));
     CHECK_STR(str_of(json_string_value(json_object_get(b, "name"))), STR("b"));
-    CHECK(status_find_service(status, STR("c")) == NULL);
-    CHECK(status_find_service(NULL, STR("a")) == NULL);
+    CHECK(status_text_find_service(status, STR("c")) == NULL);
+    CHECK(status_text_find_service(NULL, STR("a")) == NULL);
     json_decref(status);
 }
 

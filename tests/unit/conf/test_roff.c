@@ -41,6 +41,7 @@ static void nothing_in_a_text_is_a_request_or_an_escape(void)
     check_text(".SH X", false, "\\&.SH X\n");
     check_text("'br", false, "\\(aqbr\n");
     check_text("a\\nb --x ^~\"", false, "a\\enb \\-\\-x \\(ha\\(ti\\(dq\n");
+    check_text("a\x1b\tc\x7f", false, "a? c?\n");
     check_text("· …", false, "\\[u00B7] \\[u2026]\n");
     check_text("\xff\xe2\x80", false, "\\[u00FF]\\[u00E2]\\[u0080]\n");
 }
