@@ -121,8 +121,8 @@ static const struct conf_item log_items[] = {
     ITEM_UINT(log_conf, repeats, "repeats", .def = "50", .max = "1000000", .since = "0.1",
               .apply = CONF_LIVE,
               .doc =
-                  "How many lines of one kind each thread may write in ten seconds; how many more "
-                  "there were is said in one line. Lines of level `debug` are free. 0: no limit."),
+                  "How many warnings or errors of one kind each thread may write in ten seconds; "
+                  "how many more there were is said in one line. 0: no limit."),
 };
 
 const struct conf_section log_section = {

@@ -49,8 +49,8 @@ void log_stop(void);
 // line that is being written is done with. Not for several threads at once.
 void log_set_target(unsigned stream, const struct log_target *target);
 void log_set_level(enum log_level level, enum log_format format);
-// How many lines of one kind (one call's format) each thread may log per LOG_REPEATS_MS; the rest
-// is counted, and told by one line. Lines of level debug are free. 0, as at the start: no limit.
+// How many warnings and errors of one kind (one call's format) each thread may log per
+// LOG_REPEATS_MS; the rest is counted, and told by one line. 0, as at the start: no limit.
 void log_set_repeats(unsigned lines_max);
 #define LOG_REPEATS_MS 10000
 

@@ -284,7 +284,7 @@ size_t log_output_put(struct log_output *o, const struct log_entry *entries, siz
 struct str log_target_text(const struct log_target *t, char *buf, size_t n)
 {
     static const char *const kinds[] = {
-        [LOG_TO_NOTHING] = "nothing",           [LOG_TO_FD] = "a file",
+        [LOG_TO_NOTHING] = "nothing",           [LOG_TO_FD] = "its file",
         [LOG_TO_SYSLOG_UNIX] = "syslog at ",    [LOG_TO_SYSLOG_UDP] = "syslog at udp ",
         [LOG_TO_SYSLOG_TCP] = "syslog at tcp ", [LOG_TO_JOURNAL] = "journald at ",
     };

@@ -252,6 +252,53 @@ static void what_finds_no_room_is_counted_and_told(void)
     free_str(all);
 }
 
+static void a_stuck_access_log_does_not_hold_up_the_error_log(void)
+{
+    int sink = open_sink(LOG_STREAM_ERROR);
+    int reader = open_stuck_pipe(STREAM);
+    log_start("test", LOG_INFO, LOG_TEXT);
+    put_numbered(0, 0, 100);
+    log_info("heard");
+    struct stat st = {.st_size = 0};
+    for (int i = 0; st.st_size == 0 && i < 10000; i++) { // 10 s
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        CHECK_INT(fstat(sink, &st), 0);
+    }
+    CHECK(st.st_size > 0);
+    close(reader);
+    log_stop();
+    struct str all = take(sink);
+    CHECK(str_search(all, STR(" info  test: heard\n")) != STR_NPOS);
+    CHECK(str_search(all, STR(" error test: the access log can't be written to its file: Broken "
+                              "pipe; lines wait")) != STR_NPOS);
+    CHECK(str_search(all, STR(" 1 log lines were lost (access log)\n")) != STR_NPOS);
+    free_str(all);
+}
+
+static void a_storm_of_one_kind_is_cut_and_told(void)
+{
+    int sink = open_sink(LOG_STREAM_ERROR);
+    log_set_repeats(5);
+    log_start("test", LOG_DEBUG, LOG_TEXT);
+    for (int i = 0; i < 20; i++) {
+        log_warn("server %d is gone", i);
+        log_debug("free %d", i);
+        log_info(STR_FMT, STR_ARG(STR("a text alone")));
+    }
+    log_stop();
+    log_set_repeats(0);
+    struct str all = take(sink), line, rest = all;
+    unsigned n_warnings = 0, n_others = 0;
+    while (str_cut(rest, '\n', &line, &rest)) {
+        n_warnings += str_search(line, STR(" warn  test: server ")) != STR_NPOS;
+        n_others += str_search(line, STR(": free ")) != STR_NPOS || str_ends(line, STR("alone"));
+    }
+    CHECK(n_warnings == 5 && n_others == 40);
+    CHECK(str_search(all, STR(" warn  test: 15 more lines like 'server * is gone' were left out "
+                              "within 10 s\n")) != STR_NPOS);
+    free_str(all);
+}
+
 static void a_stuck_output_does_not_keep_the_process_from_ending(void)
 {
     struct timespec began, ended;
@@ -288,8 +335,10 @@ int main(int argc, char **argv)
         TEST(a_new_output_takes_over_between_two_lines),
         TEST(threads_may_log_while_the_log_stops_and_starts),
         TEST(what_finds_no_room_is_counted_and_told),
+        TEST(a_stuck_access_log_does_not_hold_up_the_error_log),
+        TEST(a_storm_of_one_kind_is_cut_and_told),
         TEST(lines_go_out_at_once_when_no_log_runs),
-        TEST(a_stuck_output_does_not_keep_the_process_from_ending), // leaves a thread behind
+        TEST(a_stuck_output_does_not_keep_the_process_from_ending),
     };
     signal(SIGPIPE, SIG_IGN);
     return test_main(argc, argv, cases, ARRAY_LEN(cases));
