@@ -10,11 +10,15 @@
 
 #include "base/num.h"
 #include "rt/log.h"
+#include "rt/notes.h"
 #include "sim/scenarios.h"
 #include "sim/sim_world.h"
 
 #define SEEDS_DEFAULT 300
-#define TAIL_LINES 60
+#define TAIL_LINES 2000 // of a failure's log: all, but of the longest
+// What a world leaves behind is looked for over many of them, as the heap keeps some freed memory.
+#define LEAK_SEEDS_MIN 1000
+#define LEAK_MAX_BYTES 32 // of one world, on average
 
 static struct {
     uint64_t n_seeds, first, only;
@@ -25,7 +29,7 @@ static struct {
 static unsigned n_run, n_failed;
 static char running[128]; // for the report of a panic
 
-#ifdef __SANITIZE_ADDRESS__
+#if NOTES_ASAN
 void __sanitizer_set_death_callback(void (*fn)(void));
 #endif
 
@@ -36,10 +40,21 @@ static void tell_of_death(void)
     fflush(stdout);
 }
 
-static void on_abort(int signal_number)
+static void on_death(int signal_number)
 {
     (void)signal_number;
     tell_of_death();
+}
+
+// On a stack of its own, as that of a fiber may be what has overflowed. The signal comes again.
+static void catch_death(void)
+{
+    static char stack[64 * 1024];
+    static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
+    struct sigaction action = {.sa_handler = on_death, .sa_flags = SA_ONSTACK | (int)SA_RESETHAND};
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        sigaction(signals[i], &action, NULL);
 }
 
 static void report(const char *name)
@@ -76,11 +91,37 @@ static void run_seed(uint64_t seed)
         report(running);
 }
 
+static void run_seeds(void)
+{
+    uint64_t half = options.n_seeds / 2;
+    size_t heap_then = 0;
+    for (uint64_t i = 0; i < options.n_seeds; i++) {
+        if (i == half)
+            heap_then = sim_heap_bytes();
+        run_seed(options.first + i);
+    }
+    bool has_leak =
+        options.n_seeds >= LEAK_SEEDS_MIN && sim_heap_bytes() > heap_then + half * LEAK_MAX_BYTES;
+    if (has_leak)
+        printf("# the heap has grown from %zu to %zu bytes\n", heap_then, sim_heap_bytes());
+    n_failed += has_leak;
+    printf("%s %u - %" PRIu64 " worlds from seed %" PRIu64 " on\n", has_leak ? "not ok" : "ok",
+           ++n_run, options.n_seeds, options.first);
+}
+
 static bool read_number(int argc, char **argv, int *i, uint64_t *ret)
 {
     if (*i + 1 >= argc || num_dec(str_of(argv[++*i]), UINT64_MAX, ret) != ERR_OK)
         return false;
     return true;
+}
+
+// What libraries allocate once doesn't count as any world's.
+static void warm_up(void)
+{
+    world_limits_init();
+    scenario_world(1);
+    sim_end();
 }
 
 static bool read_options(int argc, char **argv)
@@ -113,11 +154,13 @@ int main(int argc, char **argv)
 {
     if (!read_options(argc, argv))
         return 2;
-    signal(SIGABRT, on_abort);
-#ifdef __SANITIZE_ADDRESS__
+#if NOTES_ASAN
     __sanitizer_set_death_callback(tell_of_death);
+#else
+    catch_death();
 #endif
     log_set_output(LOG_STREAM_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
+    warm_up();
     if (options.has_only) {
         run_seed(options.only);
     } else {
@@ -127,12 +170,8 @@ int main(int argc, char **argv)
         run_directed(reload_scenarios);
         run_directed(bug_scenarios);
         run_directed(drain_scenarios);
-        bool is_world = !options.name || strcmp(options.name, "world") == 0;
-        for (uint64_t i = 0; is_world && i < options.n_seeds; i++)
-            run_seed(options.first + i);
-        if (is_world)
-            printf("ok %u - %" PRIu64 " worlds from seed %" PRIu64 " on\n", ++n_run,
-                   options.n_seeds, options.first);
+        if (!options.name || strcmp(options.name, "world") == 0)
+            run_seeds();
     }
     printf("1..%u\n", n_run);
     return n_failed > 0 || n_run == 0;

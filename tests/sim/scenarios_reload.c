@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
+#include "rt/notes.h"
 #include "sim/scenarios.h"
 #include "sim/sim_world.h"
 
@@ -31,7 +32,7 @@ static const struct {
 // All of them; but sanitizers take ten times as long.
 static uint64_t stride_of(uint64_t n_steps)
 {
-#ifdef __SANITIZE_ADDRESS__
+#if NOTES_ASAN
     return n_steps > 30 ? n_steps / 20 : 1;
 #else
     return n_steps > 600 ? n_steps / 100 : 1;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "rt/notes.h"
 #include "sim/scenarios.h"
 #include "sim/sim_world.h"
 
@@ -61,7 +62,7 @@ static struct result run_cut(const struct sim_plan *kind, enum where where, stru
 }
 
 // Every byte of small messages. Sanitizers take ten times as long: there, every seventh.
-#ifdef __SANITIZE_ADDRESS__
+#if NOTES_ASAN
 #define STRIDE 7
 #else
 #define STRIDE 1

@@ -140,10 +140,11 @@ static void choose_leaving(struct scene *s)
 {
     static const int64_t idle_ms[] = {0, 100, 1000, 1000};
     uint32_t percent = s->m.is_calm ? 25 : 15;
-    int64_t at = some_time(500, CHOOSE_START_WITHIN_MS + 1000);
     s->is_leaving = sim_chance(percent);
     if (!s->is_leaving)
         return;
+    s->m.start_within_ms = (uint32_t)sim_between(200, CHOOSE_START_WITHIN_MS);
+    int64_t at = some_time(200, s->m.start_within_ms + 500);
     if (!s->m.is_calm && sim_chance(20)) {
         world_abort_at(&s->w, at);
         return;
@@ -233,6 +234,7 @@ static void choose_mood(struct scene *s, uint64_t seed)
 static void choose_faults_of_mood(struct mood *m)
 {
     m->has_other = sim_chance(50);
+    m->start_within_ms = CHOOSE_START_WITHIN_MS;
     if (m->is_calm)
         return;
     m->client_faults = sim_below(4) * 15;
@@ -255,12 +257,12 @@ void scenario_world(uint64_t seed)
     world_reload_at(&s.w, sim_now_ns(), settings_of(&s.m));
     if (s.m.has_other)
         world_listen_at(&s.w, sim_now_ns(), true);
+    choose_leaving(&s);
     uint32_t n_clients = 1 + sim_below(sim_chance(15) ? 40 : 8);
     for (uint32_t i = 0; i < n_clients; i++)
         choose_client(&s.m, &s.w);
     for (uint32_t i = sim_below(OPERATIONS_MAX + 1); i > 0; i--)
         choose_operation(&s);
-    choose_leaving(&s);
     s.w.busy_until_ns = sim_now_ns() + FAULTS_UNTIL_MS * SIM_MS;
     sim_at(s.w.busy_until_ns, stop_faults, &s, 0);
     world_run(&s.w, 1800 * SIM_S);

@@ -50,6 +50,9 @@ void *sim_alloc(size_t n);     // zeroed
 void *sim_alloc_raw(size_t n); // not zeroed
 char *sim_printf(const char *fmt, ...) PRINTF(1, 2);
 
+// Bytes of the heap that are in use, what the simulation itself holds not counted. 0: unknown.
+size_t sim_heap_bytes(void);
+
 // --- what happened ---
 
 // Adds a line, with the time in front.

@@ -174,7 +174,7 @@ void choose_client(const struct mood *m, struct world *w)
             c->cut_received = some_cut(n_down);
     }
     struct sim_listener **door = m->has_other && sim_chance(30) ? &w->other : &w->listener;
-    sim_client_start(c, door, sim_now_ns() + some_ms(0, CHOOSE_START_WITHIN_MS));
+    sim_client_start(c, door, sim_now_ns() + some_ms(0, m->start_within_ms));
 }
 
 struct sim_server *choose_server(const struct mood *m, uint32_t place)

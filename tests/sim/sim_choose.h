@@ -11,6 +11,7 @@ struct mood {
     bool removes_sites;
     bool has_other; // there is a second entrypoint
     size_t body_max;
+    uint32_t start_within_ms; // clients
 };
 
 #define CHOOSE_START_WITHIN_MS 4000 // clients begin

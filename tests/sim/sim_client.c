@@ -340,12 +340,14 @@ static void on_event(void *arg, struct sim_end *e)
 
 static const char *const framing_names[] = {"none", "length", "chunks", "to the end"};
 
+static struct sim_listener nobody; // was never opened: refuses
+
 static void start(void *arg, uint64_t tag)
 {
     struct sim_client *c = arg;
     struct sim_listener **l = (struct sim_listener **)(uintptr_t)tag;
-    c->listener = *l;
-    c->end = sim_net_dial(*l, on_event, c);
+    c->listener = *l ? *l : &nobody;
+    c->end = sim_net_dial(c->listener, on_event, c);
     c->sender.end = c->end;
     sim_log("#%u client %u dials", c->end->id, c->id);
     for (uint32_t i = 0; i < c->n_plans; i++) {

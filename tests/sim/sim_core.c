@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "sim/sim.h"
+#include "sim/sim_sys.h"
 
 #define START_NS (1000 * SIM_S) // the monotonic clock at the start: not 0, as on real machines
 #define LOG_MAX_BYTES ((size_t)64 << 20)
@@ -32,7 +34,8 @@ static struct {
     sim_fn *hook;
     void *hook_arg;
     struct chunk *chunks; // owns
-    char *log;            // owns
+    size_t chunk_bytes;
+    char *log; // owns
     size_t log_len, log_cap;
     bool has_failed;
 } sim;
@@ -92,6 +95,7 @@ void sim_end(void)
         sim.chunks = c->next;
         mem_free(c);
     }
+    sim.chunk_bytes = 0;
 }
 
 void *sim_alloc_raw(size_t n)
@@ -99,12 +103,22 @@ void *sim_alloc_raw(size_t n)
     struct chunk *c = mem_alloc_raw(sizeof *c + n);
     c->next = sim.chunks;
     sim.chunks = c;
+    sim.chunk_bytes += malloc_usable_size(c);
     return c + 1;
 }
 
 void *sim_alloc(size_t n)
 {
     return memset(sim_alloc_raw(n), 0, n);
+}
+
+size_t sim_heap_bytes(void)
+{
+    struct mallinfo2 info = mallinfo2(); // zeros with a sanitizer
+    size_t used = info.uordblks + info.hblkhd;
+    size_t ours = sim.chunk_bytes + malloc_usable_size(sim.events) + malloc_usable_size(sim.log) +
+                  sim_sys_heap_bytes();
+    return used > ours ? used - ours : 0;
 }
 
 char *sim_printf(const char *fmt, ...)

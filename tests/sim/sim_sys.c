@@ -2,6 +2,7 @@
 #include "sim/sim_sys.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -126,6 +127,12 @@ void *sim_sys_watched(uint32_t i)
 uint32_t sim_sys_n_retrying(void)
 {
     return sys.n_retrying;
+}
+
+size_t sim_sys_heap_bytes(void)
+{
+    return malloc_usable_size(sys.fds) + malloc_usable_size(sys.ready) +
+           malloc_usable_size(sys.sockets);
 }
 
 uint64_t sim_sys_n_calls(void)

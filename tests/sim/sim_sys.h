@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct sim_sys {
@@ -35,5 +36,7 @@ uint32_t sim_sys_n_sockets(void);
 void *sim_sys_watched(uint32_t i);
 // Sockets whose connect was told to come again (EAGAIN), and has not.
 uint32_t sim_sys_n_retrying(void);
+// Bytes of the heap that are the simulation's.
+size_t sim_sys_heap_bytes(void);
 // System calls made so far.
 uint64_t sim_sys_n_calls(void);

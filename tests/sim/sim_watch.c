@@ -12,6 +12,14 @@
 
 #define WAIT_MAX_MS (5 * 60 * 1000) // more than any time-out of the scenarios' settings
 
+#define HEAP_LOOK_EACH 64 // looks: it is slow
+#define HEAP_FIXED_BYTES ((size_t)128 << 10)
+#define HEAP_SNAPSHOT_BYTES ((size_t)48 << 10)
+#define HEAP_EXCHANGE_BYTES ((size_t)80 << 10)
+#define HEAP_CONN_BYTES ((size_t)2 << 10)
+
+static bool is_warm; // a whole world has been: what is allocated once is there
+
 // What was counted while looking.
 struct tally {
     const struct rt_loop *loop;
@@ -215,6 +223,19 @@ static void look_at_servers(struct tally *t)
 
 // --- snapshots ---
 
+// Listening sockets that may have settings of their own: those in force don't name their
+// entrypoint.
+static uint32_t orphans(const struct sim_watch *w)
+{
+    const struct snapshot *now = w->n_snapshots > 0 ? w->snapshots[w->n_snapshots - 1] : NULL;
+    uint32_t n = 0;
+    if (!now || snapshot_find_entry(now, STR("web")) < 0)
+        n += w->n_web;
+    if (!now || snapshot_find_entry(now, STR("other")) < 0)
+        n += w->n_other;
+    return n;
+}
+
 // Each lives exactly as long as somebody uses it: the worker (the one in force), an exchange, or a
 // listening socket whose entrypoint is gone (those can't be seen from here).
 static void look_at_snapshots(const struct tally *t, struct sim_watch *w)
@@ -238,8 +259,22 @@ static void look_at_snapshots(const struct tally *t, struct sim_watch *w)
         }
     }
     w->n_snapshots = n_kept;
-    if (n_unknown > w->n_listeners)
+    if (n_unknown > orphans(w))
         sim_fail("%u uses of snapshots have no user", n_unknown);
+}
+
+// All that the worker may have, by what it was asked to do at most.
+static void look_at_heap(const struct tally *t, struct sim_watch *w)
+{
+    w->n_turns_peak = MAX(w->n_turns_peak, t->n_turns);
+    if (w->n_looks % HEAP_LOOK_EACH != 0 || !is_warm)
+        return;
+    size_t heap = sim_heap_bytes();
+    size_t limit = w->heap_start_bytes + HEAP_FIXED_BYTES + HEAP_SNAPSHOT_BYTES * w->n_snapshots +
+                   HEAP_EXCHANGE_BYTES * w->n_turns_peak + HEAP_CONN_BYTES * sim_sys_n_sockets();
+    if (heap > limit)
+        sim_fail("%zu bytes of the heap, where %zu are enough", heap - w->heap_start_bytes,
+                 limit - w->heap_start_bytes);
 }
 
 static void look(void *arg)
@@ -256,12 +291,13 @@ static void look(void *arg)
     look_at_servers(&t);
     look_at_loop(&t);
     look_at_snapshots(&t, w);
+    look_at_heap(&t, w);
     w->n_looks++;
 }
 
 void sim_watch_start(struct sim_watch *w, struct rt_loop *loop, const struct http_stats *stats)
 {
-    *w = (struct sim_watch){.loop = loop, .stats = stats};
+    *w = (struct sim_watch){.loop = loop, .stats = stats, .heap_start_bytes = sim_heap_bytes()};
     sim_sys.on_rest = look;
     sim_sys.on_rest_arg = w;
 }
@@ -289,4 +325,5 @@ void sim_watch_end(struct sim_watch *w)
             snapshot_unref(s);
     }
     w->n_snapshots = 0;
+    is_warm = true;
 }

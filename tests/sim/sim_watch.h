@@ -3,6 +3,7 @@
 // lists and counters agree, everything has an owner, every wait has an end.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct rt_loop;
@@ -18,9 +19,10 @@ struct sim_watch {
     // looked at as long as they are here.
     struct snapshot *snapshots[SIM_WATCH_SNAPSHOTS_MAX];
     uint32_t n_snapshots;
-    uint32_t n_listeners; // of the worker, open or not
+    uint32_t n_web, n_other; // listening sockets that the worker has been given
     uint64_t n_looks;
-    uint64_t heap_max_bytes; // the most that the worker has had of the heap, as far as was looked
+    size_t heap_start_bytes; // before the worker began
+    uint32_t n_turns_peak;   // exchanges at a time
 };
 
 void sim_watch_start(struct sim_watch *w, struct rt_loop *loop, const struct http_stats *stats);

@@ -50,7 +50,7 @@ static void listen_to(struct world *w, bool is_other)
     int fd = sim_sys_listen(is_other ? &w->other : &w->listener);
     uint32_t *id = is_other ? &w->other_id : &w->listener_id;
     *id = ++w->n_ids;
-    w->watch.n_listeners++;
+    *(is_other ? &w->watch.n_other : &w->watch.n_web) += 1;
     worker_add_listener(w->worker, *id, is_other ? STR("other") : STR("web"), fd);
 }
 
