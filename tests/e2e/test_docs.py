@@ -2,6 +2,7 @@
 """What the documents show works: every YAML example loads, and fits the JSON Schema."""
 import json
 import re
+import shlex
 
 import jsonschema
 import pytest
@@ -13,6 +14,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
 EXAMPLES = [(f"{page.name}-{i + 1}", text) for page in PAGES for i, text in
             enumerate(re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.S | re.M))]
 HTPASSWD = "ada:$2y$10$oxW40Z7Vh16MLWCmIV8d.epZiwhzbmmY4u/85WhC526wYFN.gI2ge\n"
+# What a page shows behind a prompt, or in a line of an indented block.
+COMMANDS = sorted({line.split("#")[0].split("<")[0].strip() for page in PAGES for line in
+                   re.findall(r"^(?:\$ |    )(?:sudo |setpriv .* )?(sallyport .*)$",
+                              page.read_text(), re.M)})
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,16 @@ def test_examples_of_the_documents_load_and_fit_the_schema(text, schema, tmp_pat
     assert done.returncode == 0, done.stderr
     errors = [e.message for e in schema.iter_errors(yaml.safe_load(text))]
     assert not errors
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_of_the_documents_exist_with_their_options(line):
+    name, *words = shlex.split(line.rstrip("& "))[1:]
+    known = run("help", check=0).stdout if name.startswith("-") else \
+        run(name, "--help", check=0).stdout
+    for word in words:
+        if word.startswith("-"):
+            assert re.search(rf"(^|[ ,]){re.escape(word.split('=')[0])}\b", known, re.M), word
 
 
 def test_the_schema_refuses_what_check_refuses(schema, tmp_path):

@@ -196,7 +196,7 @@ def test_everything_is_installed_where_others_look_for_it(installed):
                  "lib/systemd/user/sallyport.service", "lib/sysusers.d/sallyport.conf",
                  "lib/tmpfiles.d/sallyport.conf", "share/man/man1/sallyport.1*",
                  "share/bash-completion/completions/sallyport", "share/zsh/*/_sallyport",
-                 "share/doc/sallyport/guide/README.md", "share/doc/sallyport/examples/sallyport.yaml",
+                 "share/doc/sallyport/guide/operate.md", "share/doc/sallyport/examples/sallyport.yaml",
                  "share/sallyport/settings.schema.json"]:
         assert list(prefix.glob(path)), path
     assert not (tree / "etc").exists()  # no settings that nobody has written
