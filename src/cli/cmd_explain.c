@@ -297,7 +297,8 @@ static int explain_file(const struct cli_args *args)
 
 static int run(const struct cli_args *args)
 {
-    return cli_has(args, "running") ? explain_running(args) : explain_file(args);
+    bool is_running = cli_has(args, "running") || cli_has(args, "control");
+    return is_running ? explain_running(args) : explain_file(args);
 }
 
 const struct cli_command cli_explain = {
@@ -308,7 +309,8 @@ const struct cli_command cli_explain = {
     .words_kind = CLI_VALUE_SITE,
     .summary = "Say where a request would go, and why.",
     .doc =
-        "Works on the settings file alone, or with `--running` on the settings in force; the "
+        "Works on the settings file alone, or with `--running` or `--control` on the settings in "
+        "force; the "
         "request isn't sent either way. Shows the entrypoint, the routes that were considered and "
         "why each does or doesn't match, the filters in order, the service and its servers, which "
         "take turns. Exit status 1: no route takes the request, or it would be refused.",

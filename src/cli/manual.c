@@ -118,6 +118,21 @@ void manual_put_settings(struct text *to)
     put_head(to, "SALLYPORT.YAML", 5, "settings",
              "sallyport.yaml \\- settings of the reverse proxy sallyport\n");
     conf_print_man(&settings_section, to);
+    text_put(to, STR(".SH EXAMPLES\nTwo sites, each with its server:\n.PP\n"));
+    roff_put_block(to, STR("sites:\n"
+                           "  app.example.com: http://127.0.0.1:3000\n"
+                           "  wiki.example.com: http://127.0.0.1:8080\n"));
+    text_put(to, STR(".PP\nA site with filters, and a pool of servers for one of its paths:\n"
+                     ".PP\n"));
+    roff_put_block(to, STR("filters:\n"
+                           "  login: { basic-auth: \"file:/etc/sallyport/users\" }\n"
+                           "services:\n"
+                           "  api: { servers: [\"http://10.0.0.1:80\", \"http://10.0.0.2:80\"] }\n"
+                           "sites:\n"
+                           "  app.example.com:\n"
+                           "    to: http://127.0.0.1:3000\n"
+                           "    routes:\n"
+                           "      - { match: \"PathPrefix(`/api`)\", use: [login], to: api }\n"));
     text_put(to, STR(".SH FILES\n.TP\n\\fB./sallyport.yaml\\fR, "
                      "\\fB/etc/sallyport/sallyport.yaml\\fR\n"
                      "Where the settings are looked for unless \\fB\\-\\-config\\fR names a file.\n"

@@ -472,7 +472,7 @@ def test_explain_by_the_settings_in_force_shows_the_servers_states(start, origin
                  r"\n  service   app\n  server    http://127\.0\.0\.1:\d+ +weight 1 +up at ",
                  r"\n  server    http://127\.0\.0\.1:1 +weight 2 +skipped at 127\.0\.0\.1 after \d"]:
         assert re.search(part, done.stdout), (part, done.stdout)
-    done = run("explain", "--running", *control_of(proxy), "nobody.example", check=1)
+    done = run("explain", *control_of(proxy), "nobody.example", check=1)
     assert "no route matches" in done.stdout
 
 

@@ -57,6 +57,18 @@ def test_every_setting_is_in_the_page():
         assert ".TP\n\\fB" + key.replace("-", "\\-") + "\\fR\n" in text, key
 
 
+def test_the_examples_of_the_settings_page_load(tmp_path):
+    examples = page("settings").split(".SH EXAMPLES\n")[1].split(".SH FILES")[0]
+    texts = re.findall(r"^\.EX\n(.*?)^\.EE$", examples, re.S | re.M)
+    assert len(texts) == 2
+    (tmp_path / "users").write_text("ada:$2y$10$oxW40Z7Vh16MLWCmIV8d.epZiwhzbmmY4u/85WhC526wYFN.gI2ge")
+    for text in texts:
+        for roff, char in [("\\-", "-"), ("\\(dq", '"'), ("\\(ga", "`"), ("/etc/sallyport", str(tmp_path))]:
+            text = text.replace(roff, char)
+        (tmp_path / "s.yaml").write_text(text)
+        run("check", "-c", tmp_path / "s.yaml", check=0)
+
+
 def test_the_default_page_is_that_of_the_commands():
     assert run("print", "man", check=0).stdout == page("commands")
 
