@@ -19,8 +19,32 @@ static const struct cli_command command = {
     .n_options = ARRAY_LEN(options),
 };
 
+static const char *const forms[] = {"plain", "json", NULL};
+static const char *const shells[] = {"bash", "zsh", NULL};
+static const struct cli_option choice_options[] = {
+    {.name = "as", .value = "FORM", .names = forms, .doc = "A form."},
+    {.name = "method", .value = "METHOD", .names = forms, .is_open = true, .doc = "Any."},
+};
+static const struct cli_word things[] = {
+    {.name = "alone"},
+    {.name = "page", .next = forms},
+    {.name = "script", .next = shells, .needs_next = true},
+};
+
+static const struct cli_command choosing = {
+    .name = "choose",
+    .words = "WHAT [WHICH]",
+    .words_min = 1,
+    .words_max = 2,
+    .choices = things,
+    .n_choices = ARRAY_LEN(things),
+    .summary = "Choose.",
+    .options = choice_options,
+    .n_options = ARRAY_LEN(choice_options),
+};
+
 // Parses words, separated by '|'.
-static int parse(struct cli_args *args, const char *line)
+static int parse_for(const struct cli_command *c, struct cli_args *args, const char *line)
 {
     static char text[256];
     char *argv[16];
@@ -28,7 +52,39 @@ static int parse(struct cli_args *args, const char *line)
     snprintf(text, sizeof text, "%s", line);
     for (char *rest = text, *word; (word = strsep(&rest, "|"));)
         argv[argc++] = word;
-    return cli_parse(&command, argc, argv, args);
+    return cli_parse(c, argc, argv, args);
+}
+
+static int parse(struct cli_args *args, const char *line)
+{
+    return parse_for(&command, args, line);
+}
+
+static void values_and_words_are_among_those_allowed(void)
+{
+    static const struct {
+        const char *line;
+        int status;
+    } cases[] = {
+        {"alone", CLI_OK},
+        {"page", CLI_OK},
+        {"page|json", CLI_OK},
+        {"script|zsh", CLI_OK},
+        {"alone|--as|json", CLI_OK},
+        {"alone|--method|anything", CLI_OK},
+        {"none", CLI_USAGE},
+        {"", CLI_USAGE},
+        {"alone|json", CLI_USAGE},
+        {"page|zsh", CLI_USAGE},
+        {"script", CLI_USAGE},
+        {"script|json", CLI_USAGE},
+        {"alone|--as|xml", CLI_USAGE},
+        {"alone|--as=", CLI_USAGE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct cli_args args;
+        CHECK_INT(parse_for(&choosing, &args, cases[i].line), cases[i].status);
+    }
 }
 
 static void options_are_taken_in_every_spelling(void)
@@ -88,6 +144,6 @@ static void every_command_says_what_it_does(void)
     }
 }
 
-TEST_MAIN(TEST(options_are_taken_in_every_spelling), TEST(repeatable_options_keep_all_values),
-          TEST(words_behind_two_dashes_are_no_options), TEST(what_is_wrong_is_a_usage_error),
-          TEST(every_command_says_what_it_does))
+TEST_MAIN(TEST(values_and_words_are_among_those_allowed), TEST(options_are_taken_in_every_spelling),
+          TEST(repeatable_options_keep_all_values), TEST(words_behind_two_dashes_are_no_options),
+          TEST(what_is_wrong_is_a_usage_error), TEST(every_command_says_what_it_does))
