@@ -413,7 +413,8 @@ static void ignore_signals(void)
 int gate_main(void)
 {
     ignore_signals();
-    prctl(PR_SET_DUMPABLE, 0); // keys and passwords stay out of dumps
+    prctl(PR_SET_NAME, "sallyport"); // it was executed as /proc/self/exe, and ps would say "exe"
+    prctl(PR_SET_DUMPABLE, 0);       // keys and passwords stay out of dumps
     raise_descriptor_limit();
     usage_prepare();
     struct hash_key key;

@@ -152,6 +152,12 @@ def test_the_gate_does_not_know_the_manager(manager, start, monkeypatch):
         assert proxy.get(host="a.example").text == "one"
 
 
+def test_both_processes_have_the_name_of_the_program(start):
+    proxy = start(respond("one"))
+    for pid in [proxy.child.pid, proxy.gate_pid()]:
+        assert Path(f"/proc/{pid}/comm").read_text() == "sallyport\n"
+
+
 def test_an_upgrade_keeps_the_main_process_and_is_ready_again(manager, start):
     proxy = start(respond("one"))
     manager.wait_for("READY")
@@ -261,12 +267,16 @@ def test_systemd_calls_the_exposure_ok(unit):
     assert re.search(r"exposure level for sallyport\.service: [01]\.\d OK", done.stdout)
 
 
-def test_root_with_two_users_as_the_decision_shows_is_ok_too(unit):
+def two_users_drop_in():
     page = (ROOT / "docs/decisions/0006-keeper-without-root.md").read_text()
-    drop_in = re.search(r"^    \[Service\]\n(?:    .*\n)+", page, re.M)[0]
+    block = re.search(r"^    \[Service\]\n(?:    .*\n)+", page, re.M)[0]
+    return re.sub("^    ", "", block, flags=re.M)
+
+
+def test_root_with_two_users_as_the_decision_shows_is_ok_too(unit):
     file = unit("system")
-    file.write_text(file.read_text().replace("[Install]", re.sub(r"^    (\[.*\]\n)?", "", drop_in,
-                                                               flags=re.M) + "[Install]"))
+    lines = two_users_drop_in().removeprefix("[Service]\n")
+    file.write_text(file.read_text().replace("[Install]", lines + "[Install]"))
     done = analyze("security", "--offline=true", "--threshold=25", file)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "OK" in done.stdout
@@ -510,3 +520,26 @@ def test_the_service_stops_in_order(service):
     assert service.show("sallyport", "ActiveState") == "inactive"
     assert service.show("sallyport", "Result") == "success"
     assert not (service.root / "run/sallyport").exists()
+
+
+def test_root_with_two_users_serves_under_systemd_too(guest):
+    """The other way, as the decision shows it."""
+    drop_in = "/etc/systemd/system/sallyport.service.d/two-users.conf"
+    guest.write(drop_in, two_users_drop_in())
+    guest.write("/etc/sallyport/sallyport.yaml", "user: sallyport\n" + SETTINGS + respond("two"))
+    guest.run("systemctl", "daemon-reload")
+    try:
+        guest.run("systemctl", "restart", "sallyport")
+        assert guest.get("http://127.0.0.1/") == "two"
+        status = json.loads(guest.run("sallyport", "status", "--json").stdout)
+        keeper, gate = status["pid"], status["gate"]["pid"]
+        uid = guest.run("id", "-u", "sallyport").stdout.strip()
+        assert "Uid:\t0\t0" in guest.run("cat", f"/proc/{keeper}/status").stdout
+        assert f"Uid:\t{uid}\t{uid}" in guest.run("cat", f"/proc/{gate}/status").stdout
+        guest.run("kill", "-9", str(gate))
+        assert guest.get("http://127.0.0.1/") == "two"
+        guest.run("systemctl", "stop", "sallyport")
+        assert guest.show("sallyport", "Result") == "success"
+    finally:
+        (guest.root / drop_in[1:]).unlink()
+        guest.run("systemctl", "daemon-reload")
