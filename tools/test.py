@@ -6,7 +6,8 @@ Steps, cheapest first:
   debug    gcc, assertions of debug builds: lint, unit, fuzz corpora, simulation
   asan     clang, address and undefined-behaviour sanitizers: unit, fuzz corpora, simulation, e2e
   tsan     clang, thread sanitizer: unit tests of what has threads, e2e of processes and logs
-  release  gcc as shipped: e2e
+  release  gcc as shipped: simulation, e2e
+The simulation's scenarios run in the first two, and its random worlds in all three: 100, 300, 2000.
 A step's name as argument runs that step alone.
 """
 import os
@@ -20,15 +21,16 @@ ROOT = Path(__file__).resolve().parent.parent
 SANITIZED = ["--buildtype=debugoptimized", "-Db_lundef=false", "-Dwerror=true"]
 STEPS = {
     "debug": {"cc": "gcc", "setup": ["--buildtype=debug", "-Dwerror=true"],
-              "suites": ["lint", "unit", "fuzz", "sim"], "e2e": []},
+              "suites": ["lint", "unit", "fuzz"], "sim": ["--seeds", "100"], "e2e": []},
     "asan": {"cc": "clang", "setup": [*SANITIZED, "-Db_sanitize=address,undefined"],
-             "suites": ["unit", "fuzz", "sim"], "e2e": ["tests/e2e"]},
+             "suites": ["unit", "fuzz"], "sim": ["--seeds", "300", "--first", "1000"],
+             "e2e": ["tests/e2e"]},
     "tsan": {"cc": "clang", "setup": [*SANITIZED, "-Db_sanitize=thread"],
-             "suites": ["threads"],
+             "suites": ["threads"], "sim": [],
              "e2e": ["tests/e2e/test_processes.py", "tests/e2e/test_logs.py"]},
     "release": {"cc": "gcc",
                 "setup": ["--buildtype=debugoptimized", "-Db_lto=true", "-Dwerror=true"],
-                "suites": [], "e2e": ["tests/e2e"]},
+                "suites": [], "sim": ["--seeds", "2000", "world"], "e2e": ["tests/e2e"]},
 }
 total = {"passed": 0, "failed": 0}
 
@@ -75,6 +77,20 @@ def run_meson(folder, suites):
         total["failed"] += 1
 
 
+def run_sim(folder, args):
+    """Counts its lines of TAP. Of what fails it tells everything: the seed, and its log of events."""
+    done = subprocess.run([folder / "tests" / "sim" / "sim", *args], capture_output=True, text=True,
+                          errors="replace")
+    lines = done.stdout.splitlines()
+    passed = sum(line.startswith("ok ") for line in lines)
+    failed = sum(line.startswith("not ok ") for line in lines)
+    total["passed"] += passed
+    total["failed"] += max(failed, done.returncode != 0)
+    if done.returncode:
+        shown = [line for line in lines if not line.startswith("ok ")]
+        print("\n".join(["FAILED simulation", *shown[-4000:]]), done.stderr[-8000:], flush=True)
+
+
 def run_e2e(folder, tests):
     report = folder / "e2e.xml"
     report.unlink(missing_ok=True)
@@ -103,6 +119,8 @@ def main():
         folder = ROOT / "build" / name
         if step["suites"]:
             run_meson(folder, step["suites"])
+        if step["sim"]:
+            run_sim(folder, step["sim"])
         if step["e2e"]:
             run_e2e(folder, step["e2e"])
         say(f"{name}: done after {time.monotonic() - began:.0f} s")

@@ -60,7 +60,7 @@ static void answer(void *arg, uint64_t tag)
 static void on_mail(struct rt_mail *mail)
 {
     struct sim_names *n = CONTAINER_OF(mail, struct sim_names, inbox.mail);
-    struct message *m = registry_open(n->registry, &n->inbox);
+    struct message *m = registry_open(n->registry, &n->inbox, 0);
     ASSERT(m == NULL);
     for (struct sim_name *name = n->all; name; name = name->next) {
         if (name->server && !registry_is_wanted(name->server))
