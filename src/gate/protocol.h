@@ -24,14 +24,15 @@ enum gate_message {
     GATE_ASK,  // what is the state of things? struct gate_question
     // gate to keeper
     GATE_PONG,   // all workers have turned since: struct gate_question
-    GATE_STATUS, // (fd, a sealed memfd: one JSON object) the answer to GATE_ASK: struct gate_question
+    GATE_STATUS, // (fd, a sealed memfd: one JSON object) the answer to GATE_ASK: struct
+                 // gate_question
     // keeper to gate
     GATE_NAMES, // (fd, a sealed memfd, see rt/dns_system.h) how names become addresses, before the
                 // first GATE_SNAPSHOT and whenever it changes: struct gate_names
 };
 
-// The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after an
-// upgrade, a keeper of another version talks so with a gate of this one.
+// The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after
+// an upgrade, a keeper of another version talks so with a gate of this one.
 
 struct gate_log {
     uint32_t type;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "rt/clock.h"
 #include "rt/log.h"
 
@@ -134,8 +135,9 @@ json_t *handover_receive(void)
     const char *text = getenv(HANDOVER_VARIABLE);
     if (!text)
         return NULL;
-    int fd = -1;
-    bool is_number = sscanf(text, "%d", &fd) == 1 && fd > STDERR_FILENO;
+    uint64_t number;
+    bool is_number = num_dec(str_of(text), INT32_MAX, &number) == ERR_OK && number > STDERR_FILENO;
+    int fd = is_number ? (int)number : -1;
     unsetenv(HANDOVER_VARIABLE);
     off_t size = is_number ? lseek(fd, 0, SEEK_END) : -1;
     if (size <= 0 || size > (off_t)HANDOVER_MAX_BYTES)

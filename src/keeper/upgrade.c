@@ -151,10 +151,14 @@ static void on_version(struct keeper *k)
 {
     struct upgrade *u = &k->upgrade;
     char *config = (char *)(uintptr_t)k->options->path;
-    if (sscanf(u->text, "sallyport %63s", u->version) != 1) {
+    static const struct str name = STR_INIT("sallyport ");
+    struct str said = {u->text, u->text_bytes};
+    struct str version = str_skip(said, MIN(name.len, said.len));
+    if (!str_starts(said, name) || version.len == 0 || version.len >= sizeof u->version) {
         give_up(k, "%s doesn't say that it is sallyport", u->binary);
         return;
     }
+    snprintf(u->version, sizeof u->version, STR_FMT, STR_ARG(version));
     control_progress(&k->control, CONTROL_WAIT_UPGRADE, "%s is version %s", u->binary, u->version);
     if (!config) {
         u->state = UPGRADE_READY;
