@@ -225,8 +225,9 @@ class Soak:
         idle = [kind for kind in KINDS if self.clients.done[kind] == 0]
         if idle:
             self.finding(f"these clients did nothing: {idle}")
-        # As many workers as at the beginning, so that the descriptors can be compared.
+        # As many workers and entrypoints as at first, so that the descriptors can be compared.
         self.n_workers = 2
+        self.turn |= 1
         self.reload()
         self.check_rest(before)
 

@@ -166,13 +166,18 @@ class Proxy(Process):
         self.wait_settings(seq)
         self.read_ports()
 
-    def try_reload(self, settings=None):
-        """Asks for a reload, of new settings if given; whether it worked."""
+    def try_reload(self, settings=None, by_signal=False):
+        """Asks for a reload, of new settings if given; whether it worked. When this returns, what
+        was logged about it is there."""
         if settings is not None:
             self.write(settings)
         before = len(self.err)
-        self.child.send_signal(signal.SIGHUP)
-        said = self.wait_line(r"settings \d+ are in force|the old ones stay in force", self.err,
+        seq = r"\d+"
+        if by_signal:
+            self.child.send_signal(signal.SIGHUP)
+        elif (answer := self.ask(command="reload"))["ok"]:
+            seq = answer["seq"]
+        said = self.wait_line(rf"settings {seq} are in force|the old ones stay in force", self.err,
                               since=before)
         self.read_ports()
         return "are in force" in said[0]
