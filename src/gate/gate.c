@@ -51,8 +51,7 @@ struct gate {
     bool is_draining;
 };
 
-static void start_resolver(struct gate *g, const struct settings *settings,
-                           const struct dns_files *files)
+static void open_dns(struct gate *g, const struct settings *settings, const struct dns_files *files)
 {
     const struct conf_texts *servers = &settings->resolver.servers;
     struct text list = {.ptr = NULL};
@@ -68,11 +67,8 @@ static void start_resolver(struct gate *g, const struct settings *settings,
                                            .timeout_ms = settings->resolver.timeout_ms},
                      &why);
     text_fini(&list);
-    if (!g->dns) {
+    if (!g->dns)
         log_error("names of servers can't be resolved: %s", why);
-        return;
-    }
-    g->resolver = upstream_resolver_start(g->registry, g->dns);
 }
 
 // What the keeper has read; a gate without such a keeper reads itself, while it can.
@@ -179,6 +175,7 @@ static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers,
     struct dns_files files;
     arena_init(&mem, NAMES_MEM_MAX_BYTES, NULL, 0);
     know_names(g, &mem, &files);
+    open_dns(g, &s->settings, &files);
     tell_user(g, s->settings.user.text);
     bool is_inside = enter_sandbox(g, &s->settings, reason, cap);
     if (is_inside) {
@@ -187,7 +184,8 @@ static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers,
         log_sandbox(&g->sandbox);
         if (!offload_start(g->offload, OFFLOAD_THREADS))
             panic("can't start the threads for passwords");
-        start_resolver(g, &s->settings, &files);
+        if (g->dns)
+            g->resolver = upstream_resolver_start(g->registry, g->dns);
         g->crew =
             crew_start(n_workers, g->loop, g->registry, conns_that_fit(s->settings.conns_max));
         g->questions.crew = g->crew;

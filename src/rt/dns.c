@@ -6,6 +6,7 @@
 #include <ares.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "base/list.h"
 #include "base/mem.h"
@@ -128,6 +129,18 @@ static void on_socket_state(void *arg, ares_socket_t fd, int is_readable, int is
 
 // --- making and ending ---
 
+// WHY: until 1.19.1 c-ares reads /dev/urandom, and where it can't, its queries' ids come from
+// rand(), which nobody has seeded (CVE-2023-31147). 32 bits are enough: to find them one must have
+// seen ids, and whoever sees those can answer anyway.
+static void seed_ares(void)
+{
+#if ARES_VERSION < 0x011301
+    unsigned seed;
+    sys_random(&seed, sizeof seed);
+    srandom(seed);
+#endif
+}
+
 // c-ares is told everything, so that it has no reason to look for files of its own.
 static int init_ares(struct channel *c, const struct dns *d, const struct resolv *r,
                      char *domains[static RESOLV_SEARCH_MAX])
@@ -150,6 +163,7 @@ static int init_ares(struct channel *c, const struct dns *d, const struct resolv
 #ifdef ARES_OPT_QUERY_CACHE
     mask |= ARES_OPT_QUERY_CACHE; // with 0 seconds: whoever asks anew wants a new answer
 #endif
+    seed_ares();
     return ares_init_options(&c->ares, &o, mask);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -16,6 +17,10 @@ enum err file_read(const char *path, size_t max_bytes, struct arena *mem, struct
 // The same of what is left to read from a descriptor, which stays open.
 enum err file_read_fd(int fd, size_t max_bytes, struct arena *mem, struct str *ret,
                       const char **ret_why) MUST_CHECK;
+
+// As fstat, by the system call that takes no path: the C library's function makes one that does,
+// and that a sandbox forbids.
+bool file_stat(int fd, struct stat *ret);
 
 // A file in memory with these bytes that can't change any more (sealed memfd). -1 with errno.
 int file_sealed(const char *name, struct str bytes);

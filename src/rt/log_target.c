@@ -8,12 +8,12 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "rt/file.h"
 
 #define CONNECT_MAX_MS 1000
 #define BACKOFF_MIN_MS 100
@@ -88,7 +88,7 @@ void log_output_set(struct log_output *o, const struct log_target *target)
     o->fd = target->fd;
     // Non-blocking mode would be that of everybody who shares this pipe or terminal.
     struct stat st;
-    bool is_file = fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode);
+    bool is_file = file_stat(o->fd, &st) && S_ISREG(st.st_mode);
     o->must_ask = !is_file && (fcntl(o->fd, F_GETFL) & O_NONBLOCK) == 0;
 }
 

@@ -3,12 +3,11 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/num.h"
 #include "base/str.h"
+#include "rt/file.h"
 
 // Sizes in pages: "TOTAL RESIDENT SHARED …" (proc(5)). Each read tells them anew.
 static int statm_fd = -1;
@@ -40,8 +39,7 @@ static uint64_t read_resident_bytes(void)
 static uint64_t count_descriptors(void)
 {
     struct stat st;
-    // WHY: the C library's fstat makes the call that also takes a path, which no sandbox allows.
-    bool is_told = fds_fd >= 0 && syscall(SYS_fstat, fds_fd, &st) == 0;
+    bool is_told = fds_fd >= 0 && file_stat(fds_fd, &st);
     return is_told ? (uint64_t)st.st_size : 0;
 }
 
