@@ -36,6 +36,7 @@ const char *sandbox_mode_text(enum sandbox_mode mode)
     return mode_texts[mode];
 }
 
+PRINTF(3, 0)
 static void put(char parts[][SANDBOX_PART_BYTES], unsigned *n, const char *fmt, va_list args)
 {
     ASSERT(*n < SANDBOX_PARTS_MAX);
