@@ -67,9 +67,10 @@ void reload_succeeded(struct keeper *k, const struct gate_ready *m)
         log_warn("no control socket: %s; commands can't reach this process", why);
     k->in_force_ns = clock_wall_ns();
     json_t *answer =
-        json_pack("{s:b, s:I, s:I, s:I, s:b}", "ok", 1, "seq", (json_int_t)m->seq, "took_ms",
+        json_pack("{s:b, s:I, s:I, s:I, s:I, s:b}", "ok", 1, "seq", (json_int_t)m->seq, "took_ms",
                   (json_int_t)(clock_now_ms() - k->attempt.began_ms), "build_ms",
-                  (json_int_t)(m->build_ns / 1000000), "new_gate", (int)k->attempt.has_new_gate);
+                  (json_int_t)(m->build_ns / 1000000), "switch_us",
+                  (json_int_t)(m->switch_ns / 1000), "new_gate", (int)k->attempt.has_new_gate);
     end_attempt(k, answer, NULL);
     if (k->upgrade.state == UPGRADE_TAKING)
         upgrade_succeeded(k);
