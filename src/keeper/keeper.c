@@ -77,15 +77,18 @@ static void reap_children(struct keeper *k)
 
 static void reopen_logs(struct keeper *k)
 {
-    struct gate *g = gates_find(k, GATE_SERVING);
     if (k->current.seq == 0)
         return;
     if (!logs_reopen(&k->current.logs))
         return;
     log_info("log files are opened anew");
     logs_use(&k->current.logs);
-    if (g && !g->is_foreign)
-        gates_send_logs(g, &k->current.logs);
+    // To those that leave, too: a long tunnel's line would go to a file that is rotated away.
+    LIST_FOR (n, &k->gates) {
+        struct gate *g = CONTAINER_OF(n, struct gate, node);
+        if (!g->is_foreign)
+            gates_send_logs(g, &k->current.logs);
+    }
 }
 
 static void on_signal(struct keeper *k, uint32_t signal)

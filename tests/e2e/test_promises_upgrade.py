@@ -136,3 +136,26 @@ def test_settings_that_need_another_gate_lose_nothing_under_load(start, backend,
     clients.stop().check()
     only_one_gate_is_left(proxy)
     print(f"{n_turns} gates; {clients}")
+
+
+def test_a_gate_that_leaves_writes_to_the_log_that_was_opened_anew(start, origin, tmp_path):
+    """The line of a tunnel comes at its end, which may be long after its gate was replaced."""
+    server = origin(lambda r, c: b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                    b"Upgrade: echo\r\n\r\n" if r.get("Upgrade") else "plain")
+    log = tmp_path / "access.log"
+    text = (f"access-log: {log}\n{DRAIN}workers: WORKERS\n"
+            f"sites: {{ a.example: '{server.url}' }}\n")
+    proxy = start(text.replace("WORKERS", "1"))
+    with proxy.connect() as tunnel:
+        answer = tunnel.exchange("GET /tunnel HTTP/1.1\r\nHost: a.example\r\n"
+                                 "Connection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+        assert answer.status == 101
+        assert proxy.try_reload(text.replace("WORKERS", "2"))
+        assert len(proxy.gate_pids()) == 2
+        log.rename(tmp_path / "access.log.1")
+        proxy.reopen_logs()
+        assert proxy.get(host="a.example").text == "plain"
+    only_one_gate_is_left(proxy)
+    wait_until(lambda: log.read_text().count("\n") == 2, "two lines in the new log")
+    assert '"GET /tunnel HTTP/1.1" 101' in log.read_text()
+    assert (tmp_path / "access.log.1").read_text() == ""
