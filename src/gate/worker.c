@@ -250,7 +250,7 @@ static void bind_listener(struct worker_listener *l, struct snapshot *before)
     // Its entrypoint is gone: those who are connected, or will be before the keeper removes the
     // socket, are served under the last settings it had.
     http_listener_drain(&l->http);
-    if (!l->last && before && l->accepting) {
+    if (!l->last && before && (l->accepting || l->http.n_conns > 0)) {
         l->last = before;
         snapshot_use(before, w->index);
     }

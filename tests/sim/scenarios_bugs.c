@@ -64,7 +64,29 @@ static void an_idle_connection_with_less_time_than_the_one_before_it_ends_in_tim
     world_end(&w);
 }
 
+// Its socket was closed already, and so its connections got settings that don't know them.
+static void an_entrypoint_may_go_after_its_socket_while_a_connection_is_left(void)
+{
+    struct world w;
+    world_start(&w, 1, WORLD_YAML);
+    sim_server_new(81);
+    struct sim_plan *plans[2] = {sim_plan_like(&kinds[0]), sim_plan_like(&kinds[0])};
+    plans[0]->must_succeed = plans[1]->must_succeed = true;
+    struct sim_client *c = sim_client_new(plans, 2);
+    // The second request is sent when the first answer has been read.
+    c->read_pace = (struct sim_pace){.piece_bytes = 150, .gap_ns = 400 * SIM_MS};
+    sim_client_start(c, &w.listener, sim_now_ns());
+    world_unlisten_at(&w, sim_now_ns() + 20 * SIM_MS);
+    world_reload_at(&w, sim_now_ns() + 300 * SIM_MS,
+                    "entrypoints: { other: { listen: ':81' } }\n"
+                    "sites: { z.example: { to: 'http://10.0.0.1:81' } }\n");
+    world_run(&w, 60 * SIM_S);
+    SIM_CHECK(plans[1]->ended_ms > 400);
+    world_end(&w);
+}
+
 const struct scenario bug_scenarios[] = {
+    SCENARIO(an_entrypoint_may_go_after_its_socket_while_a_connection_is_left),
     SCENARIO(an_idle_connection_with_less_time_than_the_one_before_it_ends_in_time),
     SCENARIO(the_request_and_its_answer_may_be_late_in_the_same_moment),
     {NULL, NULL},

@@ -359,4 +359,8 @@ void sim_server_calm(struct sim_server *s)
     sim_net_set_reach(s->place, SIM_REACH_OPEN);
     s->refuse_percent = s->reset_percent = 0;
     s->idle_max_ns = 0;
+    for (struct sim_server_conn *c = s->conns; c; c = c->next) {
+        if (c->is_stalled)
+            close_conn(c, true);
+    }
 }
