@@ -66,6 +66,19 @@ void arena_fini(struct arena *a)
     *a = (struct arena){.limit_bytes = 0};
 }
 
+void arena_wipe(struct arena *a)
+{
+    for (struct arena_block *block = a->blocks; block; block = block->older) {
+        UNPOISON(block->data, block->bytes);
+        mem_wipe(block->data, block->bytes);
+    }
+    if (a->home) {
+        UNPOISON(a->home, (size_t)(a->home_end - a->home));
+        mem_wipe(a->home, (size_t)(a->home_end - a->home));
+    }
+    arena_fini(a);
+}
+
 static bool add_block(struct arena *a, size_t need)
 {
     size_t bytes = MAX(need, MIN((size_t)BLOCK_MIN_BYTES + a->used_bytes, (size_t)1 << 20));

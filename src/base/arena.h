@@ -41,6 +41,9 @@ void arena_reset(struct arena *a);
 // Accepts a zeroed arena.
 void arena_fini(struct arena *a);
 
+// The same, and what was in it is overwritten first: for arenas that held a secret.
+void arena_wipe(struct arena *a);
+
 // n * size bytes, not zeroed. NULL at the limit.
 static inline void *arena_alloc(struct arena *a, size_t n, size_t size, size_t align) MUST_CHECK;
 #define ARENA_ARRAY(a, T, n) ((T *)arena_alloc((a), (n), sizeof(T), alignof(T)))

@@ -7,9 +7,9 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-static void reserve(struct text *t, size_t more)
+void text_reserve(struct text *t, size_t n)
 {
-    size_t need = t->len + more + 1;
+    size_t need = t->len + n + 1;
     if (need <= t->cap)
         return;
     t->cap = MAX(need, t->cap * 2);
@@ -18,7 +18,7 @@ static void reserve(struct text *t, size_t more)
 
 void text_put(struct text *t, struct str s)
 {
-    reserve(t, s.len);
+    text_reserve(t, s.len);
     if (s.len > 0)
         memcpy(t->ptr + t->len, s.ptr, s.len);
     t->len += s.len;
@@ -37,7 +37,7 @@ void text_printf(struct text *t, const char *fmt, ...)
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
     ASSERT(n >= 0);
-    reserve(t, (size_t)n);
+    text_reserve(t, (size_t)n);
     va_start(args, fmt);
     vsnprintf(t->ptr + t->len, (size_t)n + 1, fmt, args);
     va_end(args);
@@ -48,4 +48,11 @@ void text_fini(struct text *t)
 {
     mem_free(t->ptr);
     *t = (struct text){.ptr = NULL};
+}
+
+void text_wipe(struct text *t)
+{
+    if (t->ptr)
+        mem_wipe(t->ptr, t->cap);
+    text_fini(t);
 }
