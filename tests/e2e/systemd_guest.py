@@ -93,7 +93,8 @@ class Guest:
     def boot(self):
         join = self.cgroup / "cgroup.procs"
         self.child = subprocess.Popen(
-            ["sh", "-c", f"echo $$ > {join} && exec unshare --mount --pid --fork --uts --cgroup "
+            ["sh", "-c", f"echo $$ > {join} && exec setpriv --pdeathsig KILL "
+             "unshare --mount --pid --fork --uts --cgroup "
              '--net --ipc --kill-child --propagation private bash -c "$0" setup "$1"',
              SETUP, str(self.folder)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -543,3 +543,40 @@ def test_root_with_two_users_serves_under_systemd_too(guest):
     finally:
         (guest.root / drop_in[1:]).unlink()
         guest.run("systemctl", "daemon-reload")
+
+
+USER_MANAGER = """\
+[Service]
+Type=notify
+User=daemon
+Delegate=yes
+RuntimeDirectory=user-of-daemon
+Environment=XDG_RUNTIME_DIR=/run/user-of-daemon XDG_CONFIG_HOME=/etc/config-of-daemon
+ExecStart=/lib/systemd/systemd --user --unit=nothing.target
+"""
+
+
+def test_the_unit_for_users_serves_on_a_high_port(guest):
+    """Under a manager of an ordinary user's own."""
+    guest.write("/usr/lib/systemd/system/user-manager.service", USER_MANAGER)
+    guest.write("/etc/config-of-daemon/systemd/user/nothing.target", "[Unit]\nDescription=nothing\n")
+    settings = "entrypoints: { web: ':8080' }\n" + respond("%s")
+    guest.write("/etc/config-of-daemon/sallyport/sallyport.yaml", settings % "one")
+    guest.run("systemctl", "daemon-reload")
+    guest.run("systemctl", "start", "user-manager")
+
+    def as_user(*args):
+        return guest.run("setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", "env",
+                         "XDG_RUNTIME_DIR=/run/user-of-daemon", *args).stdout
+    try:
+        as_user("systemctl", "--user", "start", "sallyport")
+        assert guest.get("http://127.0.0.1:8080/") == "one"
+        guest.write("/etc/config-of-daemon/sallyport/sallyport.yaml", settings % "two")
+        as_user("systemctl", "--user", "reload", "sallyport")
+        assert guest.get("http://127.0.0.1:8080/") == "two"
+        assert json.loads(as_user("sallyport", "status", "--json"))["settings"]["seq"] == 2
+        as_user("systemctl", "--user", "stop", "sallyport")
+        assert as_user("systemctl", "--user", "show", "-P", "Result",
+                       "sallyport").strip() == "success"
+    finally:
+        guest.run("systemctl", "stop", "user-manager", check=None)
