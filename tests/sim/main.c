@@ -120,6 +120,7 @@ static bool read_number(int argc, char **argv, int *i, uint64_t *ret)
 static void warm_up(void)
 {
     world_limits_init();
+    snprintf(running, sizeof running, "the world of the warm-up (repeat: sim --seed 1)");
     scenario_world(1);
     sim_end();
 }
