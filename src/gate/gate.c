@@ -330,8 +330,6 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     switch ((enum gate_message)type) {
     case GATE_LOG:
         m.log.target.fd = fd;
-        if (fd >= 0)
-            m.log.target.kind = LOG_TO_FD;
         if (m.log.target.kind != LOG_TO_FD || is_there(fd, "a log file"))
             log_set_target(m.log.stream, &m.log.target);
         return; // taken over

@@ -129,8 +129,6 @@ static void tell_repeats(struct log_stream *s, bool is_end)
 // What was lost, once lines get through again. At the end the error log can tell of others' losses.
 static void tell_lost(struct log_stream *s, bool is_end)
 {
-    log_stream_lose(s, s->out.n_lost);
-    s->out.n_lost = 0;
     uint64_t n = lost(s) - s->n_told;
     if (n == 0 || (s->out.error != 0 && (!is_end || s->is_error_log)))
         return;
@@ -161,6 +159,8 @@ static bool drain_ring(struct log_stream *s, struct log_ring *r, bool *ret_any)
         *ret_any = true;
         size_t n_done = log_output_put(&s->out, entries, n);
         log_ring_drop(r, n_done);
+        log_stream_lose(s, s->out.n_lost);
+        s->out.n_lost = 0;
         if (n_done < n)
             return false;
     }

@@ -12,6 +12,7 @@
 #define PROBE_PLANS 3
 #define LIVENESS_MS 2500 // for a request when nothing goes wrong
 #define OPERATIONS_MAX 8
+#define CALM_IDLE_MS 4000 // more than a slow reader takes between its requests
 #define SERVERS_MAX 16
 #define NAMED_HOSTS 4 // 10.0.0.1 to .4
 
@@ -149,7 +150,7 @@ static void choose_leaving(struct scene *s)
         world_abort_at(&s->w, at);
         return;
     }
-    int64_t idle = s->m.is_calm ? WORLD_DRAIN_IDLE_MS : idle_ms[sim_below(ARRAY_LEN(idle_ms))];
+    int64_t idle = s->m.is_calm ? CALM_IDLE_MS : idle_ms[sim_below(ARRAY_LEN(idle_ms))];
     world_drain_idle_at(&s->w, at, idle);
     if (!s->m.is_calm)
         world_abort_at(&s->w, at + some_ms(0, 10000));

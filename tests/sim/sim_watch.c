@@ -12,6 +12,8 @@
 
 #define WAIT_MAX_MS (5 * 60 * 1000) // more than any time-out of the scenarios' settings
 
+#define LISTENERS_MAX 32
+
 #define HEAP_LOOK_EACH 64 // looks: it is slow
 #define HEAP_FIXED_BYTES ((size_t)128 << 10)
 #define HEAP_SNAPSHOT_BYTES ((size_t)48 << 10)
@@ -30,6 +32,8 @@ struct tally {
     uint32_t n_server_socks; // by targets: open or about to be
     uint32_t n_leaving;      // targets that can't be found any more
     uint32_t uses[SIM_WATCH_SNAPSHOTS_MAX];
+    const struct http_listener *listeners[LISTENERS_MAX]; // those that have connections
+    uint32_t n_of_listener[LISTENERS_MAX], n_listeners;
 };
 
 // --- waits ---
@@ -75,6 +79,31 @@ static uint32_t length(const struct list *l)
     return n;
 }
 
+static uint32_t look_at_timers(const struct list *timers, int64_t not_before_ms)
+{
+    uint32_t n = 0;
+    LIST_FOR (at, timers) {
+        const struct rt_timer *timer = CONTAINER_OF(at, struct rt_timer, node);
+        n++;
+        if (timer->at_ms < not_before_ms || !timer->fn)
+            sim_fail("a timer should have run at %d ms", (int)timer->at_ms);
+    }
+    return n;
+}
+
+// What is due runs at once; all others are ahead, in the slots that are marked.
+static void look_at_wheel(const struct wheel *w)
+{
+    uint32_t n = look_at_timers(&w->due, 0);
+    for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
+        for (uint64_t slots = w->slots_used[level]; slots != 0; slots &= slots - 1) {
+            unsigned slot = (unsigned)__builtin_ctzll(slots);
+            n += look_at_timers(&w->slots[level * WHEEL_SLOTS + slot], w->now_ms + 1);
+        }
+    }
+    SIM_CHECK_INT(w->n_timers, n);
+}
+
 static void look_at_loop(struct tally *t)
 {
     const struct rt_loop *l = t->loop;
@@ -82,6 +111,7 @@ static void look_at_loop(struct tally *t)
     SIM_CHECK(list_is_empty(&l->runnable));
     SIM_CHECK_INT((int64_t)l->n_deferred, 0);
     SIM_CHECK_INT(l->stats.n_socks, sim_sys_n_sockets());
+    look_at_wheel(&l->wheel);
     // Each fiber waits in a place from where something will wake it. That a Unix socket shall be
     // tried again is the one wait for time alone.
     SIM_CHECK_INT(l->stats.n_fibers, t->n_fibers + n_yielded + sim_sys_n_retrying());
@@ -100,6 +130,17 @@ static void count_use(struct tally *t, const struct sim_watch *w, const void *sn
     sim_fail("an exchange has a snapshot that has been freed");
 }
 
+static void count_of_listener(struct tally *t, const struct http_listener *l)
+{
+    uint32_t i = 0;
+    while (i < t->n_listeners && t->listeners[i] != l)
+        i++;
+    ASSERT(i < LISTENERS_MAX);
+    if (i == t->n_listeners)
+        t->listeners[t->n_listeners++] = l;
+    t->n_of_listener[i]++;
+}
+
 static void look_at_rest(const struct tally *t, const struct h1_conn *c)
 {
     SIM_CHECK(!c->turn && !c->fiber && c->stream.sock.fd >= 0 && c->stream.sock.is_watched);
@@ -116,6 +157,7 @@ static void look_at_conn(struct tally *t, const struct sim_watch *w, const struc
 {
     bool is_listed = list_node_is_linked(&c->conn.idle);
     t->n_conns++;
+    count_of_listener(t, c->conn.listener);
     t->n_turns += c->turn != NULL;
     switch ((enum h1_conn_state)c->state) {
     case H1_CONN_PARKED:
@@ -152,6 +194,8 @@ static void look_at_clients(struct tally *t, const struct sim_watch *w)
         struct http_conn *c = CONTAINER_OF(n, struct http_conn, node);
         look_at_conn(t, w, CONTAINER_OF(c, struct h1_conn, conn));
     }
+    for (uint32_t i = 0; i < t->n_listeners; i++)
+        SIM_CHECK_INT(t->listeners[i]->n_conns, t->n_of_listener[i]);
     SIM_CHECK_INT((int64_t)counters[HTTP_COUNTER_CONNS_OPEN], t->n_conns);
     SIM_CHECK_INT((int64_t)counters[HTTP_COUNTER_CONNS_IDLE], length(&env->idle));
     SIM_CHECK_INT((int64_t)counters[HTTP_COUNTER_EXCHANGES_OPEN], t->n_begun);

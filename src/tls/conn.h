@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLS on a stream, whichever side began it: the handshake, and then stream_ops. OpenSSL never waits
+// and never sees a socket: it reads and writes through a BIO, and waiting is done here, on fibers,
+// between two of its calls. At rest no record buffer is held.
+#pragma once
+
+#include <openssl/types.h>
+
+#include "rt/stream.h"
+#include "tls/info.h"
+
+// Why a handshake failed; text for the log, counted by whoever asked for it.
+#define TLS_FAILURE_LIST(X)                                                                        \
+    X(NONE, "ok")                                                                                  \
+    X(TIMEOUT, "the handshake took too long")                                                      \
+    X(CANCELLED, "the handshake was cancelled")                                                    \
+    X(CLOSED, "the peer closed the connection in the handshake")                                   \
+    X(BROKEN, "the connection broke in the handshake")                                             \
+    X(ALERT, "the peer refused the handshake")                                                     \
+    X(NOTHING_SHARED, "no version, cipher or group in common")                                     \
+    X(PEER_CERTIFICATE, "the peer's certificate wasn't accepted")                                  \
+    X(PROTOCOL, "the peer broke the protocol")                                                     \
+    X(INTERNAL, "the handshake failed on our side")
+
+enum tls_failure_kind {
+#define X(id, text) TLS_FAILURE_##id,
+    TLS_FAILURE_LIST(X)
+#undef X
+};
+
+#define TLS_FAILURE_ONE(id, text) +1
+#define TLS_FAILURE_COUNT (0 TLS_FAILURE_LIST(TLS_FAILURE_ONE))
+
+struct tls_failure {
+    enum tls_failure_kind kind;
+    char text[160]; // NUL-terminated
+};
+
+// Makes s (a connected, plain stream) speak TLS through ssl, which is taken over and whose side
+// (SSL_set_accept_state, SSL_set_connect_state) is set. early: bytes of the peer that were read
+// already, borrowed until the handshake has ended. What is written before stream_close is called
+// must be preceded by tls_conn_handshake.
+void tls_conn_start(struct stream *s, SSL *ssl, struct str early);
+
+// Waits for the handshake. IO_DONE; IO_FAIL with *reterr: the stream can only be closed.
+enum io tls_conn_handshake(struct stream *s, struct deadline until, struct tls_failure *reterr)
+    MUST_CHECK;
+
+// Of a stream that speaks TLS; NULL: it doesn't. Lives as long as the stream's TLS.
+const struct tls_info *tls_conn_info(const struct stream *s);
+// The name that the server's side was asked for, copied.
+void tls_conn_set_server_name(struct stream *s, struct str name);
+SSL *tls_conn_ssl(const struct stream *s);
