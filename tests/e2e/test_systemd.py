@@ -406,6 +406,33 @@ def test_an_ordinary_user_runs_it_on_high_ports_with_control_and_status(public_b
         proxy.end()
 
 
+PRETENDER = """\
+#!/usr/bin/python3
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect("{control}")
+try:
+    s.sendall(b'{{"command":"status"}}\\n')
+    said = s.recv(100)
+except OSError:
+    said = b""
+open("{answer}", "wb").write(said)
+"""
+
+
+def test_no_child_of_the_keeper_can_command_it(start, tmp_path):
+    """A gate may have the keeper's user. Here a binary that is tried for an upgrade plays it."""
+    proxy = start(respond("one"))
+    control, answer = proxy.file.parent / "control.sock", tmp_path / "answer"
+    pretender = tmp_path / "pretender"
+    pretender.write_text(PRETENDER.format(control=control, answer=answer))
+    pretender.chmod(0o755)
+    done = run("upgrade", "--control", control, pretender, check=1)
+    assert "doesn't say that it is sallyport" in done.stderr
+    assert answer.read_bytes() == b""
+    run("status", "--control", control, check=0)
+
+
 # --- the unit under a real systemd ---
 
 SETTINGS = "sandbox: require\naccess-log: /var/log/sallyport/access.log\n"
