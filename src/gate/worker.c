@@ -171,7 +171,6 @@ static void close_listener(struct worker_listener *l)
     if (l->fd >= 0)
         sys_close(l->fd);
     l->fd = -1;
-    http_listener_drain(&l->http);
 }
 
 // Closes without a look at the queue.
@@ -243,7 +242,7 @@ static void bind_listener(struct worker_listener *l, struct snapshot *before)
         l->last = NULL;
         l->http.entry_index = (unsigned)index;
         l->http.first_ms = (uint32_t)MIN(w->current->entries[index].idle_ms, (int64_t)UINT32_MAX);
-        l->http.leave.is_on = is_removed(l);
+        l->http.leave.is_on &= is_removed(l);
         start_accepting(l);
         return;
     }

@@ -85,7 +85,32 @@ static void an_entrypoint_may_go_after_its_socket_while_a_connection_is_left(voi
     world_end(&w);
 }
 
+// A drain that left more time than the removal of an entrypoint had only the time of that.
+static void a_drain_has_its_own_idle_time_and_a_reload_leaves_it(void)
+{
+    for (int64_t reload_ms = 0; reload_ms < 2000; reload_ms += 500) {
+        struct world w;
+        world_start(&w, 1, WORLD_YAML);
+        sim_server_new(81);
+        struct sim_plan *p = sim_plan_like(&kinds[0]);
+        struct sim_client *c = sim_client_new(&p, 1);
+        c->stays = true;
+        p->must_succeed = true;
+        sim_client_start(c, &w.listener, sim_now_ns());
+        world_drain_idle_at(&w, sim_now_ns() + 100 * SIM_MS, 3000);
+        if (reload_ms > 0)
+            world_reload_at(&w, sim_now_ns() + reload_ms * SIM_MS, WORLD_YAML);
+        world_run(&w, 60 * SIM_S);
+        SIM_CHECK_INT(c->ended_ms, 3008);
+        world_end(&w);
+        if (sim_has_failed())
+            return;
+        sim_end();
+    }
+}
+
 const struct scenario bug_scenarios[] = {
+    SCENARIO(a_drain_has_its_own_idle_time_and_a_reload_leaves_it),
     SCENARIO(an_entrypoint_may_go_after_its_socket_while_a_connection_is_left),
     SCENARIO(an_idle_connection_with_less_time_than_the_one_before_it_ends_in_time),
     SCENARIO(the_request_and_its_answer_may_be_late_in_the_same_moment),
