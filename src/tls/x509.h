@@ -47,6 +47,8 @@ struct str tls_cert_ari_id(const struct tls_cert_info *info, struct arena *mem);
 
 // The first certificate in pem (keys beside it are skipped). NULL with *ret_why.
 X509 *tls_cert_read(struct str pem, const char **ret_why) MUST_CHECK;
+// The same of one DER structure.
+X509 *tls_cert_read_der(struct str der, const char **ret_why) MUST_CHECK;
 // All of them, in their order: *ret_n, at most TLS_CHAIN_MAX, at least 1. False with *ret_why.
 bool tls_certs_read(struct str pem, X509 *ret[static TLS_CHAIN_MAX], size_t *ret_n,
                     const char **ret_why) MUST_CHECK;
@@ -57,32 +59,6 @@ bool tls_cert_put_pem(X509 *cert, struct text *to) MUST_CHECK;
 // In mem; empty: no room.
 struct str tls_cert_der(X509 *cert, struct arena *mem);
 bool tls_cert_has_key(const X509 *cert, const EVP_PKEY *key);
-
-// What is not right with a chain and key that can be used all the same.
-enum tls_flaw {
-    TLS_FLAW_EXPIRED = 1,
-    TLS_FLAW_NOT_YET = 2,
-    TLS_FLAW_INCOMPLETE = 4, // the leaf stands alone and isn't self-signed: as a rule, an
-                             // intermediate is missing
-    TLS_FLAW_NO_NAMES = 8,   // without a SAN it matches no name
-};
-// For people; of the first one of flaws. "" for none.
-const char *tls_flaw_text(unsigned flaws);
-
-// A chain and the key that belongs to it, read, checked and put in order.
-struct tls_credential {
-    struct str chain_pem; // leaf first, each signed by the next; what isn't of it is left out
-    struct str key_pem;   // PKCS#8
-    struct tls_cert_info leaf;
-    size_t n_chain;
-    unsigned flaws; // enum tls_flaw
-};
-
-// From text that holds certificates and one key, in any order, and perhaps a second text. All in
-// mem, which holds a secret then. ERR_SYNTAX with *ret_why: unreadable, a key with a password,
-// without a certificate that belongs to the key …
-enum err tls_credential_read(struct str pem, struct str more_pem, int64_t now_s, struct arena *mem,
-                             struct tls_credential *ret, const char **ret_why) MUST_CHECK;
 
 // --- made here ---
 
