@@ -22,6 +22,22 @@ void sock_init(struct rt_sock *s, int fd)
     rt_loop_here()->stats.n_socks++;
 }
 
+void sock_move(struct rt_sock *from, struct rt_sock *to)
+{
+    ASSERT(!from->reader && !from->writer && from->fd >= 0);
+    *to = *from;
+    to->on_event = NULL;
+    to->event_arg = NULL;
+    if (from->is_watched) {
+        struct rt_loop *l = rt_loop_here();
+        loop_forget(l, from);
+        // What was forgotten comes again: a change of the registration is an edge.
+        to->is_watched = sys_epoll_mod(l->epoll, to->fd, WATCHED_EVENTS, to) == 0;
+        ASSERT(to->is_watched); // it stands in epoll already: nothing is allocated
+    }
+    *from = (struct rt_sock){.fd = -1};
+}
+
 static void wake(struct fiber **slot)
 {
     struct fiber *f = *slot;

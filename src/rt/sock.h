@@ -38,6 +38,10 @@ struct rt_sock {
 // Takes over fd, already non-blocking. Starts as readable and writable: the first try decides.
 void sock_init(struct rt_sock *s, int fd);
 
+// Moves a socket in which nobody waits; from is a closed one afterwards. on_event and event_arg of
+// `to` are set anew by its owner. Events of this turn are not lost.
+void sock_move(struct rt_sock *from, struct rt_sock *to);
+
 // Starts a TCP or Unix connection and waits until it stands. TCP_NODELAY is set. Waits.
 // ERR_TIMEOUT, ERR_CANCELLED, ERR_SYSTEM (s->error tells); the socket is closed then.
 enum err sock_connect(struct rt_sock *s, const struct rt_addr *to, struct deadline until)

@@ -14,15 +14,20 @@ struct stream_ops {
     enum io (*writev)(struct stream *s, struct iovec *iov, int n_iov, int64_t each_ms,
                       struct deadline until);
     enum io (*try_writev)(struct stream *s, const struct iovec *iov, int n_iov, size_t *ret_n);
+    // Whether bytes of the peer are held that no event of the socket will tell of any more.
+    bool (*has_pending)(const struct stream *s);
     // An orderly end of our side.
     void (*shut_write)(struct stream *s);
-    // Frees what the wrapper holds and closes the socket.
+    // Frees what the wrapper holds and closes the socket; reset: so that the peer sees a cut, not
+    // an orderly end.
     void (*close)(struct stream *s);
+    void (*reset)(struct stream *s);
 };
 
 struct stream {
     struct rt_sock sock;
     const struct stream_ops *ops; // NULL: plain
+    void *tls;                    // of the TLS stream_ops
 };
 
 static inline bool stream_is_plain(const struct stream *s)
@@ -56,6 +61,12 @@ static inline enum io stream_try_writev(struct stream *s, const struct iovec *io
                   : sock_try_writev(&s->sock, iov, n_iov, ret_n);
 }
 
+// A read is worth a try. Between reads this is asked, and not the socket's own flag.
+static inline bool stream_is_readable(const struct stream *s)
+{
+    return s->sock.is_readable || (s->ops && s->ops->has_pending(s));
+}
+
 static inline void stream_shut_write(struct stream *s)
 {
     if (s->ops)
@@ -70,4 +81,23 @@ static inline void stream_close(struct stream *s)
         s->ops->close(s);
     else
         sock_close(&s->sock);
+}
+
+static inline void stream_reset(struct stream *s)
+{
+    if (s->ops)
+        s->ops->reset(s);
+    else
+        sock_reset(&s->sock);
+}
+
+// Moves a stream to another owner's struct; from becomes a closed one. Nobody waits in it, and its
+// on_event is not taken over.
+static inline void stream_move(struct stream *from, struct stream *to)
+{
+    to->ops = from->ops;
+    to->tls = from->tls;
+    sock_move(&from->sock, &to->sock);
+    from->ops = NULL;
+    from->tls = NULL;
 }
