@@ -373,6 +373,8 @@ static void enter_seccomp(struct sandbox_report *r)
     // something new that it can do without.
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int error = filter ? 0 : -ENOMEM;
+    if (error == 0) // or it would hide the kernel's errors behind one of its own
+        error = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
     if (error == 0)
         error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (error == 0) // or the kernel would slow the process down (speculative store bypass)

@@ -35,7 +35,7 @@ static const struct {
 };
 // clang-format on
 
-static void fail(const char *what)
+_Noreturn static void fail(const char *what)
 {
     fprintf(stderr, "inject: %s: %s\n", what, strerror(errno));
     exit(2);
