@@ -61,8 +61,9 @@ static const struct conf_item resolver_items[] = {
 static const struct conf_section resolver_section = {
     .name = "resolver",
     .doc =
-        "How names of servers become addresses. Answers are kept for their time to live; the last "
-        "good one stays in use while DNS fails.",
+        "How names of servers become addresses: `/etc/hosts`, then DNS; changes of the system's "
+        "files are followed. Answers are kept for their time to live; the last good one stays in "
+        "use while DNS fails.",
     CONF_SECTION_OF(resolver_conf, resolver_items),
     .place_offset = CONF_NO_PLACE,
 };
