@@ -26,15 +26,23 @@ def version():
     return re.search(r"\d+\.\d+\.\d+", run("version", check=0).stdout)[0]
 
 
+def patched(path, *changes):
+    """A copy of the binary with other texts of the same length."""
+    shutil.copy(BINARY, path)
+    content = path.read_bytes()
+    for old, new in changes:
+        assert old in content and len(old) == len(new)
+        content = content.replace(old, new)
+    path.write_bytes(content)
+    return path
+
+
 @pytest.fixture
 def other_binary(tmp_path):
-    """A binary of another version: a copy with the text changed."""
+    """A binary of another version."""
     old = version()
     new = old[:-1] + ("8" if old[-1] == "9" else "9")
-    path = tmp_path / "sallyport-new"
-    shutil.copy(BINARY, path)
-    path.write_bytes(path.read_bytes().replace(old.encode(), new.encode()))
-    return path, old, new
+    return patched(tmp_path / "sallyport-new", (old.encode(), new.encode())), old, new
 
 
 def script(path, text):
@@ -108,6 +116,38 @@ def test_a_binary_that_does_not_work_changes_nothing_and_the_answer_says_why(
     assert proxy.ask(command="status")["status"]["version"] == version()
     wait_until(lambda: len(descriptors(proxy.child.pid)) <= n_open, "closed descriptors")
     clients.stop().check()
+
+
+def test_a_binary_whose_gate_dies_gives_way_to_the_old_one(start, backend, load, tmp_path):
+    """Issue 3, upgrade: a binary that likes the settings and then can't serve; the old keeper comes
+    back with its gate, which has served all the time."""
+    proxy = start(settings(backend, 0))
+    clients = load(proxy.port)
+    gate, n_open = proxy.gate_pid(), len(descriptors(proxy.child.pid))
+    bad = patched(tmp_path / "bad", (version().encode(), b"7.7.7"),
+                  (b"/proc/self/exe\0", b"/proc/self/nix\0"))  # what it starts as its gate
+    for turn in range(N_TURNS):
+        clients.mark(f"upgrade {turn} to a binary without a gate")
+        answer = proxy.ask(command="upgrade", binary=str(bad))
+        assert not answer["ok"] and "7.7.7" in answer["error"] and "died" in answer["error"], answer
+        status = proxy.ask(command="status")["status"]
+        assert status["version"] == version() and status["gate"]["pid"] == gate
+        assert turn_of(proxy) == 0
+    assert proxy.gate_pids() == [gate]
+    wait_until(lambda: len(descriptors(proxy.child.pid)) <= n_open, "closed descriptors")
+    # It goes on like any other: new settings in the same gate, another gate, a good binary.
+    clients.mark("reload")
+    assert proxy.try_reload(settings(backend, 1))
+    clients.turn = 1
+    assert turn_of(proxy) == 1 and proxy.gate_pids() == [gate]
+    assert proxy.try_reload(settings(backend, 2, "workers: 1\n"))
+    clients.turn = 2
+    assert turn_of(proxy) == 2
+    clients.mark("upgrade to the same binary")
+    assert proxy.ask(command="upgrade", binary=BINARY)["ok"]
+    assert turn_of(proxy) == 2
+    clients.stop().check()
+    only_one_gate_is_left(proxy)
 
 
 def test_settings_that_need_another_gate_lose_nothing_under_load(start, backend, load):
