@@ -79,9 +79,8 @@ static void reopen_logs(struct keeper *k)
 {
     if (k->current.seq == 0)
         return;
-    if (!logs_reopen(&k->current.logs))
-        return;
-    log_info("log files are opened anew");
+    if (logs_reopen(&k->current.logs)) // else what couldn't be opened stays as it was
+        log_info("log files are opened anew");
     logs_use(&k->current.logs);
     // To those that leave, too: a long tunnel's line would go to a file that is rotated away.
     LIST_FOR (n, &k->gates) {

@@ -147,12 +147,19 @@ void upgrade_on_output(struct keeper *k)
     }
 }
 
+static struct str first_line_of_output(const struct upgrade *u)
+{
+    struct str line;
+    (void)str_cut(str_from(u->text, u->text_bytes), '\n', &line, NULL);
+    return line;
+}
+
 static void on_version(struct keeper *k)
 {
     struct upgrade *u = &k->upgrade;
     char *config = (char *)(uintptr_t)k->options->path;
     static const struct str name = STR_INIT("sallyport ");
-    struct str said = {u->text, u->text_bytes};
+    struct str said = first_line_of_output(u);
     struct str version = str_skip(said, MIN(name.len, said.len));
     if (!str_starts(said, name) || version.len == 0 || version.len >= sizeof u->version) {
         give_up(k, "%s doesn't say that it is sallyport", u->binary);
@@ -170,6 +177,20 @@ static void on_version(struct keeper *k)
         give_up(k, "can't try %s: %s", u->binary, strerror(errno));
 }
 
+// Line by line: what was found in the settings, or why the binary doesn't work.
+static void tell_output(struct keeper *k)
+{
+    struct str rest = {k->upgrade.text, k->upgrade.text_bytes}, line;
+    while (rest.len > 0) {
+        if (!str_cut(rest, '\n', &line, &rest))
+            rest = STR_NONE;
+        if (line.len > 0) {
+            log_error("not upgraded: " STR_FMT, STR_ARG(line));
+            control_progress(&k->control, CONTROL_WAIT_UPGRADE, STR_FMT, STR_ARG(line));
+        }
+    }
+}
+
 void upgrade_on_child(struct keeper *k, pid_t pid, int status)
 {
     struct upgrade *u = &k->upgrade;
@@ -181,16 +202,15 @@ void upgrade_on_child(struct keeper *k, pid_t pid, int status)
     if (u->out >= 0)
         close(u->out);
     u->out = -1;
-    while (u->text_bytes > 0 && u->text[u->text_bytes - 1] == '\n')
-        u->text_bytes--;
-    u->text[u->text_bytes] = '\0';
     bool is_fine = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!is_fine)
+        tell_output(k);
     if (!is_fine && WIFSIGNALED(status))
         give_up(k, "%s died: %s", u->binary, strsignal(WTERMSIG(status)));
     else if (!is_fine)
-        give_up(
-            k, u->state == UPGRADE_VERSION ? "%s doesn't work: %s" : "%s refuses the settings:\n%s",
-            u->binary, u->text);
+        give_up(k, "%s %s: " STR_FMT, u->binary,
+                u->state == UPGRADE_VERSION ? "doesn't work" : "refuses the settings",
+                STR_ARG(first_line_of_output(u)));
     else if (u->state == UPGRADE_VERSION)
         on_version(k);
     else
