@@ -36,10 +36,13 @@ struct tls_failure {
     char text[160]; // NUL-terminated
 };
 
+// The kind's text, with a detail (NULL: none).
+void tls_failure_tell(struct tls_failure *ret, enum tls_failure_kind kind, const char *detail);
+
 // Makes s (a connected, plain stream) speak TLS through ssl, which is taken over and whose side
 // (SSL_set_accept_state, SSL_set_connect_state) is set. early: bytes of the peer that were read
-// already, borrowed until the handshake has ended. What is written before stream_close is called
-// must be preceded by tls_conn_handshake.
+// already, borrowed until the handshake has ended, which comes before anything else but close and
+// reset.
 void tls_conn_start(struct stream *s, SSL *ssl, struct str early);
 
 // Waits for the handshake. IO_DONE; IO_FAIL with *reterr: the stream can only be closed.

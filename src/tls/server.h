@@ -30,6 +30,9 @@ struct tls_accept_options {
 // before any other call here. Further calls do nothing.
 void tls_init(void);
 
+// What a policy's context needs for tls_accept.
+void tls_server_prepare(SSL_CTX *ctx);
+
 // Makes s (a connected, plain stream) speak TLS as a server. Waits. On failure s can only be
 // closed; *reterr tells. ERR_TIMEOUT, ERR_CANCELLED, ERR_CLOSED, ERR_PROTOCOL, ERR_SYSTEM.
 enum err tls_accept(struct stream *s, const struct tls_accept_options *o,

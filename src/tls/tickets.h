@@ -27,7 +27,7 @@ struct tls_tickets *tls_tickets_new(struct str bytes) MUST_CHECK;
 struct tls_tickets *tls_tickets_ref(struct tls_tickets *t);
 void tls_tickets_unref(struct tls_tickets *t); // wipes the keys with the last one
 
-// Lets ctx ask tickets_of for a connection's keys; where it has none, no ticket is given and none
-// is taken.
-typedef struct tls_tickets *tls_tickets_of_fn(const SSL *ssl);
-void tls_tickets_use(SSL_CTX *ctx, tls_tickets_of_fn *tickets_of);
+// Lets connections of ctx use the keys that tls_tickets_set gives them (borrowed; NULL: none):
+// where there are none, no ticket is given and none is taken.
+void tls_tickets_use(SSL_CTX *ctx);
+void tls_tickets_set(SSL *ssl, struct tls_tickets *t);

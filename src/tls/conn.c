@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tls/conn.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "rt/clock.h"
+#include "rt/loop.h"
+#include "tls/bio.h"
+
+#define RECORD_BYTES 16384    // of plain text, at most (RFC 8446 5.1)
+#define RECORD_EXTRA_BYTES 64 // what sealing adds, at most for the ciphers that we allow
+#define GATHER_MAX_BYTES (4 * RECORD_BYTES)
+
+struct tls_conn {
+    struct tls_info info;
+    struct tls_wire wire;
+    SSL *ssl;          // owns
+    char *name;        // owns: info.server_name
+    bool is_open;      // the handshake has succeeded
+    bool is_broken;    // nothing can be sent or read any more
+    bool has_sent_end; // our close_notify
+    bool ends_socket;  // the socket's side ends with what is kept
+};
+
+_Static_assert(sizeof(struct tls_conn) <= 512, "an idle connection is small");
+
+// Enters the connection: OpenSSL's error queue belongs to the thread, and must be empty so that
+// what stands in it afterwards is of this call.
+static struct tls_conn *enter(struct stream *s)
+{
+    struct tls_conn *t = s->tls;
+    t->wire.sock = &s->sock;
+    ERR_clear_error();
+    return t;
+}
+
+// The connection is lost; sock.error tells the owner why.
+static enum io fail(struct tls_conn *t, int error)
+{
+    t->is_broken = true;
+    if (!t->wire.is_broken) // else the socket's own error stands there
+        t->wire.sock->error = error;
+    ERR_clear_error();
+    return IO_FAIL;
+}
+
+// Waits until everything that is kept has gone.
+static enum io flush(struct tls_conn *t, int64_t each_ms, struct deadline until)
+{
+    struct rt_sock *sock = t->wire.sock;
+    enum io io;
+    while ((io = tls_wire_flush(&t->wire)) == IO_AGAIN) {
+        struct deadline next = each_ms < INT64_MAX ? deadline_in(each_ms) : deadline_at(INT64_MAX);
+        io = sock_wait_writable(sock, deadline_min(until, next));
+        if (io != IO_DONE)
+            return io; // t may be gone
+    }
+    return io;
+}
+
+// One try; what is left goes with the next call.
+static void flush_some(struct tls_conn *t)
+{
+    if (tls_wire_flush(&t->wire) == IO_DONE && t->ends_socket) {
+        t->ends_socket = false;
+        sock_shut_write(t->wire.sock);
+    }
+}
+
+// --- reading ---
+
+static enum io try_read(struct stream *s, void *buf, size_t n, size_t *ret_n)
+{
+    struct tls_conn *t = enter(s);
+    if (t->is_broken)
+        return fail(t, EPROTO);
+    if (SSL_read_ex(t->ssl, buf, n, ret_n) == 1)
+        return IO_DONE;
+    switch (SSL_get_error(t->ssl, 0)) {
+    case SSL_ERROR_WANT_READ:
+        flush_some(t);
+        return IO_AGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        return IO_EOF;
+    default: // an end without close_notify is a cut, and not an end (RFC 8446 6.1)
+        return fail(t, t->wire.is_ended ? ECONNRESET : EPROTO);
+    }
+}
+
+static enum io read_waiting(struct stream *s, void *buf, size_t n, struct deadline until,
+                            size_t *ret_n)
+{
+    for (;;) {
+        enum io io = try_read(s, buf, n, ret_n);
+        if (io != IO_AGAIN)
+            return io;
+        io = sock_wait_readable(&s->sock, until);
+        if (io != IO_DONE)
+            return io;
+    }
+}
+
+static bool has_pending(const struct stream *s)
+{
+    const struct tls_conn *t = s->tls;
+    return t->wire.early.len > 0 || SSL_has_pending(t->ssl);
+}
+
+// --- writing ---
+
+struct pieces {
+    const struct iovec *iov;
+    int n;
+    size_t used; // of the first one
+};
+
+static size_t pieces_bytes(const struct iovec *iov, int n)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < n; i++)
+        bytes += iov[i].iov_len;
+    return bytes;
+}
+
+// The next bytes for one record. Small pieces are joined in scratch, as a record costs more than
+// copying does.
+static struct str next_record(struct pieces *p, char scratch[static RECORD_BYTES])
+{
+    while (p->n > 0 && p->used == p->iov->iov_len) {
+        p->iov++;
+        p->n--;
+        p->used = 0;
+    }
+    size_t have = p->n > 0 ? p->iov->iov_len - p->used : 0;
+    if (p->n <= 1 || have >= RECORD_BYTES) {
+        struct str record = {have > 0 ? (char *)p->iov->iov_base + p->used : NULL,
+                             MIN(have, (size_t)RECORD_BYTES)};
+        p->used += record.len;
+        return record;
+    }
+    size_t n = 0;
+    for (; p->n > 0 && n < RECORD_BYTES; p->iov++, p->n--, p->used = 0) {
+        size_t take = MIN(p->iov->iov_len - p->used, RECORD_BYTES - n);
+        if (take > 0)
+            memcpy(scratch + n, (char *)p->iov->iov_base + p->used, take);
+        n += take;
+        p->used += take;
+        if (p->used < p->iov->iov_len)
+            break;
+    }
+    return str_from(scratch, n);
+}
+
+static bool seal(struct tls_conn *t, struct str record)
+{
+    size_t put;
+    return SSL_write_ex(t->ssl, record.ptr, record.len, &put) == 1 && put == record.len;
+}
+
+// Between filling it and sealing what it holds nothing waits, so that one for each thread suffices.
+static _Thread_local char scratch_of_thread[RECORD_BYTES];
+
+static enum io writev_waiting(struct stream *s, struct iovec *iov, int n_iov, int64_t each_ms,
+                              struct deadline until)
+{
+    struct tls_conn *t = enter(s);
+    if (t->is_broken)
+        return fail(t, EPROTO);
+    struct pieces p = {.iov = iov, .n = n_iov};
+    size_t left = pieces_bytes(iov, n_iov);
+    while (left > 0) {
+        size_t part = MIN(left, (size_t)GATHER_MAX_BYTES);
+        if (part > RECORD_BYTES || t->wire.out)
+            tls_wire_reserve(&t->wire, part + (part / RECORD_BYTES + 1) * RECORD_EXTRA_BYTES);
+        for (size_t sealed = 0; sealed < part;) {
+            struct str record = next_record(&p, scratch_of_thread);
+            sealed += record.len;
+            left -= record.len;
+            t->wire.is_corked = sealed < part;
+            if (!seal(t, record)) {
+                t->wire.is_corked = false;
+                return fail(t, EPROTO);
+            }
+        }
+        enum io io = flush(t, each_ms, until);
+        if (io != IO_DONE)
+            return io;
+        ERR_clear_error(); // what others did meanwhile
+    }
+    return IO_DONE;
+}
+
+static enum io try_writev(struct stream *s, const struct iovec *iov, int n_iov, size_t *ret_n)
+{
+    struct tls_conn *t = enter(s);
+    if (t->is_broken)
+        return fail(t, EPROTO);
+    enum io io = tls_wire_flush(&t->wire);
+    if (io != IO_DONE)
+        return io;
+    struct pieces p = {.iov = iov, .n = n_iov};
+    struct str record = next_record(&p, scratch_of_thread);
+    ASSERT(record.len > 0);
+    if (!seal(t, record))
+        return fail(t, EPROTO);
+    *ret_n = record.len; // what the socket didn't take of it goes with the next call
+    return IO_DONE;
+}
+
+// --- the end ---
+
+static void send_end(struct tls_conn *t)
+{
+    if (!t->is_open || t->is_broken || t->has_sent_end)
+        return;
+    t->has_sent_end = true;
+    if (SSL_shutdown(t->ssl) < 0)
+        t->is_broken = true;
+}
+
+static void shut_write(struct stream *s)
+{
+    struct tls_conn *t = enter(s);
+    send_end(t);
+    t->ends_socket = true;
+    flush_some(t);
+}
+
+static void free_conn(void *arg)
+{
+    struct tls_conn *t = arg;
+    SSL_free(t->ssl);
+    tls_wire_fini(&t->wire);
+    mem_free(t->name);
+    mem_free(t);
+}
+
+// Those who wait in the stream still look at it: it goes with the end of the turn.
+static void leave(struct stream *s, struct tls_conn *t)
+{
+    s->ops = NULL;
+    s->tls = NULL;
+    ERR_clear_error();
+    loop_defer(free_conn, t);
+}
+
+static void close_stream(struct stream *s)
+{
+    struct tls_conn *t = enter(s);
+    send_end(t);
+    flush_some(t);
+    sock_close(&s->sock);
+    leave(s, t);
+}
+
+static void reset_stream(struct stream *s)
+{
+    struct tls_conn *t = enter(s);
+    sock_reset(&s->sock);
+    leave(s, t);
+}
+
+static const struct stream_ops ops = {
+    .name = "tls",
+    .read = read_waiting,
+    .try_read = try_read,
+    .writev = writev_waiting,
+    .try_writev = try_writev,
+    .has_pending = has_pending,
+    .shut_write = shut_write,
+    .close = close_stream,
+    .reset = reset_stream,
+};
+
+// --- the handshake ---
+
+static enum tls_failure_kind kind_of(int reason)
+{
+    if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
+        return TLS_FAILURE_ALERT;
+    switch (reason) {
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_VERSION_TOO_HIGH:
+    case SSL_R_WRONG_SSL_VERSION:
+    case SSL_R_NO_PROTOCOLS_AVAILABLE:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_GROUPS:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+    case SSL_R_INAPPROPRIATE_FALLBACK:
+        return TLS_FAILURE_NOTHING_SHARED;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        return TLS_FAILURE_PEER_CERTIFICATE;
+    case ERR_R_INTERNAL_ERROR:
+    case ERR_R_MALLOC_FAILURE:
+        return TLS_FAILURE_INTERNAL;
+    default:
+        return TLS_FAILURE_PROTOCOL;
+    }
+}
+
+static enum tls_failure_kind kind_of_sock(int error)
+{
+    return error == ETIMEDOUT   ? TLS_FAILURE_TIMEOUT
+           : error == ECANCELED ? TLS_FAILURE_CANCELLED
+                                : TLS_FAILURE_BROKEN;
+}
+
+static const char *failure_text(enum tls_failure_kind kind)
+{
+    static const char *const texts[] = {
+#define X(id, text) text,
+        TLS_FAILURE_LIST(X)
+#undef X
+    };
+    return texts[kind];
+}
+
+void tls_failure_tell(struct tls_failure *ret, enum tls_failure_kind kind, const char *detail)
+{
+    ret->kind = kind;
+    (void)snprintf(ret->text, sizeof ret->text, "%s%s%s", failure_text(kind), detail ? ": " : "",
+                   detail ? detail : "");
+}
+
+// Looks at OpenSSL's error queue, and empties it.
+static void explain(const struct tls_conn *t, struct tls_failure *ret)
+{
+    unsigned long first = ERR_peek_error();
+    int reason = ERR_GET_REASON(first);
+    const char *text = ERR_reason_error_string(first);
+    long verdict = SSL_get_verify_result(t->ssl);
+    if (t->wire.is_broken)
+        tls_failure_tell(ret, kind_of_sock(t->wire.sock->error), strerror(t->wire.sock->error));
+    else if (t->wire.is_ended)
+        tls_failure_tell(ret, TLS_FAILURE_CLOSED, NULL);
+    else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verdict != X509_V_OK)
+        tls_failure_tell(ret, TLS_FAILURE_PEER_CERTIFICATE, X509_verify_cert_error_string(verdict));
+    else
+        tls_failure_tell(ret, first == 0 ? TLS_FAILURE_INTERNAL : kind_of(reason), text);
+}
+
+static void learn(struct tls_conn *t)
+{
+    const unsigned char *protocol;
+    unsigned protocol_bytes;
+    SSL_get0_alpn_selected(t->ssl, &protocol, &protocol_bytes);
+    t->info.version = (uint16_t)SSL_version(t->ssl);
+    t->info.version_text = SSL_get_version(t->ssl);
+    t->info.cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(t->ssl));
+    t->info.protocol = str_from((const char *)protocol, protocol_bytes);
+    t->info.is_resumed = SSL_session_reused(t->ssl) == 1;
+    t->info.has_peer_cert = SSL_get0_peer_certificate(t->ssl) != NULL &&
+                            SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE &&
+                            SSL_get_verify_result(t->ssl) == X509_V_OK;
+}
+
+void tls_conn_start(struct stream *s, SSL *ssl, struct str early)
+{
+    ASSERT(stream_is_plain(s));
+    struct tls_conn *t = MEM_NEW(struct tls_conn);
+    t->ssl = ssl;
+    t->wire.early = early;
+    BIO *bio = tls_wire_bio(&t->wire);
+    SSL_set_bio(ssl, bio, bio);
+    s->tls = t;
+    s->ops = &ops;
+}
+
+static enum io shake(struct stream *s, struct deadline until, struct tls_failure *reterr)
+{
+    for (;;) {
+        struct tls_conn *t = enter(s);
+        t->wire.is_corked = true; // a flight goes at once
+        int rc = SSL_do_handshake(t->ssl);
+        t->wire.is_corked = false;
+        if (rc == 1)
+            return IO_DONE;
+        if (SSL_get_error(t->ssl, rc) != SSL_ERROR_WANT_READ) {
+            explain(t, reterr);
+            flush_some(t); // the alert
+            return fail(t, EPROTO);
+        }
+        enum io io = flush(t, INT64_MAX, until);
+        if (io == IO_DONE)
+            io = sock_wait_readable(&s->sock, until);
+        if (io != IO_DONE) {
+            tls_failure_tell(reterr, kind_of_sock(s->sock.error), NULL);
+            return io;
+        }
+    }
+}
+
+enum io tls_conn_handshake(struct stream *s, struct deadline until, struct tls_failure *reterr)
+{
+    enum io io = shake(s, until, reterr);
+    if (io != IO_DONE)
+        return io;
+    struct tls_conn *t = enter(s);
+    t->is_open = true;
+    learn(t);
+    tls_wire_keep_early(&t->wire);
+    // Where the peer's next message is here already, ours goes with the answer to it.
+    if (!stream_is_readable(s))
+        flush_some(t);
+    return IO_DONE;
+}
+
+const struct tls_info *tls_conn_info(const struct stream *s)
+{
+    const struct tls_conn *t = s->ops == &ops ? s->tls : NULL;
+    return t ? &t->info : NULL;
+}
+
+void tls_conn_set_server_name(struct stream *s, struct str name)
+{
+    ASSERT(s->ops == &ops);
+    struct tls_conn *t = s->tls;
+    mem_free(t->name);
+    t->name = name.len > 0 ? mem_copy(name.ptr, name.len) : NULL;
+    t->info.server_name = str_from(t->name, name.len);
+}
+
+SSL *tls_conn_ssl(const struct stream *s)
+{
+    const struct tls_conn *t = s->ops == &ops ? s->tls : NULL;
+    return t ? t->ssl : NULL;
+}
