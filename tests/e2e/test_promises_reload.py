@@ -45,8 +45,8 @@ def turn_of(proxy, entrypoint=None):
 
 
 def reload(proxy, clients, turn, text):
-    """A reload that works, answered only when the settings are in force for everybody. By SIGHUP and
-    by command in turns."""
+    """A reload that works, answered only when the settings are in force for everybody. By SIGHUP
+    and by command in turns."""
     clients.mark(f"reload {turn}")
     assert proxy.try_reload(text, by_signal=turn % 2 == 0), "\n".join(proxy.err[-20:])
     clients.turn = turn
