@@ -29,10 +29,6 @@ static struct {
 static unsigned n_run, n_failed;
 static char running[128]; // for the report of a panic
 
-#if NOTES_ASAN
-void __sanitizer_set_death_callback(void (*fn)(void));
-#endif
-
 static void tell_of_death(void)
 {
     printf("# died in %s\n", running);
@@ -40,6 +36,14 @@ static void tell_of_death(void)
     fflush(stdout);
 }
 
+#if NOTES_ASAN
+void __sanitizer_set_death_callback(void (*fn)(void));
+
+static void catch_death(void)
+{
+    __sanitizer_set_death_callback(tell_of_death);
+}
+#else
 static void on_death(int signal_number)
 {
     (void)signal_number;
@@ -56,6 +60,7 @@ static void catch_death(void)
     for (size_t i = 0; i < ARRAY_LEN(signals); i++)
         sigaction(signals[i], &action, NULL);
 }
+#endif
 
 static void report(const char *name)
 {
@@ -155,11 +160,7 @@ int main(int argc, char **argv)
 {
     if (!read_options(argc, argv))
         return 2;
-#if NOTES_ASAN
-    __sanitizer_set_death_callback(tell_of_death);
-#else
     catch_death();
-#endif
     log_set_output(LOG_STREAM_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     warm_up();
     if (options.has_only) {
