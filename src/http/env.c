@@ -40,6 +40,19 @@ void http_env_fini(struct http_env *env)
     *env = (struct http_env){.app = NULL};
 }
 
+bool http_make_room(struct http_env *env)
+{
+    if (env->stats.counters[HTTP_COUNTER_CONNS_OPEN] < env->conns_max)
+        return true;
+    http_count(env, HTTP_COUNTER_CONNS_REFUSED, 1);
+    struct list_node *node = list_first(&env->idle);
+    if (!node)
+        return false;
+    struct http_conn *oldest = CONTAINER_OF(node, struct http_conn, idle);
+    oldest->ops->close(oldest);
+    return true;
+}
+
 struct str http_date(struct http_env *env)
 {
     int64_t now_s = clock_wall_s();

@@ -144,6 +144,10 @@ void http_env_init(struct http_env *env, const struct http_app *app, void *app_d
 // All connections must be closed.
 void http_env_fini(struct http_env *env);
 
+// Before a connection is begun: at the limit, the one that has been idle for longest is closed.
+// False: none is idle.
+bool http_make_room(struct http_env *env);
+
 // Adds to a counter. Only the worker's thread writes, so that a plain sum suffices.
 static inline void http_count(struct http_env *env, enum http_counter c, int64_t n)
 {

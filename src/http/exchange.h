@@ -16,6 +16,7 @@
 #include "http/status.h"
 #include "http/trail.h"
 
+struct tls_info;
 struct exchange;
 struct http_env;
 struct http_entry;
@@ -121,7 +122,8 @@ struct exchange {
     const struct exchange_ops *ops;
     void *driver; // the client-side driver's connection or stream
 
-    struct ip peer; // of the connection
+    struct ip peer;             // of the connection
+    const struct tls_info *tls; // borrows: the connection's; NULL: it is plain
     uint16_t peer_port;
     bool peer_is_trusted; // a trusted proxy: its forwarding fields were believed
     struct ip client;     // the one client address (DESIGN 4)

@@ -6,6 +6,7 @@
 #include "http/h1_server_priv.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
+#include "tls/conn.h"
 
 #define FIRST_MS 60000 // for the first byte of a connection, where the listener says nothing
 
@@ -32,6 +33,7 @@ void h1_turn_init_exchange(struct h1_turn *t)
     x->driver = t;
     x->peer = c->peer;
     x->peer_port = c->peer_port;
+    x->tls = tls_conn_info(&c->stream);
     headers_init(&x->req.headers, &t->mem);
     headers_init(&x->resp.headers, &t->mem);
     t->framing = (struct h1_framing){.body = H1_BODY_NONE};
@@ -47,7 +49,7 @@ static void begin(struct h1_turn *t)
     struct h1_conn *c = t->c;
     struct http_env *env = x->env;
     x->times.accepted = clock_now_ns();
-    c->is_overdue = false;
+    c->is_overdue = c->is_quiet = false;
     c->n_requests++;
     http_count(env, HTTP_COUNTER_EXCHANGES, 1);
     http_count(env, HTTP_COUNTER_EXCHANGES_OPEN, 1);
@@ -121,7 +123,7 @@ static enum next after_answer(struct h1_turn *t)
         return NEXT_TUNNEL;
     if (t->keep_alive && !h1_server_body_is_done(t))
         t->keep_alive = h1_server_body_drain(t);
-    bool is_read = h1_server_body_is_done(t) && t->pos == t->end && !c->stream.sock.is_readable;
+    bool is_read = h1_server_body_is_done(t) && t->pos == t->end && !stream_is_readable(&c->stream);
     bool is_last = t->is_last;
     c->linger_ms = (uint32_t)MIN(e->linger_ms, (int64_t)UINT32_MAX);
     c->linger_left = (uint32_t)MIN(e->linger_max_bytes, (uint64_t)UINT32_MAX);
@@ -143,7 +145,7 @@ static enum next serve_one(struct h1_turn *t)
     } else {
         if (t->pos == t->end) {
             t->pos = t->end = 0;
-            enum io io = c->stream.sock.is_readable ? h1_turn_read(t, BODY_NO_WAIT) : IO_AGAIN;
+            enum io io = stream_is_readable(&c->stream) ? h1_turn_read(t, BODY_NO_WAIT) : IO_AGAIN;
             if (io != IO_DONE)
                 return io == IO_AGAIN ? NEXT_IDLE : NEXT_CLOSE;
         }
@@ -274,41 +276,44 @@ static void leave(struct http_conn *conn, int64_t idle_ms, int64_t not_before_ms
 
 static const struct http_conn_ops conn_ops = {.close = stop, .leave = leave};
 
-// At the limit, the connection that has been idle for longest makes room.
-static bool make_room(struct http_env *env)
+static struct h1_conn *new_conn(struct http_listener *l)
 {
-    if (env->stats.counters[HTTP_COUNTER_CONNS_OPEN] < env->conns_max)
-        return true;
-    http_count(env, HTTP_COUNTER_CONNS_REFUSED, 1);
-    struct list_node *node = list_first(&env->idle);
-    if (!node)
-        return false;
-    struct http_conn *oldest = CONTAINER_OF(node, struct http_conn, idle);
-    oldest->ops->close(oldest);
-    return true;
+    struct http_env *env = l->env;
+    struct h1_conn *c = MEM_NEW(struct h1_conn);
+    c->conn.listener = l;
+    c->conn.ops = &conn_ops;
+    c->state = H1_CONN_ACTIVE;
+    c->idle_ms = l->first_ms > 0 ? l->first_ms : FIRST_MS;
+    list_push_back(&env->conns, &c->conn.node);
+    l->n_conns++;
+    http_count(env, HTTP_COUNTER_CONNS_OPEN, 1);
+    return c;
 }
 
 void h1_server_accept(struct http_listener *l, int fd, const struct rt_addr *peer)
 {
-    struct http_env *env = l->env;
-    if (!make_room(env)) {
+    if (!http_make_room(l->env)) {
         struct rt_sock s;
         sock_init(&s, fd);
         sock_close(&s);
         return;
     }
-    struct h1_conn *c = MEM_NEW(struct h1_conn);
+    struct h1_conn *c = new_conn(l);
     sock_init(&c->stream.sock, fd);
     c->stream.sock.on_event = on_event;
-    c->conn.listener = l;
-    c->conn.ops = &conn_ops;
-    c->state = H1_CONN_ACTIVE;
-    c->idle_ms = l->first_ms > 0 ? l->first_ms : FIRST_MS;
     if (!addr_to_ip(peer, &c->peer, &c->peer_port))
         c->peer = (struct ip){.family = 0};
-    list_push_back(&env->conns, &c->conn.node);
-    l->n_conns++;
-    http_count(env, HTTP_COUNTER_CONNS_ACCEPTED, 1);
-    http_count(env, HTTP_COUNTER_CONNS_OPEN, 1);
+    http_count(l->env, HTTP_COUNTER_CONNS_ACCEPTED, 1);
+    h1_conn_resume(c);
+}
+
+void h1_server_adopt(struct http_listener *l, struct stream *s, const struct ip *peer,
+                     uint16_t peer_port)
+{
+    struct h1_conn *c = new_conn(l);
+    stream_move(s, &c->stream);
+    c->stream.sock.on_event = on_event;
+    c->peer = *peer;
+    c->peer_port = peer_port;
     h1_conn_resume(c);
 }

@@ -165,9 +165,8 @@ static bool answer_once(struct h1_turn *t)
     bool is_whole = h1_server_pump(t, head, coding);
     // To a client that has nothing but the connection's end to tell by, an ordinary close would
     // make a whole body of what was cut.
-    struct stream *s = &t->c->stream;
-    if (!is_whole && t->is_answered && coding == H1_CODING_CLOSE && stream_is_plain(s))
-        sock_reset(&s->sock);
+    if (!is_whole && t->is_answered && coding == H1_CODING_CLOSE)
+        stream_reset(&t->c->stream);
     return is_whole;
 }
 

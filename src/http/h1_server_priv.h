@@ -45,6 +45,7 @@ struct h1_conn {
     uint8_t state; // enum h1_conn_state
     bool is_stopped;
     bool is_overdue; // its time without a byte is over: a last look whether one has come
+    bool is_quiet;   // no request has begun since it was idle: bytes of TLS alone earn no time
     struct ip peer;
 };
 

@@ -137,7 +137,9 @@ void h1_conn_go_idle(struct h1_conn *c)
         return;
     }
     enter_idle(c);
-    rest(c, H1_CONN_IDLE, clock_now_ms() + idle_max_ms(c));
+    int64_t due_ms = c->is_quiet ? c->due_ms : clock_now_ms() + idle_max_ms(c);
+    c->is_quiet = true;
+    rest(c, H1_CONN_IDLE, due_ms);
 }
 
 void h1_conn_leave(struct h1_conn *c, int64_t idle_ms, int64_t not_before_ms)

@@ -129,7 +129,7 @@ static void take_upgrade(struct request *r)
 enum err request_prepare(struct exchange *x)
 {
     struct request *r = &x->req;
-    r->scheme = x->entry->is_tls ? STR("https") : STR("http");
+    r->scheme = x->tls || x->entry->is_tls ? STR("https") : STR("http");
     take_upgrade(r);
     headers_remove_hop_by_hop(&r->headers);
     if (forward_believe(x) != ERR_OK) // first: it makes the id that error pages carry

@@ -198,8 +198,8 @@ static void on_event(struct rt_sock *s)
     // Its end has been seen, ours towards it hasn't: so this is a reset.
     if (f->is_ended && s->has_error)
         end(f->tunnel, "error");
-    else if (s->is_readable || s->has_hangup || s->has_error)
-        wake(f);
+    else if (s->is_readable || s->has_hangup || s->has_error || !stream_is_plain(f->from->stream))
+        wake(f); // a stream may have to send what it could not before
 }
 
 static void on_idle(struct rt_timer *timer)
@@ -254,7 +254,7 @@ void tunnel_start(struct http_env *env, struct tunnel_side *a, struct tunnel_sid
         s->on_event = on_event;
         s->event_arg = f;
         sock_watch(s);
-        if (s->is_readable)
+        if (stream_is_readable(f->from->stream))
             wake(f);
     }
 }
