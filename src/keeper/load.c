@@ -92,6 +92,13 @@ bool load_file(const char *path, struct loaded *ret)
         return false;
     }
     struct conf_node *root = conf_yaml_parse(text, path, &ret->mem, &ret->diags);
+    // A file that was cut off, or is being written, must not take every site away.
+    if (root && root->kind == CONF_NODE_MAP && root->n == 0) {
+        diag_fail(&ret->diags, ERR_SYNTAX, (struct place){.source = path, .line = 1},
+                  "the settings are empty; a site is enough: \"sites: { app.example.com: "
+                  "http://127.0.0.1:3000 }\"");
+        return false;
+    }
     return root && load_tree(ret, root);
 }
 

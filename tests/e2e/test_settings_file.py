@@ -61,9 +61,9 @@ def test_deep_nesting_is_refused(check):
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n", "{}\n"])
-def test_an_empty_file_is_fine_and_has_every_default(check, text):
+def test_an_empty_file_is_an_error_since_it_may_be_one_that_was_cut_off(check, text):
     done = check(text)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1 and ":1: error: the settings are empty" in done.stderr, done.stderr
 
 
 def test_a_byte_order_mark_is_skipped(check):
