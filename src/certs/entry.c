@@ -109,7 +109,15 @@ static bool switch_link(int folder, const char *name, const char *version, const
 // Only what is named as a version of an entry is removed: a link may lead anywhere.
 static bool is_version(const char *name)
 {
-    return name[0] == '.' && strlen(name) > DISK_RANDOM_CHARS + 2 && !strchr(name, '/');
+    size_t len = strlen(name);
+    if (name[0] != '.' || len <= DISK_RANDOM_CHARS + 2 || strchr(name, '/'))
+        return false;
+    const char *random = name + len - DISK_RANDOM_CHARS;
+    for (size_t i = 0; i < DISK_RANDOM_CHARS; i++) {
+        if (ascii_hex(random[i]) < 0)
+            return false;
+    }
+    return random[-1] == '.';
 }
 
 static bool put_version(int folder, const char *name, const struct certs_entry_file *files,
