@@ -27,11 +27,13 @@ STEPS = {
              "e2e": ["tests/e2e"]},
     "tsan": {"cc": "clang", "setup": [*SANITIZED, "-Db_sanitize=thread"],
              "suites": ["threads"], "sim": [],
-             "e2e": ["tests/e2e/test_processes.py", "tests/e2e/test_logs.py"]},
+             "e2e": ["tests/e2e/test_processes.py", "tests/e2e/test_logs.py",
+                     "tests/e2e/test_drain.py", "tests/e2e/test_promises_reload.py"]},
     "release": {"cc": "gcc",
                 "setup": ["--buildtype=debugoptimized", "-Db_lto=true", "-Dwerror=true"],
                 "suites": [], "sim": ["--seeds", "2000", "world"], "e2e": ["tests/e2e"]},
 }
+E2E_AT_ONCE = "4"  # they wait most of the time
 total = {"passed": 0, "failed": 0}
 
 
@@ -95,8 +97,9 @@ def run_e2e(folder, tests):
     report = folder / "e2e.xml"
     report.unlink(missing_ok=True)
     env = dict(os.environ, SALLYPORT=str(folder / "sallyport"))
-    done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "--timeout=120",
-                           f"--junitxml={report}", *tests], cwd=ROOT, env=env, capture_output=True, text=True)
+    done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "--timeout=120", "-n",
+                           E2E_AT_ONCE, f"--junitxml={report}", *tests],
+                          cwd=ROOT, env=env, capture_output=True, text=True)
     if done.returncode:
         print(done.stdout[-12000:], done.stderr[-2000:])
     if report.exists():
