@@ -37,6 +37,7 @@ struct request {
     bool is_asterisk; // OPTIONS *; path is "*"
     bool expects_continue;
     bool is_upgrade;      // asks for `upgrade` (the Upgrade field's value)
+    bool is_raw;          // no HTTP at all: a TCP route's connection, to be joined with a server's
     bool takes_trailers;  // TE: trailers
     uint16_t port;        // of the authority as the client named it; 0: none
     struct str target;    // as received: for the log alone
@@ -54,10 +55,10 @@ struct response {
     uint16_t status; // 0: none yet
     struct headers headers;
     struct body *body; // borrows; NULL: none (also for HEAD: Content-Length in headers then counts)
-    struct tunnel_side
-        *tunnel;      // status 101: the server's side, to be joined; owned by the exchange
-    bool is_internal; // made here, not by a server
-    bool must_close;  // close the client's connection after this answer
+    struct tunnel_side *tunnel; // status 101, or req.is_raw: the server's side, to be joined; owned
+                                // by the exchange
+    bool is_internal;           // made here, not by a server
+    bool must_close;            // close the client's connection after this answer
 };
 
 // Why an exchange ended as it did: for logs and counters. id, name, status of an answer about it,

@@ -59,5 +59,9 @@ enum h1_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
 // its last turn, unless one of them says that something came; is_sure asks the kernel. Never waits.
 bool h1_client_is_clean(struct h1_client *c, bool is_sure);
 
+// A fresh connection as one side of a tunnel, without any HTTP. It goes back to its owner, closed,
+// when the side is released.
+struct tunnel_side *h1_client_take(struct h1_client *c);
+
 // Closes and frees what it holds; c's memory is the owner's.
 void h1_client_fini(struct h1_client *c);

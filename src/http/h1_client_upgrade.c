@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server's connection after "101 Switching Protocols": one side of a tunnel, free of the exchange
-// that it began with. It holds no buffer, and the connection is never used for HTTP again.
+// A server's connection after "101 Switching Protocols", or without any HTTP from the beginning:
+// one side of a tunnel, free of the exchange that it began with. It holds no buffer, and the
+// connection is never used for HTTP again.
 #include "base/mem.h"
 #include "http/h1_client_priv.h"
 #include "http/tunnel.h"
@@ -21,10 +22,8 @@ static void upgraded_release(struct tunnel_side *side)
     c->done(c, false);
 }
 
-struct tunnel_side *h1_call_tunnel(struct h1_call *call)
+static struct tunnel_side *upgrade(struct h1_client *c, struct str early)
 {
-    struct h1_client *c = call->c;
-    struct str early = h1_call_unread(call);
     struct upgraded *u = mem_alloc(1, sizeof *u + early.len);
     if (early.len > 0)
         memcpy(u->early, early.ptr, early.len);
@@ -36,7 +35,19 @@ struct tunnel_side *h1_call_tunnel(struct h1_call *call)
     };
     c->n_exchanges++;
     c->state = u;
+    return &u->side;
+}
+
+struct tunnel_side *h1_call_tunnel(struct h1_call *call)
+{
+    struct tunnel_side *side = upgrade(call->c, h1_call_unread(call));
     call->c = NULL;
     h1_call_give_buffer(call);
-    return &u->side;
+    return side;
+}
+
+struct tunnel_side *h1_client_take(struct h1_client *c)
+{
+    ASSERT(!c->state && c->n_exchanges == 0);
+    return upgrade(c, STR_NONE);
 }

@@ -263,7 +263,7 @@ static enum conn_got connect_to(struct attempt *a, struct target *t, struct conn
 {
     const struct service_conf *conf = a->s->conf;
     struct conn_wish wish = {
-        .is_fresh = a->wants_fresh,
+        .is_fresh = a->wants_fresh || a->x->req.is_raw,
         .is_sure = !a->is_idempotent || a->x->req.body,
         .conns_max = conf->conns_max,
         .queue_max = conf->queue_max,
@@ -349,6 +349,10 @@ static enum step serve_on(struct attempt *a, struct conn *c, size_t server,
     x->is_reused = c->client.n_exchanges > 0;
     c->target->n_requests++;
     x->times.connected = clock_now_ns();
+    if (x->req.is_raw) {
+        x->resp.tunnel = h1_client_take(&c->client);
+        return STEP_DONE;
+    }
     const struct h1_client_options options = {
         .limits = {.line_max_bytes = ANSWER_LINE_MAX_BYTES,
                    .head_max_bytes = (uint32_t)a->s->conf->head_max_bytes,

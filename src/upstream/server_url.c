@@ -4,7 +4,7 @@
 #include "codec/idna.h"
 #include "codec/url.h"
 
-#define FORMS "allowed are http://HOST[:PORT], unix:/PATH and unix:@NAME"
+#define FORMS "allowed are http://HOST[:PORT], tcp://HOST:PORT, unix:/PATH and unix:@NAME"
 #define HTTP_PORT 80
 #define ADDR_TEXT_BYTES 128
 
@@ -84,10 +84,12 @@ static bool fill_host(const struct url_authority *a, struct arena *mem, struct s
     return ret->host.len > 0;
 }
 
-static enum err parse_http(const struct conf_text *url, struct arena *mem, struct diags *diags,
+// default_port: 0 where one must be given.
+static enum err parse_host(const struct conf_text *url, enum server_protocol protocol,
+                           uint16_t default_port, struct arena *mem, struct diags *diags,
                            struct server_url *ret)
 {
-    struct str rest = str_skip(url->text, STR("http://").len);
+    struct str rest = str_skip(url->text, str_search(url->text, STR("://")) + 3);
     size_t end = 0;
     while (end < rest.len && !memchr("/?#", rest.ptr[end], 3))
         end++;
@@ -108,11 +110,13 @@ static enum err parse_http(const struct conf_text *url, struct arena *mem, struc
         return fail(url, diags, "the host or the port is malformed; " FORMS);
     if (a.port == 0 && a.host.len < authority.len)
         return fail(url, diags, "the port is a number from 1 to 65535");
-    struct server_url u = {.port = a.port > 0 ? a.port : HTTP_PORT};
+    struct server_url u = {.protocol = protocol, .port = a.port > 0 ? a.port : default_port};
+    if (u.port == 0)
+        return fail(url, diags, "the port is missing; write it like tcp://10.0.0.1:5432");
     if (!fill_host(&a, mem, &u))
         return fail(url, diags, "the host is malformed; " FORMS);
     u.key = key_of(&u, mem);
-    u.authority = u.port == HTTP_PORT ? str_first(u.key, str_rfind(u.key, ':')) : u.key;
+    u.authority = u.port == default_port ? str_first(u.key, str_rfind(u.key, ':')) : u.key;
     if (!u.key.ptr)
         return fail(url, diags, "memory limit of the settings");
     *ret = u;
@@ -123,7 +127,9 @@ enum err server_url_parse(const struct conf_text *url, struct arena *mem, struct
                           struct server_url *ret)
 {
     if (str_istarts(url->text, STR("http://")))
-        return parse_http(url, mem, diags, ret);
+        return parse_host(url, SERVER_HTTP, HTTP_PORT, mem, diags, ret);
+    if (str_istarts(url->text, STR("tcp://")))
+        return parse_host(url, SERVER_TCP, 0, mem, diags, ret);
     if (str_starts(url->text, STR("unix:")))
         return parse_unix(url, diags, ret);
     if (str_istarts(url->text, STR("https://")))

@@ -14,8 +14,16 @@ enum server_kind {
     SERVER_UNIX,
 };
 
+// What is spoken with a server.
+enum server_protocol {
+    SERVER_ANYTHING, // a Unix socket: whatever the routes to it are for
+    SERVER_HTTP,
+    SERVER_TCP,
+};
+
 struct server_url {
     enum server_kind kind;
+    enum server_protocol protocol;
     struct rt_addr addr;  // SERVER_IP and SERVER_UNIX
     struct str host;      // SERVER_NAME: an A-label name in lower case
     uint16_t port;        // not of SERVER_UNIX

@@ -10,12 +10,28 @@
 #include "rt/clock.h"
 #include "upstream/service_priv.h"
 
-static enum err build_server(struct service_server *to, const struct server_conf *conf,
-                             struct upstream_registry *registry, struct arena *mem,
-                             struct diags *diags)
+// The servers of a service take turns, so all must be good for the same routes.
+static enum err join_protocols(struct service *s, enum server_protocol protocol,
+                               const struct server_conf *conf, struct diags *diags)
+{
+    if (s->protocol == SERVER_ANYTHING)
+        s->protocol = protocol;
+    if (protocol == SERVER_ANYTHING || protocol == s->protocol)
+        return ERR_OK;
+    return diag_fail(diags, ERR_SYNTAX, conf->url.place,
+                     "service '" STR_FMT "' has servers for HTTP and for TCP: give each kind a "
+                     "service of its own",
+                     STR_ARG(s->handler.name));
+}
+
+static enum err build_server(struct service *s, struct service_server *to,
+                             const struct server_conf *conf, struct upstream_registry *registry,
+                             struct arena *mem, struct diags *diags)
 {
     struct server_url url;
     enum err err = server_url_parse(&conf->url, mem, diags, &url);
+    if (!err)
+        err = join_protocols(s, url.protocol, conf, diags);
     if (err)
         return err;
     *to = (struct service_server){
@@ -71,7 +87,7 @@ static enum err build_servers(struct service *s, struct upstream_registry *regis
     enum err result = ERR_OK;
     for (size_t i = 0; i < s->conf->servers.n; i++) {
         const struct server_conf *conf = s->conf->servers.items[i];
-        enum err err = build_server(&s->servers[s->n_servers], conf, registry, mem, diags);
+        enum err err = build_server(s, &s->servers[s->n_servers], conf, registry, mem, diags);
         if (err)
             result = err;
         else
@@ -128,6 +144,16 @@ void service_release(struct handler *service)
         registry_drop(&s->servers[i].state->shared);
     s->shared = NULL;
     s->n_servers = 0;
+}
+
+enum server_protocol service_protocol(const struct handler *service)
+{
+    return service_of(service)->protocol;
+}
+
+enum service_proxy_protocol service_proxy_protocol(const struct handler *service)
+{
+    return (enum service_proxy_protocol)service_of(service)->conf->proxy_protocol;
 }
 
 // What is known of a server now: nothing, as long as all is well.

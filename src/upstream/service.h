@@ -9,11 +9,12 @@
 #include "conf/conf.h"
 #include "http/handler.h"
 #include "rt/loop.h"
+#include "upstream/server_url.h"
 
 // --- settings (upstream_conf.c) ---
 
 struct server_conf {
-    struct conf_text url; // "http://10.0.0.1:8080", "unix:/run/app.sock", "http://app.internal"
+    struct conf_text url; // "http://10.0.0.1:8080", "unix:/run/app.sock", "tcp://db.internal:5432"
     uint32_t weight;
     struct place place;
 };
@@ -31,6 +32,7 @@ struct service_conf {
     int64_t queue_ms;        // how long
     uint64_t head_max_bytes; // of an answer
     struct conf_text host;   // "keep" (also when empty), "server", or the Host to send
+    unsigned proxy_protocol; // enum service_proxy_protocol
     struct place place;
 };
 
@@ -38,6 +40,13 @@ enum service_balance {
     SERVICE_BALANCE_ROUND_ROBIN,
 };
 #define SERVICE_TRIES_MAX 10
+
+// The PROXY header in front of each connection of a TCP route.
+enum service_proxy_protocol {
+    SERVICE_PROXY_PROTOCOL_OFF,
+    SERVICE_PROXY_PROTOCOL_V1,
+    SERVICE_PROXY_PROTOCOL_V2,
+};
 
 extern const struct conf_section service_section; // of struct service_conf
 extern const struct conf_section server_section;
@@ -58,6 +67,10 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
                               struct upstream_registry *registry, struct arena *mem,
                               struct diags *diags);
 void service_release(struct handler *service);
+
+// What all its servers speak.
+enum server_protocol service_protocol(const struct handler *service);
+enum service_proxy_protocol service_proxy_protocol(const struct handler *service);
 
 // For explain and status: "http://10.0.0.1:8080 weight 1, http://…" in mem, with a name's addresses
 // ("at 10.0.0.1 10.0.0.2") and what has failed ("(3 failures, skipped)"). Any thread.

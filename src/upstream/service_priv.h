@@ -23,6 +23,7 @@ struct service {
     struct str who;                  // "service app": in trails
     const struct service_conf *conf; // borrows: the snapshot's
     enum service_host host;
+    enum server_protocol protocol;
     struct shared *shared; // shares: the identity of the balancing
     struct service_server *servers;
     size_t n_servers;

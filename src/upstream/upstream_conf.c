@@ -4,11 +4,13 @@
 
 static const struct conf_item server_items[] = {
     ITEM_TEXT(server_conf, url, "url", .is_required = true, .since = "0.1",
-              .format = "http://HOST[:PORT], unix:/PATH or unix:@NAME",
-              .pattern = "^([hH][tT][tT][pP]://.+|unix:[/@].+)$", .example = "http://10.0.0.1:8080",
+              .format = "http://HOST[:PORT], tcp://HOST:PORT, unix:/PATH or unix:@NAME",
+              .pattern = "^([hH][tT][tT][pP]://.+|[tT][cC][pP]://.+|unix:[/@].+)$",
+              .example = "http://10.0.0.1:8080",
               .doc = "Where the server listens. A name is resolved when it is first needed and "
                      "again when its time to live ends; each of its addresses becomes a target of "
-                     "its own. The port is 80 when none is given."),
+                     "its own. The port is 80 when none is given. `tcp://` is for TCP routes, "
+                     "whose bytes pass untouched."),
     ITEM_UINT(server_conf, weight, "weight", .def = "1", .min = "0", .max = "1000", .since = "0.1",
               .example = "2",
               .doc = "Share of the requests, compared with the weights of the other servers. 0: "
@@ -25,6 +27,13 @@ const struct conf_section server_section = {
 
 static const char *const balance_names[] = {
     [SERVICE_BALANCE_ROUND_ROBIN] = "round-robin",
+    NULL,
+};
+
+static const char *const proxy_protocol_names[] = {
+    [SERVICE_PROXY_PROTOCOL_OFF] = "off",
+    [SERVICE_PROXY_PROTOCOL_V1] = "v1",
+    [SERVICE_PROXY_PROTOCOL_V2] = "v2",
     NULL,
 };
 
@@ -84,6 +93,11 @@ static const struct conf_item service_items[] = {
     ITEM_DURATION(service_conf, queue_ms, "queue-timeout", .def = "5s", .min = "1ms", .max = "1h",
                   .since = "0.1", .example = "30s",
                   .doc = "How long a request waits in that queue; then it gets 503."),
+    ITEM_ENUM(service_conf, proxy_protocol, "proxy-protocol", .names = proxy_protocol_names,
+              .def = "off", .since = "0.1", .example = "v2",
+              .doc = "Begin each connection to a server with a PROXY header, which tells the "
+                     "client's address. For TCP routes only (requests of HTTP routes carry it in "
+                     "their fields); the server must expect it."),
 };
 
 const struct conf_section service_section = {

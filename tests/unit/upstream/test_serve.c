@@ -313,6 +313,58 @@ static void the_host_field_is_kept_or_the_servers_or_another(void)
     rig_fini(&r);
 }
 
+// --- connections without HTTP ---
+
+static struct call take(struct rig *r)
+{
+    struct call c = {.r = r, .is_raw = true};
+    call_start(&c);
+    call_wait(&c);
+    return c;
+}
+
+static void a_raw_connection_is_fresh_and_never_used_again(void)
+{
+    struct rig r;
+    struct origin a;
+    rig_init(&r);
+    rig_server(&r, origin_start(&a, "a", ORIGIN_ANSWERS)->url, 1);
+    rig_build(&r);
+    CHECK_INT(call(&r, METHOD_GET).status, 200);
+    struct call c = take(&r);
+    CHECK_INT(c.err, ERR_OK);
+    CHECK(c.got_tunnel && !c.is_reused);
+    CHECK(take(&r).got_tunnel);
+    CHECK(call(&r, METHOD_GET).is_reused); // the first one
+    TURN_UNTIL(&r, a.n_conns == 3);
+    CHECK_INT(a.n_requests, 2);
+    origin_stop(&a);
+    rig_fini(&r);
+}
+
+static void a_raw_connection_goes_to_the_next_server_when_one_refuses(void)
+{
+    struct rig r;
+    struct origin a, b;
+    rig_init(&r);
+    rig_server(&r, origin_start(&a, "a", ORIGIN_ANSWERS)->url, 1);
+    rig_server(&r, origin_start(&b, "b", ORIGIN_ANSWERS)->url, 1);
+    rig_build(&r);
+    origin_stop(&a);
+    struct call c = take(&r);
+    CHECK(c.got_tunnel);
+    CHECK_INT(c.n_tries, 2);
+    CHECK_STR(str_of(c.server), str_of(b.url + strlen("http://")));
+    c = take(&r);
+    CHECK(c.got_tunnel);
+    CHECK_INT(c.n_tries, 1); // the other one is skipped
+    origin_stop(&b);
+    c = take(&r);
+    CHECK(!c.got_tunnel);
+    CHECK_INT(c.end, EXCHANGE_END_SERVER_CONNECT);
+    rig_fini(&r);
+}
+
 static void what_was_done_is_noted_in_the_exchange(void)
 {
     struct rig r;
@@ -343,4 +395,6 @@ TEST_MAIN(TEST(a_server_that_refuses_is_passed_over_and_then_skipped),
           TEST(failed_answers_are_told_by_their_status_and_not_repeated),
           TEST(servers_listen_on_unix_sockets_too),
           TEST(the_host_field_is_kept_or_the_servers_or_another),
+          TEST(a_raw_connection_is_fresh_and_never_used_again),
+          TEST(a_raw_connection_goes_to_the_next_server_when_one_refuses),
           TEST(what_was_done_is_noted_in_the_exchange))

@@ -42,6 +42,9 @@ static void servers_are_addresses_names_and_unix_sockets(void)
         {"http://my_app", SERVER_NAME, "my_app:80", "my_app"},
         {"http://bücher.example:81", SERVER_NAME, "xn--bcher-kva.example:81",
          "xn--bcher-kva.example:81"},
+        {"tcp://10.0.0.1:5432", SERVER_IP, "10.0.0.1:5432", "10.0.0.1:5432"},
+        {"TCP://Db.Internal:25/", SERVER_NAME, "db.internal:25", "db.internal:25"},
+        {"tcp://[::1]:80", SERVER_IP, "[::1]:80", "[::1]:80"},
         {"unix:/run/app.sock", SERVER_UNIX, "unix:/run/app.sock", "localhost"},
         {"unix:@app", SERVER_UNIX, "unix:@app", "localhost"},
     };
@@ -65,6 +68,10 @@ static void what_is_no_server_is_refused_with_its_place_and_what_is_allowed(void
         {"10.0.0.1:8080", "allowed are"},
         {"ftp://10.0.0.1", "allowed are"},
         {"https://10.0.0.1", "TLS to servers"},
+        {"tcp://10.0.0.1", "the port is missing"},
+        {"tcp://10.0.0.1:0", "port"},
+        {"tcp://db.internal:5432/app", "ends after the port"},
+        {"tcp://", "malformed"},
         {"http://", "malformed"},
         {"http://:80", "malformed"},
         {"http://10.0.0.1/app", "add-prefix"},
@@ -101,5 +108,24 @@ static void what_is_no_server_is_refused_with_its_place_and_what_is_allowed(void
     end();
 }
 
-TEST_MAIN(TEST(servers_are_addresses_names_and_unix_sockets),
+static void the_scheme_tells_what_is_spoken(void)
+{
+    static const struct {
+        const char *text;
+        enum server_protocol protocol;
+    } cases[] = {
+        {"http://10.0.0.1", SERVER_HTTP},
+        {"tcp://10.0.0.1:25", SERVER_TCP},
+        {"unix:/run/app.sock", SERVER_ANYTHING},
+    };
+    begin();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct server_url u = {0};
+        CHECK_INT(parse(cases[i].text, &u), ERR_OK);
+        CHECK_INT(u.protocol, cases[i].protocol);
+    }
+    end();
+}
+
+TEST_MAIN(TEST(the_scheme_tells_what_is_spoken), TEST(servers_are_addresses_names_and_unix_sockets),
           TEST(what_is_no_server_is_refused_with_its_place_and_what_is_allowed))

@@ -71,6 +71,9 @@ static void mistakes_are_told_all_at_once_with_their_places(void)
         {"servers: [ftp://a, http://10.0.0.1, http://b/c]\nhost: \"a b\"", 3},
         {"servers: [{weight: 3}]", 1},
         {"servers: http://10.0.0.1\nbalance: least", 1},
+        {"[http://10.0.0.1, tcp://10.0.0.2:25]", 1},
+        {"[unix:/run/a, tcp://10.0.0.2:25, http://10.0.0.1]", 1},
+        {"servers: tcp://10.0.0.1:25\nproxy-protocol: v3", 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct rig r;
@@ -117,7 +120,34 @@ static void ten_thousand_services_are_built_and_released(void)
     rig_fini(&r);
 }
 
-TEST_MAIN(TEST(services_are_written_in_short_and_in_long),
+static void servers_tell_what_a_service_is_for(void)
+{
+    static const struct {
+        const char *yaml;
+        enum server_protocol protocol;
+        enum service_proxy_protocol proxy_protocol;
+    } cases[] = {
+        {"http://10.0.0.1", SERVER_HTTP, SERVICE_PROXY_PROTOCOL_OFF},
+        {"unix:/run/a", SERVER_ANYTHING, SERVICE_PROXY_PROTOCOL_OFF},
+        {"[unix:/run/a, tcp://10.0.0.1:25]", SERVER_TCP, SERVICE_PROXY_PROTOCOL_OFF},
+        {"{servers: tcp://10.0.0.1:25, proxy-protocol: v1}", SERVER_TCP, SERVICE_PROXY_PROTOCOL_V1},
+        {"{servers: unix:/run/a, proxy-protocol: v2}", SERVER_ANYTHING, SERVICE_PROXY_PROTOCOL_V2},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rig r;
+        rig_init(&r);
+        struct handler *h = build(&r, cases[i].yaml);
+        CHECK(h != NULL);
+        if (h) {
+            CHECK_INT(service_protocol(h), cases[i].protocol);
+            CHECK_INT(service_proxy_protocol(h), cases[i].proxy_protocol);
+        }
+        service_release(h);
+        rig_fini(&r);
+    }
+}
+
+TEST_MAIN(TEST(servers_tell_what_a_service_is_for), TEST(services_are_written_in_short_and_in_long),
           TEST(mistakes_are_told_all_at_once_with_their_places),
           TEST(one_server_in_two_services_has_one_state),
           TEST(ten_thousand_services_are_built_and_released))

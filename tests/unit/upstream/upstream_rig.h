@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "http/env.h"
 #include "http/exchange.h"
+#include "http/tunnel.h"
 #include "unit/rt/rt_test.h"
 #include "upstream/service.h"
 
@@ -239,6 +240,8 @@ struct call {
     struct handler *service; // NULL: the rig's
     enum method method;
     const char *upload; // a body, or NULL
+    bool is_raw;        // a connection is wanted, not an answer
+    bool got_tunnel;
     struct fiber *fiber;
     bool is_done;
     enum err err;
@@ -271,6 +274,7 @@ static inline void call_run(void *arg)
     struct body_bytes upload;
     if (c->upload)
         x.req.body = body_bytes_init(&upload, str_of(c->upload));
+    x.req.is_raw = c->is_raw;
     c->err = handler_serve(c->service ? c->service : c->r->service, &x);
     c->status = x.resp.status;
     struct str piece;
@@ -282,6 +286,9 @@ static inline void call_run(void *arg)
         n += room;
     }
     body_fini(x.resp.body);
+    c->got_tunnel = x.resp.tunnel != NULL;
+    if (x.resp.tunnel)
+        x.resp.tunnel->release(x.resp.tunnel);
     snprintf(c->server, sizeof c->server, STR_FMT, STR_ARG(x.server_name));
     snprintf(c->detail, sizeof c->detail, STR_FMT, STR_ARG(x.end_detail));
     struct writer w;
