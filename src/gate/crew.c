@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "gate/credentials.h"
 #include "gate/worker.h"
 #include "rt/clock.h"
 #include "rt/log.h"
@@ -60,6 +61,7 @@ enum order_kind {
     ORDER_LISTEN,
     ORDER_UNLISTEN,
     ORDER_SWITCH,
+    ORDER_EQUIP,
     ORDER_DRAIN,
     ORDER_DONE, // to the aux thread: a worker has done its part of the job
 };
@@ -70,6 +72,7 @@ struct order {
     enum order_kind kind;
     struct job *job;           // NULL: no answer wanted
     struct snapshot *snapshot; // ORDER_SWITCH: holds a ref
+    struct credentials tls;    // ORDER_EQUIP: holds refs
     int64_t idle_ms, limit_ms; // ORDER_DRAIN
     int64_t took_ns;           // ORDER_DONE
     uint32_t id;               // ORDER_LISTEN, ORDER_UNLISTEN
@@ -147,6 +150,10 @@ static void take_order(struct rt_mail *mail)
     case ORDER_SWITCH:
         switch_to(m, o->snapshot, o->job);
         break;
+    case ORDER_EQUIP:
+        worker_equip(m->worker, &o->tls);
+        credentials_unref(&o->tls);
+        break;
     case ORDER_DRAIN:
         worker_drain(m->worker, MIN(o->idle_ms, o->limit_ms));
         m->drain_job = o->job;
@@ -209,6 +216,13 @@ void crew_unlisten(struct crew *c, uint32_t id)
 {
     for (unsigned i = 0; i < c->n; i++)
         post(&c->members[i], c->members[i].loop, (struct order){.kind = ORDER_UNLISTEN, .id = id});
+}
+
+void crew_equip(struct crew *c, const struct credentials *credentials)
+{
+    for (unsigned i = 0; i < c->n; i++)
+        post(&c->members[i], c->members[i].loop,
+             (struct order){.kind = ORDER_EQUIP, .tls = credentials_ref(credentials)});
 }
 
 static struct job *new_job(const struct crew *c, crew_done_fn *fn, void *arg)

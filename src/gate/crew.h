@@ -7,6 +7,7 @@
 #include "rt/loop.h"
 
 struct crew;
+struct credentials;
 struct worker;
 
 // When every worker has done what was asked; on the aux thread.
@@ -19,6 +20,9 @@ struct crew *crew_start(unsigned n, struct rt_loop *aux, struct upstream_registr
 // A listening socket (taken over) for one worker.
 void crew_listen(struct crew *c, uint32_t id, unsigned worker, struct str entry_name, int fd);
 void crew_unlisten(struct crew *c, uint32_t id);
+
+// What every worker speaks TLS with from now on; takes refs.
+void crew_equip(struct crew *c, const struct credentials *credentials);
 
 // Puts s in force on every worker. *ret_slowest_ns is there when fn is called: the time that the
 // slowest one took.

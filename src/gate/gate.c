@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "gate/credentials.h"
 #include "gate/crew.h"
 #include "gate/protocol.h"
 #include "gate/questions.h"
@@ -29,6 +30,7 @@
 #include "rt/sock.h"
 #include "rt/sys.h"
 #include "rt/usage.h"
+#include "tls/server.h"
 #include "upstream/service.h"
 
 #define OFFLOAD_THREADS 2
@@ -45,6 +47,7 @@ struct gate {
     struct upstream_resolver *resolver;
     struct crew *crew; // the workers; NULL before the first snapshot
     struct questions questions;
+    struct credentials credentials;
     char user[64];                 // it runs as
     struct sandbox_report sandbox; // what is in force
     struct str names;              // owns: from the keeper, until the resolver has them; or empty
@@ -189,6 +192,7 @@ static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers,
         g->crew =
             crew_start(n_workers, g->loop, g->registry, conns_that_fit(s->settings.conns_max));
         g->questions.crew = g->crew;
+        crew_equip(g->crew, &g->credentials);
         g->questions.process.sandbox = &g->sandbox;
     }
     arena_fini(&mem);
@@ -347,6 +351,12 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     case GATE_NAMES:
         take_names(g, fd);
         break;
+    case GATE_CERTS:
+        credentials_take_certs(&g->credentials, fd, g->crew);
+        break;
+    case GATE_TICKETS:
+        credentials_take_tickets(&g->credentials, fd, g->crew);
+        break;
     case GATE_SNAPSHOT:
         take_snapshot(g, &m.snapshot, fd);
         break;
@@ -413,6 +423,7 @@ int gate_main(void)
     prctl(PR_SET_DUMPABLE, 0);       // keys and passwords stay out of dumps
     raise_descriptor_limit();
     usage_prepare();
+    tls_init(); // while files can be read
     struct hash_key key;
     sys_random(&key, sizeof key);
     hash_seed(key);

@@ -29,6 +29,9 @@ enum gate_message {
     // keeper to gate
     GATE_NAMES, // (fd, a sealed memfd, see rt/dns_system.h) how names become addresses, before the
                 // first GATE_SNAPSHOT and whenever it changes: struct gate_names
+    GATE_CERTS, // (fd, a sealed memfd: tls/bundle.h) all certificates, before the first
+                // GATE_SNAPSHOT and whenever they change: struct gate_secrets
+    GATE_TICKETS, // (fd, a sealed memfd: tls/tickets.h) the keys of session tickets, as GATE_CERTS
 };
 
 // The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after
@@ -50,6 +53,10 @@ struct gate_listen {
 };
 
 struct gate_names {
+    uint32_t type;
+};
+
+struct gate_secrets {
     uint32_t type;
 };
 

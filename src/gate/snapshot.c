@@ -155,6 +155,10 @@ static void snapshot_free(struct snapshot *s)
     for (size_t i = 0; i < s->all_services.n; i++)
         service_release(s->all_services.items[i]);
     map_fini(&s->services);
+    for (unsigned i = 0; s->doors && i < s->n_entries; i++)
+        map_fini(&s->doors[i].policies);
+    for (size_t i = 0; i < s->n_policies; i++)
+        tls_policy_free(s->policies[i]);
     struct str bytes = s->bytes;
     arena_fini(&s->tree);
     arena_fini(&s->mem);

@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "gate/access_log.h"
+#include "gate/door.h"
 #include "gate/settings.h"
 #include "http/env.h"
 #include "route/router.h"
@@ -32,6 +33,9 @@ struct snapshot {
     struct settings settings;
     struct http_entry *entries; // in mem
     unsigned n_entries;
+    struct door_conf *doors;      // in mem: one for each entrypoint; NULL: none speaks TLS
+    struct tls_policy **policies; // in mem: owns those that doors borrow
+    size_t n_policies;
     struct route *routes; // in mem
     size_t n_routes;
     struct router *router;

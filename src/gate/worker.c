@@ -2,6 +2,7 @@
 #include "gate/worker.h"
 
 #include "base/mem.h"
+#include "gate/credentials.h"
 #include "http/exchange.h"
 #include "http/h1_server.h"
 #include "http/tunnel.h"
@@ -40,6 +41,7 @@ struct worker {
     struct snapshot *current; // uses; NULL before the first
     struct list listeners;
     struct upstream_worker *upstream; // owns
+    struct door *door;                // owns
 };
 
 static struct worker *worker_of(struct http_env *env)
@@ -47,11 +49,43 @@ static struct worker *worker_of(struct http_env *env)
     return CONTAINER_OF(env, struct worker, env);
 }
 
+// What is in force for connections of l.
+static struct snapshot *snapshot_of(const struct worker_listener *l)
+{
+    return l->last ? l->last : l->worker->current;
+}
+
+static const struct door_conf *door_conf_of(const struct worker_listener *l)
+{
+    const struct snapshot *s = snapshot_of(l);
+    const struct door_conf *conf = s->doors ? &s->doors[l->http.entry_index] : NULL;
+    return conf && conf->policy ? conf : NULL;
+}
+
+static const struct door_conf *begin_welcome(struct http_listener *l, void **ret_snapshot)
+{
+    struct worker_listener *wl = CONTAINER_OF(l, struct worker_listener, http);
+    const struct door_conf *conf = door_conf_of(wl);
+    if (!conf)
+        return NULL;
+    struct snapshot *s = snapshot_of(wl);
+    snapshot_use(s, wl->worker->index);
+    *ret_snapshot = s;
+    return conf;
+}
+
+static void end_welcome(struct http_listener *l, void *snapshot)
+{
+    snapshot_unuse(snapshot, CONTAINER_OF(l, struct worker_listener, http)->worker->index);
+}
+
+static const struct door_app door_app = {.begin = begin_welcome, .end = end_welcome};
+
 static void begin_exchange(struct http_env *env, struct http_listener *l, struct exchange *x)
 {
     struct worker *w = worker_of(env);
     struct worker_listener *wl = CONTAINER_OF(l, struct worker_listener, http);
-    struct snapshot *s = wl->last ? wl->last : w->current;
+    struct snapshot *s = snapshot_of(wl);
     snapshot_use(s, w->index);
     x->snapshot = s;
     x->entry = &s->entries[l->entry_index];
@@ -151,13 +185,18 @@ struct worker *worker_new(unsigned index, struct upstream_registry *registry, ui
     list_init(&w->listeners);
     http_env_init(&w->env, &app, w, conns_max);
     w->upstream = upstream_worker_new(registry, index, loop_self());
+    w->door = door_new(&w->env, &door_app, DOOR_HANDSHAKES_MAX);
     return w;
 }
 
 static void on_accept(void *arg, int fd, const struct rt_addr *peer)
 {
     struct worker_listener *l = arg;
-    h1_server_accept(&l->http, fd, peer);
+    const struct door_conf *door = door_conf_of(l);
+    if (door)
+        door_accept(l->worker->door, &l->http, door->handshake_ms, fd, peer);
+    else
+        h1_server_accept(&l->http, fd, peer);
 }
 
 // Who waits in the queue would be reset: they come in first.
@@ -213,6 +252,7 @@ void worker_free(struct worker *w)
         drop_listener(l);
         free_listener(l);
     }
+    door_free(w->door);
     upstream_worker_free(w->upstream);
     http_env_fini(&w->env);
     if (w->current)
@@ -294,6 +334,13 @@ void worker_switch(struct worker *w, struct snapshot *s)
         snapshot_unuse(before, w->index);
 }
 
+void worker_equip(struct worker *w, const struct credentials *c)
+{
+    door_set_store(w->door, c->store);
+    door_set_challenges(w->door, c->challenges);
+    door_set_tickets(w->door, c->tickets);
+}
+
 void worker_drain(struct worker *w, int64_t idle_ms)
 {
     w->is_draining = true;
@@ -331,6 +378,11 @@ uint32_t worker_n_open(const struct worker *w)
 const struct http_stats *worker_stats(const struct worker *w)
 {
     return &w->env.stats;
+}
+
+const struct door_stats *worker_door_stats(const struct worker *w)
+{
+    return door_stats(w->door);
 }
 
 void worker_each_listener(const struct worker *w, worker_listener_fn *fn, void *arg)

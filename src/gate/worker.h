@@ -9,6 +9,7 @@
 
 struct worker;
 struct upstream_worker;
+struct credentials;
 
 // Makes a worker on this thread's loop. conns_max: client connections of this worker.
 struct worker *worker_new(unsigned index, struct upstream_registry *registry, uint32_t conns_max);
@@ -27,6 +28,9 @@ void worker_remove_listener(struct worker *w, uint32_t id);
 // Puts a snapshot in force: between two exchanges, one pointer. Takes a use of it.
 void worker_switch(struct worker *w, struct snapshot *s);
 
+// What TLS connections are answered with from now on; takes refs.
+void worker_equip(struct worker *w, const struct credentials *c);
+
 // Stops accepting, once those are in who wait in the queues, and lets connections leave: exchanges
 // finish, an idle connection serves one more request that comes within idle_ms. Listening sockets
 // that weren't removed before are others' to accept from: they are only let go.
@@ -42,6 +46,7 @@ void worker_abort(struct worker *w);
 uint32_t worker_n_open(const struct worker *w);
 
 const struct http_stats *worker_stats(const struct worker *w);
+const struct door_stats *worker_door_stats(const struct worker *w);
 
 // Calls fn for each listening socket, and for those that are closed but have connections left.
 typedef void worker_listener_fn(void *arg, struct str entry_name, uint32_t n_conns);

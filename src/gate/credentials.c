@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gate/credentials.h"
+
+#include "base/diag.h"
+#include "gate/crew.h"
+#include "rt/file.h"
+#include "rt/log.h"
+
+#define LINE_BYTES 1024
+
+// What was wrong with single certificates.
+static void log_diags(const struct diags *diags)
+{
+    char line[LINE_BYTES];
+    for (size_t i = 0; i < diags->n; i++)
+        log_warn(STR_FMT, STR_ARG(diag_text(&diags->items[i], line, sizeof line)));
+}
+
+static bool map(int fd, const char *what, struct str *ret)
+{
+    if (fd >= 0 && file_map_sealed(fd, ret))
+        return true;
+    log_error("%s didn't come as a sealed file: what was there stays", what);
+    return false;
+}
+
+void credentials_take_certs(struct credentials *c, int fd, struct crew *crew)
+{
+    struct str bytes;
+    struct diags diags = {.n = 0};
+    if (!map(fd, "certificates", &bytes))
+        return;
+    struct tls_store *store = tls_store_build(bytes, &diags);
+    file_unmap(bytes);
+    log_diags(&diags);
+    diags_fini(&diags);
+    if (!store)
+        return;
+    log_debug("%zu certificates are in use", tls_store_n_chains(store));
+    tls_store_unref(c->store);
+    c->store = store;
+    if (crew)
+        crew_equip(crew, c);
+}
+
+void credentials_take_tickets(struct credentials *c, int fd, struct crew *crew)
+{
+    struct str bytes;
+    if (!map(fd, "keys of session tickets", &bytes))
+        return;
+    struct tls_tickets *tickets = tls_tickets_new(bytes);
+    file_unmap(bytes);
+    if (!tickets) {
+        log_error("the keys of session tickets arrived damaged: what was there stays");
+        return;
+    }
+    tls_tickets_unref(c->tickets);
+    c->tickets = tickets;
+    if (crew)
+        crew_equip(crew, c);
+}
+
+struct credentials credentials_ref(const struct credentials *c)
+{
+    return (struct credentials){
+        .store = c->store ? tls_store_ref(c->store) : NULL,
+        .challenges = c->challenges ? tls_store_ref(c->challenges) : NULL,
+        .tickets = tls_tickets_ref(c->tickets),
+    };
+}
+
+void credentials_unref(struct credentials *c)
+{
+    tls_store_unref(c->store);
+    tls_store_unref(c->challenges);
+    tls_tickets_unref(c->tickets);
+    *c = (struct credentials){.store = NULL};
+}
