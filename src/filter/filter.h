@@ -39,3 +39,13 @@ extern const struct filter_type filter_basic_auth;
 struct handler *filter_prefix_mapping(const struct conf_text *strip,
                                       const struct conf_text *replace, const struct handler *next,
                                       const struct filter_env *env);
+
+// Behind `redirect-to-https` of sites: the same URL by https at this port, but for requests that
+// came by it. NULL with an error in env->diags.
+struct handler *filter_to_https(uint16_t port, const struct handler *next,
+                                const struct filter_env *env);
+
+// Behind `hsts` of sites: adds Strict-Transport-Security with this value to answers over TLS whose
+// certificate isn't the local CA's. NULL with an error in env->diags.
+struct handler *filter_hsts(struct str value, const struct handler *next,
+                            const struct filter_env *env);

@@ -62,6 +62,7 @@ struct redirect {
     uint16_t code; // 0: by method
     bool is_permanent;
     bool needs_host;
+    bool is_of_site; // nobody has named it
 };
 
 static const struct conf_item items[] = {
@@ -200,7 +201,8 @@ static enum err serve(const struct handler *h, struct exchange *x)
 {
     const struct redirect *f = (const struct redirect *)(const void *)h;
     if (is_there_already(f, x)) {
-        filter_note(h, x, "passed", x->req.scheme);
+        if (!f->is_of_site) // nearly all requests of the site: nothing to tell
+            filter_note(h, x, "passed", x->req.scheme);
         return handler_serve(h->next, x);
     }
     if (f->needs_host && x->req.host.len == 0) {
@@ -317,6 +319,23 @@ static struct handler *build(struct str name, const void *settings, const struct
                parse_template(f, &c->to, env->diags) != ERR_OK) {
         return NULL;
     }
+    return &f->base.handler;
+}
+
+struct handler *filter_to_https(uint16_t port, const struct handler *next,
+                                const struct filter_env *env)
+{
+    static const struct handler_type site_type = {
+        .name = "redirect-to-https", .serve = serve, .explain = explain};
+    const struct redirect_conf conf = {.scheme = SCHEME_HTTPS, .port = port};
+    struct redirect *f = filter_new(env, sizeof *f, &site_type, STR("https"), next);
+    if (!f)
+        return NULL;
+    f->is_permanent = true;
+    f->is_of_site = true;
+    if (!scheme_parts(f, &conf, env->mem))
+        return filter_no_memory(env);
+    f->port = 0; // by https at whatever port: it is there already
     return &f->base.handler;
 }
 

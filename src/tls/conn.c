@@ -430,6 +430,13 @@ void tls_conn_set_server_name(struct stream *s, struct str name)
     t->info.server_name = str_from(t->name, name.len);
 }
 
+void tls_conn_set_local_ca(struct stream *s, bool is_local_ca)
+{
+    ASSERT(s->ops == &ops);
+    struct tls_conn *t = s->tls;
+    t->info.is_local_ca = is_local_ca;
+}
+
 SSL *tls_conn_ssl(const struct stream *s)
 {
     const struct tls_conn *t = s->ops == &ops ? s->tls : NULL;

@@ -33,7 +33,7 @@ enum tls_failure_kind {
 
 struct tls_failure {
     enum tls_failure_kind kind;
-    char text[160]; // NUL-terminated
+    char text[480]; // NUL-terminated
 };
 
 // The kind's text, with a detail (NULL: none).
@@ -53,4 +53,6 @@ enum io tls_conn_handshake(struct stream *s, struct deadline until, struct tls_f
 const struct tls_info *tls_conn_info(const struct stream *s);
 // The name that the server's side was asked for, copied.
 void tls_conn_set_server_name(struct stream *s, struct str name);
+// That the certificate which the server's side has shown is from the local CA.
+void tls_conn_set_local_ca(struct stream *s, bool is_local_ca);
 SSL *tls_conn_ssl(const struct stream *s);

@@ -144,6 +144,8 @@ enum err tls_accept(struct stream *s, const struct tls_accept_options *o,
     SSL_set_app_data(ssl, NULL);
     tls_tickets_set(ssl, NULL);
     tls_conn_set_server_name(s, o->server_name);
+    // Of both kinds, or of none (tls/store.c).
+    tls_conn_set_local_ca(s, (o->entry->ecdsa ? o->entry->ecdsa : o->entry->rsa)->is_local_ca);
     return ERR_OK;
 }
 

@@ -140,7 +140,43 @@ static void the_table_is_complete(void)
     filter_check_tables(&filter_redirect);
 }
 
-TEST_MAIN(TEST(templates_are_filled_from_the_request), TEST(a_path_never_becomes_another_host),
+static void check_site(uint16_t to_port, const char *method, const char *scheme, uint16_t port,
+                       unsigned status, const char *location)
+{
+    struct filter_fixture f = {.server.handler.type = &mock_type};
+    struct fixture e;
+    arena_init(&f.mem, 1 << 20, NULL, 0);
+    const struct filter_env env = {.mem = &f.mem, .diags = &f.diags};
+    struct handler *h = filter_to_https(to_port, &f.server.handler, &env);
+    struct exchange *x = fixture_start(&e, method, "www.example.com", "/a b", "x=1");
+    x->req.scheme = str_of(scheme);
+    x->req.path = STR("/a%20b");
+    x->req.port = port;
+    CHECK(h != NULL);
+    CHECK_INT(handler_serve(h, x), ERR_OK);
+    CHECK_INT(x->resp.status, status);
+    CHECK_STR(headers_get(&x->resp.headers, FIELD_LOCATION), str_of(location));
+    fixture_end(&e);
+    arena_fini(&f.mem);
+}
+
+static void a_site_redirects_to_the_same_url_by_https(void)
+{
+    check_site(443, "GET", "http", 0, 301, "https://www.example.com/a%20b?x=1");
+    check_site(443, "HEAD", "http", 80, 301, "https://www.example.com/a%20b?x=1");
+    check_site(8443, "POST", "http", 8080, 308, "https://www.example.com:8443/a%20b?x=1");
+}
+
+static void a_site_serves_what_comes_by_https_at_any_port(void)
+{
+    check_site(443, "GET", "https", 0, 200, NULL);
+    check_site(443, "GET", "https", 9443, 200, NULL);
+    check_site(8443, "GET", "https", 443, 200, NULL);
+}
+
+TEST_MAIN(TEST(a_site_redirects_to_the_same_url_by_https),
+          TEST(a_site_serves_what_comes_by_https_at_any_port),
+          TEST(templates_are_filled_from_the_request), TEST(a_path_never_becomes_another_host),
           TEST(scheme_redirects_what_comes_by_the_other_one),
           TEST(a_request_without_host_is_not_redirected_to_it), TEST(a_full_arena_is_a_503),
           TEST(explain_says_where_to), TEST(wrong_settings_are_refused),
