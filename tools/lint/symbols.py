@@ -23,6 +23,7 @@ EXCEPTIONS = {
     ("base", "write"): "a panic reports on stderr",
     ("keeper", "*"): "the control process opens files, sockets and processes by its nature",
     ("certs", "*"): "certificates in files; part of the control process, which has no loop of rt",
+    ("acme", "*"): "a blocking client on a thread of the keeper's",
     ("cli", "*"): "commands work with files and terminals",
 }
 
