@@ -29,6 +29,8 @@ static enum rule_verdict verdict_of_regex(const struct regex *re, struct str sub
 
 bool rule_host_matches(const struct rule_value *v, struct str host)
 {
+    if (v->is_any)
+        return true;
     if (!v->is_wildcard)
         return str_eq(host, v->text);
     // Exactly one more label: the first dot is the wildcard's.
@@ -115,8 +117,10 @@ static enum rule_verdict eval_value(enum rule_kind kind, const struct rule_value
 {
     switch (kind) {
     case RULE_HOST:
+    case RULE_HOST_SNI:
         return verdict_of(rule_host_matches(v, x->req.host));
     case RULE_HOST_REGEXP:
+    case RULE_HOST_SNI_REGEXP:
         return verdict_of_regex(v->regex, x->req.host);
     case RULE_PATH:
         return verdict_of(str_eq(x->req.path, v->text));
@@ -131,8 +135,6 @@ static enum rule_verdict eval_value(enum rule_kind kind, const struct rule_value
     case RULE_AND:
     case RULE_OR:
     case RULE_NOT:
-    case RULE_HOST_SNI:
-    case RULE_HOST_SNI_REGEXP:
     case RULE_HEADER:
     case RULE_HEADER_REGEXP:
     case RULE_QUERY:
@@ -201,6 +203,9 @@ static struct str seen(enum rule_kind kind, const struct exchange *x, char buf[s
     case RULE_HOST:
     case RULE_HOST_REGEXP:
         return x->req.host.len > 0 ? x->req.host : STR("no host");
+    case RULE_HOST_SNI:
+    case RULE_HOST_SNI_REGEXP:
+        return x->req.host.len > 0 ? x->req.host : STR("no server name");
     case RULE_PATH:
     case RULE_PATH_PREFIX:
     case RULE_PATH_REGEXP:
@@ -212,8 +217,6 @@ static struct str seen(enum rule_kind kind, const struct exchange *x, char buf[s
     case RULE_AND:
     case RULE_OR:
     case RULE_NOT:
-    case RULE_HOST_SNI:
-    case RULE_HOST_SNI_REGEXP:
     case RULE_HEADER:
     case RULE_HEADER_REGEXP:
     case RULE_QUERY:

@@ -12,11 +12,24 @@
 struct rule;
 
 // NULL with errors (each with line and column inside the text: place is where the text starts).
-// Matchers: Host, HostRegexp, HostSNI (TCP only), HostSNIRegexp (TCP only), Path, PathPrefix,
-// PathRegexp, Method, Header, HeaderRegexp, Query, QueryRegexp, ClientIP. Host(`*.example.com`)
-// takes exactly one more label, as does Traefik's; IDN names become A-labels.
+// Matchers: Host, HostRegexp, Path, PathPrefix, PathRegexp, Method, Header, HeaderRegexp, Query,
+// QueryRegexp, ClientIP. Host(`*.example.com`) takes exactly one more label, as does Traefik's; IDN
+// names become A-labels.
 struct rule *rule_parse(struct str text, struct place place, struct arena *mem,
                         struct diags *diags);
+
+// The same for a rule about a connection, whose x->req.host is the server name of a ClientHello, or
+// empty. Matchers: HostSNI, HostSNIRegexp, ClientIP. HostSNI(`*`) takes every connection, with or
+// without a name.
+struct rule *rule_parse_tcp(struct str text, struct place place, struct arena *mem,
+                            struct diags *diags);
+
+// Whether the text is meant to be the one of a TCP route, right or wrong: it names HostSNI or
+// HostSNIRegexp.
+bool rule_is_tcp(struct str text);
+
+// Whether a TCP rule can't be decided without knowing the server name.
+bool rule_needs_name(const struct rule *r);
 
 // Both a and b, as "(a) && (b)", which text says. a is only used, and may be in several rules: it
 // holds nothing but what is in the arena (hosts, paths …). b becomes part of the new rule. NULL:

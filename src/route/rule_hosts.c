@@ -5,6 +5,14 @@
 
 // --- hosts ---
 
+static bool takes_any(const struct rule_node *n)
+{
+    for (size_t i = 0; i < n->n_values; i++)
+        if (n->values[i].is_any)
+            return true;
+    return false;
+}
+
 static bool hosts_of(const struct rule_node *n, struct arena *mem, struct rule_hosts *ret);
 
 // The smallest set of an AND's parts: each of them must hold, so any may stand for all.
@@ -51,7 +59,8 @@ static bool hosts_of(const struct rule_node *n, struct arena *mem, struct rule_h
         return hosts_of_and(n, mem, ret);
     if (n->kind == RULE_OR)
         return hosts_of_or(n, mem, ret);
-    *ret = (struct rule_hosts){.is_any = n->kind != RULE_HOST};
+    *ret = (struct rule_hosts){.is_any = (n->kind != RULE_HOST && n->kind != RULE_HOST_SNI) ||
+                                         takes_any(n)};
     if (ret->is_any)
         return true;
     ret->items = ARENA_ARRAY(mem, const struct rule_value *, n->n_values);
@@ -70,7 +79,7 @@ bool rule_hosts(const struct rule *r, struct arena *mem, struct rule_hosts *ret)
 static bool needs_only_host(const struct rule_node *n)
 {
     if (n->kind != RULE_OR)
-        return n->kind == RULE_HOST;
+        return n->kind == RULE_HOST || n->kind == RULE_HOST_SNI;
     for (const struct rule_node *c = n->first; c; c = c->next)
         if (!needs_only_host(c))
             return false;
@@ -80,6 +89,23 @@ static bool needs_only_host(const struct rule_node *n)
 bool rule_needs_only_host(const struct rule *r)
 {
     return needs_only_host(r->root);
+}
+
+static bool needs_name(const struct rule_node *n)
+{
+    if (n->kind == RULE_HOST_SNI)
+        return !takes_any(n);
+    if (n->kind == RULE_HOST_SNI_REGEXP)
+        return true;
+    for (const struct rule_node *c = n->first; c; c = c->next)
+        if (needs_name(c))
+            return true;
+    return false;
+}
+
+bool rule_needs_name(const struct rule *r)
+{
+    return needs_name(r->root);
 }
 
 // --- covering ---
@@ -98,6 +124,8 @@ static enum subject subject_of(enum rule_kind kind)
     switch (kind) {
     case RULE_HOST:
     case RULE_HOST_REGEXP:
+    case RULE_HOST_SNI:
+    case RULE_HOST_SNI_REGEXP:
         return SUBJECT_HOST;
     case RULE_PATH:
     case RULE_PATH_PREFIX:
@@ -110,8 +138,6 @@ static enum subject subject_of(enum rule_kind kind)
     case RULE_AND:
     case RULE_OR:
     case RULE_NOT:
-    case RULE_HOST_SNI:
-    case RULE_HOST_SNI_REGEXP:
     case RULE_HEADER:
     case RULE_HEADER_REGEXP:
     case RULE_QUERY:
@@ -125,10 +151,13 @@ static enum subject subject_of(enum rule_kind kind)
 static bool value_covers(enum rule_kind wide, const struct rule_value *w, enum rule_kind narrow,
                          const struct rule_value *v)
 {
-    if (wide == RULE_HOST_REGEXP || wide == RULE_PATH_REGEXP) {
+    if (w->is_any || v->is_any)
+        return w->is_any;
+    if (wide == RULE_HOST_REGEXP || wide == RULE_HOST_SNI_REGEXP || wide == RULE_PATH_REGEXP) {
         if (narrow == wide)
             return str_eq(v->text, w->text);
-        bool is_one_text = (narrow == RULE_HOST && !v->is_wildcard) || narrow == RULE_PATH;
+        bool is_name = narrow == RULE_HOST || narrow == RULE_HOST_SNI;
+        bool is_one_text = (is_name && !v->is_wildcard) || narrow == RULE_PATH;
         return is_one_text && regex_match(w->regex, v->text) == REGEX_YES;
     }
     if (wide == RULE_PATH_PREFIX)
@@ -137,7 +166,7 @@ static bool value_covers(enum rule_kind wide, const struct rule_value *w, enum r
         return false;
     if (wide == RULE_CLIENT_IP)
         return w->net.bits <= v->net.bits && ip_net_contains(&w->net, &v->net.ip);
-    if (wide == RULE_HOST && w->is_wildcard && !v->is_wildcard)
+    if (w->is_wildcard && !v->is_wildcard)
         return rule_host_matches(w, v->text);
     return w->is_wildcard == v->is_wildcard && str_eq(v->text, w->text);
 }

@@ -215,10 +215,11 @@ static void unknown_matcher(struct rule_parser *p, struct str name)
         diag_fail(p->diags, ERR_SYNTAX, place, "unknown matcher '" STR_FMT "': did you mean '%s'?",
                   STR_ARG(shown), near);
     else
-        diag_fail(p->diags, ERR_SYNTAX, place,
-                  "unknown matcher '" STR_FMT "': there are Host, HostRegexp, Path, PathPrefix, "
-                  "PathRegexp, Method, Header, HeaderRegexp, Query, QueryRegexp and ClientIP",
-                  STR_ARG(shown));
+        diag_fail(p->diags, ERR_SYNTAX, place, "unknown matcher '" STR_FMT "': there are %s",
+                  STR_ARG(shown),
+                  p->is_tcp ? "HostSNI, HostSNIRegexp and ClientIP"
+                            : "Host, HostRegexp, Path, PathPrefix, PathRegexp, Method, Header, "
+                              "HeaderRegexp, Query, QueryRegexp and ClientIP");
 }
 
 // Names match in any case, as Traefik's do.
@@ -364,12 +365,14 @@ static bool check_text(const struct rule_parser *p)
     return true;
 }
 
-struct rule *rule_parse(struct str text, struct place place, struct arena *mem, struct diags *diags)
+static struct rule *parse(struct str text, struct place place, bool is_tcp, struct arena *mem,
+                          struct diags *diags)
 {
     struct diags own = {.n = 0}; // so that errors can be counted when nobody wants them
     struct rule_parser p = {
         .text = {text.len > 0 ? text.ptr : "", text.len},
         .place = place,
+        .is_tcp = is_tcp,
         .mem = mem,
         .diags = diags ? diags : &own,
     };
@@ -394,4 +397,42 @@ struct rule *rule_parse(struct str text, struct place place, struct arena *mem, 
         return p.rule;
     rule_fini(p.rule);
     return NULL;
+}
+
+struct rule *rule_parse(struct str text, struct place place, struct arena *mem, struct diags *diags)
+{
+    return parse(text, place, false, mem, diags);
+}
+
+struct rule *rule_parse_tcp(struct str text, struct place place, struct arena *mem,
+                            struct diags *diags)
+{
+    return parse(text, place, true, mem, diags);
+}
+
+// Behind a quoted text, which begins at *at; at the end of text when it doesn't end.
+static size_t skip_quoted(struct str text, size_t at)
+{
+    char quote = text.ptr[at++];
+    while (at < text.len && text.ptr[at] != quote)
+        at += text.ptr[at] == '\\' && quote == '"' ? 2 : 1;
+    return at + 1;
+}
+
+bool rule_is_tcp(struct str text)
+{
+    for (size_t at = 0; at < text.len;) {
+        if (text.ptr[at] == '`' || text.ptr[at] == '"') {
+            at = skip_quoted(text, at);
+            continue;
+        }
+        size_t n = 0;
+        while (at + n < text.len && ascii_is(text.ptr[at + n], ASCII_ALPHA | ASCII_DIGIT))
+            n++;
+        struct str word = str_from(text.ptr + at, n);
+        if (str_ieq(word, STR("HostSNI")) || str_ieq(word, STR("HostSNIRegexp")))
+            return true;
+        at += MAX(n, (size_t)1);
+    }
+    return false;
 }

@@ -12,6 +12,7 @@ struct rule_arg {
 struct rule_parser {
     struct str text; // borrows
     struct place place;
+    bool is_tcp;
     const char *at, *end;
     struct arena *mem;
     struct diags *diags; // never NULL

@@ -42,6 +42,7 @@ enum rule_kind {
 struct rule_value {
     struct str text;     // canonical; of a wildcard host what follows "*": ".example.com"
     bool is_wildcard;    // hosts
+    bool is_any;         // HostSNI(`*`): no name is needed
     struct ip_net net;   // ClientIP
     struct regex *regex; // borrows: the rule's
 };

@@ -68,6 +68,20 @@ static void fill_host(struct rule_parser *p, struct rule_value *v, const struct 
         fail_value(p, a, "the host", why);
 }
 
+// What a ClientHello may ask for (RFC 6066 3): no addresses.
+static void fill_server_name(struct rule_parser *p, struct rule_value *v, const struct rule_arg *a)
+{
+    struct ip ip;
+    v->is_any = str_eq(a->text, STR("*"));
+    if (v->is_any)
+        return;
+    if (ip_parse(a->text, &ip) == ERR_OK)
+        fail_value(p, a, "the server name",
+                   "is an address, which no client sends as a name: use HostSNI(`*`)");
+    else
+        fill_host(p, v, a);
+}
+
 static void fill_path(struct rule_parser *p, struct rule_value *v, const struct rule_arg *a)
 {
     static const struct url_path_policy strict;
@@ -172,7 +186,11 @@ static void fill_one(struct rule_parser *p, enum rule_kind kind, struct rule_val
     case RULE_HOST:
         fill_host(p, v, a);
         break;
+    case RULE_HOST_SNI:
+        fill_server_name(p, v, a);
+        break;
     case RULE_HOST_REGEXP:
+    case RULE_HOST_SNI_REGEXP:
         fill_regex(p, v, a, true);
         break;
     case RULE_PATH:
@@ -194,8 +212,6 @@ static void fill_one(struct rule_parser *p, enum rule_kind kind, struct rule_val
     case RULE_QUERY:
         v->text = a->text;
         break;
-    case RULE_HOST_SNI:
-    case RULE_HOST_SNI_REGEXP:
     case RULE_AND:
     case RULE_OR:
     case RULE_NOT:
@@ -217,12 +233,22 @@ static void fill_key(struct rule_parser *p, struct rule_node *n, const struct ru
     n->field_id = (uint16_t)field_id_of(a->text);
 }
 
+static bool fits_scope(const struct rule_parser *p, enum rule_kind kind)
+{
+    bool is_name = kind == RULE_HOST_SNI || kind == RULE_HOST_SNI_REGEXP;
+    return kind == RULE_CLIENT_IP || is_name == p->is_tcp;
+}
+
 void rule_values_fill(struct rule_parser *p, struct rule_node *node, const struct rule_arg *args,
                       unsigned n)
 {
-    if (node->kind == RULE_HOST_SNI || node->kind == RULE_HOST_SNI_REGEXP) {
-        diag_fail(p->diags, ERR_SYNTAX, rule_place(p, node->source.ptr),
-                  "HostSNI and HostSNIRegexp are for TCP routes (passthrough): use Host");
+    if (!fits_scope(p, node->kind)) {
+        diag_fail(p->diags, ERR_SYNTAX, rule_place(p, node->source.ptr), "%s",
+                  p->is_tcp
+                      ? "TCP routes see no requests: beside HostSNI and HostSNIRegexp there is "
+                        "only ClientIP"
+                      : "HostSNI and HostSNIRegexp are for TCP routes, which stand under "
+                        "'routes': use Host");
         return;
     }
     bool has_key = node->kind == RULE_HEADER || node->kind == RULE_HEADER_REGEXP ||

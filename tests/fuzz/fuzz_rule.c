@@ -60,7 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_init(&mem, 8 << 20, NULL, 0);
     struct diags diags = {.n = 0};
     struct str text = {(const char *)data, size};
-    struct rule *rule = rule_parse(text, (struct place){"fuzz", 1, 1}, &mem, &diags);
+    struct place place = {"fuzz", 1, 1};
+    struct rule *rule = rule_is_tcp(text) ? rule_parse_tcp(text, place, &mem, &diags)
+                                          : rule_parse(text, place, &mem, &diags);
     MUST((rule == NULL) == (diags.n_errors > 0));
     if (rule) {
         static const struct handler_type type = {.name = "last"};
