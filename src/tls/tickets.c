@@ -83,8 +83,10 @@ static enum answer seal(const struct tls_ticket_key *key, unsigned char *name, u
     return ANSWER_USE;
 }
 
-static enum answer unseal(const struct tls_tickets *t, const unsigned char *name,
-                          const unsigned char *iv, EVP_CIPHER_CTX *ctx, EVP_MAC_CTX *mac)
+// A ticket of TLS 1.3 is for one use, so a client that has used one gets another.
+static enum answer unseal(const struct tls_tickets *t, bool is_for_one_use,
+                          const unsigned char *name, const unsigned char *iv, EVP_CIPHER_CTX *ctx,
+                          EVP_MAC_CTX *mac)
 {
     for (unsigned i = 0; i < t->n; i++) {
         const struct tls_ticket_key *key = &t->keys[i];
@@ -92,7 +94,7 @@ static enum answer unseal(const struct tls_tickets *t, const unsigned char *name
             continue;
         if (EVP_DecryptInit_ex(ctx, cipher, NULL, key->cipher, iv) != 1 || !set_mac(mac, key))
             return ANSWER_ERROR;
-        return i == 0 ? ANSWER_USE : ANSWER_RENEW;
+        return i == 0 && !is_for_one_use ? ANSWER_USE : ANSWER_RENEW;
     }
     return ANSWER_NO_TICKET;
 }
@@ -103,7 +105,9 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     const struct tls_tickets *t = SSL_get_ex_data(ssl, index_of_tickets);
     if (!t)
         return ANSWER_NO_TICKET;
-    return is_sealing ? seal(&t->keys[0], name, iv, ctx, mac) : unseal(t, name, iv, ctx, mac);
+    if (is_sealing)
+        return seal(&t->keys[0], name, iv, ctx, mac);
+    return unseal(t, SSL_version(ssl) >= TLS1_3_VERSION, name, iv, ctx, mac);
 }
 
 void tls_tickets_use(SSL_CTX *ctx)
