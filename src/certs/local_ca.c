@@ -2,9 +2,9 @@
 #include "certs/local_ca.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "certs/disk.h"
 #include "certs/entry.h"
 #include "codec/ip.h"
 
@@ -53,10 +53,10 @@ static void authority_fini(struct authority *a)
 static bool make(struct authority *a, enum tls_cert_role role, const char *what, int64_t now_s,
                  int64_t not_after_s, const struct authority *issuer)
 {
-    char host[40] = "", name[80];
-    if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0')
-        snprintf(host, sizeof host, "this machine");
-    int len = snprintf(name, sizeof name, "Sallyport %s (%s)", what, host);
+    // Told apart from those of other machines, without telling every client of this one's name.
+    char random[DISK_RANDOM_CHARS + 1], name[64];
+    disk_random(random);
+    int len = snprintf(name, sizeof name, "%s %.8s", what, random);
     struct tls_cert_wish wish = {
         .role = role,
         .common_name = str_from(name, (size_t)len),
@@ -117,15 +117,15 @@ static enum err complete(struct certs_local_ca *ca, const struct certs_store *s,
     bool is_new_mid = is_new_root || is_mid_due(&ca->mid, now_s);
     *ret_why = "OpenSSL can't make its certificates";
     if (is_new_root &&
-        !make(&ca->root, TLS_CERT_ROOT, "local root", now_s, now_s + ROOT_LIFE_S, NULL))
+        !make(&ca->root, TLS_CERT_ROOT, "Local CA root", now_s, now_s + ROOT_LIFE_S, NULL))
         return ERR_SYSTEM;
     int64_t mid_end_s = MIN(now_s + MID_LIFE_S, ca->root.not_after_s);
     if (is_new_mid &&
-        !make(&ca->mid, TLS_CERT_INTERMEDIATE, "local authority", now_s, mid_end_s, &ca->root))
+        !make(&ca->mid, TLS_CERT_INTERMEDIATE, "Local CA", now_s, mid_end_s, &ca->root))
         return ERR_SYSTEM;
     if (!write_pems(ca))
         return ERR_SYSTEM;
-    return is_new_mid ? save(ca, s, ret_why) : ERR_OK;
+    return is_new_mid && s ? save(ca, s, ret_why) : ERR_OK;
 }
 
 // --- reading ---
@@ -165,7 +165,7 @@ struct certs_local_ca *certs_local_ca_open(const struct certs_store *s, int64_t 
     struct certs_local_ca *ca = MEM_NEW(struct certs_local_ca);
     struct arena mem;
     arena_init(&mem, MEM_MAX_BYTES, NULL, 0);
-    enum err err = load(ca, s, &mem, ret_why);
+    enum err err = s ? load(ca, s, &mem, ret_why) : ERR_NOT_FOUND;
     arena_wipe(&mem);
     if (err == ERR_OK || err == ERR_NOT_FOUND)
         err = complete(ca, s, now_s, ret_why);

@@ -7,10 +7,12 @@
 #include "certs/store.h"
 
 #define CERTS_LOCAL_LEAF_LIFE_S (90 * 86400)
+#define CERTS_ISSUER_LOCAL "local" // the name of the local CA among issuers
 
 struct certs_local_ca;
 
-// Reads the CA from the store, and makes or renews what is missing or due. NULL: *ret_why.
+// Reads the CA from the store, and makes or renews what is missing or due. s NULL: one that is kept
+// nowhere. NULL: *ret_why.
 struct certs_local_ca *certs_local_ca_open(const struct certs_store *s, int64_t now_s,
                                            const char **ret_why);
 // Accepts NULL.

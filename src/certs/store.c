@@ -60,9 +60,10 @@ struct certs_store *certs_store_open(const char *path, struct diags *diags)
         s->certs = certs_folder_open(s->root, "certs", diags);
     if (s->certs >= 0)
         s->accounts = certs_folder_open(s->root, "accounts", diags);
-    if (s->accounts < 0)
-        certs_store_close(s);
-    return s->accounts < 0 ? NULL : s;
+    if (s->accounts >= 0)
+        return s;
+    certs_store_close(s);
+    return NULL;
 }
 
 void certs_store_close(struct certs_store *s)
