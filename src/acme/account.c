@@ -123,8 +123,7 @@ static enum acme_result post_account(struct acme *a, struct str payload, struct 
 enum acme_result acme_account_fetch(struct acme *a, struct arena *mem, struct acme_account *ret,
                                     struct acme_problem *reterr)
 {
-    // An empty object, since not every authority takes POST-as-GET here (RFC 8555 7.3.1).
-    return post_account(a, STR("{}"), mem, ret, reterr);
+    return post_account(a, STR_NONE, mem, ret, reterr);
 }
 
 enum acme_result acme_account_set_contacts(struct acme *a, const struct str *contacts, size_t n,
