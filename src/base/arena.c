@@ -120,6 +120,20 @@ void *arena_zalloc(struct arena *a, size_t n, size_t size, size_t align)
     return ptr;
 }
 
+void *arena_grow(struct arena *a, void *ptr, size_t n, size_t *cap, size_t size, size_t align)
+{
+    if (n < *cap)
+        return ptr;
+    size_t more = *cap * 2 + 8;
+    void *copy = arena_alloc(a, more, size, align);
+    if (!copy)
+        return NULL;
+    if (n > 0)
+        memcpy(copy, ptr, n * size);
+    *cap = more;
+    return copy;
+}
+
 struct str arena_dup(struct arena *a, struct str s)
 {
     return arena_concat(a, s, STR_NONE, STR_NONE);

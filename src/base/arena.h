@@ -52,6 +52,13 @@ static inline void *arena_alloc(struct arena *a, size_t n, size_t size, size_t a
 // Zeroed.
 void *arena_zalloc(struct arena *a, size_t n, size_t size, size_t align) MUST_CHECK;
 
+// Room for one more behind the n items at ptr (NULL when *cap is 0): ptr itself, or a larger copy.
+// NULL at the limit.
+void *arena_grow(struct arena *a, void *ptr, size_t n, size_t *cap, size_t size, size_t align)
+    MUST_CHECK;
+#define ARENA_GROW(a, T, ptr, n, cap)                                                              \
+    ((T *)arena_grow((a), (ptr), (n), (cap), sizeof(T), alignof(T)))
+
 // A copy of s, with a NUL behind it that isn't counted. ptr is NULL at the limit.
 struct str arena_dup(struct arena *a, struct str s) MUST_CHECK;
 

@@ -239,20 +239,14 @@ static int by_name(const void *a, const void *b)
 bool certs_entry_list(int folder, struct arena *mem, struct str **ret, size_t *ret_n)
 {
     size_t n = 0, cap = 0;
-    struct str *names = ARENA_ARRAY(mem, struct str, 0);
+    struct str *names = NULL;
     DIR *dir = disk_list(folder);
-    bool is_fine = dir && names;
+    bool is_fine = dir != NULL;
     for (const struct dirent *d; is_fine && (d = readdir(dir)) != NULL;) {
         struct str name = str_of(d->d_name);
         if (!certs_entry_name_is_valid(name) || d->d_type == DT_REG)
             continue;
-        if (n == cap) {
-            cap = cap * 2 + 64;
-            struct str *more = ARENA_ARRAY(mem, struct str, cap);
-            if (more && n > 0)
-                memcpy(more, names, n * sizeof *names);
-            names = more;
-        }
+        names = ARENA_GROW(mem, struct str, names, n, &cap);
         is_fine = names && (names[n] = arena_dup(mem, name)).ptr;
         n += is_fine;
     }

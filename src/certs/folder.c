@@ -27,16 +27,11 @@ bool certs_found_add(struct certs_found_list *list, struct arena *mem, struct st
 {
     if (!cert.ptr || list->n == CERTS_FOLDER_FILES_MAX)
         return false;
-    if (list->n == list->cap) {
-        size_t cap = list->cap * 2 + 16;
-        struct certs_found *more = ARENA_ARRAY(mem, struct certs_found, cap);
-        if (!more)
-            return false;
-        if (list->n > 0)
-            memcpy(more, list->items, list->n * sizeof *more);
-        list->items = more;
-        list->cap = cap;
-    }
+    struct certs_found *items =
+        ARENA_GROW(mem, struct certs_found, list->items, list->n, &list->cap);
+    if (!items)
+        return false;
+    list->items = items;
     list->items[list->n++] = (struct certs_found){.cert = cert, .key = key};
     return true;
 }
@@ -119,16 +114,10 @@ static bool add_name(struct name_list *names, struct str name, struct arena *mem
 {
     if (names->n == CERTS_FOLDER_FILES_MAX * 2)
         return false;
-    if (names->n == names->cap) {
-        size_t cap = names->cap * 2 + 64;
-        struct str *more = ARENA_ARRAY(mem, struct str, cap);
-        if (!more)
-            return false;
-        if (names->n > 0)
-            memcpy(more, names->items, names->n * sizeof *more);
-        names->items = more;
-        names->cap = cap;
-    }
+    struct str *items = ARENA_GROW(mem, struct str, names->items, names->n, &names->cap);
+    if (!items)
+        return false;
+    names->items = items;
     names->items[names->n] = arena_dup(mem, name);
     return names->items[names->n++].ptr != NULL;
 }
