@@ -267,6 +267,12 @@ void sock_reset(struct rt_sock *s)
     close_with(s, sys_reset);
 }
 
+bool sock_local_addr(const struct rt_sock *s, struct rt_addr *ret)
+{
+    ret->len = sizeof ret->u;
+    return s->fd >= 0 && sys_local_addr(s->fd, &ret->u.any, &ret->len) == 0;
+}
+
 void sock_shut_write(struct rt_sock *s)
 {
     (void)sys_shutdown(s->fd, SHUT_WR);

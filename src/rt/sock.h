@@ -82,6 +82,9 @@ enum io sock_wait_writable(struct rt_sock *s, struct deadline until) MUST_CHECK;
 enum io sock_splice(struct rt_sock *from, struct rt_sock *to, size_t n, int64_t each_ms,
                     struct deadline until, size_t *ret_n, bool *ret_from_failed) MUST_CHECK;
 
+// The address that the peer connected to. False: unknown.
+bool sock_local_addr(const struct rt_sock *s, struct rt_addr *ret) MUST_CHECK;
+
 // shutdown(SHUT_WR).
 void sock_shut_write(struct rt_sock *s);
 

@@ -32,6 +32,7 @@ int sys_setsockopt(int fd, int level, int name, int value);
 // A listening socket that goes: no connection begins any more, those that have can be accepted.
 int sys_refuse_new(int fd);
 int sys_socket_error(int fd); // SO_ERROR, cleared
+int sys_local_addr(int fd, struct sockaddr *addr, socklen_t *len);
 ssize_t sys_recv(int fd, void *buf, size_t n);
 ssize_t sys_send(int fd, const void *buf, size_t n);
 ssize_t sys_sendv(int fd, const struct iovec *iov, int n_iov);

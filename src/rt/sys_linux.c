@@ -148,6 +148,11 @@ int sys_socket_error(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 ? error : errno;
 }
 
+int sys_local_addr(int fd, struct sockaddr *addr, socklen_t *len)
+{
+    return getsockname(fd, addr, len);
+}
+
 ssize_t sys_recv(int fd, void *buf, size_t n)
 {
     return CALL(recvfrom, fd, buf, n, 0, NULL, NULL);

@@ -645,6 +645,24 @@ static void connect_to_a_path_without_a_server_fails(void)
     loop_free(loop);
 }
 
+static void the_address_that_a_peer_connected_to_is_known(void)
+{
+    int fds[2];
+    struct rt_sock s;
+    struct rt_addr addr;
+    struct ip ip;
+    uint16_t port = 0;
+    loop = test_loop(0);
+    test_tcp_pair(fds);
+    sock_init(&s, fds[1]);
+    CHECK(sock_local_addr(&s, &addr) && addr_to_ip(&addr, &ip, &port));
+    CHECK(ip.family == 4 && ip.bytes[0] == 127 && port > 0);
+    sock_close(&s);
+    CHECK(!sock_local_addr(&s, &addr));
+    close(fds[0]);
+    loop_free(loop);
+}
+
 TEST_MAIN(TEST(megabytes_pass_both_ways_through_a_unix_socket),
           TEST(megabytes_pass_both_ways_through_tcp), TEST(read_waits_for_data),
           TEST(read_tries_before_it_looks_at_the_deadline), TEST(read_ends_at_its_deadline),
@@ -664,4 +682,5 @@ TEST_MAIN(TEST(megabytes_pass_both_ways_through_a_unix_socket),
           TEST(connect_to_a_closed_port_is_refused),
           TEST(connect_without_an_answer_ends_at_its_deadline),
           TEST(unix_connect_waits_while_the_backlog_is_full),
-          TEST(connect_to_a_path_without_a_server_fails))
+          TEST(connect_to_a_path_without_a_server_fails),
+          TEST(the_address_that_a_peer_connected_to_is_known))
