@@ -7,6 +7,7 @@
 #include "gate/wiring.h"
 #include "http/env.h"
 #include "rt/sandbox.h"
+#include "tls/policy.h"
 #include "upstream/service.h"
 
 #define WORKERS_MAX 256
@@ -104,12 +105,81 @@ static enum err check_listen(const struct conf_text *text, struct diags *diags)
     return listen_parse(text, diags, &ignored);
 }
 
+static enum err check_absolute(const struct conf_text *text, struct diags *diags)
+{
+    if (text->text.len > 1 && text->text.ptr[0] == '/' && str_find(text->text, '\0') == STR_NPOS)
+        return ERR_OK;
+    return diag_fail(diags, ERR_RANGE, text->place,
+                     "'" STR_FMT "' is not the absolute path of a folder", STR_ARG(text->text));
+}
+
+static const struct conf_item certificate_items[] = {
+    ITEM_TEXT(certificate_conf, cert, "cert", .is_required = true, .since = "0.1",
+              .apply = CONF_LIVE, .format = "a path", .example = "/etc/ssl/app.example.com.pem",
+              .doc = "A PEM file with the certificate, then its intermediates, and the key unless "
+                     "`key` names it; or a folder of such files, which is watched, so that new, "
+                     "changed and removed ones count without a reload. A folder's path ends with "
+                     "`/`, or the folder is there."),
+    ITEM_TEXT(certificate_conf, key, "key", .since = "0.1", .apply = CONF_LIVE, .format = "a path",
+              .example = "/etc/ssl/app.example.com.key",
+              .doc = "The PEM file with the private key, when it isn't in `cert`."),
+    ITEM_BOOL(certificate_conf, is_default, "default", .def = "no", .since = "0.1",
+              .apply = CONF_LIVE,
+              .doc = "Show this one to clients that ask for a name which no certificate has, or "
+                     "for none. Without a default that is the first certificate."),
+};
+
+static const struct conf_section certificate_section = {
+    .name = "certificate",
+    .doc = "Certificates from files. They are watched, and each is used for the names in it: "
+           "exact ones, then wildcards for one label. One with an ECDSA key and one with an RSA "
+           "key may stand side by side: the client's offer chooses.",
+    CONF_SECTION_OF(certificate_conf, certificate_items),
+    .shorthand = "cert",
+    .place_offset = CONF_PLACE_AT(certificate_conf, place),
+};
+
+#define CERTIFICATES_ITEM(S)                                                                       \
+    ITEM_LIST(S, certificates, "certificates", .section = &certificate_section, .since = "0.1",    \
+              .apply = CONF_LIVE, .example = "[{ cert: a.pem, key: a.key }]",                      \
+              .doc = "Certificates from files, which go before those of issuers and of the local " \
+                     "CA. Whoever asks for a name in them gets them, wherever they stand here.")
+
+static const struct conf_item entry_tls_items[] = {
+    CERTIFICATES_ITEM(entry_tls_conf),
+    ITEM_BOOL(entry_tls_conf, strict_sni, "strict-sni", .def = "no", .since = "0.1",
+              .apply = CONF_NEW_CONNS,
+              .doc = "Refuse clients that ask for a name which no certificate has, or for none, "
+                     "instead of showing them the default one."),
+    ITEM_DURATION(entry_tls_conf, handshake_ms, "handshake-timeout", .def = "10s", .min = "100ms",
+                  .max = "5m", .since = "0.1", .apply = CONF_NEW_CONNS,
+                  .doc = "The time for a handshake, from the beginning of the connection."),
+    TLS_CONF_ITEMS(entry_tls_conf, policy.),
+};
+
+static enum err check_entry_tls(const void *value, struct diags *diags)
+{
+    return tls_conf_check(&((const struct entry_tls_conf *)value)->policy, diags);
+}
+
+static const struct conf_section entry_tls_section = {
+    .name = "entrypoint-tls",
+    .doc = "How an entrypoint speaks TLS. Certificates come from files or from the local CA.",
+    CONF_SECTION_OF(entry_tls_conf, entry_tls_items),
+    .place_offset = CONF_PLACE_AT(entry_tls_conf, policy.place),
+    .check = check_entry_tls,
+};
+
 static const struct conf_item entrypoint_items[] = {
     ITEM_TEXT(
         entrypoint_conf, listen, "listen", .is_required = true, .since = "0.1", .apply = CONF_LIVE,
         .format = "[ADDRESS]:PORT", .example = "\":80\"", .check_text = check_listen,
         .doc = "The address to listen on. Without one before the colon: every address, IPv4 and "
                "IPv6."),
+    ITEM_SWITCHED(entrypoint_conf, tls, "tls", struct entry_tls_conf, is_on,
+                  .section = &entry_tls_section, .def = "off", .since = "0.1",
+                  .apply = CONF_NEW_CONNS,
+                  .doc = "Whether TLS is spoken here: `on`, `off`, or a map that says how."),
     ITEM_DURATION(entrypoint_conf, idle_ms, "idle-timeout", .def = "75s", .min = "100ms",
                   .max = "1d", .since = "0.1", .apply = CONF_LIVE,
                   .doc = "Close a client's connection after this long without a request."),
@@ -129,8 +199,8 @@ static const struct conf_item entrypoint_items[] = {
     ITEM_DURATION(
         entrypoint_conf, tunnel_idle_ms, "tunnel-timeout", .def = "1h", .min = "1s", .max = "30d",
         .since = "0.1", .apply = CONF_NEW_CONNS,
-        .doc = "Close a tunnel (WebSocket and other upgrades) after this long without a byte "
-               "in either direction."),
+        .doc = "Close a tunnel (WebSocket and other upgrades, connections of TCP routes) after "
+               "this long without a byte in either direction."),
     ITEM_DURATION(
         entrypoint_conf, linger_ms, "linger-timeout", .def = "2s", .min = "0", .max = "1m",
         .since = "0.1", .apply = CONF_LIVE,
@@ -235,6 +305,53 @@ static const struct conf_section site_route_section = {
     .place_offset = CONF_PLACE_AT(site_route_conf, place),
 };
 
+static const struct conf_item site_tls_items[] = {
+    CERTIFICATES_ITEM(site_tls_conf),
+    TLS_CONF_ITEMS(site_tls_conf, policy.),
+};
+
+static enum err check_site_tls(const void *value, struct diags *diags)
+{
+    return tls_conf_check(&((const struct site_tls_conf *)value)->policy, diags);
+}
+
+const struct conf_section site_tls_section = {
+    .name = "site-tls",
+    .doc = "TLS of one site. What isn't given here is as the entrypoint has it.",
+    CONF_SECTION_OF(site_tls_conf, site_tls_items),
+    .place_offset = CONF_PLACE_AT(site_tls_conf, policy.place),
+    .check = check_site_tls,
+};
+
+static const struct conf_item hsts_items[] = {
+    ITEM_DURATION(hsts_conf, max_age_ms, "max-age", .def = "365d", .min = "0", .max = "3650d",
+                  .since = "0.1", .apply = CONF_LIVE,
+                  .doc = "How long browsers remember it. 0 makes them forget it."),
+    ITEM_BOOL(hsts_conf, subdomains, "include-subdomains", .def = "no", .since = "0.1",
+              .apply = CONF_LIVE, .doc = "It holds for all names below the site's, too."),
+    ITEM_BOOL(hsts_conf, preload, "preload", .def = "no", .since = "0.1", .apply = CONF_LIVE,
+              .doc = "Agree that browsers have the site in their lists."),
+};
+
+static enum err check_hsts(const void *value, struct diags *diags)
+{
+    const struct hsts_conf *c = value;
+    if (!c->preload || (c->subdomains && c->max_age_ms >= INT64_C(31536000000)))
+        return ERR_OK;
+    return diag_fail(diags, ERR_RANGE, c->place,
+                     "'preload' needs 'include-subdomains: on' and a 'max-age' of at least 365d, "
+                     "or browsers' lists don't take the site");
+}
+
+static const struct conf_section hsts_section = {
+    .name = "hsts",
+    .doc = "Strict-Transport-Security (RFC 6797): browsers that have once been here come by HTTPS "
+           "alone, and let nobody click a warning away.",
+    CONF_SECTION_OF(hsts_conf, hsts_items),
+    .place_offset = CONF_PLACE_AT(hsts_conf, place),
+    .check = check_hsts,
+};
+
 static const struct conf_item site_items[] = {
     ITEM_TEXTS(site_conf, aliases, "aliases", .since = "0.1", .apply = CONF_LIVE,
                .format = "host names", .example = "[www.example.com]",
@@ -247,6 +364,20 @@ static const struct conf_item site_items[] = {
               .apply = CONF_LIVE,
               .doc = "Routes for some of the site's requests. They are tried before the site's own "
                      "`to`, and have its filters in front of their own."),
+    ITEM_SWITCHED(site_conf, tls, "tls", struct site_tls_conf, is_on, .section = &site_tls_section,
+                  .def = "on", .since = "0.1", .apply = CONF_NEW_CONNS,
+                  .doc =
+                      "HTTPS at the entrypoints that speak TLS. `off`: the site is served at the "
+                      "plain ones alone. A map says what is different from the entrypoint."),
+    ITEM_BOOL(site_conf, redirect_to_https, "redirect-to-https", .def = "on", .since = "0.1",
+              .apply = CONF_LIVE,
+              .doc = "Send plain requests to the same URL by `https`, when the site is served "
+                     "there: with 301 for GET and HEAD, else with 308. The port is that of the "
+                     "first entrypoint with TLS."),
+    ITEM_SWITCHED(site_conf, hsts, "hsts", struct hsts_conf, is_on, .section = &hsts_section,
+                  .def = "off", .since = "0.1", .apply = CONF_LIVE,
+                  .doc = "`Strict-Transport-Security` in answers over TLS. Not sent while the "
+                         "certificate is from the local CA: nobody could come back."),
 };
 
 static const struct conf_section site_section = {
@@ -309,6 +440,12 @@ static const struct conf_item root_items[] = {
     ITEM_TEXT(settings, user, "user", .def = "nobody", .since = "0.1", .apply = CONF_RESTART,
               .format = "a user's name", .example = "sallyport",
               .doc = "Who the gate runs as when the keeper was started as root."),
+    ITEM_TEXT(settings, state, "state", .since = "0.1", .apply = CONF_LIVE, .format = "a path",
+              .example = "/var/lib/sallyport", .check_text = check_absolute,
+              .doc = "The folder for keys and certificates that are made here; nobody else may "
+                     "read it. By default `$STATE_DIRECTORY`, which systemd sets; else "
+                     "`/var/lib/sallyport` for root, and `$XDG_STATE_HOME/sallyport` or "
+                     "`~/.local/state/sallyport` for others."),
     ITEM_ENUM(settings, sandbox, "sandbox", .names = sandbox_names, .def = "best-effort",
               .since = "0.1", .apply = CONF_RESTART,
               .doc =
@@ -336,7 +473,8 @@ static const struct conf_item root_items[] = {
                  .since = "0.1", .apply = CONF_RESTART, .doc = "DNS."),
     ITEM_MAP(settings, entrypoints, "entrypoints", .section = &entrypoint_section, .since = "0.1",
              .apply = CONF_LIVE,
-             .doc = "Where clients connect, by name. By default one: `web` on `:80`."),
+             .doc = "Where clients connect, by name. By default `web` on `:80`, and `websecure` "
+                    "on `:443` with TLS."),
     ITEM_MAP(settings, sites, "sites", .section = &site_section, .since = "0.1", .apply = CONF_LIVE,
              .doc = "Host names and what happens to their requests."),
     ITEM_MAP(settings, services, "services", .section = &service_section, .since = "0.1",

@@ -5,6 +5,7 @@
 
 #include "conf/conf.h"
 #include "gate/log_conf.h"
+#include "tls/tls_conf.h"
 
 struct control_conf {
     bool is_on;
@@ -16,8 +17,44 @@ struct resolver_conf {
     int64_t timeout_ms;
 };
 
+// Where certificates come from: a PEM file, a pair of files, or a folder of them. Only the keeper
+// reads them.
+struct certificate_conf {
+    struct conf_text cert, key;
+    bool is_default;
+    struct place place;
+};
+
+struct entry_tls_conf {
+    bool is_on;
+    struct conf_list certificates; // of certificate_conf
+    bool strict_sni;
+    int64_t handshake_ms;
+    struct tls_conf policy;
+};
+
+struct site_tls_conf {
+    bool is_on;
+    struct conf_list certificates; // of certificate_conf
+    struct tls_conf policy;        // over the entrypoint's: snapshot_tls.c reads it again
+};
+
+struct hsts_conf {
+    bool is_on;
+    int64_t max_age_ms;
+    bool subdomains, preload;
+    struct place place;
+};
+
+enum entrypoint_protocol {
+    ENTRYPOINT_HTTP,
+    ENTRYPOINT_TCP,
+};
+
 struct entrypoint_conf {
     struct conf_text listen;
+    unsigned protocol; // enum entrypoint_protocol
+    struct entry_tls_conf tls;
     int64_t idle_ms, head_ms, body_idle_ms, tunnel_idle_ms, linger_ms;
     uint64_t body_min_rate;
     uint64_t body_max_bytes, line_max_bytes, head_max_bytes, exchange_mem_bytes;
@@ -54,6 +91,9 @@ struct site_conf {
     struct conf_texts to; // a service's name, a URL, or URLs
     struct conf_text strip, replace;
     struct conf_list routes; // of site_route_conf
+    struct site_tls_conf tls;
+    bool redirect_to_https;
+    struct hsts_conf hsts;
     struct place place;
 };
 
@@ -63,6 +103,7 @@ struct route_conf {
     struct conf_text name;
     uint32_t priority;
     struct conf_texts entrypoints;
+    bool passthrough;
     struct conf_texts use;
     struct conf_texts to;
     struct conf_text strip, replace;
@@ -76,6 +117,7 @@ struct filter_conf {
 struct settings {
     struct conf_text workers; // "auto" or a number
     struct conf_text user;    // of the gate, when started as root
+    struct conf_text state;   // a folder; empty: the default of state_path
     unsigned sandbox;         // enum sandbox_mode
     uint32_t conns_max;
     int64_t drain_ms;
@@ -92,6 +134,7 @@ struct settings {
 
 extern const struct conf_section settings_section;
 extern const struct conf_section entrypoint_section;
+extern const struct conf_section site_tls_section;
 
 // What "listen" says: "[HOST]:PORT"; an empty host is every address. ERR_SYNTAX with an error.
 struct listen_addr {

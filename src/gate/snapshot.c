@@ -12,20 +12,29 @@
 #define GO_ON_ERRORS_MAX 20
 #define ENTRIES_MAX 64 // bits of route.entries
 
-// The settings file may name no entrypoint: then there is one.
-static void add_default_entrypoint(struct builder *b)
+// The settings file may name no entrypoint: then there are two.
+static void add_default_entrypoints(struct builder *b)
 {
-    struct settings *c = &b->s->settings;
+    static const struct {
+        struct str name, listen, tls;
+    } defaults[] = {
+        {STR_INIT("web"), STR_INIT(":80"), STR_INIT("off")},
+        {STR_INIT("websecure"), STR_INIT(":443"), STR_INIT("on")},
+    };
     struct arena *mem = &b->s->mem;
     struct place place = {.source = "built-in default"};
-    struct conf_node *node = conf_node_new(mem, CONF_NODE_MAP, place);
-    conf_node_put(node, STR("listen"), conf_node_scalar(mem, STR(":80"), place));
-    struct entrypoint_conf *entry = ARENA_NEW(mem, struct entrypoint_conf);
-    struct conf_map_item *item = ARENA_NEW(mem, struct conf_map_item);
-    enum err err = conf_read(&entrypoint_section, node, NULL, mem, b->diags, entry);
-    ASSERT(err == ERR_OK);
-    *item = (struct conf_map_item){.name = STR("web"), .place = place, .value = entry};
-    c->entrypoints = (struct conf_map){.items = item, .n = 1};
+    struct conf_map *map = &b->s->settings.entrypoints;
+    map->items = ARENA_ARRAY(mem, struct conf_map_item, ARRAY_LEN(defaults));
+    for (map->n = 0; map->n < ARRAY_LEN(defaults); map->n++) {
+        struct conf_node *node = conf_node_new(mem, CONF_NODE_MAP, place);
+        conf_node_put(node, STR("listen"), conf_node_scalar(mem, defaults[map->n].listen, place));
+        conf_node_put(node, STR("tls"), conf_node_scalar(mem, defaults[map->n].tls, place));
+        struct entrypoint_conf *entry = ARENA_NEW(mem, struct entrypoint_conf);
+        enum err err = conf_read(&entrypoint_section, node, NULL, mem, b->diags, entry);
+        ASSERT(err == ERR_OK);
+        map->items[map->n] =
+            (struct conf_map_item){.name = defaults[map->n].name, .place = place, .value = entry};
+    }
 }
 
 static void build_entry(const struct conf_map_item *item, struct http_entry *e)
@@ -87,7 +96,7 @@ static void build_entries(struct builder *b)
     struct snapshot *s = b->s;
     const struct conf_map *map = &s->settings.entrypoints;
     if (map->n == 0)
-        add_default_entrypoint(b);
+        add_default_entrypoints(b);
     if (map->n > ENTRIES_MAX) {
         diag_fail(b->diags, ERR_LIMIT, map->items[ENTRIES_MAX].place,
                   "there are %zu entrypoints; at most %d are allowed", map->n, ENTRIES_MAX);
@@ -98,6 +107,7 @@ static void build_entries(struct builder *b)
         build_entry(&map->items[i], &s->entries[i]);
     s->n_entries = (unsigned)map->n;
     check_addresses(b);
+    snapshot_build_doors(b);
 }
 
 void snapshot_remember(struct builder *b, struct handler_set *set, struct handler *h)
@@ -189,17 +199,20 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
     struct snapshot *s = MEM_NEW(struct snapshot);
     arena_init(&s->mem, SNAPSHOT_MAX_BYTES, NULL, 0);
     atomic_init(&s->refs, 1);
-    struct builder b = {.s = s, .env = env, .diags = diags};
+    struct builder b = {.s = s, .env = env, .diags = diags, .root = root};
     size_t n_errors = diags->n_errors;
     // Goes on after an error, so that all of them are told at once; what failed has its default.
-    if (conf_read(&settings_section, root, NULL, &s->mem, diags, &s->settings) == ERR_OK ||
-        diags->n_errors < GO_ON_ERRORS_MAX) {
+    bool is_read = conf_read(&settings_section, root, NULL, &s->mem, diags, &s->settings) == ERR_OK;
+    if (is_read || diags->n_errors < GO_ON_ERRORS_MAX) {
         build_entries(&b);
         build_services(&b);
         check_filters(&b);
         snapshot_build_routes(&b);
     }
+    if (is_read)
+        snapshot_build_site_policies(&b);
     map_fini(&b.names);
+    map_fini(&b.policies);
     if (diags->n_errors > n_errors) {
         snapshot_free(s);
         return NULL;

@@ -25,6 +25,13 @@ struct handler_set {
     size_t n, cap;
 };
 
+struct snapshot_site {
+    const struct conf_map_item *item; // borrows: its value is a struct site_conf
+    struct str *names;                // in lower case and A-labels; with "*." for any one label
+    size_t n_names;
+    uint64_t tls_entries; // bits: where it is served by TLS
+};
+
 struct snapshot {
     struct arena mem;
     uint64_t seq;      // counts up with every one the keeper hands over
@@ -36,6 +43,8 @@ struct snapshot {
     struct door_conf *doors;      // in mem: one for each entrypoint; NULL: none speaks TLS
     struct tls_policy **policies; // in mem: owns those that doors borrow
     size_t n_policies;
+    struct snapshot_site *sites; // in mem: as in the settings
+    size_t n_sites;
     struct route *routes; // in mem
     size_t n_routes;
     struct router *router;

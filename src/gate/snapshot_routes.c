@@ -25,6 +25,7 @@ struct route_parts {
     const struct conf_texts *use;
     const struct conf_texts *to;
     const struct conf_text *strip, *replace;
+    const struct snapshot_site *site; // NULL: of the list
 };
 
 static uint64_t entries_of(struct builder *b, const struct conf_texts *names)
@@ -146,6 +147,32 @@ static const struct handler *build_mapping(struct builder *b, const struct route
     return h ? h : next;
 }
 
+// "max-age=31536000; includeSubDomains; preload" (RFC 6797 6.1).
+static struct str hsts_value(const struct hsts_conf *c, struct arena *mem)
+{
+    return arena_printf(mem, "max-age=%lld%s%s", (long long)(c->max_age_ms / 1000),
+                        c->subdomains ? "; includeSubDomains" : "", c->preload ? "; preload" : "");
+}
+
+// What a site with TLS has in front of all else: nobody is asked for a password before the
+// redirect.
+static const struct handler *build_https(struct builder *b, const struct snapshot_site *site,
+                                         const struct handler *next)
+{
+    const struct site_conf *c = site->item->value;
+    const struct filter_env env = {.mem = &b->s->mem, .diags = b->diags};
+    const struct handler *h = next;
+    if (site->tls_entries == 0)
+        return next;
+    if (c->hsts.is_on)
+        h = filter_hsts(hsts_value(&c->hsts, &b->s->mem), h, &env);
+    // The first entrypoint with TLS is where the redirect leads.
+    unsigned entry = (unsigned)__builtin_ctzll(site->tls_entries);
+    if (h && c->redirect_to_https)
+        h = filter_to_https(b->s->entries[entry].port, h, &env);
+    return h ? h : next;
+}
+
 // A part that is broken has told so; the others are still built, so that theirs is told as well.
 static const struct handler *build_chain(struct builder *b, const struct route_parts *p)
 {
@@ -156,7 +183,7 @@ static const struct handler *build_chain(struct builder *b, const struct route_p
     h = build_filters(b, p->use, h);
     if (p->use_first)
         h = build_filters(b, p->use_first, h);
-    return h;
+    return p->site ? build_https(b, p->site, h) : h;
 }
 
 static void add_route(struct builder *b, const struct route_parts *p)
@@ -184,9 +211,10 @@ static void add_route(struct builder *b, const struct route_parts *p)
 }
 
 // Adds "Host(`name`)" for one name of a site. *is_exact stays true while no name has a wildcard.
-static void add_host(struct builder *b, const struct conf_map_item *site, struct conf_text name,
+static void add_host(struct builder *b, struct snapshot_site *of, struct conf_text name,
                      struct text *rule, bool *is_exact)
 {
+    const struct conf_map_item *site = of->item;
     struct str ascii;
     const char *why = NULL;
     struct url_authority authority;
@@ -205,6 +233,7 @@ static void add_host(struct builder *b, const struct conf_map_item *site, struct
             text_put(rule, rule->len > 0 ? STR(" || Host(`") : STR("Host(`"));
             text_put(rule, ascii);
             text_put(rule, STR("`)"));
+            of->names[of->n_names++] = ascii;
             return;
         }
     }
@@ -228,10 +257,11 @@ static bool join_rules(struct builder *b, const struct rule *hosts, struct str h
     return p->rule != NULL;
 }
 
-static void build_site_routes(struct builder *b, const struct conf_map_item *item,
+static void build_site_routes(struct builder *b, const struct snapshot_site *of,
                               const struct rule *hosts, struct str host_text, int64_t rank,
                               uint64_t entries)
 {
+    const struct conf_map_item *item = of->item;
     const struct site_conf *site = item->value;
     struct arena *mem = &b->s->mem;
     for (size_t i = 0; i < site->routes.n; i++) {
@@ -248,20 +278,46 @@ static void build_site_routes(struct builder *b, const struct conf_map_item *ite
             .to = r->to.n > 0 ? &r->to : &site->to,
             .strip = &r->strip,
             .replace = &r->replace,
+            .site = of,
         };
         if (join_rules(b, hosts, host_text, &r->match, &p))
             add_route(b, &p);
     }
 }
 
-static void build_site(struct builder *b, const struct conf_map_item *item)
+// Where the site is reached. What is said of TLS needs an entrypoint for it.
+static uint64_t entries_of_site(struct builder *b, struct snapshot_site *of)
 {
+    const struct site_conf *site = of->item->value;
+    const struct snapshot *s = b->s;
+    uint64_t all = s->n_entries == 64 ? UINT64_MAX : ((uint64_t)1 << s->n_entries) - 1;
+    uint64_t entries = entries_of(b, &site->entrypoints) & all;
+    if (!site->tls.is_on && entries != 0 && (entries & ~b->tls_entries) == 0)
+        diag_fail(b->diags, ERR_SYNTAX, of->item->place,
+                  "the site '" STR_FMT "' has 'tls: off', but all its entrypoints speak TLS",
+                  STR_ARG(of->item->name));
+    if (!site->tls.is_on)
+        return entries & ~b->tls_entries;
+    of->tls_entries = entries & b->tls_entries;
+    if (of->tls_entries == 0 && (site->tls.policy.place.line > 0 || site->hsts.is_on))
+        diag_warn(b->diags, of->item->place,
+                  "what the site '" STR_FMT "' says of TLS does nothing: none of its entrypoints "
+                  "speaks it",
+                  STR_ARG(of->item->name));
+    return entries;
+}
+
+static void build_site(struct builder *b, struct snapshot_site *of)
+{
+    const struct conf_map_item *item = of->item;
     const struct site_conf *site = item->value;
     struct text hosts = {.ptr = NULL};
     bool is_exact = true;
-    add_host(b, item, (struct conf_text){item->name, item->place}, &hosts, &is_exact);
+    uint64_t entries = entries_of_site(b, of);
+    of->names = ARENA_ARRAY(&b->s->mem, struct str, site->aliases.n + 1);
+    add_host(b, of, (struct conf_text){item->name, item->place}, &hosts, &is_exact);
     for (size_t i = 0; i < site->aliases.n; i++)
-        add_host(b, item, site->aliases.items[i], &hosts, &is_exact);
+        add_host(b, of, site->aliases.items[i], &hosts, &is_exact);
     struct str host_text = arena_dup(&b->s->mem, text_str(&hosts));
     text_fini(&hosts);
     if (host_text.len == 0)
@@ -270,8 +326,7 @@ static void build_site(struct builder *b, const struct conf_map_item *item)
     if (!rule)
         return;
     int64_t rank = is_exact ? RANK_EXACT : RANK_WILDCARD;
-    uint64_t entries = entries_of(b, &site->entrypoints);
-    build_site_routes(b, item, rule, host_text, rank, entries);
+    build_site_routes(b, of, rule, host_text, rank, entries);
     if (site->to.n == 0 && site->use.n == 0 && site->routes.n > 0)
         return;
     static const struct conf_texts none;
@@ -287,6 +342,7 @@ static void build_site(struct builder *b, const struct conf_map_item *item)
                      .to = &site->to,
                      .strip = &site->strip,
                      .replace = &site->replace,
+                     .site = of,
                  });
 }
 
@@ -313,8 +369,13 @@ static void build_route(struct builder *b, const struct route_conf *r, size_t i)
 void snapshot_build_routes(struct builder *b)
 {
     const struct settings *c = &b->s->settings;
-    for (size_t i = 0; i < c->sites.n; i++)
-        build_site(b, &c->sites.items[i]);
+    b->s->sites = (struct snapshot_site *)arena_zalloc(
+        &b->s->mem, MAX(c->sites.n, (size_t)1), sizeof *b->s->sites, alignof(struct snapshot_site));
+    b->s->n_sites = c->sites.n;
+    for (size_t i = 0; i < c->sites.n; i++) {
+        b->s->sites[i].item = &c->sites.items[i];
+        build_site(b, &b->s->sites[i]);
+    }
     for (size_t i = 0; i < c->routes.n; i++)
         build_route(b, c->routes.items[i], i);
     b->s->router = router_build(b->s->routes, b->s->n_routes, &b->s->mem);

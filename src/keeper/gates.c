@@ -106,6 +106,37 @@ void gates_send_names(struct keeper *k, struct gate *g)
     close(fd);
 }
 
+static void send_secret(struct gate *g, uint32_t type, int fd)
+{
+    struct gate_secrets m = {.type = type};
+    if (fd < 0) {
+        log_error("can't pass on certificates: %s", strerror(errno));
+        return;
+    }
+    gates_tell(g, &m, sizeof m, fd);
+    close(fd);
+}
+
+void gates_send_secrets(const struct keeper *k, struct gate *g)
+{
+    const struct secrets *s = &k->secrets;
+    if (g->certs_version != s->certs_version)
+        send_secret(g, GATE_CERTS, secrets_pack_certs(s));
+    if (g->tickets_version != s->tickets_version)
+        send_secret(g, GATE_TICKETS, secrets_pack_tickets(s));
+    g->certs_version = s->certs_version;
+    g->tickets_version = s->tickets_version;
+}
+
+void gates_spread_secrets(const struct keeper *k)
+{
+    LIST_FOR (n, &k->gates) {
+        struct gate *g = CONTAINER_OF(n, struct gate, node);
+        if ((g->state == GATE_STARTING || g->state == GATE_SERVING) && !g->is_foreign)
+            gates_send_secrets(k, g);
+    }
+}
+
 void gates_offer(struct gate *g, const struct offer *o, const struct offer *before)
 {
     bool had_access_log =
@@ -176,6 +207,7 @@ bool gates_start(struct keeper *k)
     g->state = GATE_STARTING;
     list_push_back(&k->gates, &g->node);
     gates_send_names(k, g);
+    gates_send_secrets(k, g);
     gates_offer(g, k->next.seq > 0 ? &k->next : &k->current, &k->current);
     return true;
 }

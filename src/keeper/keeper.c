@@ -18,7 +18,7 @@
 
 #define STOP_IDLE_MS 1000  // for a request that is on its way on a kept connection
 #define KILL_AFTER_MS 2000 // beyond the drain time-out
-#define OWN_FDS 3          // signals, names, the output of a trial
+#define OWN_FDS 4          // signals, names, the output of a trial, secrets
 #define FDS_MAX (OWN_FDS + GATES_MAX + 1 + CONTROL_CONNS_MAX)
 
 // --- stopping ---
@@ -144,6 +144,8 @@ static int do_what_is_due(struct keeper *k)
     gates_do_what_is_due(k, now_ms, &next_ms);
     control_do_what_is_due(k, now_ms, &next_ms);
     upgrade_do_what_is_due(k, now_ms, &next_ms);
+    secrets_do_what_is_due(&k->secrets, now_ms, &next_ms);
+    gates_spread_secrets(k);
     kill_what_is_left(k, now_ms, &next_ms);
     say_alive(k, now_ms, &next_ms);
     if (next_ms == INT64_MAX)
@@ -176,6 +178,8 @@ static void on_own_fds(struct keeper *k, const struct pollfd *fds)
     }
     if (fds[2].revents && fds[2].fd == k->upgrade.out)
         upgrade_on_output(k);
+    if (fds[3].revents)
+        secrets_look(&k->secrets); // do_what_is_due passes them on
 }
 
 static void run(struct keeper *k, int signals)
@@ -189,6 +193,7 @@ static void run(struct keeper *k, int signals)
         fds[n++] = (struct pollfd){.fd = signals, .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = names_fd(k->names), .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = k->upgrade.out, .events = POLLIN};
+        fds[n++] = (struct pollfd){.fd = secrets_fd(&k->secrets), .events = POLLIN};
         LIST_FOR (node, &k->gates) {
             ASSERT(n < OWN_FDS + GATES_MAX);
             fds[n++] = (struct pollfd){.fd = CONTAINER_OF(node, struct gate, node)->child.channel,
@@ -257,6 +262,7 @@ int keeper_main(const struct keeper_options *options)
     offer_fini(&k.current);
     offer_fini(&k.next);
     names_free(k.names);
+    secrets_fini(&k.secrets);
     close(signals);
     log_stop();
     return k.exit_status;

@@ -13,6 +13,7 @@
 #include "keeper/keeper.h"
 #include "keeper/listeners.h"
 #include "keeper/offer.h"
+#include "keeper/secrets.h"
 #include "keeper/upgrade.h"
 #include "rt/log.h"
 
@@ -37,6 +38,7 @@ struct gate {
     int64_t ping_at_ms;    // the next ping, or the time by which the last one must be answered
     int64_t kill_at_ms;    // while leaving
     int64_t leaving_since_ms;
+    uint64_t certs_version, tickets_version; // of the secrets that it has
 };
 
 // A gate that was told to leave, until it accepts no more connections: whoever connects then meets
@@ -78,6 +80,7 @@ struct keeper {
     struct control control;
     struct upgrade upgrade;
     struct names *names; // owns: what the system says of host names
+    struct secrets secrets;
     bool is_stopping;
     int64_t kill_at_ms;    // while stopping
     int64_t restart_at_ms; // 0: no restart is planned
@@ -115,6 +118,10 @@ void gates_offer(struct gate *g, const struct offer *o, const struct offer *befo
 void gates_send_listeners(struct keeper *k);
 void gates_send_logs(struct gate *g, const struct logs *logs);
 void gates_send_names(struct keeper *k, struct gate *g);
+// Certificates and ticket keys, as far as it doesn't have them.
+void gates_send_secrets(const struct keeper *k, struct gate *g);
+// The same to all that serve or will.
+void gates_spread_secrets(const struct keeper *k);
 
 // Tells it that its listening sockets go, for everyone: before gates_drain, when no other gate
 // accepts from them. Who is connecting at this moment is still let in.

@@ -69,6 +69,8 @@ bool offer_prepare(struct loaded *l, uint64_t seq, struct listeners *listeners, 
     struct offer o = NO_OFFER;
     o.seq = seq;
     o.drain_ms = settings->drain_ms;
+    if (wish_check_files(l->snapshot, &l->diags) != ERR_OK)
+        return false;
     if (workers_parse(&settings->workers, count_cpus(), &l->diags, &o.n_workers) != ERR_OK ||
         !choose_control_path(&settings->control, &l->diags, &o))
         return false;
@@ -77,6 +79,7 @@ bool offer_prepare(struct loaded *l, uint64_t seq, struct listeners *listeners, 
     o.settings_fd = seal_settings(l, &l->diags);
     if (is_fine && o.settings_fd >= 0 &&
         listeners_plan(listeners, l->snapshot, o.n_workers, &l->diags)) {
+        o.wish = wish_new(l->snapshot);
         *ret = o;
         return true;
     }
@@ -108,5 +111,6 @@ void offer_fini(struct offer *o)
     if (o->seq > 0)
         logs_close(&o->logs);
     mem_free((void *)(uintptr_t)o->fixed.ptr);
+    wish_free(o->wish);
     *o = NO_OFFER;
 }

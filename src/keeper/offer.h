@@ -7,11 +7,13 @@
 #include "keeper/listeners.h"
 #include "keeper/load.h"
 #include "keeper/logs.h"
+#include "keeper/wish.h"
 
 struct offer {
     uint64_t seq;    // 0: none
     int settings_fd; // owns: a sealed memfd with the packed tree
     struct logs logs;
+    struct wish *wish; // owns: of certificates
     int64_t drain_ms;
     unsigned n_workers;
     struct str fixed;        // owns: what a gate can't change in its life, as a text to compare

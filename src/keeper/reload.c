@@ -63,6 +63,7 @@ void reload_succeeded(struct keeper *k, const struct gate_ready *m)
 {
     char why[256];
     logs_use(&k->current.logs);
+    secrets_want(&k->secrets, k->current.wish);
     if (!control_listen(&k->control, k->current.control_path, why, sizeof why))
         log_warn("no control socket: %s; commands can't reach this process", why);
     k->in_force_ns = clock_wall_ns();
@@ -80,6 +81,8 @@ void reload_failed(struct keeper *k, const char *why)
 {
     log_error("%s", why);
     offer_fini(&k->next);
+    if (k->current.wish)
+        secrets_want(&k->secrets, k->current.wish);
     listeners_cancel(&k->listeners);
     gates_send_listeners(k);
     json_t *answer = json_pack("{s:b, s:s}", "ok", 0, "error", why);
@@ -106,6 +109,15 @@ static bool cannot_be_read_anew(const struct keeper *k)
     return k->current.seq > 0 && k->options->path && strcmp(k->options->path, "-") == 0;
 }
 
+// Certificates of both are there until one of them is in force for good: connections are accepted
+// under either.
+static void want_next(struct keeper *k)
+{
+    struct wish *both = k->current.wish ? wish_both(k->next.wish, k->current.wish) : NULL;
+    secrets_want(&k->secrets, both ? both : k->next.wish);
+    wish_free(both);
+}
+
 // Loads and opens what is needed. False with a reason.
 static bool prepare(struct keeper *k, const char **ret_why)
 {
@@ -123,6 +135,7 @@ static bool prepare(struct keeper *k, const char **ret_why)
     if (is_fine) {
         k->last_seq++;
         reload_follow_log(k, l.snapshot);
+        want_next(k);
     }
     load_fini(&l);
     *ret_why = reason_of_failure(k);
@@ -145,6 +158,7 @@ bool reload_begin(struct keeper *k)
     }
     struct gate *g = gates_find(k, GATE_SERVING);
     if (g && !g->is_foreign && offer_fits(&k->current, &k->next)) {
+        gates_send_secrets(k, g);
         gates_offer(g, &k->next, &k->current);
         return true;
     }

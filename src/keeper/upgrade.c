@@ -263,6 +263,7 @@ static enum upgrade_arrival resume(struct keeper *k, const json_t *h)
         listeners_commit(&k->listeners, NULL, NULL);
         reload_follow_log(k, l.snapshot);
         logs_use(&k->current.logs);
+        secrets_want(&k->secrets, k->current.wish);
         k->in_force_ns = clock_wall_ns();
     }
     load_fini(&l);

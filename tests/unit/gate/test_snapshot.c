@@ -44,14 +44,18 @@ static struct str route_of(const struct built *b, const char *host, const char *
     return route ? route->name : STR("");
 }
 
-static void an_empty_file_listens_on_80_and_routes_nothing(void)
+static void an_empty_file_listens_on_80_and_443_and_routes_nothing(void)
 {
     struct built b = build("");
     CHECK(b.s != NULL);
     if (b.s) {
-        CHECK_INT(b.s->n_entries, 1);
+        CHECK_INT(b.s->n_entries, 2);
         CHECK_STR(b.s->entries[0].name, STR("web"));
         CHECK_INT(b.s->entries[0].port, 80);
+        CHECK(!b.s->entries[0].is_tls && !b.s->doors[0].policy);
+        CHECK_STR(b.s->entries[1].name, STR("websecure"));
+        CHECK_INT(b.s->entries[1].port, 443);
+        CHECK(b.s->entries[1].is_tls && b.s->doors[1].policy);
         CHECK_STR(route_of(&b, "a.example", "/"), STR(""));
     }
     end(&b);
@@ -151,7 +155,7 @@ static void a_snapshot_lives_until_its_last_use_ends(void)
     end(&b);
 }
 
-TEST_MAIN(TEST(an_empty_file_listens_on_80_and_routes_nothing),
+TEST_MAIN(TEST(an_empty_file_listens_on_80_and_443_and_routes_nothing),
           TEST(names_and_paths_of_sites_decide), TEST(a_priority_puts_a_free_route_before_sites),
           TEST(names_in_other_scripts_become_a_labels), TEST(every_mistake_is_told_at_once),
           TEST(a_snapshot_lives_until_its_last_use_ends))

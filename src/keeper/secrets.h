@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What gates need to speak TLS and only the keeper may keep: certificates with their keys, and the
+// keys of session tickets. On the keeper's loop.
+#pragma once
+
+#include "keeper/wish.h"
+#include "tls/tickets.h"
+
+struct secrets {
+    struct keeper_certs *certs;                      // owns; NULL: no settings have wanted any
+    char *state;                                     // owns: the folder of certs
+    struct tls_ticket_key keys[TLS_TICKET_KEYS_MAX]; // newest first
+    size_t n_keys;
+    int64_t rotate_at_ms;
+    // Count up with each change; a gate remembers which it has.
+    uint64_t certs_version, tickets_version; // 0: there are none
+};
+
+void secrets_fini(struct secrets *s);
+
+// From now on these are wanted. Without a wish for TLS nothing is opened.
+void secrets_want(struct secrets *s, const struct wish *w);
+
+// Readable when secrets_look is to be called; -1: never.
+int secrets_fd(const struct secrets *s);
+void secrets_look(struct secrets *s);
+// Changes the keys of tickets when it's time. *next_ms: lowered to when it is.
+void secrets_do_what_is_due(struct secrets *s, int64_t now_ms, int64_t *next_ms);
+
+// For GATE_CERTS and GATE_TICKETS: sealed memory files, the caller's. -1 with errno.
+int secrets_pack_certs(const struct secrets *s);
+int secrets_pack_tickets(const struct secrets *s);
+
+// The certificates as an array, for the status. The caller's.
+json_t *secrets_report(const struct secrets *s);

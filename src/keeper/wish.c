@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/wish.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "keeper/state_path.h"
+
+#define WISH_MAX_BYTES ((size_t)1 << 30)
+
+// --- the certificates of settings ---
+
+// Calls fn with each certificate that settings name; site: whose it is, NULL: an entrypoint's.
+typedef void certificate_fn(void *arg, const struct certificate_conf *c,
+                            const struct snapshot_site *site);
+
+static void each_of_list(const struct conf_list *list, const struct snapshot_site *site,
+                         certificate_fn *fn, void *arg)
+{
+    for (size_t i = 0; i < list->n; i++)
+        fn(arg, list->items[i], site);
+}
+
+static void each_certificate(const struct snapshot *s, certificate_fn *fn, void *arg)
+{
+    const struct conf_map *entries = &s->settings.entrypoints;
+    for (size_t i = 0; i < entries->n; i++) {
+        const struct entrypoint_conf *e = entries->items[i].value;
+        if (e->tls.is_on)
+            each_of_list(&e->tls.certificates, NULL, fn, arg);
+    }
+    for (size_t i = 0; i < s->n_sites; i++) {
+        const struct site_conf *site = s->sites[i].item->value;
+        if (s->sites[i].tls_entries != 0)
+            each_of_list(&site->tls.certificates, &s->sites[i], fn, arg);
+    }
+}
+
+static void count_one(void *arg, const struct certificate_conf *c, const struct snapshot_site *site)
+{
+    (void)c;
+    (void)site;
+    ++*(size_t *)arg;
+}
+
+// A folder's path ends with a slash, or it is there.
+static bool is_folder(struct str path)
+{
+    char name[PATH_MAX];
+    struct stat st;
+    if (str_ends(path, STR("/")))
+        return true;
+    int n = snprintf(name, sizeof name, STR_FMT, STR_ARG(path));
+    return n > 0 && (size_t)n < sizeof name && stat(name, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static struct certs_file_wish file_of(const struct certificate_conf *c)
+{
+    return (struct certs_file_wish){
+        .cert = c->cert.text,
+        .key = c->key.text,
+        .is_folder = c->key.text.len == 0 && is_folder(c->cert.text),
+        .is_default = c->is_default,
+    };
+}
+
+// --- wishes ---
+
+static struct wish *new_wish(size_t n_files, size_t n_names)
+{
+    struct wish *w = MEM_NEW(struct wish);
+    arena_init(&w->mem, WISH_MAX_BYTES, NULL, 0);
+    struct certs_file_wish *files = ARENA_ARRAY(&w->mem, struct certs_file_wish, n_files + 1);
+    struct keeper_certs_name *names = ARENA_ARRAY(&w->mem, struct keeper_certs_name, n_names + 1);
+    if (!files || !names)
+        panic("the settings want more certificates than fit");
+    w->certs = (struct keeper_certs_wish){.files = files, .names = names};
+    return w;
+}
+
+// WHY: the arrays are const for those who read them; they are new_wish's.
+static void add_file(struct wish *w, const struct certs_file_wish *f)
+{
+    struct certs_file_wish *files = (struct certs_file_wish *)(uintptr_t)w->certs.files;
+    files[w->certs.n_files++] = (struct certs_file_wish){
+        .cert = arena_dup(&w->mem, f->cert),
+        .key = arena_dup(&w->mem, f->key),
+        .is_folder = f->is_folder,
+        .is_default = f->is_default,
+    };
+}
+
+static void add_name(struct wish *w, const struct keeper_certs_name *n)
+{
+    struct str *copy = ARENA_ARRAY(&w->mem, struct str, n->n_names);
+    if (!copy)
+        panic("the settings want more certificates than fit");
+    for (size_t i = 0; i < n->n_names; i++)
+        copy[i] = arena_dup(&w->mem, n->names[i]);
+    struct keeper_certs_name *names = (struct keeper_certs_name *)(uintptr_t)w->certs.names;
+    names[w->certs.n_names++] = (struct keeper_certs_name){
+        .id = arena_dup(&w->mem, n->id),
+        .names = copy,
+        .n_names = n->n_names,
+        .issuer = arena_dup(&w->mem, n->issuer),
+        .is_default = n->is_default,
+    };
+}
+
+// Several sites may name the same.
+static void want_file(struct wish *w, const struct certs_file_wish *f)
+{
+    struct str paths = arena_concat(&w->mem, f->cert, STR("\n"), f->key);
+    if (!map_set(&w->files, paths, w))
+        add_file(w, f);
+}
+
+static void want_certificate(void *arg, const struct certificate_conf *c,
+                             const struct snapshot_site *site)
+{
+    (void)site;
+    struct certs_file_wish f = file_of(c);
+    want_file(arg, &f);
+}
+
+static const char *state_of(const struct settings *s, struct arena *mem)
+{
+    char path[PATH_MAX];
+    if (s->state.text.len > 0)
+        return arena_dup(mem, s->state.text).ptr;
+    (void)state_default_path(path,
+                             sizeof path); // one that is too long can't be opened, which is told
+    return arena_dup(mem, str_of(path)).ptr;
+}
+
+struct wish *wish_new(const struct snapshot *s)
+{
+    size_t n_files = 0;
+    each_certificate(s, count_one, &n_files);
+    struct wish *w = new_wish(n_files, s->n_sites);
+    w->certs.has_tls = s->doors != NULL;
+    w->state = state_of(&s->settings, &w->mem);
+    each_certificate(s, want_certificate, w);
+    for (size_t i = 0; i < s->n_sites; i++) {
+        const struct snapshot_site *site = &s->sites[i];
+        if (site->tls_entries == 0 || site->n_names == 0)
+            continue;
+        add_name(w, &(struct keeper_certs_name){
+                        .id = certs_id_of(site->names[0], &w->mem),
+                        .names = site->names,
+                        .n_names = site->n_names,
+                        .issuer = STR(CERTS_ISSUER_LOCAL),
+                    });
+    }
+    return w;
+}
+
+struct wish *wish_both(const struct wish *first, const struct wish *second)
+{
+    const struct keeper_certs_wish *a = &first->certs, *b = &second->certs;
+    struct wish *w = new_wish(a->n_files + b->n_files, a->n_names + b->n_names);
+    struct map ids = {.n = 0};
+    w->certs.has_tls = a->has_tls || b->has_tls;
+    w->state = arena_dup(&w->mem, str_of(first->state)).ptr;
+    for (size_t i = 0; i < a->n_files; i++)
+        want_file(w, &a->files[i]);
+    for (size_t i = 0; i < b->n_files; i++)
+        want_file(w, &b->files[i]);
+    for (size_t i = 0; i < a->n_names; i++) {
+        add_name(w, &a->names[i]);
+        map_set(&ids, a->names[i].id, w);
+    }
+    for (size_t i = 0; i < b->n_names; i++) {
+        if (!map_get(&ids, b->names[i].id))
+            add_name(w, &b->names[i]);
+    }
+    map_fini(&ids);
+    return w;
+}
+
+void wish_free(struct wish *w)
+{
+    if (!w)
+        return;
+    map_fini(&w->files);
+    arena_fini(&w->mem);
+    mem_free(w);
+}
+
+// --- checking ---
+
+struct check {
+    struct diags *diags;
+    int64_t now_s;
+    const struct certificate_conf *first_default;
+    enum err err;
+};
+
+static void fail(struct check *k, struct place place, struct str path, const char *why)
+{
+    k->err = diag_fail(k->diags, ERR_SYNTAX, place, "the certificate '" STR_FMT "': %s",
+                       STR_ARG(path), why);
+}
+
+static bool covers_one(const struct tls_cert_info *leaf, const struct snapshot_site *site)
+{
+    for (size_t i = 0; i < site->n_names; i++) {
+        if (tls_cert_covers(leaf, site->names[i]))
+            return true;
+    }
+    return false;
+}
+
+static void look_at(struct check *k, const struct certificate_conf *c, const struct certs_file *f,
+                    const struct snapshot_site *site, bool is_in_folder)
+{
+    if (f->why && is_in_folder) { // others' work, perhaps half done: no reason to refuse settings
+        diag_warn(k->diags, c->cert.place, "the certificate '" STR_FMT "' is left out: %s",
+                  STR_ARG(f->path), f->why);
+    } else if (f->why) {
+        fail(k, c->cert.place, f->path, f->why);
+    } else if (f->cert.flaws != 0) {
+        diag_warn(k->diags, c->cert.place, "the certificate '" STR_FMT "': %s", STR_ARG(f->path),
+                  tls_flaw_text(f->cert.flaws));
+    } else if (site && !is_in_folder && !covers_one(&f->cert.leaf, site)) {
+        diag_warn(k->diags, c->cert.place,
+                  "the certificate '" STR_FMT "' is for other names than those of the site "
+                  "'" STR_FMT "'",
+                  STR_ARG(f->path), STR_ARG(site->item->name));
+    }
+}
+
+static void check_one(void *arg, const struct certificate_conf *c, const struct snapshot_site *site)
+{
+    struct check *k = arg;
+    struct certs_file_wish wish = file_of(c);
+    if (c->is_default && wish.is_folder)
+        fail(k, c->place, c->cert.text, "a folder can't be the default, only a file in it");
+    const struct certificate_conf *first = k->first_default;
+    if (c->is_default && first && !str_eq(first->cert.text, c->cert.text))
+        fail(k, c->place, c->cert.text, "another certificate is the default already");
+    if (c->is_default && !k->first_default)
+        k->first_default = c;
+    struct certs_files *files = certs_files_new();
+    (void)certs_files_want(files, &wish, 1, k->now_s);
+    for (size_t i = 0; i < certs_files_n(files); i++)
+        look_at(k, c, certs_files_get(files, i), site, wish.is_folder);
+    certs_files_free(files);
+}
+
+enum err wish_check_files(const struct snapshot *s, struct diags *diags)
+{
+    struct check k = {.diags = diags, .now_s = time(NULL), .err = ERR_OK};
+    each_certificate(s, check_one, &k);
+    return k.err;
+}
