@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -56,6 +57,15 @@ static inline void rig_cert_begin(struct rig_cert *c, enum tls_cert_role role,
         text_put(&c->chain_pem, text_str(&by->chain_pem));
 }
 
+// Makes c, which is for servers, one for anybody.
+static inline void rig_cert_for_client(struct rig_cert *c, const struct rig_cert *by)
+{
+    int at = X509_get_ext_by_NID(c->cert, NID_ext_key_usage, -1);
+    X509_EXTENSION_free(X509_delete_ext(c->cert, at));
+    if (at < 0 || X509_sign(c->cert, by->key, EVP_sha256()) == 0)
+        abort();
+}
+
 static inline void rig_cert_end(struct rig_cert *c)
 {
     tls_key_free(c->key);
@@ -90,19 +100,26 @@ static inline struct tls_store *rig_store(const struct tls_bundle_item *items, s
 
 // --- policies ---
 
+static inline bool rig_read_file(void *arg, struct str path, struct arena *mem, struct str *ret,
+                                 const char **ret_why)
+{
+    (void)path, (void)mem, (void)ret_why;
+    *ret = *(const struct str *)arg;
+    return true;
+}
+
+// client_ca: the content of any file that yaml names.
 static inline struct tls_policy *rig_policy(const char *yaml, struct str client_ca)
 {
     struct arena mem;
     struct diags diags = {.n = 0};
     struct tls_conf conf;
+    const struct conf_resolver files = {.read_file = rig_read_file, .arg = &client_ca};
     arena_init(&mem, 1 << 20, NULL, 0);
     struct conf_node *root = conf_yaml_parse(str_of(yaml), "t.yaml", &mem, &diags);
     struct tls_policy *p = NULL;
-    enum err err = conf_read(&tls_section, root, NULL, &mem, &diags, &conf);
-    if (client_ca.len > 0) // a file, read by the keeper
-        conf.client_ca =
-            (struct conf_file){.path = STR("ca.pem"), .content = client_ca, .is_set = true};
-    if (err == ERR_OK)
+    if (conf_resolve(&tls_section, root, &files, &mem, &diags) == ERR_OK &&
+        conf_read(&tls_section, root, NULL, &mem, &diags, &conf) == ERR_OK)
         p = tls_policy_build(&conf, &diags);
     char buf[500];
     for (size_t i = 0; i < diags.n; i++)
@@ -124,6 +141,7 @@ struct rig {
     int64_t handshake_ms;
     void (*server)(struct rig *r); // on a fiber, after the handshake; may be NULL
     void (*client)(struct rig *r); // in a thread; fd is blocking
+    fiber_fn *fiber;               // instead of rig_serve
     void *arg;
     // Results.
     struct stream stream;
@@ -197,7 +215,7 @@ static inline void rig_run(struct rig *r)
     r->client_fd = fds[0];
     r->stream = (struct stream){.ops = NULL};
     sock_init(&r->stream.sock, fds[1]);
-    fiber_start(rig_serve, r);
+    fiber_start(r->fiber ? r->fiber : rig_serve, r);
     if (pthread_create(&thread, NULL, rig_client_thread, r) != 0)
         abort();
     struct loop_stats stats;
@@ -218,6 +236,7 @@ struct rig_client {
     const char *sigalgs;
     struct str alpn;
     const struct rig_cert *cert; // the client's
+    X509 *extra[8];              // its intermediates
     SSL_SESSION *session;        // to resume; replaced by the newest one
     // Results.
     int rc; // of SSL_connect
@@ -255,6 +274,8 @@ static inline SSL *rig_connect(struct rig *r, struct rig_client *c)
         SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)c->alpn.ptr, (unsigned)c->alpn.len);
     if (c->cert)
         SSL_CTX_use_cert_and_key(ctx, c->cert->cert, c->cert->key, NULL, 1);
+    for (size_t i = 0; i < ARRAY_LEN(c->extra) && c->extra[i]; i++)
+        SSL_CTX_add1_chain_cert(ctx, c->extra[i]);
     SSL *ssl = SSL_new(ctx);
     SSL_CTX_free(ctx);
     SSL_set_app_data(ssl, c);
