@@ -151,8 +151,42 @@ static void what_is_not_allocated_is_poisoned(void)
 #endif
 }
 
+static void an_array_grows_and_keeps_what_is_in_it(void)
+{
+    struct arena a;
+    unsigned *numbers = NULL;
+    size_t cap = 0, n = 0;
+    arena_init(&a, 1 << 20, NULL, 0);
+    for (; n < 1000; n++) {
+        numbers = ARENA_GROW(&a, unsigned, numbers, n, &cap);
+        CHECK(numbers && cap > n);
+        numbers[n] = (unsigned)n;
+    }
+    for (size_t i = 0; i < n; i++)
+        CHECK_INT(numbers[i], i);
+    size_t full = 0;
+    arena_fini(&a);
+    arena_init(&a, 0, NULL, 0);
+    CHECK(ARENA_GROW(&a, unsigned, NULL, 0, &full) == NULL);
+    CHECK_INT(full, 0);
+    arena_fini(&a);
+}
+
+static void wiping_overwrites_what_was_there(void)
+{
+    static char home[64];
+    struct arena a;
+    arena_init(&a, 0, home, sizeof home);
+    struct str secret = arena_dup(&a, STR("secret"));
+    CHECK_STR(secret, STR("secret"));
+    arena_wipe(&a);
+    for (size_t i = 0; i < sizeof home; i++)
+        CHECK_INT(home[i], 0);
+}
+
 TEST_MAIN(TEST(memory_is_aligned_and_apart), TEST(zeroed_memory_is_zeroed),
           TEST(the_limit_is_never_passed), TEST(sizes_that_overflow_are_refused),
           TEST(home_memory_is_used_first_and_stays), TEST(home_memory_works_without_a_heap),
           TEST(texts_are_copied_with_a_zero_behind), TEST(fini_accepts_a_zeroed_arena),
-          TEST(what_is_not_allocated_is_poisoned))
+          TEST(what_is_not_allocated_is_poisoned), TEST(an_array_grows_and_keeps_what_is_in_it),
+          TEST(wiping_overwrites_what_was_there))

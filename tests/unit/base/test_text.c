@@ -31,4 +31,18 @@ static void formatted_text_is_never_cut(void)
     text_fini(&t);
 }
 
-TEST_MAIN(TEST(text_grows_and_stays_terminated), TEST(formatted_text_is_never_cut))
+static void what_was_reserved_is_put_without_moving(void)
+{
+    struct text t = {0};
+    text_reserve(&t, 1000);
+    const char *at = t.ptr;
+    for (int i = 0; i < 1000; i++)
+        text_byte(&t, 'x');
+    CHECK(t.ptr == at && t.len == 1000);
+    text_wipe(&t);
+    CHECK(!t.ptr && t.len == 0);
+    text_wipe(&t);
+}
+
+TEST_MAIN(TEST(text_grows_and_stays_terminated), TEST(formatted_text_is_never_cut),
+          TEST(what_was_reserved_is_put_without_moving))
