@@ -50,10 +50,11 @@ def make_server_cert(folder):
 
 class Pebble:
     """pebble and pebble-challtestsrv on loopback. Validation goes to http_port and tls_port, where
-    the challenge server answers for the kinds in `serves`; all names are 127.0.0.1."""
+    the challenge server answers for the kinds in `serves`; all names are 127.0.0.1. dns: a name
+    server's address instead of the challenge server's."""
 
     def __init__(self, folder, env=None, eab=None, strict=True, serves=("http-01", "tls-alpn-01", "dns-01"),
-                 ports=None):
+                 ports=None, dns=None):
         folder.mkdir(parents=True, exist_ok=True)
         (self.port, self.management_port, self.http_port, self.tls_port, self.dns_port,
          self.chall_port) = free_ports(6)
@@ -82,7 +83,7 @@ class Pebble:
         settings = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0",
                     "PEBBLE_AUTHZREUSE": "0", **(env or {})}
         self.pebble = Process(["pebble", "-config", str(folder / "pebble.json"),
-                               "-dnsserver", f"127.0.0.1:{self.dns_port}",
+                               "-dnsserver", dns or f"127.0.0.1:{self.dns_port}",
                                *(["-strict"] if strict else [])],
                               env={**os.environ, **settings})
         wait_until(lambda: self._answers(self.port) and self._answers(self.chall_port), "pebble")

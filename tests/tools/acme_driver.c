@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "acme/acme.h"
+#include "acme/dns_update.h"
+#include "acme/dns_view.h"
 #include "base/text.h"
 
 static struct acme_cancel cancel;
@@ -301,6 +303,48 @@ static enum acme_result do_renewal(struct call *c)
     return result;
 }
 
+static enum acme_result put_err(struct call *c, enum err err, struct text *why)
+{
+    json_object_set_new(c->values, "err", json_string(err_text(err)));
+    json_object_set_new(c->values, "why", json_of(text_str(why)));
+    text_fini(why);
+    return ACME_DONE;
+}
+
+static enum acme_result do_dns_update(struct call *c)
+{
+    struct text why = {0};
+    bool adds = !json_is_true(json_object_get(c->o, "remove"));
+    struct dns_update_options o = {
+        .server = arg(c->o, "server"),
+        .zone = arg(c->o, "zone"),
+        .key_name = arg(c->o, "key_name"),
+        .secret_base64 = arg(c->o, "secret"),
+        .timeout_ms = json_integer_value(json_object_get(c->o, "timeout_ms")),
+        .by_tcp = json_is_true(json_object_get(c->o, "tcp")),
+        .cancel = &cancel,
+    };
+    (void)dns_tsig_parse(arg(c->o, "algorithm"), &o.algorithm);
+    enum err err = dns_update_txt(&o, adds ? DNS_UPDATE_ADD : DNS_UPDATE_REMOVE, arg(c->o, "name"),
+                                  arg(c->o, "value"), &why);
+    return put_err(c, err, &why);
+}
+
+static enum acme_result do_dns_view(struct call *c)
+{
+    struct text why = {0};
+    struct str servers[8];
+    struct dns_view_options o = {
+        .resolver = arg(c->o, "resolver"),
+        .servers = servers,
+        .n_servers = texts(c->o, "servers", servers, ARRAY_LEN(servers)),
+        .timeout_ms = json_integer_value(json_object_get(c->o, "timeout_ms")),
+        .pause_ms = 20,
+        .cancel = &cancel,
+    };
+    return put_err(c, dns_view_wait(&o, arg(c->o, "name"), arg(c->o, "value"), &why), &why);
+}
+
 static const struct {
     const char *name;
     enum acme_result (*run)(struct call *c);
@@ -316,6 +360,8 @@ static const struct {
     {"order", do_order},
     {"revoke", do_revoke},
     {"renewal", do_renewal},
+    {"dns-update", do_dns_update},
+    {"dns-view", do_dns_view},
 };
 
 static void run_call(const json_t *o)
