@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises of issue 3: another gate, or another binary, takes over under load."""
+import json
 import os
 import re
 import shutil
+import socket
+from pathlib import Path
 
 import pytest
 
@@ -116,6 +119,23 @@ def test_a_binary_that_does_not_work_changes_nothing_and_the_answer_says_why(
     assert proxy.ask(command="status")["status"]["version"] == version()
     wait_until(lambda: len(descriptors(proxy.child.pid)) <= n_open, "closed descriptors")
     clients.stop().check()
+
+
+def test_a_binary_that_hangs_ends_with_the_keeper(start, backend, tmp_path):
+    """It would run on for nobody, and hold up another upgrade of whoever comes next."""
+    proxy = start(settings(backend, 0))
+    pid_file = tmp_path / "pid"
+    hangs = script(tmp_path / "hangs", f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; "
+                   "exec sleep 1000")
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(str(proxy.file.parent / "control.sock"))
+        control.sendall(json.dumps({"command": "upgrade", "binary": str(hangs)}).encode() + b"\n")
+        wait_until(pid_file.exists, "the binary that hangs")
+        assert "another upgrade" in proxy.ask(command="upgrade")["error"]
+        proxy.stop()
+    pid = int(pid_file.read_text())
+    running = Path(f"/proc/{pid}/cmdline")  # empty when it waits to be reaped
+    wait_until(lambda: not running.exists() or not running.read_bytes(), "its end")
 
 
 def test_a_binary_whose_gate_dies_gives_way_to_the_old_one(start, backend, load, tmp_path):
