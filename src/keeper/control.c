@@ -128,6 +128,23 @@ static void stop_listening(struct control *c)
     c->path[0] = '\0';
 }
 
+// errno, in words that lead on.
+static void tell_failure(const char *path, char *reterr, size_t n)
+{
+    int error = errno;
+    struct stat st;
+    bool is_there = error == EADDRINUSE && lstat(path, &st) == 0;
+    const char *why = strerror(error);
+    if (is_there && !S_ISSOCK(st.st_mode))
+        why = "something that is no socket is in its place: remove it, or name another path with "
+              "'control: { socket: PATH }'";
+    else if (is_there)
+        why = "another sallyport listens there: name a path of its own with "
+              "'control: { socket: PATH }'";
+    snprintf(reterr, n, "%s: %s%s", path, why,
+             error == ENOENT ? ": the folder's folder must exist" : "");
+}
+
 bool control_listen(struct control *c, const char *path, char *reterr, size_t n)
 {
     struct sockaddr_un addr;
@@ -139,8 +156,7 @@ bool control_listen(struct control *c, const char *path, char *reterr, size_t n)
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || !fill_address(path, &addr) || !make_folder(path) || !bind_and_listen(fd, &addr)) {
-        snprintf(reterr, n, "%s: %s", path,
-                 errno == EADDRINUSE ? "another sallyport listens there" : strerror(errno));
+        tell_failure(path, reterr, n);
         if (fd >= 0)
             close(fd);
         return false;

@@ -39,7 +39,7 @@ void control_init(struct control *c);
 bool control_listen(struct control *c, const char *path, char *reterr, size_t n);
 // Takes over a socket that listens already (after an upgrade).
 void control_adopt(struct control *c, int fd, const char *path);
-// Ends everything. keep_file: the socket lives on in another process image.
+// Ends everything.
 void control_fini(struct control *c);
 
 // For poll: writes at most CONTROL_CONNS_MAX + 1 entries; and what came of them.

@@ -77,6 +77,7 @@ static void a_file_that_is_no_socket_stays(void)
     fclose(f);
     control_init(&c);
     CHECK(!control_listen(&c, path, why, sizeof why));
+    CHECK(strstr(why, "no socket") != NULL && strstr(why, "control: { socket: PATH }") != NULL);
     CHECK_INT(access(path, F_OK), 0);
     control_fini(&c);
     unlink(path);
@@ -91,6 +92,7 @@ static void a_new_path_takes_the_place_of_the_old_one(void)
     path_in_folder("two.sock", two, sizeof two);
     CHECK(control_listen(&c, one, why, sizeof why));
     CHECK(!control_listen(&c, "/proc/no/such.sock", why, sizeof why));
+    CHECK(strstr(why, "No such file or directory: the folder's folder must exist") != NULL);
     CHECK_INT(access(one, F_OK), 0);
     CHECK(control_listen(&c, two, why, sizeof why));
     CHECK(access(one, F_OK) != 0);
