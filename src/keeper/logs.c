@@ -60,8 +60,8 @@ static bool open_file(struct logs *l, unsigned stream, const struct log_place *p
     l->paths[stream] = mem_copy(place->path.ptr, place->path.len);
     if (take_descriptor(file_open_log(l->paths[stream]), &l->targets[stream]))
         return true;
-    diag_fail(diags, ERR_SYSTEM, text->place, "the %s %s can't be opened: %s", names[stream],
-              l->paths[stream], strerror(errno));
+    diag_fail(diags, ERR_SYSTEM, text->place, "the %s %s can't be opened: %s%s", names[stream],
+              l->paths[stream], strerror(errno), errno == ENOENT ? "; its folder must exist" : "");
     return false;
 }
 
