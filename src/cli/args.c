@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -201,11 +202,23 @@ int cli_values(const struct cli_args *args, const char *option, const char *cons
     return args->n_values[index];
 }
 
+static const char local_config[] = "sallyport.yaml";
+static const char system_config[] = "/etc/sallyport/sallyport.yaml";
+
 const char *cli_config_path(const struct cli_args *args)
 {
-    static const char local[] = "sallyport.yaml";
     const char *given = cli_value(args, "config", NULL);
     if (given)
         return given;
-    return access(local, F_OK) == 0 ? local : "/etc/sallyport/sallyport.yaml";
+    return access(local_config, F_OK) == 0 ? local_config : system_config;
+}
+
+void cli_note_no_config(const struct cli_args *args)
+{
+    const char *path = cli_config_path(args);
+    if (!cli_has(args, "config") && access(path, F_OK) != 0 && errno == ENOENT)
+        fprintf(stderr,
+                "sallyport: there is neither ./%s nor %s: write one, or name it with --config; "
+                "'sallyport proxy --to URL' needs none\n",
+                local_config, system_config);
 }

@@ -40,6 +40,7 @@ static int run(const struct cli_args *args)
 {
     struct loaded l;
     const char *path = cli_config_path(args);
+    cli_note_no_config(args);
     bool is_fine = load_file(path, &l);
     if (cli_has(args, "json")) {
         print_json(&l, is_fine);

@@ -287,6 +287,7 @@ static int explain_file(const struct cli_args *args)
 {
     struct loaded l;
     int result = CLI_FAILED;
+    cli_note_no_config(args);
     if (load_file(cli_config_path(args), &l))
         result = explain(args, l.snapshot, NULL);
     else

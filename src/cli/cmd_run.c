@@ -6,6 +6,7 @@ static const struct cli_option options[] = {CLI_OPTION_CONFIG};
 
 static int run(const struct cli_args *args)
 {
+    cli_note_no_config(args);
     return keeper_main(&(struct keeper_options){.path = cli_config_path(args), .argv = args->argv});
 }
 

@@ -92,6 +92,8 @@ int cli_usage_error(const struct cli_command *command, const char *fmt, ...) PRI
 
 // The settings file to use: --config, else ./sallyport.yaml, else /etc/sallyport/sallyport.yaml.
 const char *cli_config_path(const struct cli_args *args);
+// Says on standard error what to do when no file was named and neither of the two is there.
+void cli_note_no_config(const struct cli_args *args);
 #define CLI_OPTION_CONFIG                                                                          \
     {                                                                                              \
         .name = "config", .letter = 'c', .value = "FILE", .kind = CLI_VALUE_FILE,                  \

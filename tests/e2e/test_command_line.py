@@ -154,3 +154,15 @@ def test_run_works_without_any_standard_descriptor(file):
     finally:
         child.send_signal(signal.SIGTERM)
         assert child.wait(PATIENCE) == FINE
+
+
+@pytest.mark.skipif(Path("/etc/sallyport/sallyport.yaml").exists(), reason="there are settings")
+@pytest.mark.parametrize("words", [["run"], ["check"], ["explain", "http://a.example/"],
+                                   ["print", "config"]])
+def test_without_any_settings_file_it_says_what_to_do(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run(*words, check=FAILED)
+    assert "neither ./sallyport.yaml nor /etc/sallyport/sallyport.yaml" in done.stderr
+    assert "--config" in done.stderr and "sallyport proxy --to" in done.stderr
+    # A file that was named speaks for itself.
+    assert "neither" not in run(*words, "-c", "none.yaml", check=FAILED).stderr
