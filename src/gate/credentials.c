@@ -6,14 +6,13 @@
 #include "rt/file.h"
 #include "rt/log.h"
 
-#define LINE_BYTES 1024
-
-// What was wrong with single certificates.
+// What was wrong with single certificates, or with all.
 static void log_diags(const struct diags *diags)
 {
-    char line[LINE_BYTES];
-    for (size_t i = 0; i < diags->n; i++)
-        log_warn(STR_FMT, STR_ARG(diag_text(&diags->items[i], line, sizeof line)));
+    for (size_t i = 0; i < diags->n; i++) {
+        bool is_error = diags->items[i].severity == DIAG_ERROR;
+        log_line(is_error ? LOG_ERROR : LOG_WARN, "%s", diags->items[i].text);
+    }
 }
 
 static bool map(int fd, const char *what, struct str *ret)
@@ -60,11 +59,31 @@ void credentials_take_tickets(struct credentials *c, int fd, struct crew *crew)
         crew_equip(crew, c);
 }
 
+void credentials_take_challenges(struct credentials *c, int fd, struct crew *crew)
+{
+    struct str bytes;
+    struct diags diags = {.n = 0};
+    if (!map(fd, "proofs for authorities", &bytes))
+        return;
+    struct challenges *challenges = challenges_unpack(bytes, &diags);
+    file_unmap(bytes);
+    log_diags(&diags);
+    diags_fini(&diags);
+    if (!challenges) {
+        log_error("the proofs for authorities arrived damaged: what was there stays");
+        return;
+    }
+    challenges_unref(c->challenges);
+    c->challenges = challenges;
+    if (crew)
+        crew_equip(crew, c);
+}
+
 struct credentials credentials_ref(const struct credentials *c)
 {
     return (struct credentials){
         .store = c->store ? tls_store_ref(c->store) : NULL,
-        .challenges = c->challenges ? tls_store_ref(c->challenges) : NULL,
+        .challenges = challenges_ref(c->challenges),
         .tickets = tls_tickets_ref(c->tickets),
     };
 }
@@ -72,7 +91,7 @@ struct credentials credentials_ref(const struct credentials *c)
 void credentials_unref(struct credentials *c)
 {
     tls_store_unref(c->store);
-    tls_store_unref(c->challenges);
+    challenges_unref(c->challenges);
     tls_tickets_unref(c->tickets);
     *c = (struct credentials){.store = NULL};
 }
