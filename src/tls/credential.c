@@ -27,9 +27,11 @@ const char *tls_flaw_text(unsigned flaws)
 static bool collect_key(struct found *f, struct str der, const char **ret_why)
 {
     EVP_PKEY *key = tls_key_read_der(der, ret_why);
-    if (!key || !f->key) {
+    if (!key)
+        return false;
+    if (!f->key) {
         f->key = key;
-        return key != NULL;
+        return true;
     }
     // The same key twice is no harm: a combined file and its NAME.key beside it.
     bool is_same = EVP_PKEY_eq(f->key, key) == 1;
