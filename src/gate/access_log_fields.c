@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gate/access_log_fields.h"
 
+#include "tls/info.h"
+
 static struct str ip_as_text(const struct exchange *x, const struct ip *ip)
 {
     if (ip->family == 0)
@@ -61,6 +63,21 @@ static struct str host(const struct exchange *x)
 static struct str scheme(const struct exchange *x)
 {
     return x->req.scheme;
+}
+
+static struct str tls_version(const struct exchange *x)
+{
+    return x->tls ? str_of(x->tls->version_text) : STR_NONE;
+}
+
+static struct str tls_cipher(const struct exchange *x)
+{
+    return x->tls ? str_of(x->tls->cipher) : STR_NONE;
+}
+
+static struct str tls_name(const struct exchange *x)
+{
+    return x->tls ? x->tls->server_name : STR_NONE;
 }
 
 static struct str entrypoint(const struct exchange *x)
@@ -227,6 +244,9 @@ const struct access_field access_fields[] = {
     URL("referer", referer, "Referer, secrets redacted"),
     TEXT("user-agent", user_agent, "User-Agent"),
     NUMBER("status", status, "the status of the answer"),
+    TEXT("tls-version", tls_version, "the version of TLS that the client speaks"),
+    TEXT("tls-cipher", tls_cipher, "the cipher of the client's connection"),
+    TEXT("tls-name", tls_name, "the server name that the client asked for by TLS (SNI)"),
     NUMBER("bytes-in", bytes_in, "bytes of the request's body"),
     NUMBER("bytes-out", bytes_out, "bytes of the answer's body"),
     NUMBER("wire-in", wire_in, "bytes from the client, heads included"),

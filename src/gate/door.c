@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "gate/sni.h"
 #include "http/h1_server.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
@@ -237,13 +238,6 @@ static void answer_challenge(struct door_conn *c)
     tls_store_unref(store);
 }
 
-static const struct tls_policy *policy_of(const struct door_guest *g)
-{
-    const struct tls_policy *own =
-        g->server_name.len > 0 ? map_get(&g->conf->policies, g->server_name) : NULL;
-    return own ? own : g->conf->policy;
-}
-
 static void terminate(struct door_conn *c)
 {
     struct door *d = c->door;
@@ -258,7 +252,7 @@ static void terminate(struct door_conn *c)
                                         : tls_store_find(store, g->server_name);
     if (!entry)
         refuse_name(c);
-    else if (shake(c, policy_of(g), entry, TLS_ALPN_HTTP1) && !c->is_stopped)
+    else if (shake(c, sni_policy(g->conf, g->server_name), entry, TLS_ALPN_HTTP1) && !c->is_stopped)
         h1_server_adopt(g->listener, &g->stream, &g->peer, g->peer_port);
     tls_store_unref(store);
 }
@@ -465,6 +459,11 @@ static void switch_store(struct tls_store **at, struct tls_store *s)
 void door_set_store(struct door *d, struct tls_store *s)
 {
     switch_store(&d->store, s);
+}
+
+const struct tls_store *door_store(const struct door *d)
+{
+    return d->store;
 }
 
 void door_set_challenges(struct door *d, struct tls_store *s)

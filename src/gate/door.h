@@ -88,6 +88,8 @@ void door_accept(struct door *d, struct http_listener *l, int64_t handshake_ms, 
 // What is used from the next handshake on; each takes a ref, NULL takes the old one away.
 // challenges: certificates for TLS-ALPN-01 (RFC 8737), which are shown to nobody else.
 void door_set_store(struct door *d, struct tls_store *s);
+// Borrowed until the next one is set; NULL: none.
+const struct tls_store *door_store(const struct door *d);
 void door_set_challenges(struct door *d, struct tls_store *s);
 void door_set_tickets(struct door *d, struct tls_tickets *t);
 

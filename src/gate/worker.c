@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "gate/credentials.h"
+#include "gate/sni.h"
 #include "http/exchange.h"
 #include "http/h1_server.h"
 #include "http/tunnel.h"
@@ -91,11 +92,27 @@ static void begin_exchange(struct http_env *env, struct http_listener *l, struct
     x->entry = &s->entries[l->entry_index];
 }
 
+// A proxy in front that is trusted knows what it does (RFC 9110 7.4).
+static bool is_misdirected(const struct worker *w, const struct snapshot *s,
+                           const struct exchange *x)
+{
+    if (!x->tls || x->peer_is_trusted || x->req.host.len == 0 || !s->doors ||
+        str_eq(x->tls->server_name, x->req.host))
+        return false;
+    const struct door_conf *conf = &s->doors[x->entry - s->entries];
+    return !sni_serves(conf, door_store(w->door), x->tls->server_name, x->req.host);
+}
+
 static enum err serve_exchange(struct http_env *env, struct exchange *x)
 {
-    (void)env;
     const struct snapshot *s = x->snapshot;
     unsigned entry_index = (unsigned)(x->entry - s->entries);
+    if (is_misdirected(worker_of(env), s, x)) {
+        trail_add(&x->trail, STR("tls"), "misdirected", x->tls->server_name);
+        exchange_fail(x, 421, EXCHANGE_END_MISDIRECTED, "the connection is for " STR_FMT,
+                      STR_ARG(x->tls->server_name));
+        return ERR_OK;
+    }
     const struct route *route = router_find(s->router, entry_index, x);
     if (!route) {
         trail_add(&x->trail, STR("router"), "no route", STR_NONE);
@@ -129,6 +146,7 @@ static enum log_level level_of(enum exchange_end end)
     case EXCHANGE_END_CLIENT_LIMIT:
     case EXCHANGE_END_CLIENT_TIMEOUT:
     case EXCHANGE_END_CLIENT_GONE:
+    case EXCHANGE_END_MISDIRECTED:
     case EXCHANGE_END_NO_ROUTE:
     case EXCHANGE_END_FILTERED:
     case EXCHANGE_END_SHUTDOWN:

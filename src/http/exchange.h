@@ -69,6 +69,8 @@ struct response {
     X(CLIENT_LIMIT, "client-limit", 413, "the client's message exceeded a limit")                  \
     X(CLIENT_TIMEOUT, "client-timeout", 408, "the client was too slow")                            \
     X(CLIENT_GONE, "client-gone", 400, "the client closed the connection")                         \
+    X(MISDIRECTED, "misdirected", 421,                                                             \
+      "the host has another certificate or policy than the connection")                            \
     X(NO_ROUTE, "no-route", 404, "no route matches")                                               \
     X(FILTERED, "filtered", 403, "a filter answered")                                              \
     X(NO_SERVER, "no-server", 503, "no server is available")                                       \
