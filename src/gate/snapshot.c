@@ -127,8 +127,13 @@ static void build_services(struct builder *b)
 {
     const struct conf_map *map = &b->s->settings.services;
     for (size_t i = 0; i < map->n; i++) {
-        struct handler *service = service_build(map->items[i].name, map->items[i].value,
-                                                b->env->registry, &b->s->mem, b->diags);
+    struct tls_authorities *authorities = ARENA_NEW(&b->s->mem, struct tls_authorities);
+    tls_authorities_init(authorities, &b->s->settings.authorities);
+    b->authorities = authorities;
+        struct service_conf *conf = map->items[i].value;
+        conf->authorities = authorities;
+        struct handler *service = service_build(map->items[i].name, conf, b->env->registry,
+                                                &b->s->mem, b->diags);
         if (!service)
             continue;
         map_set(&b->s->services, map->items[i].name, service);

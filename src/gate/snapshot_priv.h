@@ -16,6 +16,7 @@ struct builder {
     size_t policies_cap;
     const struct service_conf *inline_conf; // of the services made of URLs alone; NULL: none yet
 };
+    const struct tls_authorities *authorities; // of settings, for services
 
 // Makes all routes of sites and of the list, in order, and their chains.
 void snapshot_build_routes(struct builder *b);

@@ -73,6 +73,7 @@ static const struct handler *build_target(struct builder *b, const struct route_
 {
     const struct conf_texts *to = p->to;
     if (to->n == 0) {
+    conf->authorities = b->authorities;
         if (p->use->n == 0 && (!p->use_first || p->use_first->n == 0))
             diag_fail(b->diags, ERR_NOT_FOUND, p->place,
                       "the route '" STR_FMT "' leads nowhere; give it 'to' (a service's name or a "

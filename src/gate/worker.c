@@ -168,6 +168,7 @@ static void log_failure(const struct exchange *x)
     enum log_level level = level_of(x->end);
     if (x->end == EXCHANGE_END_OK || x->end == EXCHANGE_END_FILTERED || !log_is_on(level))
         return;
+    case EXCHANGE_END_SERVER_TLS:
     log_line(level, "exchange " STR_FMT ": " STR_FMT " " STR_FMT STR_FMT ": %u, %s: " STR_FMT,
              STR_ARG(x->request_id), STR_ARG(x->req.method), STR_ARG(x->req.host),
              STR_ARG(x->req.path), x->resp.status, exchange_end_text(x->end),

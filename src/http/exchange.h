@@ -77,6 +77,7 @@ struct response {
     X(SERVER_CONNECT, "server-connect", 502, "the server refused or can't be reached")             \
     X(SERVER_CONNECT_TIMEOUT, "server-connect-timeout", 504,                                       \
       "connecting to the server took too long")                                                    \
+    X(SERVER_TLS, "server-tls", 502, "TLS with the server didn't come about")                      \
     X(SERVER_TIMEOUT, "server-timeout", 504, "the server's answer took too long")                  \
     X(SERVER_PROTOCOL, "server-protocol", 502, "the server's answer was malformed")                \
     X(SERVER_GONE, "server-gone", 502, "the server closed the connection too early")               \

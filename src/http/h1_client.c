@@ -207,7 +207,7 @@ bool h1_client_is_clean(struct h1_client *c, bool is_sure)
     struct rt_sock *s = &c->stream.sock;
     if (s->fd < 0 || s->has_hangup || s->has_error)
         return false;
-    if (!is_sure && s->is_watched && !s->is_readable)
+    if (!is_sure && s->is_watched && !stream_is_readable(&c->stream))
         return true;
     char byte;
     size_t n;

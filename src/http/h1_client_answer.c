@@ -7,6 +7,7 @@
 #include "http/h1_client_priv.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
+#include "tls/conn.h"
 
 #define INTERIM_MAX 32   // 1xx answers to one request
 #define CONTINUE_MS 1000 // then the body is sent without the server's "100 Continue"
@@ -53,7 +54,8 @@ COLD static enum h1_client_end head_failure(struct h1_call *call, enum io io)
         h1_call_note(call, "no answer within %" PRId64 " ms", call->head_ms);
         return H1_CLIENT_TIMEOUT;
     }
-    h1_call_note(call, "%s before %s", ERRNO_TEXT(error),
+    const char *alert = tls_conn_alert(&call->c->stream);
+    h1_call_note(call, "%s before %s", alert ? alert : ERRNO_TEXT(error),
                  call->has_answer ? "the end of the answer's head" : "an answer");
     return call->has_answer || call->c->n_exchanges == 0 ? H1_CLIENT_CLOSED : H1_CLIENT_STALE;
 }

@@ -47,6 +47,41 @@ void load_begin(struct loaded *ret)
     arena_init(&ret->mem, TREE_MAX_BYTES, NULL, 0);
 }
 
+// Where systems keep the authorities that they trust: Debian and Alpine, Red Hat, SUSE.
+static const char *const system_authorities[] = {
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+};
+
+static bool names_https(const struct conf_node *node)
+{
+    if (node->kind == CONF_NODE_SCALAR)
+        return str_istarts(node->text, STR("https://"));
+    for (const struct conf_node *child = node->first; child; child = child->next)
+        if (names_https(child))
+            return true;
+    return false;
+}
+
+// The gate can't open files: where a server may have to be verified, the system's authorities go
+// with the settings, as they are now.
+static void add_authorities(struct conf_node *root, struct arena *mem)
+{
+    if (root->kind != CONF_NODE_MAP || conf_node_get(root, STR("authorities")) ||
+        !names_https(root))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(system_authorities); i++) {
+        if (access(system_authorities[i], R_OK) != 0)
+            continue;
+        conf_node_put(root, STR("authorities"),
+                      conf_node_scalar(mem, str_of(system_authorities[i]),
+                                       (struct place){.source = "the system's"}));
+        return;
+    }
+}
+
 // The gate couldn't become this user, and there would be nothing to serve.
 static enum err check_user(const struct conf_text *user, struct diags *diags)
 {
@@ -62,6 +97,7 @@ static enum err check_user(const struct conf_text *user, struct diags *diags)
 bool load_tree(struct loaded *ret, struct conf_node *root)
 {
     ret->root = root;
+    add_authorities(root, &ret->mem);
     // Goes on after an error, so that all of them are told at once.
     bool is_resolved =
         conf_resolve(&settings_section, root, &resolver, &ret->mem, &ret->diags) == ERR_OK;

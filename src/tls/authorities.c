@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "tls/pem.h"
+#include "tls/server.h"
 #include "tls/x509.h"
 
 #define AUTHORITIES_MAX 10000u
@@ -14,6 +15,7 @@
 
 void tls_authorities_init(struct tls_authorities *ret, const struct conf_file *file)
 {
+    tls_init();
     *ret = (struct tls_authorities){.file = *file};
     if (EVP_Digest(file->content.ptr, file->content.len, ret->digest, NULL, EVP_sha256(), NULL) !=
         1)

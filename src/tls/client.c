@@ -57,6 +57,7 @@ static void unlock(struct tls_clients *set)
 
 struct tls_clients *tls_clients_new(void)
 {
+    tls_init();
     struct tls_clients *set = MEM_NEW(struct tls_clients);
     int failed = pthread_mutex_init(&set->lock, NULL);
     ASSERT(failed == 0);

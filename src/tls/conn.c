@@ -25,6 +25,7 @@ struct tls_conn {
     bool is_broken;    // nothing can be sent or read any more
     bool has_sent_end; // our close_notify
     bool ends_socket;  // the socket's side ends with what is kept
+    const char *alert; // static: of the peer, after the handshake; NULL: none
 };
 
 _Static_assert(sizeof(struct tls_conn) <= 512, "an idle connection is small");
@@ -74,6 +75,13 @@ static void flush_some(struct tls_conn *t)
 
 // --- reading ---
 
+// In OpenSSL's error queue: what TLS 1.3 refuses a client's certificate with, among others.
+static const char *alert_text(void)
+{
+    unsigned long error = ERR_peek_error();
+    return ERR_GET_REASON(error) > SSL_AD_REASON_OFFSET ? ERR_reason_error_string(error) : NULL;
+}
+
 static enum io try_read(struct stream *s, void *buf, size_t n, size_t *ret_n)
 {
     struct tls_conn *t = enter(s);
@@ -87,7 +95,9 @@ static enum io try_read(struct stream *s, void *buf, size_t n, size_t *ret_n)
         return IO_AGAIN;
     case SSL_ERROR_ZERO_RETURN:
         return IO_EOF;
-    default: // an end without close_notify is a cut, and not an end (RFC 8446 6.1)
+    default:
+        t->alert = alert_text();
+        // An end without close_notify is a cut, and not an end (RFC 8446 6.1).
         return fail(t, t->wire.is_ended ? ECONNRESET : EPROTO);
     }
 }
@@ -441,4 +451,10 @@ SSL *tls_conn_ssl(const struct stream *s)
 {
     const struct tls_conn *t = s->ops == &ops ? s->tls : NULL;
     return t ? t->ssl : NULL;
+}
+
+const char *tls_conn_alert(const struct stream *s)
+{
+    const struct tls_conn *t = s->ops == &ops ? s->tls : NULL;
+    return t ? t->alert : NULL;
 }

@@ -56,3 +56,5 @@ void tls_conn_set_server_name(struct stream *s, struct str name);
 // That the certificate which the server's side has shown is from the local CA.
 void tls_conn_set_local_ca(struct stream *s, bool is_local_ca);
 SSL *tls_conn_ssl(const struct stream *s);
+// The alert by which the peer has ended it after the handshake, static; NULL: none, or no TLS.
+const char *tls_conn_alert(const struct stream *s);

@@ -87,6 +87,9 @@ static void on_idle_event(struct rt_sock *s)
     if (!s->is_readable && !s->has_hangup && !s->has_error)
         return;
     struct conn *c = CONTAINER_OF(s, struct conn, client.stream.sock);
+    // Inside TLS, sessions for later and new keys come whenever the server likes.
+    if (!stream_is_plain(&c->client.stream) && h1_client_is_clean(&c->client, false))
+        return;
     take_off_idle(c);
     conn_close(c);
 }
@@ -180,6 +183,31 @@ static void on_done(struct h1_client *client, bool is_reusable)
 
 // --- new ones ---
 
+static enum conn_got connect_plain(struct conn *c, struct deadline until, int *ret_error)
+{
+    struct rt_sock *sock = &c->client.stream.sock;
+    enum err err = sock_connect(sock, &c->target->addr, until);
+    *ret_error = sock->error;
+    if (!err)
+        return CONN_OK;
+    return err == ERR_CANCELLED ? CONN_CANCELLED : err == ERR_TIMEOUT ? CONN_TIMEOUT : CONN_REFUSED;
+}
+
+static enum conn_got secure(struct conn *c, struct deadline until, struct tls_failure *reterr)
+{
+    struct worker_server *server = c->target->server;
+    const struct server_state *state = server->state;
+    struct stream *s = &c->client.stream;
+    if (tls_connect(s, state->tls, &state->peer, &c->target->session, until, reterr) == IO_DONE) {
+        server->n_handshakes++;
+        server->n_resumed += tls_conn_info(s)->is_resumed;
+        return CONN_OK;
+    }
+    if (reterr->kind == TLS_FAILURE_CANCELLED)
+        return CONN_CANCELLED;
+    return reterr->kind == TLS_FAILURE_TIMEOUT ? CONN_TIMEOUT : CONN_TLS;
+}
+
 static enum conn_got open_conn(struct target *t, const struct conn_wish *wish, struct conn **ret,
                                int *ret_error)
 {
@@ -187,19 +215,20 @@ static enum conn_got open_conn(struct target *t, const struct conn_wish *wish, s
     c->target = t;
     c->client.done = on_done;
     c->client.owner = t;
-    struct rt_sock *sock = &c->client.stream.sock;
     int64_t began_ms = clock_now_ms();
     int64_t wait_ms = MIN(wish->connect_ms, *wish->connect_left_ms);
-    enum err err = sock_connect(sock, &t->addr, deadline_at(began_ms + wait_ms));
+    struct deadline until = deadline_at(began_ms + wait_ms);
+    enum conn_got got = connect_plain(c, until, ret_error);
+    if (got == CONN_OK && t->server->state->tls)
+        got = secure(c, until, wish->tls_failure);
     *wish->connect_left_ms -= clock_now_ms() - began_ms;
-    if (!err) {
+    if (got == CONN_OK) {
         *ret = c;
         return CONN_OK;
     }
-    *ret_error = sock->error;
-    loop_defer(free_later, c);
+    conn_drop(c);
     give_up_place(t);
-    return err == ERR_CANCELLED ? CONN_CANCELLED : err == ERR_TIMEOUT ? CONN_TIMEOUT : CONN_REFUSED;
+    return got;
 }
 
 // Gives back what came although it is no longer wanted.

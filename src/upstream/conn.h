@@ -21,6 +21,7 @@ struct conn_wish {
     int64_t queue_ms;
     int64_t connect_ms;
     int64_t *connect_left_ms; // for this and further tries: what connecting takes is taken off
+    struct tls_failure *tls_failure; // says more of CONN_TLS, CONN_TIMEOUT (NONE: before TLS)
     int64_t idle_ms;
     uint32_t idle_max;
 };
@@ -29,6 +30,7 @@ enum conn_got {
     CONN_OK,
     CONN_REFUSED,       // or unreachable: *ret_error is the errno
     CONN_TIMEOUT,       // no connection in time
+    CONN_TLS,           // it stood, but TLS didn't come about
     CONN_QUEUE_FULL,    // too many wait already
     CONN_QUEUE_TIMEOUT, // none became free in time
     CONN_MOVED,         // the address is no longer one of the server: choose again

@@ -16,6 +16,7 @@ struct upstream_registry {
     struct inbox *workers[UPSTREAM_WORKERS_MAX]; // borrow; NULL: none has this index
     unsigned n_workers;                          // one more than the highest index ever used
     struct inbox *resolver;                      // borrows
+    struct tls_clients *tls;                     // owns
 };
 
 struct upstream_registry *upstream_registry_new(void)
@@ -26,6 +27,7 @@ struct upstream_registry *upstream_registry_new(void)
     r->n_buckets = BUCKETS_MIN;
     r->buckets = MEM_ARRAY(struct shared *, r->n_buckets);
     list_init(&r->unwatched);
+    r->tls = tls_clients_new();
     return r;
 }
 
@@ -37,6 +39,7 @@ void upstream_registry_free(struct upstream_registry *r)
     for (uint32_t i = 0; i < r->n_indexes; i++)
         ASSERT(r->by_index[i] == NULL);
     pthread_mutex_destroy(&r->lock);
+    tls_clients_free(r->tls);
     mem_free(r->buckets);
     mem_free(r->by_index);
     mem_free(r);
@@ -158,6 +161,8 @@ static void free_if_unused(struct upstream_registry *r, struct shared *s)
     struct server_state *server = server_of(s);
     list_remove(&server->unwatched);
     mem_free_str(server->host);
+    mem_free_str(server->peer.name);
+    tls_client_unref(server->tls);
     mem_free(server->answer);
     mem_free(server);
 }
@@ -194,8 +199,13 @@ static void tell_workers(struct upstream_registry *r, struct shared *s,
 
 // --- refs and holds ---
 
+static struct str own(struct str s)
+{
+    return str_from(s.len > 0 ? mem_copy(s.ptr, s.len) : NULL, s.len);
+}
+
 static struct server_state *new_server(struct upstream_registry *r, const struct server_url *url,
-                                       uint64_t hash)
+                                       struct tls_client *tls, uint64_t hash)
 {
     size_t n_slots = url->kind == SERVER_NAME ? DNS_ADDRS_MAX : 1;
     struct server_state *s =
@@ -203,11 +213,13 @@ static struct server_state *new_server(struct upstream_registry *r, const struct
     enter(r, &s->shared, SHARED_SERVER, url->key, hash);
     s->kind = url->kind;
     s->n_slots = n_slots;
+    s->tls = tls ? tls_client_ref(tls) : NULL;
+    s->peer = (struct tls_peer){.name = own(url->peer.name), .ip = url->peer.ip};
     if (url->kind != SERVER_NAME) {
         s->addr = url->addr;
         return s;
     }
-    s->host = str_from(mem_copy(url->host.ptr, url->host.len), url->host.len);
+    s->host = own(url->host);
     s->port = url->port;
     s->answer = MEM_NEW(struct server_answer);
     list_push_back(&r->unwatched, &s->unwatched);
@@ -215,12 +227,18 @@ static struct server_state *new_server(struct upstream_registry *r, const struct
     return s;
 }
 
-struct server_state *registry_take_server(struct upstream_registry *r, const struct server_url *url)
+struct tls_clients *registry_tls(struct upstream_registry *r)
+{
+    return r->tls;
+}
+
+struct server_state *registry_take_server(struct upstream_registry *r, const struct server_url *url,
+                                          struct tls_client *tls)
 {
     uint64_t hash = hash_str(url->key);
     lock(r);
     struct shared *found = find(r, SHARED_SERVER, url->key, hash);
-    struct server_state *s = found ? server_of(found) : new_server(r, url, hash);
+    struct server_state *s = found ? server_of(found) : new_server(r, url, tls, hash);
     s->shared.n_refs++;
     unlock(r);
     return s;

@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "rt/dns.h"
 #include "rt/loop.h"
+#include "tls/client.h"
 #include "upstream/server_url.h"
 #include "upstream/service.h"
 
@@ -58,6 +59,8 @@ struct server_state {
     struct rt_addr addr;              // not of names
     struct str host;                  // of names; owns
     uint16_t port;                    // of names
+    struct tls_client *tls;           // shares; NULL: it is spoken with in plain
+    struct tls_peer peer;             // with tls; owns its name
     bool is_watched;                  // the resolver has a job for it; under the lock
     struct list_node unwatched;       // of names; under the lock
     struct server_answer *answer;     // owns; of names; under the lock
@@ -81,9 +84,12 @@ struct inbox {
     bool is_posted;                // under the lock
 };
 
-// The object of key, new or found, with one more ref.
-struct server_state *registry_take_server(struct upstream_registry *r,
-                                          const struct server_url *url);
+// The object of key, new or found, with one more ref. tls: how it is spoken with, which is part of
+// url's key then; NULL: in plain.
+struct server_state *registry_take_server(struct upstream_registry *r, const struct server_url *url,
+                                          struct tls_client *tls);
+// What services say about TLS, ready for use, each once.
+struct tls_clients *registry_tls(struct upstream_registry *r);
 struct shared *registry_take_service(struct upstream_registry *r, struct str key);
 void registry_drop(struct shared *s);
 

@@ -31,7 +31,8 @@ struct attempt {
     uint32_t tried[SERVICE_TRIES_MAX];
     uint32_t n_tried;
     int64_t now_ms;
-    enum exchange_end end; // how the last try failed; EXCHANGE_END_OK: none did
+    struct tls_failure tls_failure; // of the last try to connect
+    enum exchange_end end;          // how the last try failed; EXCHANGE_END_OK: none did
     struct str detail;
 };
 
@@ -45,7 +46,7 @@ enum step {
 // Notes a failure for the log and for the client, should it be the last.
 COLD static void PRINTF(3, 4) note(struct attempt *a, enum exchange_end end, const char *fmt, ...)
 {
-    char buf[256];
+    char buf[640];
     va_list args;
     va_start(args, fmt);
     int n = vsnprintf(buf, sizeof buf, fmt, args);
@@ -240,8 +241,14 @@ COLD static enum step connect_failed(struct attempt *a, enum conn_got got, int e
              STR_ARG(name));
         return STEP_GIVE_UP;
     case CONN_TIMEOUT:
-        note(a, EXCHANGE_END_SERVER_CONNECT_TIMEOUT, "server " STR_FMT ": no connection in time",
-             STR_ARG(name));
+        note(a, EXCHANGE_END_SERVER_CONNECT_TIMEOUT, "server " STR_FMT ": no %s in time",
+             STR_ARG(name),
+             a->tls_failure.kind == TLS_FAILURE_TIMEOUT ? "TLS handshake" : "connection");
+        skip_for_a_while(a, slot);
+        return STEP_AGAIN;
+    case CONN_TLS:
+        note(a, EXCHANGE_END_SERVER_TLS, "server " STR_FMT ": %s", STR_ARG(name),
+             a->tls_failure.text);
         skip_for_a_while(a, slot);
         return STEP_AGAIN;
     case CONN_REFUSED:
@@ -270,9 +277,11 @@ static enum conn_got connect_to(struct attempt *a, struct target *t, struct conn
         .queue_ms = conf->queue_ms,
         .connect_ms = conf->connect_ms,
         .connect_left_ms = &a->connect_left_ms,
+        .tls_failure = &a->tls_failure,
         .idle_ms = conf->idle_ms,
         .idle_max = conf->idle_max,
     };
+    a->tls_failure.kind = TLS_FAILURE_NONE;
     if (target_is_full(t, conf->conns_max)) // who leaves the queue gives up the place in it
         exchange_watch(a->x);
     return target_get(t, &wish, ret, ret_error);

@@ -4,8 +4,11 @@
 #include "codec/idna.h"
 #include "codec/url.h"
 
-#define FORMS "allowed are http://HOST[:PORT], tcp://HOST:PORT, unix:/PATH and unix:@NAME"
+#define FORMS                                                                                      \
+    "allowed are http://HOST[:PORT], https://HOST[:PORT], tcp://HOST:PORT, unix:/PATH and "        \
+    "unix:@NAME"
 #define HTTP_PORT 80
+#define HTTPS_PORT 443
 #define ADDR_TEXT_BYTES 128
 
 static enum err fail(const struct conf_text *url, struct diags *diags, const char *why)
@@ -123,16 +126,29 @@ static enum err parse_host(const struct conf_text *url, enum server_protocol pro
     return ERR_OK;
 }
 
+static void speak_tls(struct server_url *u)
+{
+    uint16_t ignored;
+    u->is_tls = true;
+    u->peer = (struct tls_peer){.name = u->host};
+    if (u->kind == SERVER_IP)
+        (void)addr_to_ip(&u->addr, &u->peer.ip, &ignored);
+}
+
 enum err server_url_parse(const struct conf_text *url, struct arena *mem, struct diags *diags,
                           struct server_url *ret)
 {
     if (str_istarts(url->text, STR("http://")))
         return parse_host(url, SERVER_HTTP, HTTP_PORT, mem, diags, ret);
+    if (str_istarts(url->text, STR("https://"))) {
+        enum err err = parse_host(url, SERVER_HTTP, HTTPS_PORT, mem, diags, ret);
+        if (!err)
+            speak_tls(ret);
+        return err;
+    }
     if (str_istarts(url->text, STR("tcp://")))
         return parse_host(url, SERVER_TCP, 0, mem, diags, ret);
     if (str_starts(url->text, STR("unix:")))
         return parse_unix(url, diags, ret);
-    if (str_istarts(url->text, STR("https://")))
-        return fail(url, diags, "TLS to servers isn't part of this build; " FORMS);
     return fail(url, diags, FORMS);
 }

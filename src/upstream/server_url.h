@@ -7,6 +7,7 @@
 #include "base/diag.h"
 #include "conf/conf.h"
 #include "rt/addr.h"
+#include "tls/client_conf.h"
 
 enum server_kind {
     SERVER_IP,
@@ -29,6 +30,8 @@ struct server_url {
     uint16_t port;        // not of SERVER_UNIX
     struct str key;       // "10.0.0.1:8080", "[::1]:80", "app.internal:80", "unix:/run/app.sock"
     struct str authority; // what its own Host field would say: "app.internal", "10.0.0.1:8080"
+    bool is_tls;          // "https://…"
+    struct tls_peer peer; // who it is, by the URL; only with is_tls
 };
 
 // Texts of *ret are in mem or borrowed from url. On failure one error was added.

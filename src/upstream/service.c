@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/writer.h"
+#include "codec/base64.h"
 #include "codec/url.h"
 #include "rt/clock.h"
 #include "upstream/service_priv.h"
@@ -24,18 +25,63 @@ static enum err join_protocols(struct service *s, enum server_protocol protocol,
                      STR_ARG(s->handler.name));
 }
 
-static enum err build_server(struct service *s, struct service_server *to,
-                             const struct server_conf *conf, struct upstream_registry *registry,
-                             struct arena *mem, struct diags *diags)
+// With what the server has to be and what is shown to it, since connections are shared by key.
+static enum err secure_server(const struct service_conf *conf, const struct tls_client *tls,
+                              struct arena *mem, struct diags *diags, struct server_url *url)
+{
+    struct conf_text name = conf->tls.server_name;
+    const char *why = NULL;
+    enum err err = ERR_OK;
+    if (name.text.len > 0)
+        err = tls_peer_parse(name.text, mem, &url->peer, &why);
+    if (err)
+        return diag_fail(diags, err, name.place, "server-name '" STR_FMT "': %s",
+                         STR_ARG(name.text), why);
+    char id[(TLS_CLIENT_ID_BYTES + 2) / 3 * 4], buf[46];
+    struct str raw = str_from((const char *)tls_client_id(tls), TLS_CLIENT_ID_BYTES);
+    size_t n_id = base64_encode(raw, false, id);
+    struct str peer = url->peer.name.len > 0 ? url->peer.name : ip_text(&url->peer.ip, buf);
+    url->key = arena_printf(mem, STR_FMT " tls " STR_FMT " %.*s", STR_ARG(url->key), STR_ARG(peer),
+                            (int)n_id, id);
+    if (url->key.ptr)
+        return ERR_OK;
+    return diag_fail(diags, ERR_LIMIT, conf->place, "memory limit of the settings");
+}
+
+// What builds the servers of one service.
+struct servers {
+    struct service *s;
+    const struct service_conf *conf;
+    struct upstream_registry *registry;
+    struct arena *mem;
+    struct diags *diags;
+    struct tls_client *tls; // shares; NULL: not needed yet
+    bool is_tls_bad;        // an error, which was told
+};
+
+static enum err use_tls(struct servers *b, struct server_url *url)
+{
+    if (!b->tls && !b->is_tls_bad) {
+        b->tls = tls_clients_take(registry_tls(b->registry), &b->conf->tls, b->conf->authorities,
+                                  b->diags);
+        b->is_tls_bad = !b->tls;
+    }
+    return b->tls ? secure_server(b->conf, b->tls, b->mem, b->diags, url) : ERR_NOT_FOUND;
+}
+
+static enum err build_server(struct servers *b, struct service_server *to,
+                             const struct server_conf *conf)
 {
     struct server_url url;
-    enum err err = server_url_parse(&conf->url, mem, diags, &url);
+    enum err err = server_url_parse(&conf->url, b->mem, b->diags, &url);
     if (!err)
-        err = join_protocols(s, url.protocol, conf, diags);
+        err = join_protocols(b->s, url.protocol, conf, b->diags);
+    if (!err && url.is_tls)
+        err = use_tls(b, &url);
     if (err)
         return err;
     *to = (struct service_server){
-        .state = registry_take_server(registry, &url),
+        .state = registry_take_server(b->registry, &url, url.is_tls ? b->tls : NULL),
         .weight = conf->weight,
         .text = conf->url.text,
         .authority = url.authority,
@@ -84,15 +130,19 @@ static struct shared *take_identity(const struct service *s, struct upstream_reg
 static enum err build_servers(struct service *s, struct upstream_registry *registry,
                               struct arena *mem, struct diags *diags)
 {
+    struct servers b = {.s = s, .conf = s->conf, .registry = registry, .mem = mem, .diags = diags};
     enum err result = ERR_OK;
     for (size_t i = 0; i < s->conf->servers.n; i++) {
-        const struct server_conf *conf = s->conf->servers.items[i];
-        enum err err = build_server(s, &s->servers[s->n_servers], conf, registry, mem, diags);
+        enum err err = build_server(&b, &s->servers[s->n_servers], s->conf->servers.items[i]);
         if (err)
             result = err;
         else
             s->n_servers++;
     }
+    if (!result && !b.tls && s->conf->tls.place.line > 0)
+        diag_warn(diags, s->conf->tls.place,
+                  "'tls' does nothing: no server of the service has a URL with https://");
+    tls_client_unref(b.tls);
     return result;
 }
 
@@ -128,6 +178,7 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
         return NULL;
     }
     copy->servers = (struct conf_list){0}; // the caller's
+    copy->authorities = NULL;
     s->shared = take_identity(s, registry);
     return &s->handler;
 }

@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "http/handler.h"
 #include "rt/loop.h"
+#include "tls/authorities.h"
 #include "upstream/server_url.h"
 
 // --- settings (upstream_conf.c) ---
@@ -33,6 +34,10 @@ struct service_conf {
     uint64_t head_max_bytes; // of an answer
     struct conf_text host;   // "keep" (also when empty), "server", or the Host to send
     unsigned proxy_protocol; // enum service_proxy_protocol
+    struct tls_client_conf tls;
+    // Trusted where `tls` has no `ca`: whoever builds services sets it. Borrowed while one is
+    // built; NULL: there are none.
+    const struct tls_authorities *authorities;
     struct place place;
 };
 

@@ -4,12 +4,14 @@
 
 static const struct conf_item server_items[] = {
     ITEM_TEXT(server_conf, url, "url", .is_required = true, .since = "0.1",
-              .format = "http://HOST[:PORT], tcp://HOST:PORT, unix:/PATH or unix:@NAME",
-              .pattern = "^([hH][tT][tT][pP]://.+|[tT][cC][pP]://.+|unix:[/@].+)$",
+              .format = "http://HOST[:PORT], https://HOST[:PORT], tcp://HOST:PORT, unix:/PATH or "
+                        "unix:@NAME",
+              .pattern = "^([hH][tT][tT][pP][sS]?://.+|[tT][cC][pP]://.+|unix:[/@].+)$",
               .example = "http://10.0.0.1:8080",
               .doc = "Where the server listens. A name is resolved when it is first needed and "
                      "again when its time to live ends; each of its addresses becomes a target of "
-                     "its own. The port is 80 when none is given. `tcp://` is for TCP routes, "
+                     "its own. The port is 80 when none is given, 443 with `https://`. `tcp://` is "
+                     "for TCP routes, "
                      "whose bytes pass untouched."),
     ITEM_UINT(server_conf, weight, "weight", .def = "1", .min = "0", .max = "1000", .since = "0.1",
               .example = "2",
@@ -48,11 +50,17 @@ static const struct conf_item service_items[] = {
               .format = "keep, server or HOST[:PORT]", .example = "app.internal",
               .doc = "The Host field that servers see. `keep`: as the client sent it. `server`: "
                      "the server's own name and port. Anything else is sent as it stands."),
+    ITEM_SECTION(service_conf, tls, "tls", struct tls_client_conf, .section = &tls_client_section,
+                 .since = "0.1", .apply = CONF_LIVE,
+                 .doc = "How TLS is spoken with servers whose URL begins with `https://`: whom "
+                        "they have to be, and what is shown to them."),
     ITEM_DURATION(service_conf, connect_ms, "connect-timeout", .def = "2s", .min = "10ms",
                   .max = "1m", .since = "0.1", .example = "500ms",
-                  .doc = "How long one try to connect may last. All tries of one request together "
-                         "take at most one and a half times as long. A request also waits so long "
-                         "for the first address of a server's name."),
+                  .doc =
+                      "How long one try to connect may last. All tries of one request together "
+                      "take at most one and a half times as long. A request also waits so long "
+                      "for the first address of a server's name. The handshake of TLS is part of "
+                      "it."),
     ITEM_DURATION(service_conf, head_ms, "answer-timeout", .def = "1m", .min = "10ms", .max = "1d",
                   .since = "0.1", .example = "5m",
                   .doc = "How long a server may think: from the end of the request to the end of "

@@ -94,6 +94,7 @@ void target_free_if_left(struct target *t)
     ASSERT(list_is_empty(&t->idle) && list_is_empty(&t->queue));
     struct worker_server *s = t->server;
     timer_stop(&t->idle_timer);
+    tls_session_forget(&t->session);
     keep_count(t);
     union {
         const char *read_only;

@@ -35,6 +35,8 @@ struct worker_server {
     uint32_t n_targets;             // those in the answer
     uint32_t n_leaving;             // others that still have connections
     uint64_t n_requests_past;       // sent to targets that have left
+    uint64_t n_handshakes;          // of TLS, with all that it ever had
+    uint64_t n_resumed;             // of them, with a session from before
     bool is_leaving;                // no snapshot names the server any more
     struct target *targets[];       // owns; as many as the state has slots
 };
@@ -52,6 +54,7 @@ struct target {
     uint64_t n_requests;        // sent: each try counts
     struct list queue;          // exchanges that wait for a connection, longest first
     uint32_t n_queued;          // in it
+    struct tls_session session; // of TLS, for the next connection
     struct rt_timer idle_timer; // runs while there are idle ones
     bool is_leaving;            // not in the answer any more: connections serve to their end
 };

@@ -213,7 +213,7 @@ static void addresses_that_stay_keep_their_slots(void)
     struct upstream_registry *r = upstream_registry_new();
     struct server_url url = {
         .kind = SERVER_NAME, .host = STR("app.test"), .port = 80, .key = STR("app.test:80")};
-    struct server_state *s = registry_take_server(r, &url);
+    struct server_state *s = registry_take_server(r, &url, NULL);
     struct ip ips[4];
     for (uint8_t i = 0; i < ARRAY_LEN(ips); i++)
         ips[i] = (struct ip){.bytes = {10, 0, 0, i}, .family = 4};

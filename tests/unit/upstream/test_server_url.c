@@ -40,6 +40,9 @@ static void servers_are_addresses_names_and_unix_sockets(void)
         {"http://[::1]", SERVER_IP, "[::1]:80", "[::1]"},
         {"http://App.Internal.:65535", SERVER_NAME, "app.internal:65535", "app.internal:65535"},
         {"http://my_app", SERVER_NAME, "my_app:80", "my_app"},
+        {"https://10.0.0.1", SERVER_IP, "10.0.0.1:443", "10.0.0.1"},
+        {"https://App.internal:443/", SERVER_NAME, "app.internal:443", "app.internal"},
+        {"https://[::1]:80", SERVER_IP, "[::1]:80", "[::1]:80"},
         {"http://bücher.example:81", SERVER_NAME, "xn--bcher-kva.example:81",
          "xn--bcher-kva.example:81"},
         {"tcp://10.0.0.1:5432", SERVER_IP, "10.0.0.1:5432", "10.0.0.1:5432"},
@@ -67,7 +70,8 @@ static void what_is_no_server_is_refused_with_its_place_and_what_is_allowed(void
         {"", "allowed are"},
         {"10.0.0.1:8080", "allowed are"},
         {"ftp://10.0.0.1", "allowed are"},
-        {"https://10.0.0.1", "TLS to servers"},
+        {"https://10.0.0.1/app", "ends after the port"},
+        {"https://10.0.0.1:0", "port"},
         {"tcp://10.0.0.1", "the port is missing"},
         {"tcp://10.0.0.1:0", "port"},
         {"tcp://db.internal:5432/app", "ends after the port"},
@@ -115,6 +119,7 @@ static void the_scheme_tells_what_is_spoken(void)
         enum server_protocol protocol;
     } cases[] = {
         {"http://10.0.0.1", SERVER_HTTP},
+        {"HTTPS://10.0.0.1", SERVER_HTTP},
         {"tcp://10.0.0.1:25", SERVER_TCP},
         {"unix:/run/app.sock", SERVER_ANYTHING},
     };
@@ -127,5 +132,20 @@ static void the_scheme_tells_what_is_spoken(void)
     end();
 }
 
-TEST_MAIN(TEST(the_scheme_tells_what_is_spoken), TEST(servers_are_addresses_names_and_unix_sockets),
+static void a_server_with_tls_is_who_its_url_says(void)
+{
+    struct server_url u = {0};
+    begin();
+    CHECK_INT(parse("https://App.Internal.:8443", &u), ERR_OK);
+    CHECK(u.is_tls && u.peer.ip.family == 0);
+    CHECK_STR(u.peer.name, STR("app.internal"));
+    CHECK_INT(parse("https://[2001:db8::1]", &u), ERR_OK);
+    CHECK(u.is_tls && u.peer.ip.family == 6 && u.peer.name.len == 0);
+    CHECK_INT(parse("http://app.internal", &u), ERR_OK);
+    CHECK(!u.is_tls);
+    end();
+}
+
+TEST_MAIN(TEST(a_server_with_tls_is_who_its_url_says), TEST(the_scheme_tells_what_is_spoken),
+          TEST(servers_are_addresses_names_and_unix_sockets),
           TEST(what_is_no_server_is_refused_with_its_place_and_what_is_allowed))

@@ -55,7 +55,10 @@ static void each_row_tells_what_it_is_and_reads_its_own_example(void)
     for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
         for (size_t j = 0; j < sections[i]->n_items; j++) {
             const struct conf_item *item = &sections[i]->items[j];
-            CHECK(item->doc && item->since && item->example && item->key);
+            CHECK(item->doc && item->since && item->key);
+            if (item->kind == CONF_SECTION) // its rows tell
+                continue;
+            CHECK(item->example);
             CHECK(item->def || item->is_required);
             if (!item->example || item->is_required)
                 continue;
