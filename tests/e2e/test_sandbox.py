@@ -50,6 +50,7 @@ def sockaddr(port, host="127.0.0.1"):
 
 @needs_sandbox
 def test_every_thread_is_inside(start):
+    """S4-19: what parses is sandboxed, in each of its threads."""
     proxy = start(NOBODY + respond("hi"), workers=2)
     assert proxy.get(host="a.example").text == "hi"
     threads = list(threads_of(proxy.gate_pid()))
@@ -138,6 +139,7 @@ def test_require_at_a_reload_changes_nothing_where_it_cannot_be_had(tmp_path):
 
 @needs_sandbox
 def test_what_a_gate_that_was_taken_over_tries_fails(start, origin):
+    """S4-19: files, processes, privileges and ports are out of a taken-over gate's reach."""
     server = origin(lambda r, c: "served")
     proxy = start(NOBODY + to(server))
     assert proxy.get(host="a.example").text == "served"

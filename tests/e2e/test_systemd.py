@@ -483,6 +483,7 @@ def gate_pid(guest):
 
 
 def test_the_service_starts_serves_port_80_and_is_not_root(service):
+    """S1-14: a service of its own user, with the one capability that ports below 1024 need."""
     assert service.get("http://127.0.0.1/") == "one"
     assert service.show("sallyport", "ActiveState") == "active"
     for pid in [main_pid(service), gate_pid(service)]:
@@ -497,6 +498,7 @@ def test_the_service_starts_serves_port_80_and_is_not_root(service):
 
 
 def test_a_reload_through_systemd_answers_whether_it_worked(service):
+    """S1-14: systemctl reload."""
     pid = main_pid(service)
     service.write("/etc/sallyport/sallyport.yaml", SETTINGS + respond("two"))
     service.run("systemctl", "reload", "sallyport")
