@@ -64,6 +64,7 @@ struct talk {
     struct str garbage; // the server says this instead
     bool is_silent;     // the server says nothing
     bool is_cut;        // the server closes at once
+    bool is_late;       // the server sends another ticket when all has been said
     // Results.
     enum io io;
     struct tls_failure failure;
@@ -104,8 +105,30 @@ static void serve(void *arg)
         stream_read(s, buf, sizeof buf, deadline_in(SOON_MS), &n) == IO_DONE) {
         struct iovec iov = {buf, n};
         CHECK_INT(stream_writev(s, &iov, 1, SOON_MS, deadline_in(SOON_MS)), IO_DONE);
+        if (t->is_late) {
+            fiber_sleep(1); // the answer has gone alone
+            SSL *ssl = tls_conn_ssl(s);
+            tls_tickets_set(ssl, t->tickets);
+            CHECK(SSL_new_session_ticket(ssl) == 1 && SSL_do_handshake(ssl) == 1);
+            CHECK_INT(stream_read(s, buf, sizeof buf, deadline_in(SOON_MS), &n), IO_EOF);
+        }
     }
     stream_close(s);
+}
+
+// A ticket on a connection at rest is nothing to read.
+static void hear_ticket(struct talk *t)
+{
+    char byte;
+    size_t n;
+    const struct ssl_session_st *before = t->session->newest;
+    while (t->session->newest == before) {
+        CHECK_INT(sock_wait_readable(&t->near.sock, deadline_in(SOON_MS)), IO_DONE);
+        CHECK_INT(stream_try_read(&t->near, &byte, 1, &n), IO_AGAIN);
+        if (test_failed)
+            break;
+    }
+    CHECK(!stream_is_readable(&t->near));
 }
 
 static void ask(void *arg)
@@ -128,6 +151,10 @@ static void ask(void *arg)
         t->was_answered =
             stream_writev(&t->near, &iov, 1, SOON_MS, deadline_in(SOON_MS)) == IO_DONE &&
             stream_read(&t->near, buf, sizeof buf, deadline_in(SOON_MS), &n) == IO_DONE && n == 4;
+        if (t->is_late) {
+            hear_ticket(t);
+            stream_shut_write(&t->near);
+        }
         t->end = stream_read(&t->near, buf, sizeof buf, deadline_in(SOON_MS), &n);
     }
     stream_close(&t->near);
@@ -373,6 +400,32 @@ static void sessions_are_resumed_and_forgotten(void)
     tls_tickets_unref(tickets);
 }
 
+static void a_ticket_for_a_connection_at_rest_is_kept_and_is_nothing_to_read(void)
+{
+    char keys[80];
+    memset(keys, 7, sizeof keys);
+    struct tls_tickets *tickets = tls_tickets_new(str_from(keys, sizeof keys));
+    struct tls_clients *set = tls_clients_new();
+    struct tls_client_conf conf = defaults();
+    struct tls_session session = {.newest = NULL};
+    conf.ca = file_of(&ca.chain_pem);
+    struct talk t = {.shown = &good,
+                     .tickets = tickets,
+                     .url_host = STR(NAME),
+                     .client = take(set, &conf),
+                     .session = &session,
+                     .is_late = true};
+    talk(&t);
+    CHECK(t.io == IO_DONE && t.was_answered);
+    CHECK_INT(t.end, IO_EOF);
+    talk(&t);
+    CHECK(t.io == IO_DONE && t.info.is_resumed);
+    tls_session_forget(&session);
+    tls_client_unref(t.client);
+    tls_clients_free(set);
+    tls_tickets_unref(tickets);
+}
+
 static void what_is_no_tls_is_told(void)
 {
     static const struct {
@@ -519,6 +572,7 @@ static const struct test_case cases[] = {
     TEST(the_client_shows_its_certificate_where_one_is_required),
     TEST(versions_have_bounds),
     TEST(sessions_are_resumed_and_forgotten),
+    TEST(a_ticket_for_a_connection_at_rest_is_kept_and_is_nothing_to_read),
     TEST(what_is_no_tls_is_told),
     TEST(the_same_settings_are_the_same_client),
     TEST(files_that_cant_be_used_are_errors),
