@@ -81,7 +81,7 @@ enum conf_ref conf_ref_parse(struct str text, struct str *ret_target);
 struct conf_nearest {
     struct str wanted;
     const char *name; // NULL: none is near
-    size_t distance;
+    size_t distance;  // in halves
 };
 
 void conf_nearest_offer(struct conf_nearest *nearest, const char *name);

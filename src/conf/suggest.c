@@ -56,11 +56,14 @@ void conf_nearest_offer(struct conf_nearest *nearest, const char *name)
         return;
     size_t allowed = MIN(wanted.len, offered.len) <= 3 ? 1 : 2;
     size_t d = distance(wanted, offered);
+    bool is_begun = is_prefix(wanted, offered);
     if (d > allowed) {
-        if (!is_prefix(wanted, offered) && !is_prefix(offered, wanted))
+        if (!is_begun && !is_prefix(offered, wanted))
             return;
         d = 3; // a prefix counts less than a typing error
     }
+    // Of names as far away, the one of which this is the beginning: 'stat' is 'status', not 'stop'.
+    d = 2 * d + !is_begun;
     if (nearest->name && nearest->distance <= d)
         return;
     nearest->name = name;

@@ -28,4 +28,13 @@ static void the_nearest_name_is_found(void)
         CHECK_STR(str_of(conf_suggest(str_of(cases[i].wrong), names)), str_of(cases[i].right));
 }
 
-TEST_MAIN(TEST(the_nearest_name_is_found))
+static void of_two_as_near_the_one_that_goes_on_is_meant(void)
+{
+    static const char *const names[] = {"stop", "status", "stat", NULL};
+    static const char *const without_itself[] = {"stop", "status", NULL};
+    CHECK_STR(str_of(conf_suggest(STR("stat"), without_itself)), STR("status"));
+    CHECK_STR(str_of(conf_suggest(STR("stat"), names)), STR("stat"));
+    CHECK_STR(str_of(conf_suggest(STR("stpo"), names)), STR("stop"));
+}
+
+TEST_MAIN(TEST(the_nearest_name_is_found), TEST(of_two_as_near_the_one_that_goes_on_is_meant))
