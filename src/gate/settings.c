@@ -471,6 +471,11 @@ static const struct conf_item root_items[] = {
                   .doc = "The access log, or `off`."),
     ITEM_SECTION(settings, resolver, "resolver", struct resolver_conf, .section = &resolver_section,
                  .since = "0.1", .apply = CONF_RESTART, .doc = "DNS."),
+    ITEM_FILE(settings, authorities, "authorities", .since = "0.1", .apply = CONF_LIVE,
+              .example = "/etc/ssl/certs/ca-certificates.crt",
+              .doc = "PEM file with the authorities that servers with `https://` are verified "
+                     "against, unless the service has a `ca` of its own. By default the system's; "
+                     "it is read anew with each reload."),
     ITEM_MAP(settings, entrypoints, "entrypoints", .section = &entrypoint_section, .since = "0.1",
              .apply = CONF_LIVE,
              .doc = "Where clients connect, by name. By default `web` on `:80`, and `websecure` "
@@ -487,11 +492,6 @@ static const struct conf_item root_items[] = {
 
 const struct conf_section settings_section = {
     .name = "settings",
-    ITEM_FILE(settings, authorities, "authorities", .since = "0.1", .apply = CONF_LIVE,
-              .example = "/etc/ssl/certs/ca-certificates.crt",
-              .doc = "PEM file with the authorities that servers with `https://` are verified "
-                     "against, unless the service has a `ca` of its own. By default the system's; "
-                     "it is read anew with each reload."),
     .doc = "The settings file.",
     CONF_SECTION_OF(settings, root_items),
     .place_offset = CONF_NO_PLACE,
