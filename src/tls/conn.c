@@ -369,9 +369,10 @@ static void learn(struct tls_conn *t)
     t->info.cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(t->ssl));
     t->info.protocol = str_from((const char *)protocol, protocol_bytes);
     t->info.is_resumed = SSL_session_reused(t->ssl) == 1;
-    t->info.has_peer_cert = SSL_get0_peer_certificate(t->ssl) != NULL &&
-                            SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE &&
-                            SSL_get_verify_result(t->ssl) == X509_V_OK;
+    bool is_verified = SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE &&
+                       SSL_get_verify_result(t->ssl) == X509_V_OK;
+    t->info.peer_cert = is_verified ? SSL_get0_peer_certificate(t->ssl) : NULL;
+    t->info.has_peer_cert = t->info.peer_cert != NULL;
 }
 
 void tls_conn_start(struct stream *s, SSL *ssl, struct str early)

@@ -2,6 +2,7 @@
 // What is known of a connection that speaks TLS, for filters and logs. Belongs to the stream.
 #pragma once
 
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,5 +16,6 @@ struct tls_info {
     const char *version_text; // "TLSv1.3"
     const char *cipher;       // "TLS_AES_128_GCM_SHA256"
     struct str server_name;   // asked for by the client; empty: none
+    X509 *peer_cert;          // borrows: the one that was verified (tls/x509.h); NULL: none
     struct str protocol;      // ALPN: "http/1.1"; empty: none
 };

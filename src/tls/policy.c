@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -88,8 +89,10 @@ enum err tls_check_suite(const struct conf_text *name, struct diags *diags)
 
 bool tls_has_group(const char *name)
 {
+    char text[NAME_MAX_BYTES]; // OpenSSL's macro takes no const
     SSL_CTX *ctx = new_ctx();
-    bool has = SSL_CTX_set1_groups_list(ctx, name) == 1;
+    (void)snprintf(text, sizeof text, "%s", name);
+    bool has = SSL_CTX_set1_groups_list(ctx, text) == 1;
     SSL_CTX_free(ctx);
     ERR_clear_error();
     return has;

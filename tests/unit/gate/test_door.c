@@ -157,7 +157,7 @@ struct visit {
     struct rig_client client;
     void (*fn)(struct visit *v);
     pthread_t thread;
-    atomic_bool is_over;
+    atomic_bool is_over, is_resting;
     char got[2000];
     size_t n_got;
 };
@@ -303,6 +303,44 @@ static void a_client_hello_in_single_bytes_is_understood(void)
     run_visit(&v, SOON_MS);
     CHECK_INT(w.n_exchanges, 1);
     close_world();
+}
+
+static void ask_and_stay(struct visit *v)
+{
+    SSL *ssl = rig_connect(&v->rig, &v->client);
+    SSL_write(ssl, request, sizeof request - 1);
+    read_answers(v, ssl, 1);
+    atomic_store(&v->is_resting, true);
+    char buf[100];
+    while (read(v->rig.client_fd, buf, sizeof buf) > 0)
+        ;
+    SSL_free(ssl);
+}
+
+// A record that comes byte by byte is no request: it doesn't keep an idle connection alive.
+static void bytes_of_tls_alone_dont_lengthen_the_life_of_an_idle_connection(void)
+{
+    open_world(10);
+    w.entry.idle_ms = 60;
+    struct visit v = {.rig = {.name = NAME}, .fn = ask_and_stay};
+    v.rig.client_fd = knock(SOON_MS);
+    if (pthread_create(&v.thread, NULL, visit_in_thread, &v) != 0)
+        abort();
+    while (!atomic_load(&v.is_resting) || w.env.stats.counters[HTTP_COUNTER_CONNS_IDLE] == 0)
+        loop_turn(w.loop, 5);
+    CHECK_INT(w.env.buffers.n_out, 0);
+    CHECK_INT(n_fibers(), 0);
+    send_text(&v, "\x17\x03\x03\x40", 4);
+    size_t n_bytes = 0;
+    for (; n_open() > 0 && n_bytes < 2000; n_bytes++) {
+        if (send(v.rig.client_fd, "", 1, MSG_NOSIGNAL) != 1)
+            break;
+        loop_turn(w.loop, 5);
+    }
+    CHECK(n_bytes < 2000);
+    close_world();
+    pthread_join(v.thread, NULL);
+    SSL_SESSION_free(v.client.session);
 }
 
 static void speak_plainly(struct visit *v)
@@ -530,6 +568,7 @@ int main(int argc, char **argv)
         TEST(a_request_over_tls_knows_its_name_and_version),
         TEST(requests_in_records_that_arrive_together_are_all_answered),
         TEST(a_client_hello_in_single_bytes_is_understood),
+        TEST(bytes_of_tls_alone_dont_lengthen_the_life_of_an_idle_connection),
         TEST(plain_http_is_told_that_this_port_speaks_https),
         TEST(what_is_no_client_hello_is_refused),
         TEST(unknown_names_get_the_default_certificate_or_an_alert),

@@ -149,6 +149,7 @@ struct rig {
     struct tls_failure failure;
     struct tls_info info;
     char cipher[64], protocol[32];
+    char peer_name[64]; // the first one of the client's certificate
     int client_fd;
 };
 
@@ -171,6 +172,12 @@ static inline void rig_serve(void *arg)
                         &r->failure);
     if (r->err == ERR_OK) {
         r->info = *tls_conn_info(&r->stream);
+        struct arena mem;
+        struct tls_cert_info cert;
+        arena_init(&mem, 1 << 20, NULL, 0);
+        if (r->info.peer_cert && tls_cert_info(r->info.peer_cert, &mem, &cert) && cert.n_names > 0)
+            snprintf(r->peer_name, sizeof r->peer_name, STR_FMT, STR_ARG(cert.names[0]));
+        arena_fini(&mem);
         snprintf(r->cipher, sizeof r->cipher, "%s", r->info.cipher);
         snprintf(r->protocol, sizeof r->protocol, STR_FMT, STR_ARG(r->info.protocol));
         if (r->server)

@@ -257,6 +257,7 @@ static void clients_are_asked_for_certificates_as_the_policy_says(void)
         if (r.err != cases[i].err)
             printf("# case %zu: %s\n", i, r.failure.text);
         CHECK_INT(r.info.has_peer_cert, cases[i].has_cert);
+        CHECK_STR(str_of(r.peer_name), str_of(cases[i].has_cert ? "me.example" : ""));
         CHECK_INT(c.alert, cases[i].alert);
         if (cases[i].err != ERR_OK)
             CHECK_INT(r.failure.kind, TLS_FAILURE_PEER_CERTIFICATE);
@@ -316,6 +317,34 @@ static void sessions_are_resumed_by_others_with_the_same_keys_and_nobody_else(vo
                      "d")); // another policy
         SSL_SESSION_free(c.session);
     }
+}
+
+static void a_resumed_session_keeps_the_clients_certificate(void)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    struct rig_cert client_ca, client;
+    rig_cert_begin(&client_ca, TLS_CERT_ROOT, TLS_KEY_P256, "Clients", NULL);
+    rig_cert_begin(&client, TLS_CERT_LEAF, TLS_KEY_P256, "me.example", &client_ca);
+    rig_cert_for_client(&client, &client_ca);
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        struct rig_client c = {.cert = &client, .max = versions[i]};
+        for (size_t k = 0; k < 2; k++) {
+            struct rig r = rig_for("{}", &c);
+            tls_policy_free(r.policy);
+            r.policy = rig_policy("{client-auth: require, client-ca: ca.pem}",
+                                  text_str(&client_ca.chain_pem));
+            r.tickets = ticket_keys("a");
+            rig_run(&r);
+            CHECK_INT(r.info.is_resumed, k == 1);
+            CHECK_STR(str_of(r.peer_name), STR("me.example"));
+            rig_done(&r);
+        }
+        c.cert = NULL; // a session that began with a certificate opens nothing without that policy
+        CHECK(!visit(&c, "{}", NAME, "a"));
+        SSL_SESSION_free(c.session);
+    }
+    rig_cert_end(&client_ca);
+    rig_cert_end(&client);
 }
 
 static void without_keys_or_with_tickets_off_no_session_is_given(void)
@@ -555,6 +584,7 @@ int main(int argc, char **argv)
         TEST(the_servers_order_of_protocols_counts),
         TEST(clients_are_asked_for_certificates_as_the_policy_says),
         TEST(sessions_are_resumed_by_others_with_the_same_keys_and_nobody_else),
+        TEST(a_resumed_session_keeps_the_clients_certificate),
         TEST(without_keys_or_with_tickets_off_no_session_is_given),
         TEST(a_silent_handshake_ends_at_its_deadline),
         TEST(a_client_that_leaves_in_the_handshake_is_told_apart),
