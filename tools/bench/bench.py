@@ -5,11 +5,12 @@
   bench.py [-n ROUNDS] [-t SECONDS] [--bin FILE] [--vs FILE] [--peers sallyport,nginx,haproxy]
            [WORK …]
 
-Works: keepalive connections download upload log hosts idle workers startup reload; by default all.
+Works: keepalive connections download upload log hosts idle workers startup reload kill
+upgrade; by default all.
 Each proxy has one worker pinned to core 0; load and origin are on core 1. The figure is CPU time of
 the proxy's processes (all threads, from the scheduler's own counters) divided by requests; the medians
-of the rounds and the ratio to the best peer are printed, as Markdown. startup and reload tell times of
-our own.
+of the rounds and the ratio to the best peer are printed, as Markdown. The last four tell times of our
+own.
 """
 import argparse
 import random
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from peers import PEERS, Origin, cpu_ns, wrk  # noqa: E402
 import idle  # noqa: E402
 import reload  # noqa: E402
+import takeover  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOWNLOAD_BYTES = 10_000_000
@@ -157,10 +159,16 @@ end
     def reload(self):
         reload.run(self)
 
+    def kill(self):
+        takeover.kills(self)
+
+    def upgrade(self):
+        takeover.upgrades(self)
+
 
 def main():
     works = ["keepalive", "connections", "download", "upload", "log", "hosts", "workers", "idle",
-             "startup", "reload"]
+             "startup", "reload", "kill", "upgrade"]
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=7, help="rounds")

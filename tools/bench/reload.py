@@ -63,14 +63,17 @@ class Proxy:
             "routes: [ { match: 'Path(`/poll`)', use: [poll], priority: 9000000 } ]",
             *self.form(self.n, salt)]))
 
-    def reload(self):
+    def ask(self, command):
         with socket.socket(socket.AF_UNIX) as control:
             control.connect(f"{self.folder}/control")
-            control.sendall(b'{"command":"reload"}\n')
+            control.sendall(json.dumps({"command": command}).encode() + b"\n")
             answer = json.loads(control.makefile().readlines()[-1])
         if not answer["ok"]:
-            raise SystemExit(f"reload: {answer}")
+            raise SystemExit(f"{command}: {answer}")
         return answer
+
+    def reload(self):
+        return self.ask("reload")
 
     def pids(self):
         return family(self.process.pid)
@@ -91,18 +94,26 @@ def ask(sock):
 
 
 class Poller:
-    """Asks each millisecond on a kept connection; the longest time that an answer took."""
+    """Asks each millisecond, on a kept connection or each time on a new one; the longest time that
+    an answer took."""
 
-    def __init__(self, port):
-        self.sock = socket.create_connection(("127.0.0.1", port))
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, port, is_kept=True):
+        self.port, self.is_kept = port, is_kept
         self.longest, self.is_over = 0.0, False
+        self.connect()
         self.thread = threading.Thread(target=self.poll)
         self.thread.start()
+
+    def connect(self):
+        self.sock = socket.create_connection(("127.0.0.1", self.port))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def poll(self):
         while not self.is_over:
             began = time.monotonic()
+            if not self.is_kept:
+                self.sock.close()
+                self.connect()
             ask(self.sock)
             self.longest = max(self.longest, time.monotonic() - began)
             time.sleep(0.001)
