@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
+from certificates import Authority
 from harness import ROOT, run
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
@@ -27,10 +28,21 @@ def schema():
     return jsonschema.Draft202012Validator(schema)
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """What examples name: {file: content}."""
+    ca = Authority(tmp_path_factory.mktemp("pki"))
+    client = ca.issue("proxy.internal")
+    return {"htpasswd": HTPASSWD.encode(), "internal-ca.pem": ca.pem, "client.pem": client.pem,
+            "client.key": client.key_pem}
+
+
 @pytest.mark.parametrize("text", [t for _, t in EXAMPLES], ids=[n for n, _ in EXAMPLES])
-def test_examples_of_the_documents_load_and_fit_the_schema(text, schema, tmp_path, monkeypatch):
+def test_examples_of_the_documents_load_and_fit_the_schema(text, schema, files, tmp_path,
+                                                           monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "htpasswd").write_text(HTPASSWD)
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
     (tmp_path / "sallyport.yaml").write_text(text)
     done = run("check")
     assert done.returncode == 0, done.stderr

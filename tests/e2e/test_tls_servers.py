@@ -191,7 +191,8 @@ def test_a_client_certificate_is_shown_where_it_is_asked_for(start, tls_origin, 
     assert subject == ((("commonName", "proxy.internal"),),)
     assert proxy.try_reload(site(server.url, f"ca: {ca.file}"))
     assert proxy.get().status == 502
-    proxy.wait_line("alert|certificate required|handshake", proxy.err)
+    # With TLS 1.3 the refusal comes behind the handshake, and a reset may overtake it.
+    proxy.wait_line("alert|before an answer", proxy.err)
     assert server.failures
 
 
@@ -231,16 +232,22 @@ def test_connections_are_kept(start, tls_origin, ca):
 
 
 def test_an_orderly_end_of_an_idle_connection_is_noticed(start, tls_origin, ca):
-    server = tls_origin(cert=ca.issue("127.0.0.1"))
+    has_answer, is_over = threading.Semaphore(0), threading.Semaphore(0)
+
+    def answer(request, conn):
+        conn.send(ok("hello"))
+        assert has_answer.acquire(timeout=PATIENCE)
+        conn.sock.unwrap()  # waits for the proxy's own end
+        conn.is_done = True
+        is_over.release()
+
+    server = tls_origin(answer, cert=ca.issue("127.0.0.1"))
     proxy = start(site(server.url, f"ca: {ca.file}"))
     for i in range(5):
         assert proxy.get(method="POST", headers="Content-Length: 2\r\n", body=b"ab").status == 200
         assert server.n_connections == i + 1
-        idle = server.requests[-1].connection
-        end_tls(idle)
-        idle.sock.settimeout(PATIENCE)
-        with pytest.raises((OSError, EOFError)):  # the proxy closes as well
-            idle.read_exactly(1)
+        has_answer.release()
+        assert is_over.acquire(timeout=PATIENCE)
 
 
 # --- servers that speak no TLS, or not to the end ---
@@ -378,7 +385,6 @@ def test_tunnels_go_through_tls(start, tls_origin, ca):
             sender.start()
             assert client.read_exactly(size) == data
             sender.join()
-    wait_until(lambda: "tunnel" in "\n".join(proxy.out) or proxy.out, "the log line")
 
 
 @pytest.mark.parametrize("framing", ["close", "length", "chunks"])
