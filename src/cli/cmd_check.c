@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
+#include <time.h>
 
 #include "cli/command.h"
 #include "codec/json.h"
 #include "keeper/load.h"
+#include "keeper/wish.h"
 
 static const struct cli_option options[] = {
     CLI_OPTION_CONFIG,
@@ -36,12 +38,18 @@ static void print_json(const struct loaded *l, bool is_fine)
     text_fini(&t);
 }
 
+static size_t n_routes(const struct loaded *l)
+{
+    return l->snapshot->n_routes + l->snapshot->n_tcp_routes;
+}
+
 static int run(const struct cli_args *args)
 {
     struct loaded l;
     const char *path = cli_config_path(args);
     cli_note_no_config(args);
-    bool is_fine = load_file(path, &l);
+    bool is_fine =
+        load_file(path, &l) && wish_check_files(l.snapshot, time(NULL), &l.diags) == ERR_OK;
     if (cli_has(args, "json")) {
         print_json(&l, is_fine);
     } else {
@@ -51,8 +59,8 @@ static int run(const struct cli_args *args)
                     S_UNLESS_ONE(l.diags.n_errors));
         else if (!cli_has(args, "quiet"))
             printf("%s: fine: %u entrypoint%s, %zu route%s, %zu warning%s\n", path,
-                   l.snapshot->n_entries, S_UNLESS_ONE(l.snapshot->n_entries), l.snapshot->n_routes,
-                   S_UNLESS_ONE(l.snapshot->n_routes), l.diags.n, S_UNLESS_ONE(l.diags.n));
+                   l.snapshot->n_entries, S_UNLESS_ONE(l.snapshot->n_entries), n_routes(&l),
+                   S_UNLESS_ONE(n_routes(&l)), l.diags.n, S_UNLESS_ONE(l.diags.n));
     }
     load_fini(&l);
     return is_fine ? CLI_OK : CLI_FAILED;
@@ -62,7 +70,8 @@ const struct cli_command cli_check = {
     .name = "check",
     .summary = "Load the settings whole and tell every error.",
     .doc =
-        "Everything is loaded as `run` would: files, variables, rules, filters, services. Nothing "
+        "Everything is loaded as `run` would: files, variables, certificates, rules, filters, "
+        "services. Nothing "
         "listens and nothing changes. Each error and warning is a line `FILE:LINE:COLUMN: error: "
         "TEXT` on standard error. Exit status 0: fine (there may be warnings), 1: errors. With "
         "`--json`: `{\"ok\":false, \"errors\":1, \"messages\":[{\"severity\":\"error\", "

@@ -144,7 +144,12 @@ static bool choose_entry(struct question *q, const char *name, struct str url)
             }
         }
     }
+    bool is_https = str_istarts(url, STR("https://"));
     q->entry_index = 0;
+    while (q->entry_index < q->s->n_entries && q->s->entries[q->entry_index].is_tls != is_https)
+        q->entry_index++;
+    if (q->entry_index == q->s->n_entries)
+        q->entry_index = 0;
     return true;
 }
 

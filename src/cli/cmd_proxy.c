@@ -11,8 +11,10 @@ static const struct cli_option options[] = {
     {.name = "from",
      .value = "[NAME][:PORT]",
      .doc = "The host name to serve, and where to listen. Without a name: every name. With an IP "
-            "address in its place: every name, and only that address listens. Without a port: 80 "
-            "as root, else 8080."},
+            "address in its place: every name, and only that address listens. Without a port: "
+            "HTTP on 80 and HTTPS on 443 as root, else on 8080 and 8443. A port of yours speaks "
+            "HTTP, or with `--tls` HTTPS."},
+    {.name = "tls", .doc = "Speak HTTPS alone, with a certificate of the local CA."},
     {.name = "to",
      .value = "URL",
      .is_many = true,
@@ -57,6 +59,34 @@ static bool is_address(struct str name)
     return ip_parse(name, &ip) == ERR_OK;
 }
 
+static void add_entrypoint(struct arena *mem, struct conf_node *to, bool is_tls, struct str address,
+                           struct str port)
+{
+    struct conf_node *entry = map(mem);
+    conf_node_put(entry, STR("listen"), scalar(mem, arena_concat(mem, address, STR(":"), port)));
+    conf_node_put(entry, STR("tls"), scalar(mem, is_tls ? STR("on") : STR("off")));
+    conf_node_put(to, is_tls ? STR("websecure") : STR("web"), entry);
+}
+
+// Both of the usual ports, or the one that was asked for.
+static struct conf_node *entrypoints(const struct cli_args *args, struct arena *mem,
+                                     struct str address, struct str port)
+{
+    struct conf_node *entries = map(mem);
+    bool is_root = geteuid() == 0, is_tls = cli_has(args, "tls");
+    if (!is_tls)
+        add_entrypoint(mem, entries, false, address,
+                       port.len > 0 ? port
+                       : is_root    ? STR("80")
+                                    : STR("8080"));
+    if (is_tls || port.len == 0)
+        add_entrypoint(mem, entries, true, address,
+                       port.len > 0 ? port
+                       : is_root    ? STR("443")
+                                    : STR("8443"));
+    return entries;
+}
+
 static struct conf_node *build(void *arg, struct loaded *l)
 {
     const struct cli_args *args = arg;
@@ -68,16 +98,12 @@ static struct conf_node *build(void *arg, struct loaded *l)
         name = str_first(from, colon);
         port = str_skip(from, colon + 1);
     }
-    if (port.len == 0)
-        port = geteuid() == 0 ? STR("80") : STR("8080");
     if (is_address(name)) {
         address = name;
         name = STR_NONE;
     }
-    struct conf_node *root = map(mem), *entry = map(mem), *entries = map(mem);
-    conf_node_put(entry, STR("listen"), scalar(mem, arena_concat(mem, address, STR(":"), port)));
-    conf_node_put(entries, STR("web"), entry);
-    conf_node_put(root, STR("entrypoints"), entries);
+    struct conf_node *root = map(mem);
+    conf_node_put(root, STR("entrypoints"), entrypoints(args, mem, address, port));
     const char *const *to = NULL;
     int n = cli_values(args, "to", &to);
     struct conf_node *servers = conf_node_new(mem, CONF_NODE_SEQ, place);

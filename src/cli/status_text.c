@@ -336,6 +336,50 @@ static void put_services(const json_t *report, bool wants_all, struct text *to)
     }
 }
 
+// --- certificates ---
+
+#define DATE_CHARS 10 // of "2027-02-19T18:14:22.000Z"
+
+static const char *source_text(const char *source)
+{
+    return !source                           ? "?"
+           : strcmp(source, "file") == 0     ? "file"
+           : strcmp(source, "local-ca") == 0 ? "local CA"
+                                             : "issued";
+}
+
+static void put_certificate(const json_t *item, size_t width, struct text *to)
+{
+    const char *state = text_of(item, "state"), *until = text_of(item, "not_after");
+    text_put(to, STR("  "));
+    put_padded(to, text_of(item, "id"), width);
+    text_put(to, STR("  "));
+    put_padded(to, source_text(text_of(item, "source")), width_of("local CA"));
+    text_put(to, STR("  "));
+    put_value(to, state);
+    if (until) {
+        text_put(to, STR(" until "));
+        plain_put(to, str_first(str_of(until), DATE_CHARS));
+    }
+    const char *error = text_of(item, "error");
+    if (!error)
+        error = text_of(item, "flaw");
+    if (error) {
+        text_put(to, STR(": "));
+        put_value(to, error);
+    }
+    text_byte(to, '\n');
+}
+
+static void put_certificates(const json_t *status, bool wants_all, struct text *to)
+{
+    const json_t *list = json_object_get(status, "certificates");
+    size_t n = begin_list(to, "certificates", list, wants_all);
+    size_t width = widest(list, "id", n);
+    for (size_t i = 0; i < n; i++)
+        put_certificate(json_array_get(list, i), width, to);
+}
+
 // --- counters ---
 
 // An object of numbers; those that aren't 0.
@@ -371,6 +415,7 @@ void status_text_put(const json_t *status, bool wants_all, struct text *to)
     put_entrypoints(status, to);
     put_sites(report, wants_all, to);
     put_services(report, wants_all, to);
+    put_certificates(status, wants_all, to);
     put_counters(to, "counters", json_object_get(report, "counters"));
     put_counters(to, "refused requests", json_object_get(report, "refused_requests"));
     put_counters(to, "refused answers of servers", json_object_get(report, "refused_answers"));

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "keeper/certs_priv.h"
+#include "rt/clock.h"
 #include "rt/file.h"
 #include "rt/log.h"
 #include "tls/bundle.h"
@@ -21,6 +22,12 @@
 #define LOOK_AGAIN_S 86400 // at the latest
 #define RETRY_S 60         // after the local CA has failed
 #define SETTLED_S 1
+// The local CA makes some hundred certificates a second: many are made in turns, between which the
+// keeper does everything else.
+#define MAKE_FIRST_MS 200
+#define MAKE_AT_LEAST 64 // in a turn
+#define MAKE_TURN_MS 50
+#define NEXT_TURN_NS 1000000
 
 static const struct str fallback_name = STR_INIT("default.invalid"); // RFC 6761 6.4
 
@@ -161,10 +168,17 @@ static void make_local(struct keeper_certs *k, struct site_cert *s, const struct
                        size_t n, int64_t now_s)
 {
     const char *why = NULL;
+    s->is_waiting = false;
     bool is_good = s->local.n_chain > 0 && has_names(&s->local.leaf, names, n) &&
                    now_s < certs_renewal_s(&s->local.leaf) && now_s >= s->local.leaf.not_before_s;
     if (is_good)
         return;
+    if (k->n_made >= MAKE_AT_LEAST && clock_now_ms() >= k->make_until_ms) {
+        s->is_waiting = true; // what there is stays until then
+        k->n_waiting++;
+        return;
+    }
+    k->n_made++;
     drop_local(s);
     const struct certs_local_ca *ca = local_ca(k, now_s, &why);
     if (ca && certs_local_ca_leaf(ca, names, n, now_s, &s->local_mem, &s->local, &why) == ERR_OK)
@@ -188,6 +202,7 @@ static void complete_site(struct keeper_certs *k, struct site_cert *s, int64_t n
         make_local(k, s, open, n, now_s);
     else
         drop_local(s);
+    s->is_waiting = s->is_waiting && n > 0;
     mem_free(open);
 }
 
@@ -259,6 +274,7 @@ static bool pack(struct keeper_certs *k, int64_t now_s)
         p.items[p.marked == SIZE_MAX ? 0 : p.marked].is_default = true;
     tls_bundle_pack(p.items, MIN(p.n, (size_t)TLS_BUNDLE_ITEMS_MAX), &bundle);
     mem_free(p.items);
+    k->n_packed = p.n;
     bool has_changed = !str_eq(text_str(&bundle), text_str(&k->bundle));
     text_wipe(&k->bundle);
     k->bundle = bundle;
@@ -277,15 +293,31 @@ static void set_timer(struct keeper_certs *k, int64_t now_s)
     }
     at_s = MAX(at_s, now_s + SETTLED_S);
     struct itimerspec at = {.it_value.tv_sec = at_s - now_s};
+    if (k->n_waiting > 0)
+        at.it_value = (struct timespec){.tv_nsec = NEXT_TURN_NS};
     timerfd_settime(k->timer, 0, &at, NULL);
 }
 
-static bool rebuild(struct keeper_certs *k, int64_t now_s)
+static size_t count_made(const struct keeper_certs *k)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < k->n_sites; i++)
+        n += k->sites[i]->local.n_chain > 0;
+    return n;
+}
+
+// is_turn: nothing has happened but that it's time for more of what waits. The gate reads a bundle
+// whole, so it gets one with each doubling, not with each turn.
+static bool rebuild(struct keeper_certs *k, int64_t now_s, bool is_turn)
 {
     map_files(k);
+    k->n_waiting = 0;
+    k->n_made = 0;
+    k->make_until_ms = clock_now_ms() + (is_turn ? MAKE_TURN_MS : MAKE_FIRST_MS);
     for (size_t i = 0; i < k->n_sites; i++)
         complete_site(k, k->sites[i], now_s);
-    bool has_changed = pack(k, now_s);
+    bool must_pack = !is_turn || k->n_waiting == 0 || count_made(k) >= 2 * k->n_packed;
+    bool has_changed = must_pack && pack(k, now_s);
     set_timer(k, now_s);
     return has_changed;
 }
@@ -407,7 +439,7 @@ bool keeper_certs_want(struct keeper_certs *k, const struct keeper_certs_wish *w
     take_sites(k, wish);
     certs_files_want(k->files, wish->files, wish->n_files, now_s);
     tell_files(k);
-    return rebuild(k, now_s);
+    return rebuild(k, now_s, false);
 }
 
 int keeper_certs_fd(const struct keeper_certs *k)
@@ -422,7 +454,8 @@ bool keeper_certs_look(struct keeper_certs *k, int64_t now_s)
     bool is_new = certs_files_look(k->files, now_s);
     if (is_new)
         tell_files(k);
-    return (is_time || is_new) && rebuild(k, now_s);
+    bool is_turn = is_time && !is_new && k->n_waiting > 0;
+    return (is_time || is_new) && rebuild(k, now_s, is_turn);
 }
 
 bool keeper_certs_refresh(struct keeper_certs *k, struct str id, int64_t now_s)
@@ -432,7 +465,7 @@ bool keeper_certs_refresh(struct keeper_certs *k, struct str id, int64_t now_s)
         if (id.len == 0 || str_eq(s->wish.id, id))
             s->is_read = false;
     }
-    return rebuild(k, now_s);
+    return rebuild(k, now_s, false);
 }
 
 int keeper_certs_packed(const struct keeper_certs *k)

@@ -15,6 +15,7 @@ struct site_cert {
     struct arena local_mem;        // holds a secret
     struct tls_credential local;   // n_chain is 0: none; for names that nothing else covers
     const char *local_why;         // the local CA can't make one
+    bool is_waiting;               // for its turn: many are to be made
 };
 
 struct keeper_certs {
@@ -29,6 +30,10 @@ struct keeper_certs {
     size_t n_sites;
     struct site_cert *fallback; // owns: answers names that no certificate has; NULL: not needed
     bool has_tls;
+    int64_t make_until_ms; // in this turn; then the rest waits for the next one
+    size_t n_made;         // in this turn
+    size_t n_waiting;
+    size_t n_packed;    // certificates in the bundle
     int set;            // owns: epoll of files and timer; -1: nothing is seen
     int timer;          // owns: of the wall clock
     struct text told;   // bad files that were logged

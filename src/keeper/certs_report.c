@@ -98,7 +98,7 @@ static void add_site(json_t *list, const struct site_cert *s, int64_t now_s)
     bool is_local = str_eq(s->wish.issuer, STR(CERTS_ISSUER_LOCAL));
     if (!is_local)
         json_array_append_new(list, stored_json(s, now_s));
-    if (s->local.n_chain > 0 || s->local_why)
+    if (s->local.n_chain > 0 || s->local_why || s->is_waiting)
         json_array_append_new(list, local_json(s, now_s));
 }
 

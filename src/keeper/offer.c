@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -69,7 +70,7 @@ bool offer_prepare(struct loaded *l, uint64_t seq, struct listeners *listeners, 
     struct offer o = NO_OFFER;
     o.seq = seq;
     o.drain_ms = settings->drain_ms;
-    if (wish_check_files(l->snapshot, &l->diags) != ERR_OK)
+    if (wish_check_files(l->snapshot, time(NULL), &l->diags) != ERR_OK)
         return false;
     if (workers_parse(&settings->workers, count_cpus(), &l->diags, &o.n_workers) != ERR_OK ||
         !choose_control_path(&settings->control, &l->diags, &o))

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "keeper/state_path.h"
@@ -252,9 +251,9 @@ static void check_one(void *arg, const struct certificate_conf *c, const struct 
     certs_files_free(files);
 }
 
-enum err wish_check_files(const struct snapshot *s, struct diags *diags)
+enum err wish_check_files(const struct snapshot *s, int64_t now_s, struct diags *diags)
 {
-    struct check k = {.diags = diags, .now_s = time(NULL), .err = ERR_OK};
+    struct check k = {.diags = diags, .now_s = now_s, .err = ERR_OK};
     each_certificate(s, check_one, &k);
     return k.err;
 }

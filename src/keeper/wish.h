@@ -23,4 +23,4 @@ void wish_free(struct wish *w);
 // Reads the certificate files of the settings as they are now. Errors with their places: a single
 // one that can't be used, two defaults. Warnings: one in a folder that can't, one that is expired,
 // without its intermediate, or for other names than its site's.
-enum err wish_check_files(const struct snapshot *s, struct diags *diags) MUST_CHECK;
+enum err wish_check_files(const struct snapshot *s, int64_t now_s, struct diags *diags) MUST_CHECK;

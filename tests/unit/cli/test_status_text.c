@@ -29,6 +29,9 @@ static void everything_that_is_there_is_shown(void)
         "\"entrypoints\":[{\"name\":\"web\",\"listen\":\":0\",\"port\":4711}],"
         "\"gate\":{\"pid\":8,\"uptime_s\":5,\"restarts\":1,\"last_end\":\"signal 9, Killed\","
         "\"state\":\"serving\"},\"leaving\":[{\"pid\":6,\"since_s\":4}],"
+        "\"certificates\":[{\"id\":\"a.example\",\"source\":\"local-ca\",\"state\":\"valid\","
+        "\"not_after\":\"2027-02-19T18:14:22.000Z\",\"error\":null},{\"id\":\"/b.pem\","
+        "\"source\":\"file\",\"state\":\"missing\",\"error\":\"no key\"}],"
         "\"report\":{\"workers\":1,\"user\":\"nobody\",\"sandbox\":{\"mode\":\"require\","
         "\"in_force\":[\"seccomp\",\"landlock 6\"],\"missing\":[\"a reason\"]},\"memory_kb\":900,"
         "\"open_files\":9,\"log_lines_lost\":2,\"counters\":{\"connections accepted\":1000,"
@@ -54,6 +57,8 @@ static void everything_that_is_there_is_shown(void)
         "\nsites\n  a.example  to app  also b.example\n",
         "\nservices\n  app\n    http://s  weight 2     up at 10.0.0.1; skipped at 10.0.0.2 after",
         " after 1 failure  3 connections, 2 idle\n",
+        "\ncertificates\n  a.example  local CA  valid until 2027-02-19\n"
+        "  /b.pem     file      missing: no key\n",
         "\ncounters\n  connections accepted  1 000\n",
         "\nrefused requests\n  bare-lf  1\n",
     };

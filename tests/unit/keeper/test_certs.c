@@ -245,9 +245,45 @@ static void the_report_says_what_there_is_and_what_is_wrong(void)
     end(&f);
 }
 
+static size_t count_waiting(const struct keeper_certs *k)
+{
+    size_t n = 0, at;
+    json_t *item, *list = keeper_certs_report(k, MADE_NOW_S);
+    json_array_foreach(list, at, item) n += str_eq(text_at(list, at, "state"), STR("missing"));
+    json_decref(list);
+    return n;
+}
+
+static void many_of_the_local_ca_are_made_in_turns(void)
+{
+    enum { N = 400 };
+    static char texts[N][16];
+    static struct str names[N];
+    static struct keeper_certs_name sites[N];
+    struct fixture f;
+    struct tls_bundle_item *items = NULL;
+    begin(&f);
+    for (size_t i = 0; i < N; i++) {
+        snprintf(texts[i], sizeof texts[i], "s%zu.example", i);
+        names[i] = str_of(texts[i]);
+        sites[i] = (struct keeper_certs_name){
+            .id = names[i], .names = &names[i], .n_names = 1, .issuer = STR(CERTS_ISSUER_LOCAL)};
+    }
+    CHECK(want_names(&f, sites, N));
+    CHECK(unpack(&f, &items) >= 64);
+    while (count_waiting(f.certs) > 0) {
+        struct pollfd p = {.fd = keeper_certs_fd(f.certs), .events = POLLIN};
+        CHECK_INT(poll(&p, 1, SOON_MS), 1);
+        (void)keeper_certs_look(f.certs, MADE_NOW_S);
+    }
+    CHECK_INT(unpack(&f, &items), N);
+    end(&f);
+}
+
 TEST_MAIN(TEST(without_tls_nothing_is_made), TEST(with_tls_there_is_a_default_in_any_case),
           TEST(a_site_is_served_by_the_local_ca_until_its_certificate_is_there),
           TEST(a_file_serves_its_names_and_is_watched), TEST(the_marked_certificate_is_the_default),
           TEST(the_local_ca_renews_at_two_thirds),
           TEST(a_state_that_cannot_be_written_does_not_stop_the_local_ca),
+          TEST(many_of_the_local_ca_are_made_in_turns),
           TEST(the_report_says_what_there_is_and_what_is_wrong))

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/wish.h"
+
+#include "keeper/load.h"
+#include "unit/certs/folder.h"
+#include "unit/tls/made.h"
+
+struct fixture {
+    struct test_folder folder;
+    struct made_ca ca;
+    struct made_leaf leaf, other; // a.example and *.a.example, b.example …
+    struct loaded l;
+    char settings[1024];
+};
+
+static void put(struct fixture *f, const char *name, const struct text *first,
+                const struct text *second)
+{
+    struct text both = {0};
+    text_put(&both, text_str(first));
+    if (second)
+        text_put(&both, text_str(second));
+    test_folder_put(&f->folder, name, text_str(&both));
+    text_wipe(&both);
+}
+
+// Settings with FOLDER for the folder of certificates.
+static void begin(struct fixture *f, const char *yaml)
+{
+    *f = (struct fixture){.settings = ""};
+    test_folder_begin(&f->folder);
+    made_ca_begin(&f->ca);
+    made_leaf_begin(&f->leaf, &f->ca, TLS_KEY_P256, STR("a.example"), 3650);
+    made_leaf_begin(&f->other, &f->ca, TLS_KEY_P256, STR("b.example"), 3650);
+    put(f, "a.pem", &f->leaf.chain_pem, &f->leaf.key_pem);
+    put(f, "b.crt", &f->other.chain_pem, NULL);
+    put(f, "b.key", &f->other.key_pem, NULL);
+    struct text text = {0};
+    for (struct str rest = str_of(yaml); rest.len > 0;) {
+        size_t at = MIN(str_search(rest, STR("FOLDER")), rest.len);
+        text_put(&text, str_first(rest, at));
+        rest = str_skip(rest, at);
+        if (rest.len > 0) {
+            text_put(&text, str_of(f->folder.path));
+            rest = str_skip(rest, 6);
+        }
+    }
+    load_begin(&f->l);
+    struct conf_node *root =
+        conf_yaml_parse(arena_dup(&f->l.mem, text_str(&text)), "test.yaml", &f->l.mem, &f->l.diags);
+    CHECK(root && load_tree(&f->l, root));
+    text_fini(&text);
+}
+
+static void end(struct fixture *f)
+{
+    load_fini(&f->l);
+    made_leaf_end(&f->leaf);
+    made_leaf_end(&f->other);
+    made_ca_end(&f->ca);
+    test_folder_end(&f->folder);
+}
+
+#define HEAD "state: /nowhere\nentrypoints: { web: ':1', s: { listen: ':2', tls: "
+
+static void sites_with_tls_want_certificates_and_files_are_wanted_once(void)
+{
+    struct fixture f;
+    begin(&f, HEAD "{ certificates: [FOLDER/a.pem] } } }\n"
+                   "sites:\n"
+                   "  A.example: { to: 'http://h:1', aliases: [www.a.example],\n"
+                   "    tls: { certificates: [FOLDER/a.pem, FOLDER] } }\n"
+                   "  plain.example: { to: 'http://h:1', tls: off }\n"
+                   "  '*.c.example': 'http://h:1'\n");
+    struct wish *w = wish_new(f.l.snapshot);
+    CHECK(w->certs.has_tls);
+    CHECK_STR(str_of(w->state), STR("/nowhere"));
+    CHECK_INT(w->certs.n_files, 2);
+    CHECK(!w->certs.files[0].is_folder && w->certs.files[1].is_folder);
+    CHECK_INT(w->certs.n_names, 2);
+    CHECK_STR(w->certs.names[0].id, STR("a.example"));
+    CHECK_INT(w->certs.names[0].n_names, 2);
+    CHECK_STR(w->certs.names[1].names[0], STR("*.c.example"));
+    struct wish *both = wish_both(w, w);
+    CHECK_INT(both->certs.n_files, 2);
+    CHECK_INT(both->certs.n_names, 2);
+    wish_free(both);
+    wish_free(w);
+    end(&f);
+}
+
+static void without_tls_nothing_is_wanted(void)
+{
+    struct fixture f;
+    begin(&f, "entrypoints: { web: ':1' }\nsites: { a.example: 'http://h:1' }\n");
+    struct wish *w = wish_new(f.l.snapshot);
+    CHECK(!w->certs.has_tls && w->certs.n_files == 0 && w->certs.n_names == 0);
+    wish_free(w);
+    end(&f);
+}
+
+static void what_is_wrong_with_files_is_told_with_its_place(void)
+{
+    static const struct {
+        const char *yaml, *text;
+        enum diag_severity severity;
+    } cases[] = {
+        {HEAD "{ certificates: [FOLDER/none.pem] } } }\n", "none.pem", DIAG_ERROR},
+        {HEAD "{ certificates: [FOLDER/b.crt] } } }\n", "b.crt", DIAG_ERROR},
+        {HEAD "{ certificates: [{ cert: FOLDER/a.pem, key: FOLDER/b.key }] } } }\n", "a.pem",
+         DIAG_ERROR},
+        {HEAD "{ certificates: [{ cert: FOLDER/, default: on }] } } }\n", "folder", DIAG_ERROR},
+        {HEAD "{ certificates: [{ cert: FOLDER/a.pem, default: on },\n"
+              " { cert: FOLDER/b.crt, key: FOLDER/b.key, default: on }] } } }\n",
+         "another certificate is the default", DIAG_ERROR},
+        {HEAD "on } }\nsites: { c.example: { to: 'http://h:1', tls: { certificates: "
+              "[FOLDER/a.pem] } } }\n",
+         "for other names", DIAG_WARNING},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture f;
+        begin(&f, cases[i].yaml);
+        size_t before = f.l.diags.n;
+        enum err err = wish_check_files(f.l.snapshot, MADE_NOW_S, &f.l.diags);
+        CHECK((err != ERR_OK) == (cases[i].severity == DIAG_ERROR));
+        bool is_told = false;
+        for (size_t k = before; k < f.l.diags.n; k++)
+            is_told |= strstr(f.l.diags.items[k].text, cases[i].text) &&
+                       f.l.diags.items[k].severity == cases[i].severity &&
+                       f.l.diags.items[k].place.line > 0;
+        CHECK(is_told);
+        end(&f);
+    }
+}
+
+static void good_files_are_no_reason_for_words(void)
+{
+    struct fixture f;
+    begin(&f, HEAD "{ certificates: [FOLDER/a.pem, { cert: FOLDER/b.crt, key: FOLDER/b.key }, "
+                   "FOLDER/missing/] } } }\n");
+    CHECK_INT(wish_check_files(f.l.snapshot, MADE_NOW_S, &f.l.diags), ERR_OK);
+    CHECK_INT(f.l.diags.n, 0);
+    end(&f);
+}
+
+TEST_MAIN(TEST(sites_with_tls_want_certificates_and_files_are_wanted_once),
+          TEST(without_tls_nothing_is_wanted),
+          TEST(what_is_wrong_with_files_is_told_with_its_place),
+          TEST(good_files_are_no_reason_for_words))
