@@ -209,20 +209,14 @@ enum err certs_local_ca_leaf(const struct certs_local_ca *ca, const struct str *
         .not_before_s = now_s - BACKDATE_S,
         .not_after_s = MIN(now_s - BACKDATE_S + CERTS_LOCAL_LEAF_LIFE_S, ca->mid.not_after_s),
     };
-    struct text chain = {.ptr = NULL}, key_pem = {.ptr = NULL};
-    enum err err = ERR_RANGE;
     *ret_why = "no certificate can be made for these names";
     EVP_PKEY *key = tls_key_new(TLS_KEY_P256);
     X509 *cert = key ? tls_cert_make(&wish, key, ca->mid.cert, ca->mid.key) : NULL;
-    if (cert && tls_cert_put_pem(cert, &chain) && tls_key_put_pem(key, &key_pem)) {
-        text_put(&chain, text_str(&ca->mid_pem));
-        err = tls_credential_read(text_str(&chain), text_str(&key_pem), now_s, mem, ret, ret_why);
-    }
+    bool is_made =
+        cert && tls_credential_make(cert, key, text_str(&ca->mid_pem), 1, now_s, mem, ret);
     tls_cert_free(cert);
     tls_key_free(key);
-    text_fini(&chain);
-    text_wipe(&key_pem);
-    return err;
+    return is_made ? ERR_OK : ERR_RANGE;
 }
 
 int64_t certs_renewal_s(const struct tls_cert_info *leaf)

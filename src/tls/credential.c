@@ -158,6 +158,20 @@ static enum err judge(struct found *f, int64_t now_s, struct arena *mem, struct 
     return ERR_OK;
 }
 
+bool tls_credential_make(X509 *leaf, EVP_PKEY *key, struct str rest_pem, size_t n_rest,
+                         int64_t now_s, struct arena *mem, struct tls_credential *ret)
+{
+    struct found f = {.certs = {leaf}, .n_certs = 1, .chain = {leaf}, .n_chain = 1, .key = key};
+    *ret = (struct tls_credential){.n_chain = 0};
+    if (!tls_cert_info(leaf, mem, &ret->leaf) || !write_pem(&f, mem, ret))
+        return false;
+    ret->chain_pem = arena_concat(mem, ret->chain_pem, rest_pem, STR_NONE);
+    f.n_chain += n_rest;
+    ret->n_chain = f.n_chain;
+    ret->flaws = flaws_of(&f, &ret->leaf, now_s);
+    return ret->chain_pem.ptr != NULL;
+}
+
 enum err tls_credential_read(struct str pem, struct str more_pem, int64_t now_s, struct arena *mem,
                              struct tls_credential *ret, const char **ret_why)
 {

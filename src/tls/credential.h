@@ -31,3 +31,8 @@ struct tls_credential {
 // without a certificate that belongs to the key …
 enum err tls_credential_read(struct str pem, struct str more_pem, int64_t now_s, struct arena *mem,
                              struct tls_credential *ret, const char **ret_why) MUST_CHECK;
+
+// The same from a certificate that was made here with its key, followed by n_rest others as PEM:
+// nothing is checked. False: OpenSSL can't, or mem has no room.
+bool tls_credential_make(X509 *leaf, EVP_PKEY *key, struct str rest_pem, size_t n_rest,
+                         int64_t now_s, struct arena *mem, struct tls_credential *ret) MUST_CHECK;

@@ -3,6 +3,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
@@ -85,18 +86,54 @@ static const char *complaint(const EVP_PKEY *key)
     return NULL;
 }
 
-EVP_PKEY *tls_key_read_der(struct str der, const char **ret_why)
+// One DER structure of a given form. OpenSSL 3.0 reads a key four times as fast when it needn't try
+// every kind.
+static EVP_PKEY *decode(struct str der, const char *form, const char *kind)
+{
+    EVP_PKEY *key = NULL;
+    const unsigned char *at = (const unsigned char *)der.ptr;
+    size_t left = der.len;
+    OSSL_DECODER_CTX *ctx =
+        OSSL_DECODER_CTX_new_for_pkey(&key, "DER", form, kind, EVP_PKEY_KEYPAIR, NULL, NULL);
+    bool is_whole = ctx && OSSL_DECODER_from_data(ctx, &at, &left) == 1 && left == 0;
+    OSSL_DECODER_CTX_free(ctx);
+    ERR_clear_error();
+    if (is_whole)
+        return key;
+    EVP_PKEY_free(key);
+    return NULL;
+}
+
+// The kind of a PKCS#8 key as its object identifier. False: it's none.
+static bool read_kind(struct str der, char *ret, int ret_bytes)
 {
     const unsigned char *at = (const unsigned char *)der.ptr;
+    const ASN1_OBJECT *kind = NULL;
+    PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)der.len);
+    bool is_known = info && PKCS8_pkey_get0(&kind, NULL, NULL, NULL, info) == 1 &&
+                    OBJ_obj2txt(ret, ret_bytes, kind, 1) < ret_bytes;
+    PKCS8_PRIV_KEY_INFO_free(info);
+    ERR_clear_error();
+    return is_known;
+}
+
+EVP_PKEY *tls_key_read_der(struct str der, const char **ret_why)
+{
+    char kind[80];
+    EVP_PKEY *key = NULL;
     *ret_why = "its private key is damaged";
     if (der.len == 0 || der.len > TLS_PEM_BLOCK_MAX_BYTES)
         return NULL;
-    EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, (long)der.len);
-    ERR_clear_error();
+    if (read_kind(der, kind, sizeof kind)) {
+        key = decode(der, "PrivateKeyInfo", kind);
+    } else {
+        key = decode(der, "type-specific", "EC"); // SEC 1
+        if (!key)
+            key = decode(der, "type-specific", "RSA"); // PKCS#1
+    }
     if (!key)
         return NULL;
-    if (at == (const unsigned char *)der.ptr + der.len)
-        *ret_why = complaint(key);
+    *ret_why = complaint(key);
     if (!*ret_why)
         return key;
     EVP_PKEY_free(key);

@@ -131,6 +131,22 @@ static void of_two_certificates_with_one_key_the_longer_valid_counts(void)
     end(&f);
 }
 
+static void what_is_made_is_what_is_read(void)
+{
+    struct fixture f;
+    struct text mid = {0};
+    begin(&f);
+    CHECK(tls_cert_put_pem(f.ca.mid, &mid));
+    CHECK(tls_credential_make(f.leaf.cert, f.leaf.key, text_str(&mid), 1, MADE_NOW_S, &f.mem,
+                              &f.got));
+    CHECK_STR(f.got.chain_pem, text_str(&f.leaf.chain_pem));
+    CHECK_STR(f.got.key_pem, text_str(&f.leaf.key_pem));
+    CHECK_STR(f.got.leaf.names[0], STR("a.example"));
+    CHECK(f.got.n_chain == 2 && f.got.flaws == 0);
+    text_fini(&mid);
+    end(&f);
+}
+
 static void an_arena_without_room_is_an_error(void)
 {
     struct fixture f;
@@ -149,4 +165,4 @@ static void an_arena_without_room_is_an_error(void)
 TEST_MAIN(TEST(blocks_in_any_order_become_leaf_first),
           TEST(what_does_not_belong_together_is_refused), TEST(flaws_are_told_and_harmless),
           TEST(of_two_certificates_with_one_key_the_longer_valid_counts),
-          TEST(an_arena_without_room_is_an_error))
+          TEST(what_is_made_is_what_is_read), TEST(an_arena_without_room_is_an_error))
