@@ -32,7 +32,9 @@ static int read_bytes(BIO *b, char *to, size_t n, size_t *ret_n)
         *ret_n = take_early(w, to, n);
         return 1;
     }
-    switch (sock_try_read(w->sock, to, n, ret_n)) {
+    // A socket that is known to be empty isn't asked: whoever waits has it watched, and watching
+    // tells of what has come in between.
+    switch (w->sock->is_readable ? sock_try_read(w->sock, to, n, ret_n) : IO_AGAIN) {
     case IO_DONE:
         return 1;
     case IO_AGAIN:
