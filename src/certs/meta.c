@@ -42,6 +42,7 @@ static const struct row cert_rows[] = {
     NUMBER(certs_meta, ari_end_s, "ari-end"),
     NUMBER(certs_meta, ari_next_s, "ari-next"),
     NUMBER(certs_meta, last_try_s, "last-try"),
+    NUMBER(certs_meta, next_try_s, "next-try"),
     NUMBER(certs_meta, n_failures, "failures"),
 };
 

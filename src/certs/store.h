@@ -33,6 +33,7 @@ struct certs_meta {
     int64_t ari_end_s;
     int64_t ari_next_s; // ask again
     int64_t last_try_s;
+    int64_t next_try_s; // not before: the authority said so
     int64_t n_failures; // since the last success
 };
 

@@ -59,11 +59,31 @@ void credentials_take_tickets(struct credentials *c, int fd, struct crew *crew)
         crew_equip(crew, c);
 }
 
+void credentials_take_challenges(struct credentials *c, int fd, struct crew *crew)
+{
+    struct str bytes;
+    struct diags diags = {.n = 0};
+    if (!map(fd, "proofs for authorities", &bytes))
+        return;
+    struct challenges *challenges = challenges_unpack(bytes, &diags);
+    file_unmap(bytes);
+    log_diags(&diags);
+    diags_fini(&diags);
+    if (!challenges) {
+        log_error("the proofs for authorities arrived damaged: what was there stays");
+        return;
+    }
+    challenges_unref(c->challenges);
+    c->challenges = challenges;
+    if (crew)
+        crew_equip(crew, c);
+}
+
 struct credentials credentials_ref(const struct credentials *c)
 {
     return (struct credentials){
         .store = c->store ? tls_store_ref(c->store) : NULL,
-        .challenges = c->challenges ? tls_store_ref(c->challenges) : NULL,
+        .challenges = challenges_ref(c->challenges),
         .tickets = tls_tickets_ref(c->tickets),
     };
 }
@@ -71,7 +91,7 @@ struct credentials credentials_ref(const struct credentials *c)
 void credentials_unref(struct credentials *c)
 {
     tls_store_unref(c->store);
-    tls_store_unref(c->challenges);
+    challenges_unref(c->challenges);
     tls_tickets_unref(c->tickets);
     *c = (struct credentials){.store = NULL};
 }

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "gate/challenges.h"
 #include "tls/store.h"
 #include "tls/tickets.h"
 
@@ -13,14 +14,15 @@ struct crew;
 
 struct credentials {
     struct tls_store *store;      // shares; NULL: none came yet
-    struct tls_store *challenges; // shares: for TLS-ALPN-01 alone; NULL: none
+    struct challenges *challenges; // shares: proofs for authorities; NULL: none
     struct tls_tickets *tickets;  // shares; NULL: sessions aren't resumed
 };
 
-// GATE_CERTS, GATE_TICKETS: a sealed memfd (borrowed). What can't be used changes nothing, and is
+// GATE_CERTS, GATE_TICKETS, GATE_CHALLENGES: a sealed memfd (borrowed). What can't be used changes nothing, and is
 // logged. crew: NULL: it starts later, with crew_equip.
 void credentials_take_certs(struct credentials *c, int fd, struct crew *crew);
 void credentials_take_tickets(struct credentials *c, int fd, struct crew *crew);
+void credentials_take_challenges(struct credentials *c, int fd, struct crew *crew);
 
 // A copy that holds a ref of each, and its end.
 struct credentials credentials_ref(const struct credentials *c);

@@ -357,6 +357,9 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     case GATE_TICKETS:
         credentials_take_tickets(&g->credentials, fd, g->crew);
         break;
+    case GATE_CHALLENGES:
+        credentials_take_challenges(&g->credentials, fd, g->crew);
+        break;
     case GATE_SNAPSHOT:
         take_snapshot(g, &m.snapshot, fd);
         break;

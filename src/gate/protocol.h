@@ -32,6 +32,8 @@ enum gate_message {
     GATE_CERTS, // (fd, a sealed memfd: tls/bundle.h) all certificates, before the first
                 // GATE_SNAPSHOT and whenever they change: struct gate_secrets
     GATE_TICKETS, // (fd, a sealed memfd: tls/tickets.h) the keys of session tickets, as GATE_CERTS
+    GATE_CHALLENGES, // (fd, a sealed memfd: gate/challenges.h) proofs for authorities, as
+                     // GATE_CERTS
 };
 
 // The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after

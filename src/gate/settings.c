@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "base/num.h"
 #include "codec/url.h"
+#include "gate/issuers_conf.h"
 #include "gate/wiring.h"
 #include "http/env.h"
 #include "rt/sandbox.h"
@@ -318,6 +319,10 @@ static enum err check_site_tls(const void *value, struct diags *diags)
 const struct conf_section site_tls_section = {
     .name = "site-tls",
     .doc = "TLS of one site. What isn't given here is as the entrypoint has it.",
+    ITEM_TEXT(site_tls_conf, issuer, "issuer", .since = "0.1", .apply = CONF_LIVE,
+              .format = "a name in issuers, or local", .example = "local",
+              .doc = "Who signs the site's certificate: a name in `issuers`, or `local` for the "
+                     "local CA. By default the first of them."),
     CONF_SECTION_OF(site_tls_conf, site_tls_items),
     .place_offset = CONF_PLACE_AT(site_tls_conf, policy.place),
     .check = check_site_tls,
@@ -487,6 +492,16 @@ static const struct conf_item root_items[] = {
     ITEM_MAP(settings, filters, "filters", .section = &filter_section, .since = "0.1",
              .apply = CONF_LIVE, .doc = "Filters by name."),
     ITEM_LIST(settings, routes, "routes", .section = &route_section, .since = "0.1",
+    ITEM_TEXT(settings, email, "email", .since = "0.1", .apply = CONF_LIVE,
+              .format = "an email address", .check_text = issuers_check_email,
+              .example = "you@example.com",
+              .doc = "Get certificates for the sites from Let's Encrypt, whose terms of use you "
+                     "agree to, and be reached there. Without this and `issuers` they come from "
+                     "the local CA, as they do for names that no public authority serves."),
+    ITEM_MAP(settings, issuers, "issuers", .section = &issuer_section, .since = "0.1",
+             .apply = CONF_LIVE,
+             .doc = "Authorities, by name, instead of what `email` alone stands for. Sites take "
+                    "the first one unless they say otherwise."),
               .apply = CONF_LIVE, .doc = "Routes that belong to no site."),
 };
 

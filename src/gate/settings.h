@@ -36,6 +36,7 @@ struct entry_tls_conf {
 struct site_tls_conf {
     bool is_on;
     struct conf_list certificates; // of certificate_conf
+    struct conf_text issuer;       // a name of issuers, or "local"; empty: the default
     struct tls_conf policy;        // over the entrypoint's: snapshot_tls.c reads it again
 };
 

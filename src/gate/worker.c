@@ -43,6 +43,7 @@ struct worker {
     struct list listeners;
     struct upstream_worker *upstream; // owns
     struct door *door;                // owns
+    struct challenges *challenges;    // shares; NULL: none
 };
 
 static struct worker *worker_of(struct http_env *env)
@@ -118,6 +119,8 @@ static enum err serve_exchange(struct http_env *env, struct exchange *x)
         trail_add(&x->trail, STR("router"), "no route", STR_NONE);
         exchange_fail(x, 404, EXCHANGE_END_NO_ROUTE, "no route matches " STR_FMT STR_FMT,
                       STR_ARG(x->req.host), STR_ARG(x->req.path));
+    if (challenges_answer(worker_of(env)->challenges, x))
+        return ERR_OK;
         return ERR_OK;
     }
     x->route_name = route->name;
@@ -290,6 +293,7 @@ static void start_accepting(struct worker_listener *l)
         l->accepting = listener_start(l->fd, on_accept, l);
 }
 
+    challenges_unref(w->challenges);
 // Binds a listening socket to the entrypoint of its name in the snapshot in force.
 static void bind_listener(struct worker_listener *l, struct snapshot *before)
 {
@@ -356,7 +360,9 @@ void worker_switch(struct worker *w, struct snapshot *s)
 void worker_equip(struct worker *w, const struct credentials *c)
 {
     door_set_store(w->door, c->store);
-    door_set_challenges(w->door, c->challenges);
+    challenges_unref(w->challenges);
+    w->challenges = challenges_ref(c->challenges);
+    door_set_challenges(w->door, c->challenges ? challenges_store(c->challenges) : NULL);
     door_set_tickets(w->door, c->tickets);
 }
 

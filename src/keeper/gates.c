@@ -128,12 +128,26 @@ void gates_send_secrets(const struct keeper *k, struct gate *g)
     g->tickets_version = s->tickets_version;
 }
 
-void gates_spread_secrets(const struct keeper *k)
+// A ping behind it tells when all workers have it.
+static void send_challenges(struct keeper *k, struct gate *g)
+{
+    uint64_t version = secrets_challenges_version(&k->secrets);
+    if (version == g->challenges_version)
+        return;
+    send_secret(g, GATE_CHALLENGES, secrets_pack_challenges(&k->secrets, &g->challenges_version));
+    struct gate_question m = {.type = GATE_PING, .seq = ++k->last_question};
+    g->challenges_seq = m.seq;
+    gates_tell(g, &m, sizeof m, -1);
+}
+
+void gates_spread_secrets(struct keeper *k)
 {
     LIST_FOR (n, &k->gates) {
         struct gate *g = CONTAINER_OF(n, struct gate, node);
         if ((g->state == GATE_STARTING || g->state == GATE_SERVING) && !g->is_foreign)
             gates_send_secrets(k, g);
+        if (g->state == GATE_SERVING && !g->is_foreign)
+            send_challenges(k, g);
     }
 }
 
@@ -339,6 +353,11 @@ static bool take_answer(struct keeper *k, struct gate *g, const union answer *m,
 {
     if (len < sizeof m->type)
         return false;
+    if (m->type == GATE_PONG && len == sizeof m->question && m->question.seq == g->challenges_seq) {
+        g->challenges_seq = 0;
+        secrets_challenges_are_in_place(&k->secrets, g->challenges_version);
+        return true;
+    }
     if (m->type == GATE_PONG && len == sizeof m->question) {
         bool is_right = m->question.seq == g->pinged_seq;
         g->pinged_seq = 0;

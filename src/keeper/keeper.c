@@ -18,7 +18,7 @@
 
 #define STOP_IDLE_MS 1000  // for a request that is on its way on a kept connection
 #define KILL_AFTER_MS 2000 // beyond the drain time-out
-#define OWN_FDS 4          // signals, names, the output of a trial, secrets
+#define OWN_FDS 5          // signals, names, the output of a trial, secrets, orders
 #define FDS_MAX (OWN_FDS + GATES_MAX + 1 + CONTROL_CONNS_MAX)
 
 // --- stopping ---
@@ -64,15 +64,16 @@ static void kill_what_is_left(struct keeper *k, int64_t now_ms, int64_t *next_ms
 
 static void reap_children(struct keeper *k)
 {
+    // One by one: threads wait for children of their own.
     int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct gate *g = gates_of_pid(k, pid);
-        if (g)
+    LIST_FOR_SAFE (n, &k->gates) {
+        struct gate *g = CONTAINER_OF(n, struct gate, node);
+        if (waitpid(g->child.pid, &status, WNOHANG) == g->child.pid)
             gates_ended(k, g, status);
-        else
-            upgrade_on_child(k, pid, status);
     }
+    pid_t trial = k->upgrade.pid;
+    if (trial > 0 && waitpid(trial, &status, WNOHANG) == trial)
+        upgrade_on_child(k, trial, status);
 }
 
 static void reopen_logs(struct keeper *k)
@@ -178,7 +179,7 @@ static void on_own_fds(struct keeper *k, const struct pollfd *fds)
     }
     if (fds[2].revents && fds[2].fd == k->upgrade.out)
         upgrade_on_output(k);
-    if (fds[3].revents)
+    if (fds[3].revents || fds[4].revents)
         secrets_look(&k->secrets); // do_what_is_due passes them on
 }
 
@@ -194,6 +195,7 @@ static void run(struct keeper *k, int signals)
         fds[n++] = (struct pollfd){.fd = names_fd(k->names), .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = k->upgrade.out, .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = secrets_fd(&k->secrets), .events = POLLIN};
+        fds[n++] = (struct pollfd){.fd = secrets_issue_fd(&k->secrets), .events = POLLIN};
         LIST_FOR (node, &k->gates) {
             ASSERT(n < OWN_FDS + GATES_MAX);
             fds[n++] = (struct pollfd){.fd = CONTAINER_OF(node, struct gate, node)->child.channel,

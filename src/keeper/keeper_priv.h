@@ -39,6 +39,8 @@ struct gate {
     int64_t kill_at_ms;    // while leaving
     int64_t leaving_since_ms;
     uint64_t certs_version, tickets_version; // of the secrets that it has
+    uint64_t challenges_version;             // the same
+    uint64_t challenges_seq;                 // of the ping that tells that it has them; 0: none
 };
 
 // A gate that was told to leave, until it accepts no more connections: whoever connects then meets
@@ -121,7 +123,7 @@ void gates_send_names(struct keeper *k, struct gate *g);
 // Certificates and ticket keys, as far as it doesn't have them.
 void gates_send_secrets(const struct keeper *k, struct gate *g);
 // The same to all that serve or will.
-void gates_spread_secrets(const struct keeper *k);
+void gates_spread_secrets(struct keeper *k);
 
 // Tells it that its listening sockets go, for everyone: before gates_drain, when no other gate
 // accepts from them. Who is connecting at this moment is still let in.

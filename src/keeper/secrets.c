@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "rt/clock.h"
 #include "rt/file.h"
+#include "rt/log.h"
 #include "rt/sys.h"
 
 #define ROTATE_EVERY_MS (12 * 3600 * INT64_C(1000))
@@ -21,6 +22,7 @@ static void add_ticket_key(struct secrets *s)
 
 void secrets_fini(struct secrets *s)
 {
+    issue_free(s->issue);
     keeper_certs_free(s->certs);
     mem_free(s->state);
     explicit_bzero(s, sizeof *s);
@@ -36,11 +38,45 @@ static void open_state(struct secrets *s, const char *state)
 {
     if (s->certs && strcmp(s->state, state) == 0)
         return;
+    issue_free(s->issue); // it has the old folder's store
+    s->issue = NULL;
     keeper_certs_free(s->certs);
     mem_free(s->state);
     s->certs = keeper_certs_new(state);
     s->state = mem_copy(state, strlen(state));
     s->certs_version++;
+}
+
+// All of a site's names are covered by files: nothing is to be ordered.
+static bool has_files(const struct secrets *s, const struct issue_need *need)
+{
+    for (size_t i = 0; i < need->n_names; i++) {
+        if (!keeper_certs_has_file_for(s->certs, need->names[i]))
+            return false;
+    }
+    return true;
+}
+
+static void want_issue(struct secrets *s, const struct issue_wish *w)
+{
+    const char *why = NULL;
+    struct issue_wish open = *w;
+    struct issue_need *needs = MEM_ARRAY(struct issue_need, w->n_needs + 1);
+    open.needs = needs;
+    open.n_needs = 0;
+    for (size_t i = 0; i < w->n_needs; i++) {
+        if (!has_files(s, &w->needs[i]))
+            needs[open.n_needs++] = w->needs[i];
+    }
+    struct certs_store *store =
+        !s->issue && open.n_needs > 0 ? keeper_certs_store(s->certs, &why) : NULL;
+    if (store)
+        s->issue = issue_new(store, &why);
+    if (s->issue)
+        issue_want(s->issue, &open, now_s());
+    else if (open.n_needs > 0)
+        log_error("no certificate can be ordered: %s", why);
+    mem_free(needs);
 }
 
 void secrets_want(struct secrets *s, const struct wish *w)
@@ -53,6 +89,7 @@ void secrets_want(struct secrets *s, const struct wish *w)
         add_ticket_key(s);
     if (keeper_certs_want(s->certs, &w->certs, now_s()))
         s->certs_version++;
+    want_issue(s, &w->issue);
 }
 
 int secrets_fd(const struct secrets *s)
@@ -60,14 +97,40 @@ int secrets_fd(const struct secrets *s)
     return s->certs ? keeper_certs_fd(s->certs) : -1;
 }
 
+int secrets_issue_fd(const struct secrets *s)
+{
+    return s->issue ? issue_fd(s->issue) : -1;
+}
+
 void secrets_look(struct secrets *s)
 {
+    bool has_new = s->issue && issue_look(s->issue, now_s());
+    if (has_new && keeper_certs_refresh(s->certs, STR_NONE, now_s()))
+        s->certs_version++;
     if (s->certs && keeper_certs_look(s->certs, now_s()))
         s->certs_version++;
 }
 
+uint64_t secrets_challenges_version(const struct secrets *s)
+{
+    return s->issue ? issue_proofs_version(issue_proofs_of(s->issue)) : 0;
+}
+
+void secrets_challenges_are_in_place(struct secrets *s, uint64_t version)
+{
+    if (s->issue)
+        issue_proofs_are_in_place(issue_proofs_of(s->issue), version);
+}
+
+int secrets_pack_challenges(const struct secrets *s, uint64_t *ret_version)
+{
+    return issue_proofs_pack(issue_proofs_of(s->issue), ret_version);
+}
+
 void secrets_do_what_is_due(struct secrets *s, int64_t now_ms, int64_t *next_ms)
 {
+    if (s->issue)
+        issue_do_what_is_due(s->issue, now_s(), now_ms, next_ms);
     if (s->n_keys == 0)
         return;
     if (now_ms >= s->rotate_at_ms)

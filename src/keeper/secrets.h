@@ -8,6 +8,7 @@
 
 struct secrets {
     struct keeper_certs *certs;                      // owns; NULL: no settings have wanted any
+    struct issue *issue;                             // owns; NULL: no authority is asked
     char *state;                                     // owns: the folder of certs
     struct tls_ticket_key keys[TLS_TICKET_KEYS_MAX]; // newest first
     size_t n_keys;
@@ -21,11 +22,19 @@ void secrets_fini(struct secrets *s);
 // From now on these are wanted. Without a wish for TLS nothing is opened.
 void secrets_want(struct secrets *s, const struct wish *w);
 
-// Readable when secrets_look is to be called; -1: never.
+// Each is readable when secrets_look is to be called; -1: never.
 int secrets_fd(const struct secrets *s);
+int secrets_issue_fd(const struct secrets *s);
 void secrets_look(struct secrets *s);
-// Changes the keys of tickets when it's time. *next_ms: lowered to when it is.
+// Changes the keys of tickets, and orders certificates, when it's time. *next_ms: lowered to when
+// it is.
 void secrets_do_what_is_due(struct secrets *s, int64_t now_ms, int64_t *next_ms);
+
+// Proofs for authorities: which version is to be in place, and that it is. 0: there never was one.
+uint64_t secrets_challenges_version(const struct secrets *s);
+void secrets_challenges_are_in_place(struct secrets *s, uint64_t version);
+// For GATE_CHALLENGES, as below.
+int secrets_pack_challenges(const struct secrets *s, uint64_t *ret_version);
 
 // For GATE_CERTS and GATE_TICKETS: sealed memory files, the caller's. -1 with errno.
 int secrets_pack_certs(const struct secrets *s);

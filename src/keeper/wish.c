@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "gate/issuers_conf.h"
 #include "keeper/state_path.h"
 
 #define WISH_MAX_BYTES ((size_t)1 << 30)
@@ -78,6 +79,9 @@ static struct wish *new_wish(size_t n_files, size_t n_names)
     if (!files || !names)
         panic("the settings want more certificates than fit");
     w->certs = (struct keeper_certs_wish){.files = files, .names = names};
+    w->issue.needs = ARENA_ARRAY(&w->mem, struct issue_need, n_names + 1);
+    if (!w->issue.needs)
+        panic("the settings want more certificates than fit");
     return w;
 }
 
@@ -136,6 +140,119 @@ static const char *state_of(const struct settings *s, struct arena *mem)
     return arena_dup(mem, str_of(path)).ptr;
 }
 
+// --- authorities ---
+
+static const enum acme_challenge_kind usual_challenges[] = {ACME_CHALLENGE_TLS_ALPN_01,
+                                                            ACME_CHALLENGE_HTTP_01};
+
+static void choose_challenges(const struct acme_conf *c, struct issue_issuer *ret)
+{
+    for (size_t i = 0; i < c->challenges.n && i < ARRAY_LEN(ret->challenges); i++)
+        ret->challenges[ret->n_challenges++] = acme_challenge_parse(c->challenges.items[i].text);
+    if (ret->n_challenges > 0)
+        return;
+    memcpy(ret->challenges, usual_challenges, sizeof usual_challenges);
+    ret->n_challenges = ARRAY_LEN(usual_challenges);
+    if (c->dns_hook.text.len > 0)
+        ret->challenges[ret->n_challenges++] = ACME_CHALLENGE_DNS_01;
+}
+
+static const struct str *choose_contacts(const struct settings *s, const struct acme_conf *c,
+                                         struct arena *mem, size_t *ret_n)
+{
+    struct str *contacts = ARENA_ARRAY(mem, struct str, c->email.n + 1);
+    if (!contacts)
+        panic("the settings have more issuers than fit");
+    *ret_n = 0;
+    for (size_t i = 0; i < c->email.n; i++)
+        contacts[(*ret_n)++] = arena_dup(mem, c->email.items[i].text);
+    if (*ret_n == 0 && s->email.text.len > 0)
+        contacts[(*ret_n)++] = arena_dup(mem, s->email.text);
+    return contacts;
+}
+
+static struct issue_issuer issuer_of(const struct settings *s, struct str name,
+                                     const struct acme_conf *c, struct arena *mem)
+{
+    struct issue_issuer issuer = {
+        .name = arena_dup(mem, name),
+        .directory = arena_dup(mem, issuers_directory_url(c->directory.text)),
+        .key_kind = (enum tls_key_kind)c->key,
+        .profile = arena_dup(mem, c->profile.text),
+        .preferred_chain = arena_dup(mem, c->preferred_chain.text),
+        .ca_pem = arena_dup(mem, c->ca.content),
+        .eab_kid = arena_dup(mem, c->eab.kid.text),
+        .eab_key = arena_dup(mem, c->eab.key.text),
+        .dns_hook = arena_dup(mem, c->dns_hook.text),
+        .dns_wait_ms = c->dns_wait_ms,
+    };
+    issuer.contacts = choose_contacts(s, c, mem, &issuer.n_contacts);
+    choose_challenges(c, &issuer);
+    return issuer;
+}
+
+static void add_issuers(struct wish *w, const struct settings *s)
+{
+    static const struct acme_conf defaults = {.directory = {.text = STR_INIT(ISSUERS_DEFAULT)}};
+    struct issue_issuer *issuers = ARENA_ARRAY(&w->mem, struct issue_issuer, s->issuers.n + 1);
+    if (!issuers)
+        panic("the settings have more issuers than fit");
+    size_t n = 0;
+    for (size_t i = 0; i < s->issuers.n; i++) {
+        const struct issuer_conf *c = s->issuers.items[i].value;
+        issuers[n++] = issuer_of(s, s->issuers.items[i].name, &c->acme, &w->mem);
+    }
+    if (n == 0 && s->email.text.len > 0)
+        issuers[n++] = issuer_of(s, STR(ISSUERS_DEFAULT), &defaults, &w->mem);
+    w->issue.issuers = issuers;
+    w->issue.n_issuers = n;
+}
+
+// Who signs for a site, and for which of its names: a public authority not for local ones.
+static struct str choose_issuer(const struct wish *w, const struct snapshot_site *site,
+                                struct str *names, size_t *ret_n)
+{
+    const struct site_conf *conf = site->item->value;
+    struct str chosen = conf->tls.issuer.text;
+    *ret_n = 0;
+    for (size_t i = 0; i < site->n_names; i++) {
+        if (chosen.len > 0 || !certs_is_local_name(site->names[i]))
+            names[(*ret_n)++] = site->names[i];
+    }
+    if (chosen.len > 0)
+        return chosen;
+    return w->issue.n_issuers > 0 && *ret_n > 0 ? w->issue.issuers[0].name
+                                                : STR(CERTS_ISSUER_LOCAL);
+}
+
+// WHY: the array is const for those who read it; it is new_wish's.
+static void add_need(struct wish *w, const struct issue_need *need)
+{
+    struct issue_need *needs = (struct issue_need *)(uintptr_t)w->issue.needs;
+    struct str *copy = ARENA_ARRAY(&w->mem, struct str, need->n_names);
+    if (!copy)
+        panic("the settings want more certificates than fit");
+    for (size_t i = 0; i < need->n_names; i++)
+        copy[i] = arena_dup(&w->mem, need->names[i]);
+    needs[w->issue.n_needs++] = (struct issue_need){.id = arena_dup(&w->mem, need->id),
+                                                    .names = copy,
+                                                    .n_names = need->n_names,
+                                                    .issuer = arena_dup(&w->mem, need->issuer)};
+}
+
+static void add_site(struct wish *w, const struct snapshot_site *site)
+{
+    struct str *names = MEM_ARRAY(struct str, site->n_names);
+    size_t n;
+    struct str issuer = choose_issuer(w, site, names, &n);
+    struct str id = certs_id_of(site->names[0], &w->mem);
+    add_name(w, &(struct keeper_certs_name){
+                    .id = id, .names = site->names, .n_names = site->n_names, .issuer = issuer});
+    if (!str_eq(issuer, STR(CERTS_ISSUER_LOCAL)))
+        add_need(w, &(struct issue_need){.id = id, .names = names, .n_names = n, .issuer = issuer});
+    mem_free(names);
+}
+
 struct wish *wish_new(const struct snapshot *s)
 {
     size_t n_files = 0;
@@ -143,17 +260,12 @@ struct wish *wish_new(const struct snapshot *s)
     struct wish *w = new_wish(n_files, s->n_sites);
     w->certs.has_tls = s->doors != NULL;
     w->state = state_of(&s->settings, &w->mem);
+    add_issuers(w, &s->settings);
     each_certificate(s, want_certificate, w);
     for (size_t i = 0; i < s->n_sites; i++) {
         const struct snapshot_site *site = &s->sites[i];
-        if (site->tls_entries == 0 || site->n_names == 0)
-            continue;
-        add_name(w, &(struct keeper_certs_name){
-                        .id = certs_id_of(site->names[0], &w->mem),
-                        .names = site->names,
-                        .n_names = site->n_names,
-                        .issuer = STR(CERTS_ISSUER_LOCAL),
-                    });
+        if (site->tls_entries != 0 && site->n_names > 0)
+            add_site(w, site);
     }
     return w;
 }
@@ -164,6 +276,7 @@ struct wish *wish_both(const struct wish *first, const struct wish *second)
     struct wish *w = new_wish(a->n_files + b->n_files, a->n_names + b->n_names);
     struct map ids = {.n = 0};
     w->certs.has_tls = a->has_tls || b->has_tls;
+    w->issue = first->issue; // orders are for what comes; borrowed, see the header
     w->state = arena_dup(&w->mem, str_of(first->state)).ptr;
     for (size_t i = 0; i < a->n_files; i++)
         want_file(w, &a->files[i]);
@@ -251,9 +364,33 @@ static void check_one(void *arg, const struct certificate_conf *c, const struct 
     certs_files_free(files);
 }
 
+static bool has_issuer(const struct settings *s, struct str name)
+{
+    if (str_eq(name, STR(CERTS_ISSUER_LOCAL)))
+        return true;
+    for (size_t i = 0; i < s->issuers.n; i++) {
+        if (str_eq(s->issuers.items[i].name, name))
+            return true;
+    }
+    return s->issuers.n == 0 && s->email.text.len > 0 && str_eq(name, STR(ISSUERS_DEFAULT));
+}
+
+static void check_issuers(struct check *k, const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->n_sites; i++) {
+        const struct site_conf *site = s->sites[i].item->value;
+        const struct conf_text *name = &site->tls.issuer;
+        if (name->text.len > 0 && !has_issuer(&s->settings, name->text))
+            k->err = diag_fail(k->diags, ERR_NOT_FOUND, name->place,
+                               "there is no issuer '" STR_FMT "'; name one of 'issuers', or local",
+                               STR_ARG(name->text));
+    }
+}
+
 enum err wish_check_files(const struct snapshot *s, int64_t now_s, struct diags *diags)
 {
     struct check k = {.diags = diags, .now_s = now_s, .err = ERR_OK};
     each_certificate(s, check_one, &k);
+    check_issuers(&k, s);
     return k.err;
 }

@@ -5,17 +5,19 @@
 
 #include "gate/snapshot.h"
 #include "keeper/certs.h"
+#include "keeper/issue.h"
 
 struct wish {
     struct arena mem;
     struct map files;               // paths of those in certs, so that each is there once
     struct keeper_certs_wish certs; // in mem
+    struct issue_wish issue;        // in mem
     const char *state;              // in mem: a folder
 };
 
 struct wish *wish_new(const struct snapshot *s);
 // What both want; where they differ in a certificate of one id, as `first` does. In the arena of
-// neither.
+// neither, but for what is to be ordered, which is first's.
 struct wish *wish_both(const struct wish *first, const struct wish *second);
 // Accepts NULL.
 void wish_free(struct wish *w);

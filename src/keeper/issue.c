@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/issue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "certs/entry.h"
+#include "codec/date.h"
+#include "keeper/issue_ledger.h"
+#include "rt/log.h"
+
+#define THREADS_MAX 4 // orders at a time
+#define WISH_MEM_BYTES ((size_t)256 << 20)
+#define CERT_MEM_BYTES ((size_t)8 << 20)
+#define LOOK_AGAIN_S 86400
+
+// A copy of what settings want; orders that are under way keep theirs.
+struct wants {
+    uint32_t refs; // under issue.lock
+    struct arena mem;
+    struct issue_issuer *issuers;
+    size_t n_issuers;
+    struct item *items;
+    size_t n_items;
+};
+
+enum item_state { ITEM_WAITING, ITEM_QUEUED, ITEM_RUNNING };
+
+// One certificate that is wanted. The loop's, but for what a thread borrows while it runs.
+struct item {
+    struct issue_need need;
+    const struct issue_issuer *issuer;
+    enum item_state state;
+    int64_t due_s; // of the next order, or the next question when to renew
+    bool is_renewal_info;
+    bool is_forced;
+    const char *why; // static: what due_s is for
+    char error[512]; // of the last failure; empty: none
+};
+
+// An order on its way through a thread.
+struct task {
+    struct list_node node; // in queue, then in done
+    struct wants *wants;   // uses
+    struct item *item;     // of wants
+    struct issue_job job;
+    struct issue_outcome outcome;
+};
+
+struct issue {
+    struct certs_store *store; // borrows
+    int orders;                // owns: the folder of orders under way
+    int event;                 // owns
+    struct wants *wants;       // uses; NULL: nothing is wanted
+    struct issue_proofs proofs;
+    struct issue_ledger ledger;
+    struct acme_cancel cancel;
+    pthread_mutex_t accounts;
+    pthread_mutex_t lock; // the rest
+    pthread_cond_t work;
+    struct list queue, done; // of struct task
+    pthread_t threads[THREADS_MAX];
+    unsigned n_threads, n_busy;
+    bool must_stop;
+};
+
+// --- wants ---
+
+static struct str *copy_texts(struct arena *mem, const struct str *texts, size_t n)
+{
+    struct str *copy = ARENA_ARRAY(mem, struct str, n + 1);
+    if (!copy)
+        panic("the settings want more certificates than fit");
+    for (size_t i = 0; i < n; i++)
+        copy[i] = arena_dup(mem, texts[i]);
+    return copy;
+}
+
+static void copy_issuer(struct arena *mem, const struct issue_issuer *from, struct issue_issuer *to)
+{
+    *to = *from;
+    to->name = arena_dup(mem, from->name);
+    to->directory = arena_dup(mem, from->directory);
+    to->contacts = copy_texts(mem, from->contacts, from->n_contacts);
+    to->profile = arena_dup(mem, from->profile);
+    to->preferred_chain = arena_dup(mem, from->preferred_chain);
+    to->ca_pem = arena_dup(mem, from->ca_pem);
+    to->eab_kid = arena_dup(mem, from->eab_kid);
+    to->eab_key = arena_dup(mem, from->eab_key);
+    to->dns_hook = arena_dup(mem, from->dns_hook);
+}
+
+static const struct issue_issuer *find_issuer(const struct wants *w, struct str name)
+{
+    for (size_t i = 0; i < w->n_issuers; i++) {
+        if (str_eq(w->issuers[i].name, name))
+            return &w->issuers[i];
+    }
+    return NULL;
+}
+
+static struct wants *wants_new(const struct issue_wish *wish)
+{
+    struct wants *w = MEM_NEW(struct wants);
+    w->refs = 1;
+    arena_init(&w->mem, WISH_MEM_BYTES, NULL, 0);
+    w->issuers = ARENA_ARRAY(&w->mem, struct issue_issuer, wish->n_issuers + 1);
+    w->items = ARENA_ARRAY(&w->mem, struct item, wish->n_needs + 1);
+    if (!w->issuers || !w->items)
+        panic("the settings want more certificates than fit");
+    for (size_t i = 0; i < wish->n_issuers; i++)
+        copy_issuer(&w->mem, &wish->issuers[i], &w->issuers[w->n_issuers++]);
+    for (size_t i = 0; i < wish->n_needs; i++) {
+        const struct issue_need *need = &wish->needs[i];
+        struct item *item = &w->items[w->n_items];
+        *item = (struct item){.issuer = find_issuer(w, need->issuer), .why = ""};
+        if (!item->issuer)
+            continue;
+        item->need = (struct issue_need){.id = arena_dup(&w->mem, need->id),
+                                         .names = copy_texts(&w->mem, need->names, need->n_names),
+                                         .n_names = need->n_names,
+                                         .issuer = item->issuer->name};
+        w->n_items++;
+    }
+    return w;
+}
+
+static void wants_unref(struct issue *i, struct wants *w)
+{
+    if (!w)
+        return;
+    pthread_mutex_lock(&i->lock);
+    bool is_last = --w->refs == 0;
+    pthread_mutex_unlock(&i->lock);
+    if (!is_last)
+        return;
+    arena_wipe(&w->mem); // keys of external accounts
+    mem_free(w);
+}
+
+// --- what is due ---
+
+static void plan(struct issue *i, struct item *item, int64_t now_s)
+{
+    struct arena mem;
+    struct certs_stored stored;
+    struct certs_meta tries;
+    struct str key;
+    const char *why;
+    arena_init(&mem, CERT_MEM_BYTES, NULL, 0);
+    bool is_stored = certs_store_get(i->store, item->need.id, now_s, &mem, &stored, &why) == ERR_OK;
+    bool has_tries = issue_order_get(i->orders, item->need.id, &mem, &tries, &key) == ERR_OK &&
+                     str_eq(tries.issuer, item->issuer->name);
+    item->is_renewal_info = false;
+    item->due_s = issue_due_s(&item->need, is_stored ? &stored : NULL, has_tries ? &tries : NULL,
+                              now_s, &item->why);
+    if (has_tries && tries.last_error.len > 0)
+        snprintf(item->error, sizeof item->error, STR_FMT, STR_ARG(tries.last_error));
+    bool is_current = is_stored && str_eq(stored.meta.issuer, item->issuer->name) &&
+                      str_eq(stored.meta.directory, item->issuer->directory);
+    if (is_current && stored.meta.ari_next_s < item->due_s) {
+        item->is_renewal_info = true;
+        item->due_s = stored.meta.ari_next_s;
+        item->why = "it is asked when to renew";
+    }
+    arena_wipe(&mem);
+}
+
+// --- threads ---
+
+static void wake_loop(void *arg)
+{
+    const struct issue *i = arg;
+    uint64_t one = 1;
+    ssize_t ignored = write(i->event, &one, sizeof one);
+    (void)ignored;
+}
+
+static void *run_thread(void *arg)
+{
+    struct issue *i = arg;
+    pthread_setname_np(pthread_self(), "issue");
+    pthread_mutex_lock(&i->lock);
+    for (;;) {
+        struct list_node *n = list_pop_front(&i->queue);
+        if (!n && i->must_stop)
+            break;
+        if (!n) {
+            pthread_cond_wait(&i->work, &i->lock);
+            continue;
+        }
+        struct task *task = CONTAINER_OF(n, struct task, node);
+        i->n_busy++;
+        pthread_mutex_unlock(&i->lock);
+        issue_run(&task->job, &task->outcome);
+        pthread_mutex_lock(&i->lock);
+        i->n_busy--;
+        list_push_back(&i->done, &task->node);
+        wake_loop(i);
+    }
+    pthread_mutex_unlock(&i->lock);
+    return NULL;
+}
+
+static void enqueue(struct issue *i, struct item *item)
+{
+    struct task *task = MEM_NEW(struct task);
+    task->wants = i->wants;
+    task->item = item;
+    task->job = (struct issue_job){.issuer = item->issuer,
+                                   .need = item->need,
+                                   .store = i->store,
+                                   .orders = i->orders,
+                                   .proofs = &i->proofs,
+                                   .accounts = &i->accounts,
+                                   .cancel = &i->cancel,
+                                   .is_renewal_info = item->is_renewal_info};
+    item->state = ITEM_RUNNING;
+    pthread_mutex_lock(&i->lock);
+    i->wants->refs++;
+    list_push_back(&i->queue, &task->node);
+    bool needs_thread = i->n_busy == i->n_threads && i->n_threads < THREADS_MAX;
+    if (needs_thread && pthread_create(&i->threads[i->n_threads], NULL, run_thread, i) == 0)
+        i->n_threads++;
+    pthread_cond_signal(&i->work);
+    pthread_mutex_unlock(&i->lock);
+}
+
+// --- for the loop ---
+
+struct issue *issue_new(struct certs_store *store, const char **ret_why)
+{
+    struct diags diags = {.n = 0};
+    struct issue *i = MEM_NEW(struct issue);
+    i->store = store;
+    i->orders = certs_folder_open(certs_store_fd(store), "orders", &diags);
+    i->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    bool is_fine = i->orders >= 0 && i->event >= 0 &&
+                   issue_ledger_open(&i->ledger, certs_store_fd(store), time(NULL));
+    for (size_t n = 0; n < diags.n; n++)
+        log_warn("state: %s", diags.items[n].text);
+    diags_fini(&diags);
+    if (!is_fine) {
+        *ret_why = "the folder for orders can't be used";
+        if (i->orders >= 0)
+            close(i->orders);
+        if (i->event >= 0)
+            close(i->event);
+        mem_free(i);
+        return NULL;
+    }
+    issue_proofs_init(&i->proofs, wake_loop, i);
+    acme_cancel_init(&i->cancel);
+    pthread_mutex_init(&i->accounts, NULL);
+    pthread_mutex_init(&i->lock, NULL);
+    pthread_cond_init(&i->work, NULL);
+    list_init(&i->queue);
+    list_init(&i->done);
+    return i;
+}
+
+static void free_tasks(struct issue *i, struct list *tasks)
+{
+    struct list_node *n;
+    while ((n = list_pop_front(tasks)) != NULL) {
+        struct task *task = CONTAINER_OF(n, struct task, node);
+        wants_unref(i, task->wants);
+        mem_free(task);
+    }
+}
+
+void issue_free(struct issue *i)
+{
+    if (!i)
+        return;
+    struct list waiting;
+    list_init(&waiting);
+    pthread_mutex_lock(&i->lock);
+    i->must_stop = true;
+    for (struct list_node *n; (n = list_pop_front(&i->queue)) != NULL;)
+        list_push_back(&waiting, n);
+    pthread_cond_broadcast(&i->work);
+    pthread_mutex_unlock(&i->lock);
+    acme_cancel_set(&i->cancel);
+    for (unsigned n = 0; n < i->n_threads; n++)
+        pthread_join(i->threads[n], NULL);
+    free_tasks(i, &waiting);
+    free_tasks(i, &i->done);
+    wants_unref(i, i->wants);
+    issue_proofs_fini(&i->proofs);
+    acme_cancel_fini(&i->cancel);
+    issue_ledger_close(&i->ledger);
+    pthread_mutex_destroy(&i->accounts);
+    pthread_mutex_destroy(&i->lock);
+    pthread_cond_destroy(&i->work);
+    close(i->orders);
+    close(i->event);
+    mem_free(i);
+}
+
+static struct item *find_item(struct wants *w, struct str id)
+{
+    for (size_t n = 0; w && n < w->n_items; n++) {
+        if (str_eq(w->items[n].need.id, id))
+            return &w->items[n];
+    }
+    return NULL;
+}
+
+void issue_want(struct issue *i, const struct issue_wish *wish, int64_t now_s)
+{
+    struct wants *before = i->wants;
+    i->wants = wants_new(wish);
+    for (size_t n = 0; n < i->wants->n_items; n++) {
+        struct item *item = &i->wants->items[n];
+        const struct item *was = find_item(before, item->need.id);
+        plan(i, item, now_s);
+        // Its order is under way, for what was wanted before; then it is planned anew.
+        if (was && was->state == ITEM_RUNNING)
+            item->state = ITEM_RUNNING;
+    }
+    wants_unref(i, before);
+}
+
+int issue_fd(const struct issue *i)
+{
+    return i->event;
+}
+
+static void tell(const struct task *task)
+{
+    const struct issue_need *need = &task->item->need;
+    if (task->job.is_renewal_info)
+        return;
+    if (task->outcome.result == ACME_DONE)
+        log_info("certificate " STR_FMT ": issued by " STR_FMT, STR_ARG(need->id),
+                 STR_ARG(task->item->issuer->name));
+    else if (task->outcome.result != ACME_CANCELLED)
+        log_error("certificate " STR_FMT ": " STR_FMT " doesn't issue it: %s", STR_ARG(need->id),
+                  STR_ARG(task->item->issuer->name), task->outcome.error);
+}
+
+bool issue_look(struct issue *i, int64_t now_s)
+{
+    uint64_t ignored;
+    bool has_changed = false;
+    if (read(i->event, &ignored, sizeof ignored) < 0 && errno != EAGAIN)
+        return false;
+    for (;;) {
+        pthread_mutex_lock(&i->lock);
+        struct list_node *n = list_pop_front(&i->done);
+        pthread_mutex_unlock(&i->lock);
+        if (!n)
+            return has_changed;
+        struct task *task = CONTAINER_OF(n, struct task, node);
+        struct item *item = find_item(i->wants, task->item->need.id);
+        bool is_issued = task->outcome.result == ACME_DONE && !task->job.is_renewal_info;
+        has_changed = has_changed || is_issued;
+        tell(task);
+        if (is_issued)
+            issue_ledger_add(&i->ledger, task->item->issuer->name, task->item->need.id, now_s);
+        if (item) {
+            item->state = ITEM_WAITING;
+            item->is_forced = false;
+            item->error[0] = '\0';
+            plan(i, item, now_s);
+        }
+        wants_unref(i, task->wants);
+        mem_free(task);
+    }
+}
+
+void issue_do_what_is_due(struct issue *i, int64_t now_s, int64_t now_ms, int64_t *next_ms)
+{
+    int64_t next_s = now_s + LOOK_AGAIN_S;
+    for (size_t n = 0; i->wants && n < i->wants->n_items; n++) {
+        struct item *item = &i->wants->items[n];
+        if (item->state != ITEM_WAITING)
+            continue;
+        int64_t allowed_s =
+            item->is_renewal_info
+                ? now_s
+                : issue_ledger_allows_s(&i->ledger, item->issuer->name, item->need.id, now_s);
+        int64_t due_s = MAX(item->due_s, item->is_forced ? now_s : allowed_s);
+        if (due_s <= now_s)
+            enqueue(i, item);
+        else
+            next_s = MIN(next_s, due_s);
+    }
+    *next_ms = MIN(*next_ms, now_ms + (next_s - now_s) * 1000);
+}
+
+struct issue_proofs *issue_proofs_of(struct issue *i)
+{
+    return &i->proofs;
+}
+
+bool issue_renew(struct issue *i, struct str id, bool force, int64_t now_s, const char **ret_why)
+{
+    struct item *item = find_item(i->wants, id);
+    if (!item)
+        *ret_why = "no site in the settings wants a certificate of this id from an authority";
+    else if (item->state != ITEM_WAITING)
+        *ret_why = "it is being ordered already";
+    else if (!force && (item->is_renewal_info || item->due_s > now_s))
+        *ret_why = "it isn't due yet; --force orders it all the same";
+    else if (issue_ledger_allows_s(&i->ledger, item->issuer->name, id, now_s) > now_s)
+        *ret_why = "too many certificates for these names were ordered lately: the authority would "
+                   "refuse further ones for a week";
+    else {
+        item->is_renewal_info = false;
+        item->is_forced = force;
+        item->due_s = now_s;
+        return true;
+    }
+    return false;
+}
+
+json_t *issue_report(const struct issue *i, int64_t now_s)
+{
+    json_t *list = json_array();
+    for (size_t n = 0; i->wants && n < i->wants->n_items; n++) {
+        const struct item *item = &i->wants->items[n];
+        char due[DATE_ISO_BYTES];
+        date_iso(item->due_s * 1000000000, due);
+        const char *state = item->state == ITEM_RUNNING                    ? "ordering"
+                            : item->is_renewal_info || item->due_s > now_s ? "waiting"
+                                                                           : "due";
+        json_t *j =
+            json_pack("{s:s%, s:s%, s:s, s:s%, s:s}", "id", item->need.id.ptr, item->need.id.len,
+                      "issuer", item->issuer->name.ptr, item->issuer->name.len, "state", state,
+                      "due", due, sizeof due, "why", item->why);
+        json_object_set_new(j, "last_error",
+                            item->error[0] ? json_string(item->error) : json_null());
+        json_array_append_new(list, j);
+    }
+    return list;
+}

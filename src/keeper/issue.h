@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Certificates from authorities: what is wanted, what is due, orders on threads of their own, and
+// what came of them. The keeper's loop calls these; none of them waits.
+#pragma once
+
+#include <jansson.h>
+
+#include "keeper/issue_run.h"
+
+struct issue;
+
+// Which certificates come from which authorities.
+struct issue_wish {
+    const struct issue_issuer *issuers;
+    size_t n_issuers;
+    const struct issue_need *needs; // of those issuers
+    size_t n_needs;
+};
+
+// The store is borrowed. NULL with a reason: nothing can be kept there.
+struct issue *issue_new(struct certs_store *store, const char **ret_why);
+// Ends what is under way; orders are taken up again next time. Accepts NULL.
+void issue_free(struct issue *i);
+
+// From now on this is wanted; texts are copied. Orders that are under way go on.
+void issue_want(struct issue *i, const struct issue_wish *wish, int64_t now_s);
+
+// Readable when issue_look is to be called: an order has ended, or proofs have changed.
+int issue_fd(const struct issue *i);
+// True: the store has changed.
+bool issue_look(struct issue *i, int64_t now_s);
+// Starts what is due. *next_ms (monotonic): lowered to when more is.
+void issue_do_what_is_due(struct issue *i, int64_t now_s, int64_t now_ms, int64_t *next_ms);
+
+struct issue_proofs *issue_proofs_of(struct issue *i);
+
+// Orders the certificate of this id now, whatever its age. False with a reason: it isn't wanted by
+// settings, a limit is reached, or it is being ordered already.
+bool issue_renew(struct issue *i, struct str id, bool force, int64_t now_s, const char **ret_why);
+
+// For the status: of each certificate id, issuer, state ("ordering", "waiting", "valid"), due,
+// last_error. The caller's.
+json_t *issue_report(const struct issue *i, int64_t now_s);

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/issue_run.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "certs/entry.h"
+#include "certs/meta.h"
+#include "keeper/issue_hook.h"
+#include "rt/log.h"
+
+#define JOB_MEM_BYTES ((size_t)16 << 20)
+#define SETTLE_MS 30000 // for the gate's workers to have the proofs
+#define ARI_UNSUPPORTED_S (7 * 86400)
+
+struct run {
+    const struct issue_job *job;
+    struct arena mem;
+    struct acme *acme;
+    EVP_PKEY *key;      // of the certificate
+    struct str key_pem; // in mem, a secret
+    struct certs_meta tries;
+    struct acme_problem problem;
+};
+
+static int64_t now_s(void)
+{
+    return (int64_t)time(NULL);
+}
+
+// --- orders under way ---
+
+enum err issue_order_get(int orders, struct str id, struct arena *mem, struct certs_meta *ret_meta,
+                         struct str *ret_key_pem)
+{
+    struct certs_entry_file files[] = {{.name = "key.pem"}, {.name = "meta.json"}};
+    const char *why;
+    enum err err = certs_entry_get(orders, id, files, ARRAY_LEN(files), mem, &why);
+    if (err != ERR_OK)
+        return err;
+    if (!certs_meta_read(files[1].bytes, mem, ret_meta))
+        return ERR_SYNTAX;
+    *ret_key_pem = files[0].bytes;
+    return ERR_OK;
+}
+
+static bool save_tries(const struct run *r)
+{
+    struct text json = {.ptr = NULL};
+    const char *why = NULL;
+    certs_meta_write(&r->tries, &json);
+    const struct certs_entry_file files[] = {{.name = "key.pem", .bytes = r->key_pem},
+                                             {.name = "meta.json", .bytes = text_str(&json)}};
+    enum err err = certs_entry_put(r->job->orders, r->job->need.id, files, ARRAY_LEN(files), &why);
+    text_fini(&json);
+    if (err != ERR_OK)
+        log_error("the order of " STR_FMT " can't be kept: %s", STR_ARG(r->job->need.id), why);
+    return err == ERR_OK;
+}
+
+// --- the account ---
+
+static bool new_account_key(struct run *r, EVP_PKEY **ret, struct str *ret_pem)
+{
+    struct text pem = {.ptr = NULL};
+    EVP_PKEY *key = tls_key_new(TLS_KEY_P256);
+    bool is_fine = key && tls_key_put_pem(key, &pem);
+    *ret_pem = arena_dup(&r->mem, text_str(&pem));
+    *ret = key;
+    text_wipe(&pem);
+    return is_fine && ret_pem->len > 0;
+}
+
+static enum acme_result open_account(struct run *r, EVP_PKEY *key, struct str key_pem)
+{
+    const struct issue_issuer *issuer = r->job->issuer;
+    struct acme_account account;
+    struct acme_account_wish wish = {.contacts = issuer->contacts,
+                                     .n_contacts = issuer->n_contacts,
+                                     .agrees_terms = true,
+                                     .eab_kid = issuer->eab_kid,
+                                     .eab_key = issuer->eab_key};
+    const char *why = NULL;
+    // The key first: an account whose key is lost would be made again and again.
+    struct certs_account_meta meta = {.directory = issuer->directory, .created_s = now_s()};
+    if (certs_account_put(r->job->store, issuer->name, key_pem, &meta, &why) != ERR_OK) {
+        acme_problem_set(&r->problem, &r->mem, ACME_PROBLEM_LOCAL, "the account can't be kept: %s",
+                         why);
+        return ACME_FAILED;
+    }
+    enum acme_result result =
+        acme_account_open(r->acme, key, &wish, &r->mem, &account, &r->problem);
+    if (result != ACME_DONE)
+        return result;
+    meta.url = account.url;
+    meta.contact = account.n_contacts > 0 ? account.contacts[0] : STR_NONE;
+    if (certs_account_put(r->job->store, issuer->name, key_pem, &meta, &why) != ERR_OK)
+        log_error("the account at " STR_FMT " can't be kept: %s", STR_ARG(issuer->name), why);
+    log_info("%s account at " STR_FMT " (" STR_FMT ")", account.is_new ? "new" : "found the",
+             STR_ARG(issuer->name), STR_ARG(account.url));
+    return result;
+}
+
+// The account that is kept, or another one. is_again: the one that is kept isn't known any more.
+static enum acme_result use_account(struct run *r, bool is_again)
+{
+    const struct issue_issuer *issuer = r->job->issuer;
+    struct certs_account_meta meta;
+    struct str key_pem;
+    const char *why = NULL;
+    EVP_PKEY *key = NULL;
+    enum acme_result result = ACME_DONE;
+    pthread_mutex_lock(r->job->accounts);
+    bool is_kept =
+        certs_account_get(r->job->store, issuer->name, &r->mem, &key_pem, &meta, &why) == ERR_OK &&
+        str_eq(meta.directory, issuer->directory) && (key = tls_key_read(key_pem, &why)) != NULL &&
+        acme_account_key_fits(key);
+    if (is_kept && meta.url.len > 0 && !is_again) {
+        acme_account_use(r->acme, key, meta.url);
+    } else if (is_kept || new_account_key(r, &key, &key_pem)) {
+        result = open_account(r, key, key_pem);
+    } else {
+        acme_problem_set(&r->problem, &r->mem, ACME_PROBLEM_LOCAL, "no key can be made");
+        result = ACME_FAILED;
+    }
+    pthread_mutex_unlock(r->job->accounts);
+    tls_key_free(key);
+    return result;
+}
+
+// --- the key, and what is known of earlier tries ---
+
+static bool prepare(struct run *r)
+{
+    const struct issue_job *job = r->job;
+    struct text pem = {.ptr = NULL};
+    const char *why;
+    if (issue_order_get(job->orders, job->need.id, &r->mem, &r->tries, &r->key_pem) == ERR_OK &&
+        str_eq(r->tries.issuer, job->issuer->name) &&
+        str_eq(r->tries.directory, job->issuer->directory))
+        r->key = tls_key_read(r->key_pem, &why);
+    if (r->key && tls_key_kind_of(r->key) == job->issuer->key_kind) {
+        r->tries.last_try_s = now_s();
+        return save_tries(r);
+    }
+    tls_key_free(r->key);
+    r->key = tls_key_new(job->issuer->key_kind);
+    if (!r->key || !tls_key_put_pem(r->key, &pem))
+        return false;
+    r->key_pem = arena_dup(&r->mem, text_str(&pem));
+    text_wipe(&pem);
+    r->tries = (struct certs_meta){.names = job->need.names,
+                                   .n_names = job->need.n_names,
+                                   .issuer = job->issuer->name,
+                                   .directory = job->issuer->directory,
+                                   .created_s = now_s(),
+                                   .last_try_s = now_s()};
+    return r->key_pem.len > 0 && save_tries(r);
+}
+
+// --- proofs ---
+
+static bool present(void *arg, const struct acme_challenge *c, struct text *why)
+{
+    struct run *r = arg;
+    if (c->kind != ACME_CHALLENGE_DNS_01)
+        return issue_proofs_put(r->job->proofs, c, now_s(), why);
+    return issue_hook_run(r->job->issuer->dns_hook, "set", c, r->job->cancel, why);
+}
+
+static bool settle(void *arg, const struct acme_challenge *const *c, size_t n, struct text *why)
+{
+    struct run *r = arg;
+    bool has_dns = false;
+    for (size_t i = 0; i < n; i++)
+        has_dns = has_dns || c[i]->kind == ACME_CHALLENGE_DNS_01;
+    if (has_dns && !acme_cancel_wait(r->job->cancel, r->job->issuer->dns_wait_ms)) {
+        text_put(why, STR("stopped"));
+        return false;
+    }
+    if (issue_proofs_settle(r->job->proofs, SETTLE_MS))
+        return true;
+    text_put(why, STR("the gate didn't take the proofs in time"));
+    return false;
+}
+
+static void clean_up(void *arg, const struct acme_challenge *c)
+{
+    struct run *r = arg;
+    struct text why = {.ptr = NULL};
+    if (c->kind != ACME_CHALLENGE_DNS_01)
+        issue_proofs_drop(r->job->proofs, c);
+    else if (!issue_hook_run(r->job->issuer->dns_hook, "clear", c, NULL, &why))
+        log_warn("the hook left " STR_FMT " behind: " STR_FMT, STR_ARG(c->txt_name),
+                 STR_ARG(text_str(&why)));
+    text_fini(&why);
+}
+
+static void step(void *arg, enum acme_step at, struct str detail)
+{
+    struct run *r = arg;
+    log_debug("certificate " STR_FMT ": %s " STR_FMT, STR_ARG(r->job->need.id), acme_step_text(at),
+              STR_ARG(detail));
+    if (at != ACME_STEP_ORDERED)
+        return;
+    r->tries.order = arena_dup(&r->mem, detail);
+    (void)save_tries(r);
+}
+
+// --- the order ---
+
+static enum acme_result order(struct run *r, struct str replaces, struct acme_certificate *ret)
+{
+    const struct issue_job *job = r->job;
+    const struct acme_solver solver = {
+        .present = present, .settle = settle, .clean_up = clean_up, .step = step, .arg = r};
+    const struct acme_order_wish wish = {.names = job->need.names,
+                                         .n_names = job->need.n_names,
+                                         .key = r->key,
+                                         .order_url = r->tries.order,
+                                         .profile = job->issuer->profile,
+                                         .replaces = replaces,
+                                         .preferred_issuer = job->issuer->preferred_chain,
+                                         .challenges = job->issuer->challenges,
+                                         .n_challenges = job->issuer->n_challenges,
+                                         .solver = &solver};
+    enum acme_result result = acme_order_run(r->acme, &wish, &r->mem, ret, &r->problem);
+    if (result == ACME_FAILED && r->problem.kind == ACME_PROBLEM_ACCOUNT_DOES_NOT_EXIST &&
+        use_account(r, true) == ACME_DONE)
+        result = acme_order_run(r->acme, &wish, &r->mem, ret, &r->problem);
+    return result;
+}
+
+static void keep_certificate(struct run *r, const struct acme_certificate *cert,
+                             struct issue_outcome *ret)
+{
+    const struct issue_job *job = r->job;
+    const char *why = NULL;
+    const struct certs_meta meta = {.names = job->need.names,
+                                    .n_names = job->need.n_names,
+                                    .issuer = job->issuer->name,
+                                    .directory = job->issuer->directory,
+                                    .profile = job->issuer->profile,
+                                    .order = r->tries.order,
+                                    .url = cert->url,
+                                    .key_type = str_of(tls_key_kind_name(job->issuer->key_kind)),
+                                    .created_s = now_s(),
+                                    .renewed_s = now_s()};
+    if (certs_store_put(job->store, job->need.id, cert->chain_pem, r->key_pem, &meta, &why) !=
+        ERR_OK) {
+        ret->result = ACME_FAILED;
+        snprintf(ret->error, sizeof ret->error, "the certificate can't be kept: %s", why);
+        return;
+    }
+    if (certs_entry_remove(job->orders, job->need.id, &why) != ERR_OK)
+        log_warn("the finished order of " STR_FMT " can't be removed: %s", STR_ARG(job->need.id),
+                 why);
+}
+
+static void describe(const struct acme_problem *p, struct text *to)
+{
+    if (p->name.len > 0)
+        text_printf(to, STR_FMT ": ", STR_ARG(p->name));
+    text_put(to, p->detail);
+    if (p->type.len > 0)
+        text_printf(to, " (" STR_FMT ")", STR_ARG(p->type));
+    for (size_t i = 0; i < p->n_subs; i++) {
+        text_put(to, STR("; "));
+        text_printf(to, STR_FMT ": " STR_FMT, STR_ARG(p->subs[i].name), STR_ARG(p->subs[i].detail));
+    }
+    if (p->next_step.len > 0)
+        text_printf(to, ". " STR_FMT, STR_ARG(p->next_step));
+}
+
+static void keep_failure(struct run *r, struct issue_outcome *ret)
+{
+    struct text words = {.ptr = NULL};
+    describe(&r->problem, &words);
+    snprintf(ret->error, sizeof ret->error, STR_FMT, STR_ARG(text_str(&words)));
+    text_fini(&words);
+    if (ret->result == ACME_CANCELLED || !r->key)
+        return;
+    r->tries.n_failures++;
+    r->tries.last_try_s = now_s();
+    r->tries.next_try_s = r->problem.retry_after_s > 0 ? now_s() + r->problem.retry_after_s : 0;
+    r->tries.last_error = str_of(ret->error);
+    (void)save_tries(r);
+}
+
+// What the store has, for `replaces` and the renewal's window.
+static bool read_stored(struct run *r, struct certs_stored *ret)
+{
+    const char *why;
+    return certs_store_get(r->job->store, r->job->need.id, now_s(), &r->mem, ret, &why) == ERR_OK;
+}
+
+static void get_certificate(struct run *r, struct issue_outcome *ret)
+{
+    struct certs_stored stored;
+    struct acme_certificate cert;
+    struct str replaces = STR_NONE;
+    if (read_stored(r, &stored) && str_eq(stored.meta.directory, r->job->issuer->directory))
+        replaces = tls_cert_ari_id(&stored.cert.leaf, &r->mem);
+    ret->result = use_account(r, false);
+    if (ret->result == ACME_DONE)
+        ret->result = order(r, replaces, &cert);
+    if (ret->result == ACME_DONE)
+        keep_certificate(r, &cert, ret);
+    else
+        keep_failure(r, ret);
+}
+
+static void get_renewal_info(struct run *r, struct issue_outcome *ret)
+{
+    struct certs_stored stored;
+    struct acme_renewal info;
+    const char *why;
+    if (!read_stored(r, &stored))
+        return;
+    struct str id = tls_cert_ari_id(&stored.cert.leaf, &r->mem);
+    struct certs_meta meta = stored.meta;
+    ret->result = acme_renewal_info(r->acme, id, &r->mem, &info, &r->problem);
+    if (ret->result == ACME_DONE) {
+        meta.ari_start_s = info.start_s;
+        meta.ari_end_s = info.end_s;
+        meta.ari_explanation = info.explanation;
+        meta.ari_next_s = now_s() + info.retry_after_s;
+    } else {
+        meta.ari_next_s =
+            now_s() + ARI_UNSUPPORTED_S / (r->problem.kind == ACME_PROBLEM_UNSUPPORTED ? 1 : 7);
+    }
+    if (certs_store_put_meta(r->job->store, r->job->need.id, &meta, &why) != ERR_OK)
+        log_warn("the renewal window of " STR_FMT " can't be kept: %s", STR_ARG(r->job->need.id),
+                 why);
+}
+
+void issue_run(const struct issue_job *job, struct issue_outcome *ret)
+{
+    struct run r = {.job = job};
+    *ret = (struct issue_outcome){.result = ACME_FAILED};
+    arena_init(&r.mem, JOB_MEM_BYTES, NULL, 0);
+    const struct acme_options options = {.directory_url = job->issuer->directory,
+                                         .ca_pem = job->issuer->ca_pem,
+                                         .cancel = job->cancel};
+    r.acme = acme_new(&options, &r.mem, &r.problem);
+    if (r.acme && job->is_renewal_info) {
+        get_renewal_info(&r, ret);
+    } else if (r.acme && prepare(&r)) {
+        get_certificate(&r, ret);
+    } else {
+        if (r.acme)
+            acme_problem_set(&r.problem, &r.mem, ACME_PROBLEM_LOCAL,
+                             "no key can be made, or kept in the state folder");
+        keep_failure(&r, ret);
+    }
+    acme_free(r.acme);
+    tls_key_free(r.key);
+    arena_wipe(&r.mem);
+}

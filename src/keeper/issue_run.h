@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// One order from its beginning to the certificate in the store, blocking, on a thread of its own.
+// What must outlive a sudden end of the process is written before the step that needs it: the new
+// key and the order's address, so that the order is taken up again and none is placed twice.
+#pragma once
+
+#include "acme/acme.h"
+#include "keeper/issue_plan.h"
+#include "keeper/issue_proofs.h"
+
+// An ACME authority as settings name it. Texts live as long as it is in use.
+struct issue_issuer {
+    struct str name;
+    struct str directory; // URL
+    const struct str *contacts;
+    size_t n_contacts;
+    enum acme_challenge_kind challenges[ACME_CHALLENGE_COUNT]; // best first
+    size_t n_challenges;
+    enum tls_key_kind key_kind;
+    struct str profile, preferred_chain;
+    struct str ca_pem; // of the authority's own TLS; empty: the system's
+    struct str eab_kid, eab_key;
+    struct str dns_hook; // a program: HOOK set|clear NAME TXT-NAME VALUE; empty: none
+    int64_t dns_wait_ms;
+};
+
+struct issue_job {
+    const struct issue_issuer *issuer;
+    struct issue_need need;
+    struct certs_store *store;
+    int orders; // the folder of orders under way, of certs/entry.h
+    struct issue_proofs *proofs;
+    pthread_mutex_t *accounts; // held while an account is looked up or made
+    struct acme_cancel *cancel;
+    bool is_renewal_info; // only asks when to renew
+};
+
+struct issue_outcome {
+    enum acme_result result;
+    char error[2048]; // for people
+};
+
+void issue_run(const struct issue_job *job, struct issue_outcome *ret);
+
+// What is known of an order that hasn't led to a certificate. ERR_NOT_FOUND: nothing.
+enum err issue_order_get(int orders, struct str id, struct arena *mem, struct certs_meta *ret_meta,
+                         struct str *ret_key_pem) MUST_CHECK;

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificates by ACME with the real proxy and pebble as the authority."""
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import stat
+
+import pytest
+from authority import Pebble
+from harness import IS_SANITIZED, run, wait_until
+
+
+@pytest.fixture
+def pebble(tmp_path):
+    running = []
+
+    def go(proxy=None, **kwargs):
+        authority = Pebble(tmp_path / f"pebble{len(running)}", **kwargs)
+        running.append(authority)
+        return authority
+
+    yield go
+    for authority in running:
+        authority.stop()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture
+def acme(start, pebble, tmp_path):
+    """acme(sites, …): a proxy whose sites get certificates from a pebble that validates here."""
+    def go(sites, env=None, issuer="", **kwargs):
+        http, tls = free_port(), free_port()
+        authority = pebble(ports=(http, tls), serves=("dns-01",), env=env, **kwargs)
+        state = tmp_path / "state"
+        settings = (f"state: {state}\n"
+                    f"entrypoints: {{ web: '127.0.0.1:{http}',"
+                    f" websecure: {{ listen: '127.0.0.1:{tls}', tls: on }} }}\n"
+                    f"email: ops@example.com\n"
+                    f"issuers: {{ test: {{ acme: {{ directory: '{authority.url}',"
+                    f" ca: {authority.ca_file}{', ' + issuer if issuer else ''} }} }} }}\n"
+                    "filters: { hi: { respond: { body: hi } } }\n" + sites)
+        proxy = start(settings)
+        proxy.settings, proxy.state = settings, state
+        return proxy, authority
+    return go
+
+
+def issuer_of(proxy, name):
+    """The common name of who signed what the proxy shows for a name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", proxy.ports["websecure"]), 30) as sock, \
+            context.wrap_socket(sock, server_hostname=name) as tls:
+        der = tls.getpeercert(True)
+    from cryptography import x509
+    return x509.load_der_x509_certificate(der).issuer.rfc4514_string()
+
+
+def wait_issued(proxy, site, count=1):
+    proxy.wait_line(rf"certificate {re.escape(site)}: issued by test", proxy.err, count)
+    wait_until(lambda: "Pebble" in issuer_of(proxy, site), "the new certificate")
+
+
+SITE = "sites: { app.example.com: { use: [hi] } }\n"
+
+
+@pytest.mark.parametrize("kind", ["http-01", "tls-alpn-01"])
+def test_a_site_gets_its_certificate_by_itself(acme, kind):
+    """S0-6 S0-8 S0-9 S0-14: the local CA's certificate first, then the authority's."""
+    proxy, _ = acme(SITE, issuer=f"challenges: [{kind}]")
+    wait_issued(proxy, "app.example.com")
+    key = next(proxy.state.glob("accounts/test/key.pem"))
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert stat.S_IMODE(proxy.state.stat().st_mode) == 0o700
+    assert json.loads(next(proxy.state.glob("accounts/test/meta.json")).read_text())["contact"] \
+        == "mailto:ops@example.com"
+
+
+def test_a_restart_and_a_killed_gate_order_nothing_anew(acme, start, tmp_path):
+    """S0-7 S0-12: the certificate is kept, and no other order is made."""
+    proxy, _ = acme(SITE)
+    wait_issued(proxy, "app.example.com")
+    os.kill(proxy.gate_pid(), signal.SIGKILL)
+    wait_until(lambda: "Pebble" in issuer_of(proxy, "app.example.com"), "the same certificate")
+    serial = sorted(p.read_text() for p in proxy.state.glob("certs/app.example.com/meta.json"))
+    assert proxy.end() == 0
+    again = start(proxy.settings)
+    assert "Pebble" in issuer_of(again, "app.example.com")
+    assert serial == sorted(p.read_text() for p in again_state(proxy))
+    assert not [line for line in again.err if "issued by" in line]
+
+
+def again_state(proxy):
+    return proxy.state.glob("certs/app.example.com/meta.json")
+
+
+@pytest.mark.skipif(IS_SANITIZED, reason="keys by the dozen")
+def test_twenty_sites_while_nonces_are_rejected(acme):
+    names = [f"s{i}.example.com" for i in range(20)]
+    proxy, _ = acme("sites:\n" + "".join(f"  {n}: {{ use: [hi] }}\n" for n in names),
+                    env={"PEBBLE_WFE_NONCEREJECT": "50"})
+    for name in names:
+        wait_issued(proxy, name)
+
+
+def test_one_name_that_fails_does_not_hold_up_the_others_and_says_why(acme):
+    """S1-20 S0-26: blocked.example is refused by the authority; the other one is issued."""
+    proxy, _ = acme("sites: { a.example.com: { use: [hi] }, blocked.example: { use: [hi] } }\n")
+    wait_issued(proxy, "a.example.com")
+    proxy.wait_line("certificate blocked.example: test doesn't issue it: .*blocked", proxy.err)
+    assert "Pebble" not in issuer_of(proxy, "blocked.example")
+
+
+def test_without_the_authority_sites_serve_and_it_is_tried_again_later(acme, pebble):
+    """S0-26: ACME is down."""
+    proxy, authority = acme(SITE)
+    wait_issued(proxy, "app.example.com")
+    authority.stop()
+    more = proxy.settings.replace("app.example.com:", "b.example.com: { use: [hi] }, app.example.com:")
+    proxy.reload(more, 2)
+    proxy.wait_line("certificate b.example.com: test doesn't issue it", proxy.err)
+    assert "Pebble" in issuer_of(proxy, "app.example.com")
+    assert issuer_of(proxy, "b.example.com")
+
+
+def test_names_that_no_authority_serves_are_the_local_cas(acme):
+    proxy, _ = acme("sites: { app.test: { use: [hi] }, a.example.com: { use: [hi] } }\n")
+    wait_issued(proxy, "a.example.com")
+    assert "Pebble" not in issuer_of(proxy, "app.test")
+
+
+def test_an_unknown_issuer_is_an_error_with_its_place(tmp_path):
+    file = tmp_path / "s.yaml"
+    file.write_text("sites:\n  a.example.com:\n    tls: { issuer: nobody }\n    to: http://127.0.0.1:1\n")
+    done = run("check", "-c", file)
+    assert done.returncode == 1 and "s.yaml:3:20: error: there is no issuer 'nobody'" in done.stderr
