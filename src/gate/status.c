@@ -196,6 +196,12 @@ static void write_server(const struct survey_server *server, struct text *t)
     put_uint(t, "idle", server->n_idle);
     put_uint(t, "requests", server->n_requests);
     put_uint(t, "failures", server->n_failures);
+    if (server->is_tls) {
+        put_open(t, "tls", '{');
+        put_uint(t, "handshakes", server->n_handshakes);
+        put_uint(t, "resumed", server->n_resumed);
+        text_byte(t, '}');
+    }
     text_byte(t, '}');
 }
 

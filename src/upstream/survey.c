@@ -45,6 +45,7 @@ static void look_at_server(const struct service_server *server, struct survey_se
         .state = state,
         .url = server->text,
         .weight = server->weight,
+        .is_tls = state->tls != NULL,
         .why = answer.why,
         .n_failures = atomic_load_explicit(&state->n_failures_past, memory_order_relaxed),
         .addresses = MEM_ARRAY(struct survey_address, MAX(answer.n, 1)),
@@ -119,6 +120,8 @@ static size_t add_server(const struct upstream_worker *w, struct survey_server *
         return 0;
     const struct worker_server *s = CONTAINER_OF(item, struct worker_server, item);
     to->n_requests += s->n_requests_past;
+    to->n_handshakes += s->n_handshakes;
+    to->n_resumed += s->n_resumed;
     for (uint32_t i = 0; i < s->n_targets; i++) {
         const struct target *t = s->targets[i];
         to->n_conns += t->n_conns;

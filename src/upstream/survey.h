@@ -26,6 +26,9 @@ struct survey_server {
     uint64_t n_conns; // idle ones too; not those to addresses that it no longer has
     uint64_t n_idle;
     uint64_t n_requests; // sent; each try counts
+    bool is_tls;
+    uint64_t n_handshakes; // of TLS that came about; those that didn't are failures
+    uint64_t n_resumed;    // of them, with a session from before
 };
 
 struct survey_service {

@@ -221,6 +221,8 @@ def test_sessions_are_resumed(start, tls_origin, ca, version):
     for _ in range(5):
         assert proxy.get().text == "hello"
     assert server.resumed == [False] + 4 * [True]
+    status = json.dumps(proxy.ask(command="status"))
+    assert '"tls": {"handshakes": 5, "resumed": 4}' in status
 
 
 def test_connections_are_kept(start, tls_origin, ca):
