@@ -37,6 +37,8 @@ static const char *complaint(const struct acme_order_wish *wish, X509 *const *ce
         return "the certificate doesn't have all names";
     if (leaf->not_after_s <= clock_wall_s())
         return "the certificate has expired";
+    if (n == TLS_CHAIN_MAX)
+        return "the chain has too many certificates";
     return is_chain(certs, n) ? NULL : "the chain's certificates don't sign each other";
 }
 

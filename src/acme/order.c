@@ -29,6 +29,13 @@ void acme_run_step(struct acme_run *run, enum acme_step step, struct str detail)
         s->step(s->arg, step, detail);
 }
 
+enum acme_result acme_order_time(struct acme_run *run, const char *what)
+{
+    if (clock_now_ms() < run->until.at_ms)
+        return ACME_DONE;
+    return ACME_FAIL(run->problem, run->mem, TIMEOUT, "the authority took too long %s", what);
+}
+
 enum acme_result acme_order_pause(struct acme_run *run, int64_t *wait_ms, int64_t retry_after_s,
                                   const char *what)
 {
@@ -209,8 +216,8 @@ static enum acme_result finalize(struct acme_run *run, struct acme_order_form *o
     return take_order(run, &reply, order);
 }
 
-static enum acme_result run_order(struct acme_run *run, struct acme_certificate *ret,
-                                  bool *ret_again)
+static enum acme_result complete_order(struct acme_run *run, struct acme_certificate *ret,
+                                       bool *ret_again)
 {
     struct acme_order_form order;
     enum acme_result result = begin_order(run, &order);
@@ -229,14 +236,21 @@ static enum acme_result run_order(struct acme_run *run, struct acme_certificate 
         return ACME_FAIL(run->problem, run->mem, BAD_ANSWER, "the order has no certificate");
     if (result != ACME_DONE)
         return result;
-    struct str url = arena_dup(run->mem, order.certificate);
-    result = acme_chain_fetch(run, url, ret);
-    // An order that was taken up again may be for another key or other names.
-    *ret_again = run->is_resumed && result == ACME_FAILED &&
-                 run->problem->kind == ACME_PROBLEM_WRONG_CERTIFICATE;
-    if (*ret_again) {
+    return acme_chain_fetch(run, arena_dup(run->mem, order.certificate), ret);
+}
+
+static enum acme_result run_order(struct acme_run *run, struct acme_certificate *ret,
+                                  bool *ret_again)
+{
+    enum acme_result result = complete_order(run, ret, ret_again);
+    enum acme_problem_kind kind = run->problem->kind;
+    // One that was taken up again may be for another key or other names, or half gone.
+    if (result == ACME_FAILED && run->is_resumed && !*ret_again &&
+        (kind == ACME_PROBLEM_WRONG_CERTIFICATE || kind == ACME_PROBLEM_BAD_ANSWER ||
+         kind == ACME_PROBLEM_OTHER)) {
         run->is_resumed = false;
         run->order_url.len = 0;
+        *ret_again = true;
     }
     return result;
 }

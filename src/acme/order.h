@@ -36,6 +36,9 @@ enum acme_result acme_prove(struct acme_run *run, const struct acme_order_form *
 enum acme_result acme_order_fetch(struct acme_run *run, struct acme_order_form *ret,
                                   int64_t *ret_retry_after_s) MUST_CHECK;
 
+// TIMEOUT when the run's time is over; `what` took too long.
+enum acme_result acme_order_time(struct acme_run *run, const char *what) MUST_CHECK;
+
 // Sleeps before the next question: longer each time, as long as the authority wants. *wait_ms is
 // where to begin. TIMEOUT when the run's time would be over.
 enum acme_result acme_order_pause(struct acme_run *run, int64_t *wait_ms, int64_t retry_after_s,

@@ -167,7 +167,9 @@ static enum acme_result begin_proof(struct proofs *all, struct str url)
     int64_t ignored_s = 0;
     *p = (struct proof){.url = url};
     arena_reset(&run->scratch);
-    enum acme_result result = fetch(run, url, &run->scratch, &form, &ignored_s);
+    enum acme_result result = acme_order_time(run, "to say what it wants");
+    if (result == ACME_DONE)
+        result = fetch(run, url, &run->scratch, &form, &ignored_s);
     if (result != ACME_DONE)
         return result;
     if (!find_name(run, &form, &p->name))
@@ -215,7 +217,9 @@ static enum acme_result ask(struct acme_run *run, struct proof *p)
 {
     struct acme_reply reply;
     struct acme_post post = {.url = p->challenge_url, .payload = STR("{}")};
-    enum acme_result result = acme_post(run->a, &post, &reply, run->mem, run->problem);
+    enum acme_result result = acme_order_time(run, "to take the proofs");
+    if (result == ACME_DONE)
+        result = acme_post(run->a, &post, &reply, run->mem, run->problem);
     if (result != ACME_DONE)
         return result;
     acme_reply_fini(&reply);
@@ -235,7 +239,9 @@ static enum acme_result await_decisions(struct proofs *all)
             if (p->is_ended)
                 continue;
             arena_reset(&run->scratch);
-            enum acme_result result = fetch(run, p->url, &run->scratch, &form, &retry_after_s);
+            enum acme_result result = acme_order_time(run, "to look");
+            if (result == ACME_DONE)
+                result = fetch(run, p->url, &run->scratch, &form, &retry_after_s);
             if (result != ACME_DONE)
                 return result;
             if (form.status == ACME_STATUS_PENDING || form.status == ACME_STATUS_PROCESSING)
@@ -330,6 +336,9 @@ enum acme_result acme_prove(struct acme_run *run, const struct acme_order_form *
     struct proofs all = {.run = run, .items = ARENA_ARRAY(run->mem, struct proof, n)};
     struct str *urls = ARENA_ARRAY(run->mem, struct str, n);
     enum acme_result result = ACME_DONE;
+    if (n > run->wish->n_names)
+        return ACME_FAIL(run->problem, run->mem, BAD_ANSWER,
+                         "the order wants more proofs than it has names");
     if (!all.items || !urls)
         return ACME_FAIL(run->problem, run->mem, LOCAL, "no memory");
     for (size_t i = 0; i < n; i++)

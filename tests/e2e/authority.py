@@ -191,6 +191,10 @@ class Driver:
         assert result["result"] == "failed", result
         return result["problem"]
 
+    def fails_to_begin(self, directory, **values):
+        """The kind of problem that a directory's address is by itself."""
+        return self.fails("new", directory=directory, **values)["kind"]
+
     def steps(self):
         return [e["step"] for e in self.events if e["event"] == "step"]
 

@@ -25,6 +25,19 @@ ZONE = dns.name.from_text("example.com")
 NAME, VALUE = "_acme-challenge.www.example.com", "a" * 43
 
 
+def both_sockets():
+    """TCP and UDP on one port of the kernel's."""
+    while True:
+        tcp = socket.create_server(("127.0.0.1", 0))
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind(tcp.getsockname())
+            return tcp, udp
+        except OSError:  # somebody else's
+            tcp.close()
+            udp.close()
+
+
 class NameServer:
     """Authoritative for example.com, with dynamic updates signed by the key "k"; it answers all
     other names with an address."""
@@ -34,10 +47,8 @@ class NameServer:
         self.txt = {}
         self.updates = []
         self.behave = behave or (lambda wire, by_tcp: wire)
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
+        self.tcp, self.udp = both_sockets()
         self.address = "127.0.0.1:%d" % self.udp.getsockname()[1]
-        self.tcp = socket.create_server(self.udp.getsockname())
         for run in (self._serve_udp, self._serve_tcp):
             threading.Thread(target=run, daemon=True).start()
 
