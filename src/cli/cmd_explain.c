@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "cli/command.h"
 #include "cli/control_client.h"
 #include "cli/running.h"
@@ -45,7 +46,7 @@ static const struct cli_option options[] = {
      .kind = CLI_VALUE_ENTRYPOINT,
      .doc =
          "Where the request arrives; by default the entrypoint with the URL's port, else the first "
-         "one."},
+         "one of its scheme."},
 };
 
 struct question {
@@ -153,6 +154,41 @@ static bool choose_entry(struct question *q, const char *name, struct str url)
     return true;
 }
 
+// The text of a connection, "tls://mail.example.com:993" or "tcp://:5432".
+static bool is_connection(struct str url)
+{
+    return str_istarts(url, STR("tls://")) || str_istarts(url, STR("tcp://"));
+}
+
+static bool has_connections(const struct question *q, unsigned entry)
+{
+    return (q->s->tcp && q->s->tcp[entry].is_on) || q->s->entries[entry].is_tls;
+}
+
+// Without a name, the one with the port, else the first where a connection may be passed on.
+static bool choose_tcp_entry(struct question *q, const char *name, uint64_t port)
+{
+    if (name) {
+        int index = snapshot_find_entry(q->s, str_of(name));
+        q->entry_index = (unsigned)MAX(index, 0);
+        return index >= 0;
+    }
+    bool is_found = false;
+    for (unsigned i = q->s->n_entries; i-- > 0;) {
+        if (q->s->entries[i].port == port && port > 0) {
+            q->entry_index = i;
+            return true;
+        }
+        if (has_connections(q, i)) {
+            q->entry_index = i;
+            is_found = true;
+        }
+    }
+    if (!is_found)
+        q->entry_index = 0;
+    return true;
+}
+
 static struct str entry_names(struct question *q)
 {
     struct str names = STR_NONE;
@@ -191,6 +227,40 @@ static int ask(struct question *q, const struct cli_args *args)
                                args->words[0]);
     if (!take_headers(q, args))
         return cli_usage_error(args->command, "explain: a header looks like 'Name: value'");
+    return CLI_OK;
+}
+
+// Fills the exchange as a connection of a TCP route has it. CLI_OK, or CLI_USAGE.
+static int ask_connection(struct question *q, const struct cli_args *args)
+{
+    struct exchange *x = &q->x;
+    struct str url = str_of(args->words[0]), name, digits;
+    struct str rest = str_skip(url, STR("tls://").len);
+    const char *from = cli_value(args, "from", "192.0.2.1"), *why = NULL;
+    const char *entrypoint = cli_value(args, "entrypoint", NULL);
+    uint64_t port = str_istarts(url, STR("tls")) ? 443 : 0;
+    bool has_port = str_cut(rest, ':', &name, &digits);
+    if (name.len > 0 && name.ptr[name.len - 1] == '/')
+        name = str_first(name, name.len - 1);
+    if ((has_port && num_dec(digits, UINT16_MAX, &port) != ERR_OK) ||
+        (name.len > 0 && idna_to_ascii(name, &q->mem, &x->req.host, &why) != ERR_OK))
+        return cli_usage_error(args->command,
+                               "explain: '%s' is not a connection like tls://mail.example.com:993 "
+                               "or tcp://:5432",
+                               args->words[0]);
+    if (!choose_tcp_entry(q, entrypoint, port))
+        return cli_usage_error(
+            args->command, "explain: there is no entrypoint '%s'; those of the settings: " STR_FMT,
+            entrypoint, STR_ARG(entry_names(q)));
+    if (ip_parse(str_of(from), &x->peer) != ERR_OK)
+        return cli_usage_error(args->command, "explain: '%s' is not an IP address", from);
+    x->client = x->peer;
+    x->mem = &q->mem;
+    x->env = &q->env;
+    x->entry = &q->s->entries[q->entry_index];
+    x->req.is_raw = true;
+    headers_init(&x->req.headers, &q->mem);
+    headers_init(&x->resp.headers, &q->mem);
     return CLI_OK;
 }
 
@@ -259,15 +329,53 @@ static int answer(struct question *q)
     return CLI_OK;
 }
 
+static int answer_connection(struct question *q)
+{
+    struct exchange *x = &q->x;
+    const struct tcp_entry *tcp = q->s->tcp ? &q->s->tcp[q->entry_index] : NULL;
+    bool is_heard = x->entry->is_tls || (tcp && tcp->reads_hello);
+    char ip[46];
+    printf("  arrives   entrypoint " STR_FMT "\n", STR_ARG(x->entry->name));
+    if (!has_connections(q, q->entry_index)) {
+        printf("  answer    requests: this entrypoint is for plain HTTP\n");
+        return CLI_FAILED;
+    }
+    if (!is_heard)
+        x->req.host = STR_NONE;
+    printf("  connects  %s" STR_FMT " from " STR_FMT "\n",
+           !is_heard              ? "without being read"
+           : x->req.host.len == 0 ? "by TLS without a name"
+                                  : "by TLS as ",
+           STR_ARG(x->req.host), STR_ARG(ip_text(&x->client, ip)));
+    const struct route *route = NULL;
+    if (q->s->tcp_router) {
+        router_explain(q->s->tcp_router, q->entry_index, x, &q->mem, show_route, q);
+        route = router_find(q->s->tcp_router, q->entry_index, x);
+    }
+    if (route) {
+        show_chain(q, route->handler);
+        return CLI_OK;
+    }
+    if (x->entry->is_tls) {
+        printf("  answer    TLS ends here; its requests take the routes of "
+               "'sallyport explain https://" STR_FMT "/'\n",
+               STR_ARG(x->req.host));
+        return CLI_OK;
+    }
+    printf("  answer    closed: no TCP route takes it\n");
+    return CLI_FAILED;
+}
+
 static int explain(const struct cli_args *args, const struct snapshot *s, const json_t *status)
 {
     struct question *q = MEM_NEW(struct question);
     q->s = s;
     q->status = status;
     arena_init(&q->mem, 16 << 20, NULL, 0);
-    int result = ask(q, args);
+    bool is_tcp = is_connection(str_of(args->words[0]));
+    int result = is_tcp ? ask_connection(q, args) : ask(q, args);
     if (result == CLI_OK)
-        result = answer(q);
+        result = is_tcp ? answer_connection(q) : answer(q);
     arena_fini(&q->mem);
     mem_free(q);
     return result;
@@ -319,7 +427,8 @@ const struct cli_command cli_explain = {
         "force; the "
         "request isn't sent either way. Shows the entrypoint, the routes that were considered and "
         "why each does or doesn't match, the filters in order, the service and its servers, which "
-        "take turns. Exit status 1: no route takes the request, or it would be refused.",
+        "take turns. Exit status 1: no route takes the request, or it would be refused. "
+        "`tls://NAME:PORT` and `tcp://:PORT` ask the same of a connection, for TCP routes.",
     .options = options,
     .n_options = ARRAY_LEN(options),
     .run = run,

@@ -28,6 +28,8 @@ static struct str user(const struct exchange *x)
 
 struct str access_version(const struct exchange *x)
 {
+    if (x->req.is_raw)
+        return STR_NONE;
     switch (x->req.version) {
     case HTTP_1_0:
         return STR("HTTP/1.0");
@@ -236,8 +238,8 @@ const struct access_field access_fields[] = {
      .is_composed = true,
      .doc = "the request line as received, secrets redacted"},
     TEXT("method", method, "the method"),
-    TEXT("scheme", scheme, "http or https"),
-    TEXT("host", host, "the host name asked for, in lower case"),
+    TEXT("scheme", scheme, "http or https; tcp: a connection of a TCP route"),
+    TEXT("host", host, "the host name asked for, in lower case; of a TCP route: by the TLS client"),
     URL("target", target, "the request target as received, secrets redacted"),
     TEXT("path", path, "the canonical path, as filters left it"),
     TEXT("version", access_version, "the protocol that the client speaks"),

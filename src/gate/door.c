@@ -15,6 +15,9 @@
 
 #define ANSWER_MS 1000 // for a refusal, and for the client to hear it
 #define DROP_MAX_BYTES (64 * 1024)
+// A ClientHello in its records; as a rule a block and a buffer are room enough.
+#define HELLO_MESSAGE_MAX_BYTES (16 * 1024)
+#define HELLO_WIRE_MAX_BYTES (32 * 1024)
 
 enum door_state {
     DOOR_WAITING, // nothing has come: no fiber, no buffer
@@ -29,7 +32,9 @@ struct door_conn {
     struct rt_timer timer; // WAITING
     struct door *door;     // borrows
     struct fiber *fiber;   // borrows: SHAKING
-    char *buf;             // owns: SHAKING: bytes as they came
+    char *buf;             // owns: SHAKING: a buffer
+    char *large;           // owns: SHAKING: room for a long ClientHello and its bytes; or NULL
+    const char *bytes;     // borrows: as they came, in buf or in large
     size_t n;
     enum door_state state;
     bool is_stopped;
@@ -154,6 +159,15 @@ static void refuse_name(struct door_conn *c)
 
 // --- the ClientHello ---
 
+// More room for the bytes that came, and for the message.
+static char *make_large(struct door_conn *c)
+{
+    c->large = mem_alloc_raw(HELLO_MESSAGE_MAX_BYTES + HELLO_WIRE_MAX_BYTES);
+    char *bytes = c->large + HELLO_MESSAGE_MAX_BYTES;
+    memcpy(bytes, c->buf, c->n);
+    return bytes;
+}
+
 // Goes on from the bytes that are there until it is whole. room is for the message, and lives as
 // long as *ret.
 static bool read_hello(struct door_conn *c, char *room, struct client_hello *ret)
@@ -161,17 +175,31 @@ static bool read_hello(struct door_conn *c, char *room, struct client_hello *ret
     struct client_hello_reader reader;
     struct stream *s = &c->guest.stream;
     enum client_hello_error error;
-    size_t n = c->n;
+    char *bytes = c->buf;
+    size_t cap = HTTP_BUFFER_BYTES, n_seen = 0;
     client_hello_begin(&reader, room, HTTP_BLOCK_BYTES);
     for (;;) {
-        enum io io = client_hello_feed(&reader, str_from(c->buf + c->n - n, n), ret, &error);
+        c->bytes = bytes;
+        struct str piece = str_from(bytes + n_seen, c->n - n_seen);
+        enum io io = client_hello_feed(&reader, piece, ret, &error);
+        n_seen = c->n;
         if (io == IO_DONE)
             return true;
-        if (io == IO_AGAIN && c->n == HTTP_BUFFER_BYTES)
-            error = CLIENT_HELLO_ERROR_LENGTH; // in records that hold next to nothing
-        if (io == IO_FAIL || c->n == HTTP_BUFFER_BYTES)
+        if (io == IO_AGAIN && c->n == cap) { // in records that hold next to nothing
+            error = CLIENT_HELLO_ERROR_LENGTH;
+            io = IO_FAIL;
+        }
+        if (io == IO_FAIL && error == CLIENT_HELLO_ERROR_LENGTH && !c->large) {
+            bytes = make_large(c);
+            cap = HELLO_WIRE_MAX_BYTES;
+            n_seen = 0;
+            client_hello_begin(&reader, c->large, HELLO_MESSAGE_MAX_BYTES);
+            continue;
+        }
+        if (io == IO_FAIL)
             break;
-        io = stream_read(s, c->buf + c->n, HTTP_BUFFER_BYTES - c->n, c->guest.until, &n);
+        size_t n = 0;
+        io = stream_read(s, bytes + c->n, cap - c->n, c->guest.until, &n);
         if (io == IO_FAIL && s->sock.error == ETIMEDOUT)
             count(c->door, DOOR_COUNTER_SLOW, 1);
         if (io != IO_DONE)
@@ -270,6 +298,8 @@ static void decide(struct door_conn *c)
         count(d, DOOR_COUNTER_TAKEN, 1);
     else if (g->conf->policy)
         terminate(c);
+    else
+        refuse_name(c); // an entrypoint for TCP alone
     d->app->end(g->listener, g->snapshot);
 }
 
@@ -299,7 +329,7 @@ static void welcome(struct door_conn *c, char *room)
             memcpy(c->name, hello.server_name.ptr, n);
         c->guest.server_name = str_from(c->name, n);
         c->guest.alpn = hello.alpn;
-        c->guest.early = str_from(c->buf, c->n);
+        c->guest.early = str_from(c->bytes, c->n);
         decide(c);
     }
     list_remove(&c->node);
@@ -346,7 +376,8 @@ static void run(void *arg)
         pool_give(&env->buffers, c->buf);
     if (room)
         pool_give(&env->blocks, room);
-    c->buf = NULL;
+    mem_free(c->large);
+    c->buf = c->large = NULL;
     c->fiber = NULL;
     if (io == IO_AGAIN)
         wait_for_first_byte(c);

@@ -20,6 +20,11 @@ static const char *const sandbox_names[] = {
 #undef X
         NULL,
 };
+static const char *const protocol_names[] = {
+    [ENTRYPOINT_HTTP] = "http",
+    [ENTRYPOINT_TCP] = "tcp",
+    NULL,
+};
 static const char *const encoded_slash_names[] = {"keep", "decode", "reject", NULL};
 
 static enum err check_socket_path(const struct conf_text *text, struct diags *diags)
@@ -177,6 +182,11 @@ static const struct conf_item entrypoint_items[] = {
         .format = "[ADDRESS]:PORT", .example = "\":80\"", .check_text = check_listen,
         .doc = "The address to listen on. Without one before the colon: every address, IPv4 and "
                "IPv6."),
+    ITEM_ENUM(entrypoint_conf, protocol, "protocol", .names = protocol_names, .def = "http",
+              .since = "0.1", .apply = CONF_NEW_CONNS,
+              .doc = "What is spoken here. `tcp`: nothing that is looked into, such as databases "
+                     "and mail; TCP routes (`HostSNI`) take whole connections. Servers may speak "
+                     "first, unless a route asks for the name in a client's first TLS message."),
     ITEM_SWITCHED(entrypoint_conf, tls, "tls", struct entry_tls_conf, is_on,
                   .section = &entry_tls_section, .def = "off", .since = "0.1",
                   .apply = CONF_NEW_CONNS,
@@ -186,7 +196,8 @@ static const struct conf_item entrypoint_items[] = {
                   .doc = "Close a client's connection after this long without a request."),
     ITEM_DURATION(entrypoint_conf, head_ms, "head-timeout", .def = "15s", .min = "100ms",
                   .max = "10m", .since = "0.1", .apply = CONF_LIVE,
-                  .doc = "The time for a whole request head, from its first byte."),
+                  .doc = "The time for a whole request head, from its first byte. With `protocol: "
+                         "tcp`: for the first message of TLS, where a route asks for its name."),
     ITEM_DURATION(entrypoint_conf, body_idle_ms, "body-timeout", .def = "60s", .min = "100ms",
                   .max = "1d", .since = "0.1", .apply = CONF_LIVE,
                   .doc =
@@ -308,6 +319,10 @@ static const struct conf_section site_route_section = {
 
 static const struct conf_item site_tls_items[] = {
     CERTIFICATES_ITEM(site_tls_conf),
+    ITEM_TEXT(site_tls_conf, issuer, "issuer", .since = "0.1", .apply = CONF_LIVE,
+              .format = "a name in issuers, or local", .example = "local",
+              .doc = "Who signs the site's certificate: a name in `issuers`, or `local` for the "
+                     "local CA. By default the first of them."),
     TLS_CONF_ITEMS(site_tls_conf, policy.),
 };
 
@@ -319,10 +334,6 @@ static enum err check_site_tls(const void *value, struct diags *diags)
 const struct conf_section site_tls_section = {
     .name = "site-tls",
     .doc = "TLS of one site. What isn't given here is as the entrypoint has it.",
-    ITEM_TEXT(site_tls_conf, issuer, "issuer", .since = "0.1", .apply = CONF_LIVE,
-              .format = "a name in issuers, or local", .example = "local",
-              .doc = "Who signs the site's certificate: a name in `issuers`, or `local` for the "
-                     "local CA. By default the first of them."),
     CONF_SECTION_OF(site_tls_conf, site_tls_items),
     .place_offset = CONF_PLACE_AT(site_tls_conf, policy.place),
     .check = check_site_tls,
@@ -409,6 +420,11 @@ static const struct conf_item route_items[] = {
     ITEM_TEXTS(route_conf, entrypoints, "entrypoints", .since = "0.1", .apply = CONF_LIVE,
                .format = "names of entrypoints", .example = "[web]",
                .doc = "Where the route can be reached. By default at every entrypoint."),
+    ITEM_BOOL(route_conf, passthrough, "passthrough", .def = "off", .since = "0.1",
+              .apply = CONF_NEW_CONNS,
+              .doc = "Leave TLS to the server: connections go there untouched, decided by the name "
+                     "in their first message (``HostSNI(`name`)``). At entrypoints with `protocol: "
+                     "tcp` nothing else is done anyway."),
     ROUTE_TARGET_ITEMS(route_conf),
 };
 
@@ -476,6 +492,16 @@ static const struct conf_item root_items[] = {
                   .doc = "The access log, or `off`."),
     ITEM_SECTION(settings, resolver, "resolver", struct resolver_conf, .section = &resolver_section,
                  .since = "0.1", .apply = CONF_RESTART, .doc = "DNS."),
+    ITEM_TEXT(settings, email, "email", .since = "0.1", .apply = CONF_LIVE,
+              .format = "an email address", .check_text = issuers_check_email,
+              .example = "you@example.com",
+              .doc = "Get certificates for the sites from Let's Encrypt, whose terms of use you "
+                     "agree to, and be reached there. Without this and `issuers` they come from "
+                     "the local CA, as they do for names that no public authority serves."),
+    ITEM_MAP(settings, issuers, "issuers", .section = &issuer_section, .since = "0.1",
+             .apply = CONF_LIVE,
+             .doc = "Authorities, by name, instead of what `email` alone stands for. Sites take "
+                    "the first one unless they say otherwise."),
     ITEM_FILE(settings, authorities, "authorities", .since = "0.1", .apply = CONF_LIVE,
               .example = "/etc/ssl/certs/ca-certificates.crt",
               .doc = "PEM file with the authorities that servers with `https://` are verified "
@@ -492,16 +518,6 @@ static const struct conf_item root_items[] = {
     ITEM_MAP(settings, filters, "filters", .section = &filter_section, .since = "0.1",
              .apply = CONF_LIVE, .doc = "Filters by name."),
     ITEM_LIST(settings, routes, "routes", .section = &route_section, .since = "0.1",
-    ITEM_TEXT(settings, email, "email", .since = "0.1", .apply = CONF_LIVE,
-              .format = "an email address", .check_text = issuers_check_email,
-              .example = "you@example.com",
-              .doc = "Get certificates for the sites from Let's Encrypt, whose terms of use you "
-                     "agree to, and be reached there. Without this and `issuers` they come from "
-                     "the local CA, as they do for names that no public authority serves."),
-    ITEM_MAP(settings, issuers, "issuers", .section = &issuer_section, .since = "0.1",
-             .apply = CONF_LIVE,
-             .doc = "Authorities, by name, instead of what `email` alone stands for. Sites take "
-                    "the first one unless they say otherwise."),
               .apply = CONF_LIVE, .doc = "Routes that belong to no site."),
 };
 

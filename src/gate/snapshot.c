@@ -108,6 +108,7 @@ static void build_entries(struct builder *b)
     s->n_entries = (unsigned)map->n;
     check_addresses(b);
     snapshot_build_doors(b);
+    snapshot_build_tcp_entries(b);
 }
 
 void snapshot_remember(struct builder *b, struct handler_set *set, struct handler *h)
@@ -126,10 +127,10 @@ void snapshot_remember(struct builder *b, struct handler_set *set, struct handle
 static void build_services(struct builder *b)
 {
     const struct conf_map *map = &b->s->settings.services;
-    for (size_t i = 0; i < map->n; i++) {
     struct tls_authorities *authorities = ARENA_NEW(&b->s->mem, struct tls_authorities);
     tls_authorities_init(authorities, &b->s->settings.authorities);
     b->authorities = authorities;
+    for (size_t i = 0; i < map->n; i++) {
         struct service_conf *conf = map->items[i].value;
         conf->authorities = authorities;
         struct handler *service = service_build(map->items[i].name, conf, b->env->registry,
@@ -162,6 +163,7 @@ static void check_filters(struct builder *b)
 static void snapshot_free(struct snapshot *s)
 {
     router_fini(s->router);
+    router_fini(s->tcp_router);
     for (size_t i = 0; i < s->all_filters.n; i++) {
         struct handler *h = s->all_filters.items[i];
         if (h->type->fini)

@@ -10,6 +10,7 @@
 #include "gate/access_log.h"
 #include "gate/door.h"
 #include "gate/settings.h"
+#include "gate/tcp.h"
 #include "http/env.h"
 #include "route/router.h"
 #include "rt/loop.h"
@@ -48,6 +49,10 @@ struct snapshot {
     struct route *routes; // in mem
     size_t n_routes;
     struct router *router;
+    struct tcp_entry *tcp;    // in mem: one for each entrypoint; NULL: none is for TCP
+    struct route *tcp_routes; // in mem
+    size_t n_tcp_routes;
+    struct router *tcp_router;       // NULL: there are no TCP routes
     struct map services;             // owns: names to handlers
     struct handler_set all_services; // inline ones too
     struct handler_set all_filters;

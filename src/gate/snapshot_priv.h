@@ -5,6 +5,8 @@
 #include "gate/snapshot.h"
 
 struct builder {
+    uint64_t tcp_entries; // entrypoints with `protocol: tcp`
+    size_t tcp_routes_cap;
     struct snapshot *s;
     const struct snapshot_env *env;
     struct diags *diags;
@@ -14,9 +16,9 @@ struct builder {
     uint64_t tls_entries;         // entrypoints that speak TLS
     struct map policies;          // texts of what they say to struct tls_policy
     size_t policies_cap;
+    const struct tls_authorities *authorities; // of settings, for services
     const struct service_conf *inline_conf; // of the services made of URLs alone; NULL: none yet
 };
-    const struct tls_authorities *authorities; // of settings, for services
 
 // Makes all routes of sites and of the list, in order, and their chains.
 void snapshot_build_routes(struct builder *b);
@@ -25,6 +27,17 @@ void snapshot_build_routes(struct builder *b);
 // read without an error, of sites.
 void snapshot_build_doors(struct builder *b);
 void snapshot_build_site_policies(struct builder *b);
+
+// Entrypoints for TCP, after those with TLS; each route of the list that is for TCP (false: it
+// isn't); and when all are there, their router.
+void snapshot_build_tcp_entries(struct builder *b);
+bool snapshot_build_tcp_route(struct builder *b, const struct route_conf *r, struct str name);
+void snapshot_build_tcp_router(struct builder *b);
+
+// The entrypoint of this name, or -1 with an error.
+int snapshot_entry_named(struct builder *b, const struct conf_text *name);
+// The service that `to` (not empty) names or writes down, or NULL with an error.
+const struct handler *snapshot_service_of(struct builder *b, const struct conf_texts *to);
 
 // Remembers a handler that must be ended with the snapshot.
 void snapshot_remember(struct builder *b, struct handler_set *set, struct handler *h);

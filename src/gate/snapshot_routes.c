@@ -28,19 +28,30 @@ struct route_parts {
     const struct snapshot_site *site; // NULL: of the list
 };
 
+int snapshot_entry_named(struct builder *b, const struct conf_text *name)
+{
+    int index = snapshot_find_entry(b->s, name->text);
+    if (index < 0)
+        diag_fail(b->diags, ERR_NOT_FOUND, name->place, "there is no entrypoint '" STR_FMT "'",
+                  STR_ARG(name->text));
+    return index;
+}
+
+// Those for requests.
 static uint64_t entries_of(struct builder *b, const struct conf_texts *names)
 {
     uint64_t bits = 0;
     for (size_t i = 0; i < names->n; i++) {
-        int index = snapshot_find_entry(b->s, names->items[i].text);
-        if (index < 0) {
-            diag_fail(b->diags, ERR_NOT_FOUND, names->items[i].place,
-                      "there is no entrypoint '" STR_FMT "'", STR_ARG(names->items[i].text));
-            continue;
-        }
-        bits |= (uint64_t)1 << index;
+        int index = snapshot_entry_named(b, &names->items[i]);
+        uint64_t bit = index >= 0 ? (uint64_t)1 << index : 0;
+        if ((b->tcp_entries & bit) != 0)
+            diag_fail(b->diags, ERR_SYNTAX, names->items[i].place,
+                      "the entrypoint '" STR_FMT "' has 'protocol: tcp', so there are no requests; "
+                      "its routes are those with HostSNI",
+                      STR_ARG(names->items[i].text));
+        bits |= bit;
     }
-    return names->n > 0 ? bits : UINT64_MAX;
+    return names->n > 0 ? bits : ~b->tcp_entries;
 }
 
 static bool looks_like_url(struct str s)
@@ -62,6 +73,7 @@ static struct handler *build_inline_service(struct builder *b, const struct conf
     if (conf_read(&service_section, node, b->inline_conf, mem, b->diags, conf) != ERR_OK)
         return NULL;
     b->inline_conf = conf;
+    conf->authorities = b->authorities;
     struct handler *service =
         service_build(to->items[0].text, conf, b->env->registry, mem, b->diags);
     if (service)
@@ -69,18 +81,8 @@ static struct handler *build_inline_service(struct builder *b, const struct conf
     return service;
 }
 
-static const struct handler *build_target(struct builder *b, const struct route_parts *p)
+const struct handler *snapshot_service_of(struct builder *b, const struct conf_texts *to)
 {
-    const struct conf_texts *to = p->to;
-    if (to->n == 0) {
-    conf->authorities = b->authorities;
-        if (p->use->n == 0 && (!p->use_first || p->use_first->n == 0))
-            diag_fail(b->diags, ERR_NOT_FOUND, p->place,
-                      "the route '" STR_FMT "' leads nowhere; give it 'to' (a service's name or a "
-                      "URL), or a filter in 'use' that answers",
-                      STR_ARG(p->name));
-        return &wiring_no_service;
-    }
     if (looks_like_url(to->items[0].text))
         return build_inline_service(b, to);
     if (to->n > 1) {
@@ -96,6 +98,37 @@ static const struct handler *build_target(struct builder *b, const struct route_
                   "\"http://" STR_FMT ":8080\" to name a server",
                   STR_ARG(to->items[0].text), STR_ARG(to->items[0].text));
     return service;
+}
+
+// A service of a route for requests, or NULL with an error.
+static const struct handler *for_requests(struct builder *b, const struct route_parts *p,
+                                          const struct handler *service)
+{
+    const char *why = !service                                  ? NULL
+                      : service_protocol(service) == SERVER_TCP ? "servers for TCP routes (tcp://)"
+                      : service_proxy_protocol(service) != SERVICE_PROXY_PROTOCOL_OFF
+                          ? "'proxy-protocol', which is for TCP routes"
+                          : NULL;
+    if (!why)
+        return service;
+    diag_fail(b->diags, ERR_SYNTAX, p->to->items[0].place,
+              "'" STR_FMT "' has %s, and the route '" STR_FMT "' is for requests",
+              STR_ARG(p->to->items[0].text), why, STR_ARG(p->name));
+    return NULL;
+}
+
+static const struct handler *build_target(struct builder *b, const struct route_parts *p)
+{
+    const struct conf_texts *to = p->to;
+    if (to->n == 0) {
+        if (p->use->n == 0 && (!p->use_first || p->use_first->n == 0))
+            diag_fail(b->diags, ERR_NOT_FOUND, p->place,
+                      "the route '" STR_FMT "' leads nowhere; give it 'to' (a service's name or a "
+                      "URL), or a filter in 'use' that answers",
+                      STR_ARG(p->name));
+        return &wiring_no_service;
+    }
+    return for_requests(b, p, snapshot_service_of(b, to));
 }
 
 // One named filter in front of next. NULL with an error.
@@ -352,6 +385,8 @@ static void build_route(struct builder *b, const struct route_conf *r, size_t i)
     static const struct conf_texts none;
     struct str name =
         r->name.text.len > 0 ? r->name.text : arena_printf(&b->s->mem, "route/%zu", i + 1);
+    if (snapshot_build_tcp_route(b, r, name))
+        return;
     add_route(b, &(struct route_parts){
                      .name = name,
                      .place = r->place,
@@ -383,4 +418,5 @@ void snapshot_build_routes(struct builder *b)
     if (!b->s->router)
         diag_fail(b->diags, ERR_LIMIT, (struct place){.line = 0},
                   "the routes need too much memory");
+    snapshot_build_tcp_router(b);
 }

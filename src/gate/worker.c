@@ -57,8 +57,18 @@ static struct snapshot *snapshot_of(const struct worker_listener *l)
     return l->last ? l->last : l->worker->current;
 }
 
+static const struct tcp_entry *tcp_entry_of(const struct worker_listener *l)
+{
+    const struct snapshot *s = snapshot_of(l);
+    const struct tcp_entry *tcp = s->tcp ? &s->tcp[l->http.entry_index] : NULL;
+    return tcp && tcp->is_on ? tcp : NULL;
+}
+
 static const struct door_conf *door_conf_of(const struct worker_listener *l)
 {
+    const struct tcp_entry *tcp = tcp_entry_of(l);
+    if (tcp)
+        return tcp->reads_hello ? &tcp->door : NULL;
     const struct snapshot *s = snapshot_of(l);
     const struct door_conf *conf = s->doors ? &s->doors[l->http.entry_index] : NULL;
     return conf && conf->policy ? conf : NULL;
@@ -81,7 +91,8 @@ static void end_welcome(struct http_listener *l, void *snapshot)
     snapshot_unuse(snapshot, CONTAINER_OF(l, struct worker_listener, http)->worker->index);
 }
 
-static const struct door_app door_app = {.begin = begin_welcome, .end = end_welcome};
+static const struct door_app door_app = {
+    .begin = begin_welcome, .end = end_welcome, .take = tcp_take};
 
 static void begin_exchange(struct http_env *env, struct http_listener *l, struct exchange *x)
 {
@@ -108,6 +119,8 @@ static enum err serve_exchange(struct http_env *env, struct exchange *x)
 {
     const struct snapshot *s = x->snapshot;
     unsigned entry_index = (unsigned)(x->entry - s->entries);
+    if (challenges_answer(worker_of(env)->challenges, x))
+        return ERR_OK;
     if (is_misdirected(worker_of(env), s, x)) {
         trail_add(&x->trail, STR("tls"), "misdirected", x->tls->server_name);
         exchange_fail(x, 421, EXCHANGE_END_MISDIRECTED, "the connection is for " STR_FMT,
@@ -119,8 +132,6 @@ static enum err serve_exchange(struct http_env *env, struct exchange *x)
         trail_add(&x->trail, STR("router"), "no route", STR_NONE);
         exchange_fail(x, 404, EXCHANGE_END_NO_ROUTE, "no route matches " STR_FMT STR_FMT,
                       STR_ARG(x->req.host), STR_ARG(x->req.path));
-    if (challenges_answer(worker_of(env)->challenges, x))
-        return ERR_OK;
         return ERR_OK;
     }
     x->route_name = route->name;
@@ -157,6 +168,7 @@ static enum log_level level_of(enum exchange_end end)
     case EXCHANGE_END_NO_SERVER:
     case EXCHANGE_END_SERVER_CONNECT:
     case EXCHANGE_END_SERVER_CONNECT_TIMEOUT:
+    case EXCHANGE_END_SERVER_TLS:
     case EXCHANGE_END_SERVER_TIMEOUT:
     case EXCHANGE_END_SERVER_PROTOCOL:
     case EXCHANGE_END_SERVER_GONE:
@@ -171,8 +183,12 @@ static void log_failure(const struct exchange *x)
     enum log_level level = level_of(x->end);
     if (x->end == EXCHANGE_END_OK || x->end == EXCHANGE_END_FILTERED || !log_is_on(level))
         return;
-    case EXCHANGE_END_SERVER_TLS:
-    log_line(level, "exchange " STR_FMT ": " STR_FMT " " STR_FMT STR_FMT ": %u, %s: " STR_FMT,
+    if (x->req.is_raw)
+        log_line(level, "connection " STR_FMT ": '" STR_FMT "': %s: " STR_FMT,
+                 STR_ARG(x->request_id), STR_ARG(x->req.host), exchange_end_text(x->end),
+                 STR_ARG(x->end_detail));
+    else
+        log_line(level, "exchange " STR_FMT ": " STR_FMT " " STR_FMT STR_FMT ": %u, %s: " STR_FMT,
              STR_ARG(x->request_id), STR_ARG(x->req.method), STR_ARG(x->req.host),
              STR_ARG(x->req.path), x->resp.status, exchange_end_text(x->end),
              STR_ARG(x->end_detail));
@@ -183,7 +199,7 @@ static void finish_exchange(struct http_env *env, struct exchange *x)
     struct worker *w = worker_of(env);
     struct snapshot *s = x->snapshot;
     // A connection that was closed before it asked for anything isn't an exchange to tell of.
-    bool has_request = x->req.method.len > 0 || x->resp.status > 0;
+    bool has_request = x->req.method.len > 0 || x->resp.status > 0 || x->req.is_raw;
     if (has_request) {
         if (s->access_log)
             log_exchange(s->access_log, x);
@@ -217,6 +233,8 @@ static void on_accept(void *arg, int fd, const struct rt_addr *peer)
     const struct door_conf *door = door_conf_of(l);
     if (door)
         door_accept(l->worker->door, &l->http, door->handshake_ms, fd, peer);
+    else if (tcp_entry_of(l))
+        tcp_accept(&l->http, fd, peer);
     else
         h1_server_accept(&l->http, fd, peer);
 }
@@ -275,6 +293,7 @@ void worker_free(struct worker *w)
         free_listener(l);
     }
     door_free(w->door);
+    challenges_unref(w->challenges);
     upstream_worker_free(w->upstream);
     http_env_fini(&w->env);
     if (w->current)
@@ -293,7 +312,6 @@ static void start_accepting(struct worker_listener *l)
         l->accepting = listener_start(l->fd, on_accept, l);
 }
 
-    challenges_unref(w->challenges);
 // Binds a listening socket to the entrypoint of its name in the snapshot in force.
 static void bind_listener(struct worker_listener *l, struct snapshot *before)
 {

@@ -49,6 +49,7 @@ struct http_entry {
     X(CONNS_OPEN, "connections open now")                                                          \
     X(CONNS_IDLE, "connections idle now")                                                          \
     X(CONNS_REFUSED, "connections closed because of a limit")                                      \
+    X(CONNS_TCP, "connections joined with a server by TCP routes")                                 \
     X(EXCHANGES, "exchanges begun")                                                                \
     X(EXCHANGES_OPEN, "exchanges running now")                                                     \
     X(TUNNELS_OPEN, "tunnels open now")                                                            \

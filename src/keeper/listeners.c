@@ -20,6 +20,12 @@ static void set_option(int fd, int level, int name, int value)
     setsockopt(fd, level, name, &value, sizeof value);
 }
 
+// Servers that speak first, behind an entrypoint for TCP, would have to wait for their clients.
+static void apply_deferred(const struct listener *item)
+{
+    set_option(item->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, item->is_deferred ? DEFER_ACCEPT_S : 0);
+}
+
 // shares: beside other sockets on the address, those of our other workers.
 static int open_socket(const struct rt_addr *addr, bool shares)
 {
@@ -29,7 +35,6 @@ static int open_socket(const struct rt_addr *addr, bool shares)
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     set_option(fd, SOL_SOCKET, SO_REUSEPORT, shares);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); // connections inherit it
-    set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S);
     if (addr->u.any.sa_family == AF_INET6)
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     if (bind(fd, &addr->u.any, addr->len) == 0 && listen(fd, BACKLOG) == 0)
@@ -123,7 +128,7 @@ static struct listener *add(struct listeners *l, struct str name, struct str add
 
 // How many sockets the entrypoint has; they are wanted now. *ret_port: theirs, when there are some.
 static unsigned want_existing(struct listeners *l, struct str name, struct str address,
-                              uint16_t *ret_port)
+                              bool is_deferred, uint16_t *ret_port)
 {
     unsigned n = 0;
     for (size_t i = 0; i < l->n; i++) {
@@ -131,6 +136,7 @@ static unsigned want_existing(struct listeners *l, struct str name, struct str a
         if (!is_of(item, name, address))
             continue;
         item->is_wanted = true;
+        item->is_deferred = is_deferred;
         *ret_port = port_of(item->fd);
         n++;
     }
@@ -157,7 +163,8 @@ static bool plan_entry(struct listeners *l, const struct conf_map_item *entry, u
     struct listen_addr where;
     if (listen_parse(&conf->listen, diags, &where) != ERR_OK)
         return false;
-    unsigned n = want_existing(l, entry->name, conf->listen.text, &where.port);
+    bool is_deferred = conf->protocol != ENTRYPOINT_TCP;
+    unsigned n = want_existing(l, entry->name, conf->listen.text, is_deferred, &where.port);
     bool is_new = n == 0;
     for (; n < n_workers; n++) {
         int fd = open_listener(l, &where);
@@ -169,7 +176,9 @@ static bool plan_entry(struct listeners *l, const struct conf_map_item *entry, u
             return false;
         }
         where.port = port_of(fd); // the other workers' sockets share what the kernel chose
-        add(l, entry->name, conf->listen.text, n, fd);
+        struct listener *item = add(l, entry->name, conf->listen.text, n, fd);
+        item->is_deferred = is_deferred;
+        apply_deferred(item);
     }
     if (is_new) {
         size_t colon = str_rfind(conf->listen.text, ':');
@@ -220,8 +229,10 @@ static void sweep(struct listeners *l, listeners_close_fn *fn, void *arg)
 void listeners_commit(struct listeners *l, listeners_close_fn *fn, void *arg)
 {
     sweep(l, fn, arg);
-    for (size_t i = 0; i < l->n; i++)
+    for (size_t i = 0; i < l->n; i++) {
         l->items[i].is_in_force = true;
+        apply_deferred(&l->items[i]);
+    }
 }
 
 // There is another socket of this entrypoint that is in force.
@@ -248,12 +259,25 @@ void listeners_adopt(struct listeners *l, struct str name, struct str address, i
                      pid_t sent_to)
 {
     uint16_t ignored;
-    unsigned n = want_existing(l, name, address, &ignored);
+    unsigned n = want_existing(l, name, address, true, &ignored);
     struct listener *item = add(l, name, address, n, fd);
     item->id = id;
     item->sent_to = sent_to;
     item->is_in_force = true;
     l->next_id = MAX(l->next_id, id);
+}
+
+void listeners_forget(struct listeners *l, pid_t pid)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->items[i].sent_to == pid)
+            l->items[i].sent_to = 0;
+    }
+}
+
+bool listeners_listen(const struct listener *item)
+{
+    return listen(item->fd, BACKLOG) == 0;
 }
 
 void listeners_close_all(struct listeners *l)

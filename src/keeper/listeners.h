@@ -17,6 +17,7 @@ struct listener {
     pid_t sent_to;      // the gate that has it; 0: none
     bool is_in_force;   // by the settings in force
     bool is_wanted;     // by the settings planned last
+    bool is_deferred;   // by these: connections come once data is there, as clients speak first
     struct str name;    // owns: of the entrypoint
     struct str address; // owns: as in the settings
 };
@@ -43,5 +44,11 @@ void listeners_cancel(struct listeners *l);
 // Takes over a socket that listens already (after an upgrade).
 void listeners_adopt(struct listeners *l, struct str name, struct str address, int fd, uint32_t id,
                      pid_t sent_to);
+
+// This gate has ended: another one may get its pid.
+void listeners_forget(struct listeners *l, pid_t pid);
+
+// Listens, if it doesn't: a gate that was taken over could have shut the socket down, for all.
+bool listeners_listen(const struct listener *item);
 
 void listeners_close_all(struct listeners *l);

@@ -109,6 +109,8 @@ bool load_tree(struct loaded *ret, struct conf_node *root)
     struct arena scratch;
     arena_init(&scratch, TREE_MAX_BYTES, NULL, 0);
     router_check(ret->snapshot->router, &scratch, &ret->diags);
+    if (ret->snapshot->tcp_router)
+        router_check(ret->snapshot->tcp_router, &scratch, &ret->diags);
     arena_fini(&scratch);
     return check_user(&ret->snapshot->settings.user, &ret->diags) == ERR_OK;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/listeners.h"
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "conf/conf.h"
@@ -206,10 +207,53 @@ static void a_port_that_another_program_has_is_told_with_advice(void)
     listeners_close_all(&l);
 }
 
+static bool is_deferred(const struct listener *l)
+{
+    int seconds = 0;
+    socklen_t len = sizeof seconds;
+    CHECK_INT(getsockopt(l->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, &len), 0);
+    return seconds > 0;
+}
+
+static void servers_may_speak_first_once_settings_for_tcp_are_in_force(void)
+{
+    static struct fake f;
+    struct listeners l = {.n = 0};
+    add(&f, "web", "127.0.0.1:0");
+    add(&f, "mail", "127.0.0.1:0");
+    f.confs[1].protocol = ENTRYPOINT_TCP;
+    CHECK(listeners_plan(&l, &f.s, 1, NULL));
+    listeners_commit(&l, NULL, NULL);
+    CHECK(is_deferred(&l.items[0]) && !is_deferred(&l.items[1]));
+    f.confs[0].protocol = ENTRYPOINT_TCP;
+    f.confs[1].protocol = ENTRYPOINT_HTTP;
+    CHECK(listeners_plan(&l, &f.s, 1, NULL));
+    CHECK(is_deferred(&l.items[0]) && !is_deferred(&l.items[1])); // not in force yet
+    listeners_commit(&l, NULL, NULL);
+    CHECK(!is_deferred(&l.items[0]) && is_deferred(&l.items[1]));
+    listeners_close_all(&l);
+}
+
+static void a_gate_that_has_ended_has_no_sockets_even_if_another_gets_its_pid(void)
+{
+    static struct fake f;
+    struct listeners l = {.n = 0};
+    add(&f, "web", "127.0.0.1:0");
+    CHECK(listeners_plan(&l, &f.s, 2, NULL));
+    l.items[0].sent_to = 17;
+    l.items[1].sent_to = 18;
+    listeners_forget(&l, 17);
+    CHECK_INT(l.items[0].sent_to, 0);
+    CHECK_INT(l.items[1].sent_to, 18);
+    listeners_close_all(&l);
+}
+
 TEST_MAIN(TEST(workers_share_the_port_that_the_kernel_chose), TEST(what_stays_is_not_opened_again),
           TEST(what_is_gone_is_told_and_closed), TEST(a_plan_that_fails_leaves_what_was_open),
           TEST(a_plan_taken_back_restores_what_is_in_force),
           TEST(fewer_workers_keep_all_sockets_and_more_open_further_ones),
           TEST(a_plan_taken_back_keeps_sockets_beside_those_in_force),
           TEST(an_adopted_socket_is_not_opened_again),
-          TEST(a_port_that_another_program_has_is_told_with_advice))
+          TEST(a_port_that_another_program_has_is_told_with_advice),
+          TEST(servers_may_speak_first_once_settings_for_tcp_are_in_force),
+          TEST(a_gate_that_has_ended_has_no_sockets_even_if_another_gets_its_pid))

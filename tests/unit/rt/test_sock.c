@@ -648,17 +648,17 @@ static void connect_to_a_path_without_a_server_fails(void)
 static void the_address_that_a_peer_connected_to_is_known(void)
 {
     int fds[2];
-    struct rt_sock s;
+    struct rt_sock accepted;
     struct rt_addr addr;
     struct ip ip;
     uint16_t port = 0;
     loop = test_loop(0);
     test_tcp_pair(fds);
-    sock_init(&s, fds[1]);
-    CHECK(sock_local_addr(&s, &addr) && addr_to_ip(&addr, &ip, &port));
+    sock_init(&accepted, fds[1]);
+    CHECK(sock_local_addr(&accepted, &addr) && addr_to_ip(&addr, &ip, &port));
     CHECK(ip.family == 4 && ip.bytes[0] == 127 && port > 0);
-    sock_close(&s);
-    CHECK(!sock_local_addr(&s, &addr));
+    sock_close(&accepted);
+    CHECK(!sock_local_addr(&accepted, &addr));
     close(fds[0]);
     loop_free(loop);
 }
