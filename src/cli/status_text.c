@@ -144,6 +144,28 @@ static void put_sandbox(const json_t *report, struct text *to)
     }
 }
 
+static void put_logs(const json_t *report, struct text *to)
+{
+    const char *title = "logs";
+    size_t i;
+    json_t *failure;
+    json_array_foreach(json_object_get(report, "log_failures"), i, failure)
+    {
+        put_name(to, title);
+        text_put(to, STR("the "));
+        put_value(to, text_of(failure, "log"));
+        text_put(to, STR(" can't be written: "));
+        put_value(to, text_of(failure, "error"));
+        text_byte(to, '\n');
+        title = "";
+    }
+    if (number_of(report, "log_lines_lost") > 0) {
+        put_name(to, title);
+        plain_put_count(to, number_of(report, "log_lines_lost"));
+        text_put(to, STR(" lines lost\n"));
+    }
+}
+
 static void put_processes(const json_t *status, struct text *to)
 {
     const json_t *report = json_object_get(status, "report");
@@ -169,11 +191,7 @@ static void put_processes(const json_t *status, struct text *to)
         plain_put_span(to, number_of(old, "since_s"));
         text_byte(to, '\n');
     }
-    if (number_of(report, "log_lines_lost") > 0) {
-        put_name(to, "logs");
-        plain_put_count(to, number_of(report, "log_lines_lost"));
-        text_put(to, STR(" lines lost\n"));
-    }
+    put_logs(report, to);
 }
 
 // --- lists ---
@@ -296,6 +314,10 @@ static void put_server(const json_t *server, size_t url_width, bool has_weights,
     if (has_weights)
         text_printf(to, "  weight %-4" PRId64, number_of(server, "weight"));
     put_addresses(server, to);
+    if (text_of(server, "error")) {
+        text_put(to, STR("  no address: "));
+        put_value(to, text_of(server, "error"));
+    }
     if (open == 0 && idle == 0)
         return;
     text_put(to, STR("  "));

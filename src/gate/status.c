@@ -2,6 +2,7 @@
 #include "gate/status.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "codec/h1.h"
@@ -235,6 +236,22 @@ static void write_filters(const struct conf_map *filters, struct text *t)
     text_byte(t, ']');
 }
 
+static void write_log_failures(struct text *t)
+{
+    put_open(t, "log_failures", '[');
+    for (unsigned i = 0; i < LOG_STREAMS; i++) {
+        const char *name;
+        int error = log_trouble(i, &name);
+        if (error == 0)
+            continue;
+        put_open(t, NULL, '{');
+        put_str(t, "log", str_of(name));
+        put_str(t, "error", str_of(strerrordesc_np(error)));
+        text_byte(t, '}');
+    }
+    text_byte(t, ']');
+}
+
 static void write_parts(const char *key, const char parts[][SANDBOX_PART_BYTES], unsigned n,
                         struct text *t)
 {
@@ -269,6 +286,7 @@ static void write_process(const struct status *s, const struct status_process *p
         put_uint(t, "open_files", usage.descriptors);
     put_uint(t, "open_files_max", usage.descriptors_max);
     put_uint(t, "log_lines_lost", log_dropped());
+    write_log_failures(t);
 }
 
 void status_write(const struct status *s, const struct status_process *p, struct text *to)

@@ -80,6 +80,13 @@ void log_commit(unsigned stream, size_t n_used)
     commit(stream, n_used, LOG_INFO, 0);
 }
 
+int log_trouble(unsigned stream, const char **ret_name)
+{
+    ASSERT(stream < LOG_STREAMS);
+    *ret_name = logger.streams[stream].name;
+    return atomic_load_explicit(&logger.streams[stream].told_error, memory_order_relaxed);
+}
+
 uint64_t log_lost(unsigned stream)
 {
     ASSERT(stream < LOG_STREAMS);

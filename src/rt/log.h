@@ -71,6 +71,8 @@ COLD void log_line(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 char *log_reserve(unsigned stream, size_t n);
 void log_commit(unsigned stream, size_t n_used);
 
+// Why a log can't be written at present (errno), or 0. *ret_name: of the log, for people.
+int log_trouble(unsigned stream, const char **ret_name);
 // Lines lost since the start, because a ring was full or a target failed.
 uint64_t log_lost(unsigned stream);
 // The same of all streams.

@@ -77,6 +77,7 @@ static void take_target(struct log_stream *s)
     s->direct_fd = s->wanted.kind == LOG_TO_FD ? s->wanted.fd : STDERR_FILENO;
     pthread_mutex_unlock(&s->lock);
     s->has_told_error = false;
+    atomic_store_explicit(&s->told_error, 0, memory_order_relaxed);
 }
 
 // Once per failure, and once when it is over. That the error log itself fails is told on standard
@@ -86,6 +87,7 @@ static void tell_error(struct log_stream *s)
     if ((s->out.error != 0) == s->has_told_error)
         return;
     s->has_told_error = !s->has_told_error;
+    atomic_store_explicit(&s->told_error, s->out.error, memory_order_relaxed);
     char where[256], text[512];
     if (!s->has_told_error) {
         int len = snprintf(text, sizeof text, "the %s is written again", s->name);

@@ -23,6 +23,7 @@ struct log_stream {
     _Atomic bool must_stop;
     _Atomic uint32_t sleeping; // futex: 1 while the log thread sleeps for good
     _Atomic uint64_t n_lost;
+    _Atomic int told_error; // the one that was told last and isn't over; 0
     // The log thread's:
     struct log_output out;
     struct log_ring *resume_at; // the ring whose line out has a part of

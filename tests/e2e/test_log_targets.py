@@ -271,8 +271,11 @@ def test_a_full_disk_is_survived_and_told(start, tmp_path):
             assert client.exchange(GET).text == "hi"
     proxy.wait_line("error gate: the access log can't be written to its file: No space left",
                     proxy.err)
+    failures = lambda: proxy.ask(command="status")["status"]["report"]["log_failures"]
+    assert failures() == [{"log": "access log", "error": "No space left on device"}]
     path = tmp_path / "room.log"
     proxy.reload(access(path, "{path} " + "x" * 1000) + SITE, 2)
+    wait_until(lambda: not failures(), "a status without trouble")
     m = proxy.wait_line(r"warn  gate: (\d+) log lines were lost \(access log\)", proxy.err)
     wait_until(lambda: len(path.read_text().splitlines()) + int(m[1]) == 2000, "all other lines")
     assert sum("can't be written" in line for line in proxy.err) == 1

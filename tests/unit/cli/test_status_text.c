@@ -34,14 +34,16 @@ static void everything_that_is_there_is_shown(void)
         "\"source\":\"file\",\"state\":\"missing\",\"error\":\"no key\"}],"
         "\"report\":{\"workers\":1,\"user\":\"nobody\",\"sandbox\":{\"mode\":\"require\","
         "\"in_force\":[\"seccomp\",\"landlock 6\"],\"missing\":[\"a reason\"]},\"memory_kb\":900,"
-        "\"open_files\":9,\"log_lines_lost\":2,\"counters\":{\"connections accepted\":1000,"
+        "\"open_files\":9,\"log_lines_lost\":2,\"log_failures\":[{\"log\":\"access log\","
+        "\"error\":\"No space\"}],\"counters\":{\"connections accepted\":1000,"
         "\"never\":0},\"refused_requests\":{\"bare-lf\":1},\"refused_answers\":{\"x\":0},"
         "\"entrypoints\":[{\"name\":\"web\",\"connections\":1}],"
         "\"sites\":[{\"name\":\"a.example\",\"aliases\":[\"b.example\"],\"to\":\"app\"}],"
         "\"services\":[{\"name\":\"app\",\"servers\":[{\"url\":\"http://s\",\"weight\":2,"
         "\"addresses\":[{\"ip\":\"10.0.0.1\",\"state\":\"up\",\"failures\":0},"
         "{\"ip\":\"10.0.0.2\",\"state\":\"skipped\",\"failures\":1}],\"connections\":3,"
-        "\"idle\":2}]}]}}";
+        "\"idle\":2},{\"url\":\"http://x\",\"weight\":1,\"error\":\"no such name\","
+        "\"addresses\":[]}]}]}}";
     static const char *const parts[] = {
         "sallyport 0.1.0, process 7, up 1 min\n",
         "  settings      3 from /x.yaml, in force since 2026-01-01 00:00:00 UTC (",
@@ -52,11 +54,13 @@ static void everything_that_is_there_is_shown(void)
         "started anew 1 time; the last end: signal 9, Killed\n",
         "  sandbox       require: seccomp, landlock 6\n                missing: a reason\n",
         "  leaving       gate of process 6, finishing for 4 s\n",
-        "  logs          2 lines lost\n",
+        "  logs          the access log can't be written: No space\n"
+        "                2 lines lost\n",
         "\nentrypoints\n  web  :0  port 4711  1 connection\n",
         "\nsites\n  a.example  to app  also b.example\n",
         "\nservices\n  app\n    http://s  weight 2     up at 10.0.0.1; skipped at 10.0.0.2 after",
         " after 1 failure  3 connections, 2 idle\n",
+        "    http://x  weight 1     no address: no such name\n",
         "\ncertificates\n  a.example  local CA  valid until 2027-02-19\n"
         "  /b.pem     file      missing: no key\n",
         "\ncounters\n  connections accepted  1 000\n",
