@@ -35,7 +35,7 @@ _sallyport() {
                 options='--config --help' ;;
             proxy)
                 takes='--from --to --control'
-                options='--from --to --access-log --control --help' ;;
+                options='--from --tls --to --access-log --control --help' ;;
             check)
                 takes='-c --config'
                 options='--config --json --quiet --help' ;;
