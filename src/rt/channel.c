@@ -7,7 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "rt/clock.h"
+
 #define SEND_WAIT_MS 10000
+#define REFS_WAIT_MS 10 // between two looks whether descriptors have arrived
 
 bool channel_pair(int ret_fds[2])
 {
@@ -31,20 +34,23 @@ enum err channel_send(int channel, struct str bytes, int fd)
         c->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(c), &fd, sizeof fd);
     }
-    for (;;) {
+    for (int64_t due_ms = 0;;) {
         ssize_t n = sendmsg(channel, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0)
             return ERR_OK;
         if (errno == EINTR)
             continue;
-        // ETOOMANYREFS: the peer hasn't taken the descriptors in flight yet.
-        if (errno == EAGAIN || errno == ETOOMANYREFS) {
-            struct pollfd p = {.fd = channel, .events = POLLOUT};
-            if (poll(&p, 1, SEND_WAIT_MS) > 0)
-                continue;
+        // ETOOMANYREFS: too many descriptors of this user are in flight, wherever.
+        bool is_full = errno == EAGAIN;
+        if (!is_full && errno != ETOOMANYREFS)
+            return errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_SYSTEM;
+        int64_t now_ms = clock_exact_ns() / 1000000;
+        due_ms = due_ms > 0 ? due_ms : now_ms + SEND_WAIT_MS;
+        if (now_ms >= due_ms)
             return ERR_TIMEOUT;
-        }
-        return errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_SYSTEM;
+        // The channel takes bytes while descriptors are too many: polling it wouldn't wait.
+        poll(&(struct pollfd){.fd = is_full ? channel : -1, .events = POLLOUT}, 1,
+             is_full ? (int)(due_ms - now_ms) : REFS_WAIT_MS);
     }
 }
 
