@@ -2,6 +2,7 @@
 #include "keeper/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -168,10 +169,13 @@ bool control_listen(struct control *c, const char *path, char *reterr, size_t n)
     return true;
 }
 
-void control_adopt(struct control *c, int fd, const char *path)
+void control_adopt(struct control *c, int fd)
 {
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof addr;
+    (void)getsockname(fd, (struct sockaddr *)&addr, &len);
     c->fd = fd;
-    snprintf(c->path, sizeof c->path, "%s", path);
+    snprintf(c->path, sizeof c->path, "%s", addr.sun_path); // control_listen has left room for NUL
     remember_file(c);
 }
 
@@ -222,17 +226,23 @@ static bool is_allowed(int fd)
            (who.uid == 0 || who.uid == geteuid()) && !is_child(who.pid);
 }
 
-static void accept_conns(struct control *c)
+// False: there is none.
+static bool accept_one(struct control *c)
 {
-    while (c->n_conns < CONTROL_CONNS_MAX) {
-        int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
-            return;
-        if (is_allowed(fd))
-            add_conn(c, fd);
-        else
-            close(fd);
-    }
+    int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return false;
+    if (c->n_conns < CONTROL_CONNS_MAX && is_allowed(fd))
+        add_conn(c, fd);
+    else
+        close(fd);
+    return true;
+}
+
+void control_accept_all(struct control *c)
+{
+    while (c->fd >= 0 && accept_one(c))
+        ;
 }
 
 static ssize_t send_piece(struct control_conn *conn)
@@ -293,7 +303,7 @@ static void finish(struct control_conn *conn, json_t *answer)
 
 static void refuse(struct control_conn *conn, const char *why)
 {
-    finish(conn, json_pack("{s:b, s:s}", "ok", 0, "error", why));
+    finish(conn, report_failure(why));
 }
 
 static void wait_for(struct control_conn *conn, enum control_wait what, uint64_t number,
@@ -354,10 +364,40 @@ static void do_settings(struct keeper *k, struct control_conn *conn)
         refuse(conn, "no settings are in force yet");
         return;
     }
-    conn->out_fd = dup(k->current.settings_fd);
+    conn->out_fd = fcntl(k->current.settings_fd, F_DUPFD_CLOEXEC, 0);
     const char *path = k->options->path ? k->options->path : "command line";
-    finish(conn, json_pack("{s:b, s:I, s:s+}", "ok", 1, "seq", (json_int_t)k->current.seq, "source",
-                           path, ""));
+    finish(conn, json_pack("{s:b, s:I, s:o}", "ok", 1, "seq", (json_int_t)k->current.seq, "source",
+                           report_text(str_of(path))));
+}
+
+// A certificate that the store has, by its id or by the site's first name.
+static void do_cert(struct keeper *k, struct control_conn *conn, const json_t *request)
+{
+    const char *action = json_string_value(json_object_get(request, "action"));
+    const char *name = json_string_value(json_object_get(request, "name"));
+    const char *reason = json_string_value(json_object_get(request, "reason"));
+    const char *why = "a certificate's name and an action are needed: renew, revoke, forget";
+    struct issue_order o = {.force = json_is_true(json_object_get(request, "force"))};
+    struct arena mem;
+    arena_init(&mem, REQUEST_MAX_BYTES, NULL, 0);
+    o.id = name ? certs_id_of(str_of(name), &mem) : STR_NONE;
+    uint64_t number = 0;
+    bool is_forget = name && action && strcmp(action, "forget") == 0;
+    bool is_renew = name && action && strcmp(action, "renew") == 0;
+    bool is_revoke = name && action && strcmp(action, "revoke") == 0;
+    o.kind = is_revoke ? ISSUE_REVOKE : ISSUE_ORDER;
+    if (is_revoke && reason && !acme_reason_parse(str_of(reason), &o.reason)) {
+        why = "there is no such reason; known: unspecified, key-compromise, affiliation-changed, "
+              "superseded, cessation-of-operation";
+        is_revoke = false;
+    }
+    if (is_forget && secrets_forget(&k->secrets, o.id, &why))
+        finish(conn, json_pack("{s:b}", "ok", 1));
+    else if ((is_renew || is_revoke) && secrets_ask(&k->secrets, &o, &number, &why))
+        wait_for(conn, CONTROL_WAIT_CERT, number, 0);
+    else
+        refuse(conn, why);
+    arena_fini(&mem);
 }
 
 static void take_request(struct keeper *k, struct control_conn *conn, size_t n)
@@ -376,8 +416,11 @@ static void take_request(struct keeper *k, struct control_conn *conn, size_t n)
         do_upgrade(k, conn, request);
     else if (strcmp(command, "settings") == 0)
         do_settings(k, conn);
+    else if (strcmp(command, "cert") == 0)
+        do_cert(k, conn, request);
     else
-        refuse(conn, "there is no such command; known: status, reload, stop, upgrade, settings");
+        refuse(conn,
+               "there is no such command; known: status, reload, stop, upgrade, settings, cert");
     json_decref(request);
 }
 
@@ -443,8 +486,10 @@ void control_on_poll(struct keeper *k, const struct pollfd *fds, size_t n)
         if (conn && !serve_conn(k, conn, fds[i].revents))
             close_conn(&k->control, conn);
     }
-    if (fds[0].revents && k->control.fd >= 0)
-        accept_conns(&k->control);
+    while (fds[0].revents && k->control.fd >= 0 && k->control.n_conns < CONTROL_CONNS_MAX) {
+        if (!accept_one(&k->control))
+            break;
+    }
 }
 
 void control_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms)
@@ -493,6 +538,24 @@ void control_answer(struct control *c, enum control_wait what, uint64_t number, 
     json_decref(answer);
 }
 
+bool control_is_awaited(const struct control *c, enum control_wait what, uint64_t number)
+{
+    LIST_FOR (n, &c->conns) {
+        if (waits_for(CONTAINER_OF(n, struct control_conn, node), what, number))
+            return true;
+    }
+    return false;
+}
+
+void control_refuse_all(struct control *c, enum control_wait what, const char *why)
+{
+    LIST_FOR (n, &c->conns) {
+        struct control_conn *conn = CONTAINER_OF(n, struct control_conn, node);
+        if (conn->state == CONN_WAITING && conn->wait == what)
+            refuse(conn, why);
+    }
+}
+
 void control_progress(struct control *c, enum control_wait what, const char *fmt, ...)
 {
     char text[512];
@@ -500,10 +563,10 @@ void control_progress(struct control *c, enum control_wait what, const char *fmt
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    json_t *line = json_pack("{s:s}", "progress", text);
+    json_t *line = json_pack("{s:o}", "progress", report_text(str_of(text)));
     LIST_FOR (n, &c->conns) {
         struct control_conn *conn = CONTAINER_OF(n, struct control_conn, node);
-        if (line && waits_for(conn, what, 0)) {
+        if (waits_for(conn, what, 0)) {
             put_json(conn, line);
             (void)flush(conn);
         }

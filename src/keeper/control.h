@@ -31,6 +31,7 @@ enum control_wait {
     CONTROL_WAIT_RELOAD, // the attempt of this number has ended
     CONTROL_WAIT_STATUS, // the answer to the question of this number
     CONTROL_WAIT_UPGRADE,
+    CONTROL_WAIT_CERT, // the order of this number has ended
 };
 
 void control_init(struct control *c);
@@ -38,13 +39,16 @@ void control_init(struct control *c);
 // where it did before.
 bool control_listen(struct control *c, const char *path, char *reterr, size_t n);
 // Takes over a socket that listens already (after an upgrade).
-void control_adopt(struct control *c, int fd, const char *path);
+void control_adopt(struct control *c, int fd);
 // Ends everything.
 void control_fini(struct control *c);
 
 // For poll: writes at most CONTROL_CONNS_MAX + 1 entries; and what came of them.
 size_t control_poll(struct control *c, struct pollfd *fds);
 void control_on_poll(struct keeper *k, const struct pollfd *fds, size_t n);
+// Takes in who has connected so far; for whom there is no room is turned away. To be called before
+// a child that has ended is waited for: afterwards nobody could tell that it was one.
+void control_accept_all(struct control *c);
 // Closes what is done or too slow. *next_ms: lowered to when more is due.
 void control_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms);
 
@@ -52,6 +56,10 @@ void control_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms);
 void control_bind_reload(struct control *c, uint64_t attempt);
 // Ends the waiting connections with an answer (a new reference; taken over).
 void control_answer(struct control *c, enum control_wait what, uint64_t number, json_t *answer);
+// Whether anyone waits for it.
+bool control_is_awaited(const struct control *c, enum control_wait what, uint64_t number);
+// Ends all that wait for such a thing, of whatever number.
+void control_refuse_all(struct control *c, enum control_wait what, const char *why);
 // One more line for them.
 void control_progress(struct control *c, enum control_wait what, const char *fmt, ...) PRINTF(3, 4);
 // The descriptor of the connection that waits for an upgrade, and a connection made of one. -1:

@@ -27,6 +27,7 @@
 #define PONG_MAX_MS 30000
 #define HANDOVER_IDLE_MS 10000 // for kept connections to find out that their gate leaves
 #define MESSAGES_PER_TURN 16
+#define REPORT_MAX_BYTES ((size_t)32 << 20) // parsed it may take 20 times as much
 
 // What a gate may say.
 union answer {
@@ -168,12 +169,15 @@ void gates_offer(struct gate *g, const struct offer *o, const struct offer *befo
 void gates_send_listeners(struct keeper *k)
 {
     struct gate *g = gates_find(k, GATE_SERVING);
-    if (!g)
+    if (!g || g->is_foreign)
         return;
     for (size_t i = 0; i < k->listeners.n; i++) {
         struct listener *item = &k->listeners.items[i];
         if (item->sent_to == g->child.pid)
             continue;
+        if (!listeners_listen(item))
+            log_error("entrypoint " STR_FMT " can't listen: %s", STR_ARG(item->name),
+                      strerror(errno));
         struct gate_listen m = {.type = GATE_LISTEN, .id = item->id};
         m.worker = item->index % k->current.n_workers;
         m.name_bytes = (uint32_t)MIN(item->name.len, (size_t)GATE_NAME_MAX_BYTES);
@@ -187,12 +191,12 @@ void gates_drain(struct gate *g, int64_t idle_ms, int64_t limit_ms)
 {
     struct gate_drain m = {
         .type = GATE_DRAIN, .idle_ms = (uint32_t)MIN(idle_ms, limit_ms), .limit_ms = limit_ms};
+    g->leaving_since_ms = clock_now_ms();
     gates_tell(g, &m, sizeof m, -1);
     if (g->state == GATE_ENDING)
         return;
     g->state = GATE_LEAVING;
     g->asked_seq = 0;
-    g->leaving_since_ms = clock_now_ms();
     g->kill_at_ms = g->leaving_since_ms + limit_ms + KILL_AFTER_MS;
 }
 
@@ -212,10 +216,12 @@ bool gates_start(struct keeper *k)
     k->restart_at_ms = 0;
     struct gate *g = MEM_NEW(struct gate);
     if (!child_start(&g->child)) {
-        log_error("can't start a gate: %s", strerror(errno));
+        int error = errno;
+        log_error("can't start a gate: %s", strerror(error));
         mem_free(g);
         k->backoff_ms = BACKOFF_MAX_MS;
         plan_restart(k);
+        errno = error;
         return false;
     }
     g->state = GATE_STARTING;
@@ -224,6 +230,12 @@ bool gates_start(struct keeper *k)
     gates_send_secrets(k, g);
     gates_offer(g, k->next.seq > 0 ? &k->next : &k->current, &k->current);
     return true;
+}
+
+void gates_resume(struct keeper *k)
+{
+    gates_send_listeners(k);
+    plan_restart(k);
 }
 
 // --- what a gate says ---
@@ -286,7 +298,7 @@ static void take_last_words(struct keeper *k, const struct gate *g, const union 
 static void tell_unlisten(void *arg, const struct listener *item)
 {
     struct gate *g = arg;
-    if (!g || item->sent_to != g->child.pid)
+    if (!g || g->is_foreign || item->sent_to != g->child.pid)
         return;
     struct gate_unlisten m = {.type = GATE_UNLISTEN, .id = item->id};
     gates_tell(g, &m, sizeof m, -1);
@@ -306,6 +318,7 @@ static void on_ready(struct keeper *k, struct gate *g, const struct gate_ready *
         k->current = k->next;
         k->next = NO_OFFER;
         listeners_commit(&k->listeners, tell_unlisten, gates_find(k, GATE_SERVING));
+        reload_follow_log(k, &k->current);
     }
     struct gate *old = NULL;
     if (g->state == GATE_STARTING)
@@ -338,8 +351,11 @@ static void on_status(struct keeper *k, const struct gate_question *m, int fd)
 {
     struct str bytes;
     json_t *report = NULL;
+    if (!control_is_awaited(&k->control, CONTROL_WAIT_STATUS, m->seq))
+        return; // too late, or never asked for: not worth reading
     if (fd >= 0 && file_map_sealed(fd, &bytes)) {
-        report = json_loadb(bytes.ptr, bytes.len, JSON_REJECT_DUPLICATES, NULL);
+        if (bytes.len <= REPORT_MAX_BYTES)
+            report = json_loadb(bytes.ptr, bytes.len, JSON_REJECT_DUPLICATES, NULL);
         file_unmap(bytes);
     }
     if (!report)
@@ -359,10 +375,12 @@ static bool take_answer(struct keeper *k, struct gate *g, const union answer *m,
         return true;
     }
     if (m->type == GATE_PONG && len == sizeof m->question) {
-        bool is_right = m->question.seq == g->pinged_seq;
+        // Another number: the ping was that of this process before an upgrade that failed.
+        if (g->pinged_seq == 0 || m->question.seq != g->pinged_seq)
+            return true;
         g->pinged_seq = 0;
         g->ping_at_ms = clock_now_ms() + PING_EVERY_MS;
-        return is_right;
+        return true;
     }
     if (m->type == GATE_STATUS && len == sizeof m->question) {
         on_status(k, &m->question, fd);
@@ -452,7 +470,7 @@ void gates_ended(struct keeper *k, struct gate *g, int status)
     describe_end(status, how, sizeof how);
     gates_take_messages(k, g); // what it said last
     int64_t lived_ms = clock_now_ms() - g->child.started_ms;
-    bool was_leaving = g->state == GATE_LEAVING;
+    bool was_leaving = g->leaving_since_ms > 0; // also one that took too long, and was killed
     bool has_served = g->ping_at_ms > 0;
     bool owed_next = k->next.seq > 0 && g->asked_seq == k->next.seq;
     child_hang_up(&g->child);

@@ -43,13 +43,14 @@ static json_t *gates_json(const struct keeper *k)
     json_t *list = json_array();
     LIST_FOR (n, &k->gates) {
         const struct gate *g = CONTAINER_OF(n, struct gate, node);
-        if (g->state != GATE_SERVING && g->state != GATE_LEAVING)
+        if (g->state == GATE_STARTING)
             continue;
-        json_t *j =
-            json_pack("{s:i, s:b, s:I, s:I, s:I}", "pid", (int)g->child.pid, "is_leaving",
-                      (int)(g->state == GATE_LEAVING), "started_ms",
-                      (json_int_t)g->child.started_ms, "leaving_since_ms",
-                      (json_int_t)g->leaving_since_ms, "kill_at_ms", (json_int_t)g->kill_at_ms);
+        bool is_leaving = g->state != GATE_SERVING; // or ending: somebody must wait for it
+        int64_t since_ms = g->leaving_since_ms > 0 ? g->leaving_since_ms : clock_now_ms();
+        json_t *j = json_pack("{s:i, s:b, s:I, s:I, s:I}", "pid", (int)g->child.pid, "is_leaving",
+                              (int)is_leaving, "started_ms", (json_int_t)g->child.started_ms,
+                              "leaving_since_ms", (json_int_t)(is_leaving ? since_ms : 0),
+                              "kill_at_ms", (json_int_t)g->kill_at_ms);
         put_fd(j, "channel", g->child.channel);
         json_array_append_new(list, j);
     }
@@ -64,13 +65,14 @@ static json_t *describe(const struct keeper *k, int old_binary, const char *erro
                           (int)k->n_restarts);
     json_object_set_new(h, "listeners", listeners_json(&k->listeners));
     json_object_set_new(h, "gates", gates_json(k));
-    json_object_set_new(h, "control_path", json_string(k->control.path));
+    json_object_set_new(h, "control_path", report_text(str_of(k->control.path)));
+    json_object_set_new(h, "must_reload", json_boolean(k->must_reload));
     put_fd(h, "control", k->control.fd);
     put_fd(h, "asked_by", control_upgrade_fd(&k->control));
     put_fd(h, "settings", k->current.settings_fd);
     put_fd(h, "old_binary", old_binary);
     if (error)
-        json_object_set_new(h, "error", json_string(error));
+        json_object_set_new(h, "error", report_text(str_of(error)));
     return h;
 }
 
@@ -216,9 +218,10 @@ bool handover_restore(struct keeper *k, const json_t *h, bool is_return)
     k->started_ns = int_of(h, "started_ns");
     k->last_seq = (uint64_t)int_of(h, "last_seq");
     k->n_restarts = (unsigned)int_of(h, "restarts");
-    const char *path = json_string_value(json_object_get(h, "control_path"));
-    if (fd_of(h, "control") >= 0 && path)
-        control_adopt(&k->control, fd_of(h, "control"), path);
+    // Asked for while another binary tried; a new binary reads the settings anyway.
+    k->must_reload = is_return && json_is_true(json_object_get(h, "must_reload"));
+    if (fd_of(h, "control") >= 0)
+        control_adopt(&k->control, fd_of(h, "control"));
     if (fd_of(h, "asked_by") >= 0)
         control_adopt_upgrade(&k->control, fd_of(h, "asked_by"));
     return restore_listeners(k, json_object_get(h, "listeners")) &&

@@ -26,7 +26,8 @@
 void keeper_stop(struct keeper *k, bool now)
 {
     bool is_second = k->is_stopping;
-    int64_t limit_ms = k->current.drain_ms;
+    // Right after an upgrade the old gate serves, and no settings are in force here yet.
+    int64_t limit_ms = k->current.seq > 0 ? k->current.drain_ms : k->next.drain_ms;
     k->is_stopping = true;
     k->is_done = list_is_empty(&k->gates);
     notify_stopping("Finishing running exchanges");
@@ -43,6 +44,8 @@ void keeper_stop(struct keeper *k, bool now)
         gates_drain(g, STOP_IDLE_MS, limit_ms);
     }
     listeners_close_all(&k->listeners);
+    upgrade_stop(k);
+    control_refuse_all(&k->control, CONTROL_WAIT_RELOAD, "it is stopping");
     if (!is_second)
         k->kill_at_ms = clock_now_ms() + limit_ms + KILL_AFTER_MS;
 }
@@ -62,25 +65,40 @@ static void kill_what_is_left(struct keeper *k, int64_t now_ms, int64_t *next_ms
 
 // --- signals ---
 
+// Waits for a child, if it has ended; after a look at who has connected to the control socket, as
+// long as it is known who is a child.
+static bool reap(struct keeper *k, pid_t pid, int *ret_status)
+{
+    siginfo_t info = {.si_pid = 0};
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != pid)
+        return false;
+    control_accept_all(&k->control);
+    return waitpid(pid, ret_status, 0) == pid;
+}
+
 static void reap_children(struct keeper *k)
 {
     // One by one: threads wait for children of their own.
     int status;
     LIST_FOR_SAFE (n, &k->gates) {
         struct gate *g = CONTAINER_OF(n, struct gate, node);
-        if (waitpid(g->child.pid, &status, WNOHANG) == g->child.pid)
-            gates_ended(k, g, status);
+        if (!reap(k, g->child.pid, &status))
+            continue;
+        listeners_forget(&k->listeners, g->child.pid);
+        gates_ended(k, g, status);
     }
     pid_t trial = k->upgrade.pid;
-    if (trial > 0 && waitpid(trial, &status, WNOHANG) == trial)
+    if (trial > 0 && reap(k, trial, &status))
         upgrade_on_child(k, trial, status);
 }
 
 static void reopen_logs(struct keeper *k)
 {
+    // Those of an attempt, too: it may have opened them before they were rotated away.
+    bool is_fine = k->next.seq == 0 || logs_reopen(&k->next.logs);
     if (k->current.seq == 0)
         return;
-    if (logs_reopen(&k->current.logs)) // else what couldn't be opened stays as it was
+    if (logs_reopen(&k->current.logs) && is_fine) // else what couldn't be opened stays as it was
         log_info("log files are opened anew");
     logs_use(&k->current.logs);
     // To those that leave, too: a long tunnel's line would go to a file that is rotated away.
@@ -173,7 +191,7 @@ static void on_own_fds(struct keeper *k, const struct pollfd *fds)
         log_info("the system's resolver settings or hosts have changed");
         LIST_FOR (n, &k->gates) {
             struct gate *g = CONTAINER_OF(n, struct gate, node);
-            if (g->state == GATE_SERVING && !g->is_foreign)
+            if ((g->state == GATE_SERVING || g->state == GATE_STARTING) && !g->is_foreign)
                 gates_send_names(k, g);
         }
     }
@@ -226,11 +244,20 @@ static bool start(struct keeper *k, int signals)
         reload_begin(k); // or it goes back, without returning
         return !k->is_done;
     case UPGRADE_RETURNED:
+        gates_resume(k);
         return true;
     case UPGRADE_BROKEN:
         break;
     }
     return false;
+}
+
+static void on_order_end(void *arg, uint64_t number, const char *error)
+{
+    struct keeper *k = arg;
+    json_t *answer = error ? json_pack("{s:b, s:s}", "ok", 0, "error", error)
+                           : json_pack("{s:b}", "ok", 1);
+    control_answer(&k->control, CONTROL_WAIT_CERT, number, answer);
 }
 
 int keeper_main(const struct keeper_options *options)
@@ -246,6 +273,7 @@ int keeper_main(const struct keeper_options *options)
                        .log_format = LOG_TEXT};
     list_init(&k.gates);
     control_init(&k.control);
+    secrets_init(&k.secrets, on_order_end, &k);
     upgrade_init(&k.upgrade);
     if (notify_watchdog_ms() > 0)
         k.alive_at_ms = clock_now_ms() + notify_watchdog_ms();

@@ -109,8 +109,12 @@ struct gate *gates_find(const struct keeper *k, enum gate_state state);
 struct gate *gates_of_pid(const struct keeper *k, pid_t pid);
 size_t gates_count(const struct keeper *k);
 
-// Starts a gate and gives it the settings that are next, or in force. False: told in the log.
+// Starts a gate and gives it the settings that are next, or in force. False with errno: told in the
+// log, and tried again later if no gate serves.
 bool gates_start(struct keeper *k);
+// After the return from an upgrade that failed: what was opened meanwhile is the serving gate's; if
+// that has died, another one is started.
+void gates_resume(struct keeper *k);
 
 // Sends one message; a gate that can't take it is given up.
 void gates_tell(struct gate *g, const void *message, size_t n, int fd);
@@ -148,7 +152,7 @@ void reload_ask(struct keeper *k);
 bool reload_begin(struct keeper *k);
 bool reload_is_possible(const struct keeper *k);
 // The log's level and form, as settings want them.
-void reload_follow_log(struct keeper *k, const struct snapshot *s);
+void reload_follow_log(struct keeper *k, const struct offer *o);
 // A gate's answer to the settings that are next.
 void reload_succeeded(struct keeper *k, const struct gate_ready *m);
 void reload_failed(struct keeper *k, const char *why);
@@ -158,3 +162,8 @@ void reload_failed(struct keeper *k, const char *why);
 // What the status says beside the gate's own report. The caller's.
 json_t *report_make(const struct keeper *k, json_t *gate_report);
 json_t *report_diags(const struct diags *diags);
+// Text that may hold any byte: what isn't UTF-8 becomes '?'. JSON holds nothing else, and paths,
+// outputs of programs and what a gate says may be anything.
+json_t *report_text(struct str s);
+// An answer that says no.
+json_t *report_failure(const char *why);

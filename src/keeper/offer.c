@@ -70,6 +70,8 @@ bool offer_prepare(struct loaded *l, uint64_t seq, struct listeners *listeners, 
     struct offer o = NO_OFFER;
     o.seq = seq;
     o.drain_ms = settings->drain_ms;
+    o.log_level = (enum log_level)settings->log.level;
+    o.log_format = (enum log_format)settings->log.format;
     if (wish_check_files(l->snapshot, time(NULL), &l->diags) != ERR_OK)
         return false;
     if (workers_parse(&settings->workers, count_cpus(), &l->diags, &o.n_workers) != ERR_OK ||

@@ -13,7 +13,9 @@ struct offer {
     uint64_t seq;    // 0: none
     int settings_fd; // owns: a sealed memfd with the packed tree
     struct logs logs;
-    struct wish *wish; // owns: of certificates
+    struct wish *wish;        // owns: of certificates
+    enum log_level log_level; // the keeper's own
+    enum log_format log_format;
     int64_t drain_ms;
     unsigned n_workers;
     struct str fixed;        // owns: what a gate can't change in its life, as a text to compare

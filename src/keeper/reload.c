@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // New settings: loaded, offered to the gate that serves or to a new one, and in force when that one
 // says so. One attempt at a time; those who ask meanwhile get the next one.
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,10 +29,10 @@ static void log_diags(const struct diags *diags)
     }
 }
 
-void reload_follow_log(struct keeper *k, const struct snapshot *s)
+void reload_follow_log(struct keeper *k, const struct offer *o)
 {
-    k->log_level = (enum log_level)s->settings.log.level;
-    k->log_format = (enum log_format)s->settings.log.format;
+    k->log_level = o->log_level;
+    k->log_format = o->log_format;
     log_set_level(k->log_level, k->log_format);
 }
 
@@ -85,8 +86,7 @@ void reload_failed(struct keeper *k, const char *why)
         secrets_want(&k->secrets, k->current.wish);
     listeners_cancel(&k->listeners);
     gates_send_listeners(k);
-    json_t *answer = json_pack("{s:b, s:s}", "ok", 0, "error", why);
-    end_attempt(k, answer, why);
+    end_attempt(k, report_failure(why), why);
     if (k->upgrade.state == UPGRADE_TAKING) {
         upgrade_failed(k, why);
         return;
@@ -128,13 +128,13 @@ static bool prepare(struct keeper *k, const char **ret_why)
     struct loaded l;
     bool is_fine = load(k, &l);
     if (is_fine && k->current.seq == 0) // so that the very first line has the form wished for
-        reload_follow_log(k, l.snapshot);
+        log_set_level((enum log_level)l.snapshot->settings.log.level,
+                      (enum log_format)l.snapshot->settings.log.format);
     is_fine = is_fine && offer_prepare(&l, k->last_seq + 1, &k->listeners, &k->next);
     log_diags(&l.diags);
     k->attempt.diagnostics = report_diags(&l.diags);
     if (is_fine) {
         k->last_seq++;
-        reload_follow_log(k, l.snapshot);
         want_next(k);
     }
     load_fini(&l);
@@ -168,7 +168,12 @@ bool reload_begin(struct keeper *k)
     }
     k->attempt.has_new_gate = g != NULL;
     k->restart_at_ms = 0;
-    gates_start(k);
+    if (!gates_start(k) && g) { // without one that serves it is tried again
+        char text[128];
+        snprintf(text, sizeof text, "can't start a gate: %s", strerror(errno));
+        reload_failed(k, text);
+        return false;
+    }
     return true;
 }
 

@@ -10,8 +10,7 @@
 #include "rt/addr.h"
 #include "rt/clock.h"
 
-// Text that may hold any byte: what isn't UTF-8 becomes '?'.
-static json_t *text_json(struct str s)
+json_t *report_text(struct str s)
 {
     json_t *j = json_stringn(s.ptr, s.len);
     if (j)
@@ -32,6 +31,11 @@ static json_t *time_json(int64_t wall_ns)
     return json_stringn(date, sizeof date);
 }
 
+json_t *report_failure(const char *why)
+{
+    return json_pack("{s:b, s:o}", "ok", 0, "error", report_text(str_of(why)));
+}
+
 json_t *report_diags(const struct diags *diags)
 {
     json_t *list = json_array();
@@ -41,10 +45,10 @@ json_t *report_diags(const struct diags *diags)
         json_object_set_new(item, "severity",
                             json_string(d->severity == DIAG_ERROR ? "error" : "warning"));
         const char *source = d->place.source ? d->place.source : "";
-        json_object_set_new(item, "source", text_json(str_of(source)));
+        json_object_set_new(item, "source", report_text(str_of(source)));
         json_object_set_new(item, "line", json_integer(d->place.line));
         json_object_set_new(item, "column", json_integer(d->place.column));
-        json_object_set_new(item, "text", text_json(str_of(d->text)));
+        json_object_set_new(item, "text", report_text(str_of(d->text)));
         json_array_append_new(list, item);
     }
     return list;
@@ -63,8 +67,8 @@ static json_t *entrypoints_json(const struct listeners *l)
         if (getsockname(item->fd, &addr.u.any, &addr.len) == 0)
             addr_to_ip(&addr, &ip, &port);
         json_array_append_new(list,
-                              json_pack("{s:o, s:o, s:i}", "name", text_json(item->name), "listen",
-                                        text_json(item->address), "port", (int)port));
+                              json_pack("{s:o, s:o, s:i}", "name", report_text(item->name),
+                                        "listen", report_text(item->address), "port", (int)port));
     }
     return list;
 }
@@ -77,7 +81,7 @@ static json_t *gate_json(const struct keeper *k, const struct gate *g)
                           time_json(clock_wall_ns() - up_ms * 1000000), "uptime_s",
                           (json_int_t)(up_ms / 1000), "restarts", (int)k->n_restarts);
     json_object_set_new(j, "last_end",
-                        k->last_end[0] ? text_json(str_of(k->last_end)) : json_null());
+                        k->last_end[0] ? report_text(str_of(k->last_end)) : json_null());
     return j;
 }
 
@@ -99,7 +103,7 @@ static json_t *last_reload_json(const struct last_reload *r)
     if (!r->is_there)
         return json_null();
     return json_pack("{s:b, s:o, s:o}", "ok", (int)r->is_ok, "at", time_json(r->at_ns), "error",
-                     r->is_ok ? json_null() : text_json(str_of(r->error)));
+                     r->is_ok ? json_null() : report_text(str_of(r->error)));
 }
 
 json_t *report_make(const struct keeper *k, json_t *gate_report)
@@ -110,15 +114,16 @@ json_t *report_make(const struct keeper *k, json_t *gate_report)
     if (!g)
         g = gates_find(k, GATE_STARTING);
     json_t *settings =
-        json_pack("{s:o, s:I, s:o, s:o}", "source", text_json(str_of(path)), "seq",
+        json_pack("{s:o, s:I, s:o, s:o}", "source", report_text(str_of(path)), "seq",
                   (json_int_t)k->current.seq, "in_force_since", time_json(k->in_force_ns),
                   "last_reload", last_reload_json(&k->last_reload));
-    json_t *status =
-        json_pack("{s:s, s:i, s:o, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:O}", "version",
-                  SALLYPORT_VERSION, "pid", (int)getpid(), "started", time_json(k->started_ns),
-                  "uptime_s", (json_int_t)(up_ns / 1000000000), "settings", settings, "control",
-                  k->control.path, "entrypoints", entrypoints_json(&k->listeners), "gate",
-                  g ? gate_json(k, g) : json_null(), "leaving", leaving_json(k), "certificates",
-                  secrets_report(&k->secrets), "report", gate_report ? gate_report : json_null());
+    json_t *status = json_pack(
+        "{s:s, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "version", SALLYPORT_VERSION,
+        "pid", (int)getpid(), "started", time_json(k->started_ns), "uptime_s",
+        (json_int_t)(up_ns / 1000000000), "settings", settings, "control",
+        report_text(str_of(k->control.path)), "entrypoints", entrypoints_json(&k->listeners),
+        "gate", g ? gate_json(k, g) : json_null(), "leaving", leaving_json(k), "orders",
+        secrets_report_orders(&k->secrets), "certificates",
+        secrets_report(&k->secrets), "report", gate_report ? gate_report : json_null());
     return json_pack("{s:b, s:o}", "ok", 1, "status", status);
 }

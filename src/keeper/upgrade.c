@@ -37,8 +37,7 @@ static void give_up(struct keeper *k, const char *fmt, ...)
     if (k->upgrade.out >= 0)
         close(k->upgrade.out);
     upgrade_init(&k->upgrade);
-    json_t *answer = json_pack("{s:b, s:s}", "ok", 0, "error", why);
-    control_answer(&k->control, CONTROL_WAIT_UPGRADE, 0, answer);
+    control_answer(&k->control, CONTROL_WAIT_UPGRADE, 0, report_failure(why));
 }
 
 // --- the trial: what does the other binary say of itself, and of the settings? ---
@@ -263,7 +262,7 @@ static enum upgrade_arrival resume(struct keeper *k, const json_t *h)
     bool is_fine = offer_load(&in_force, &l) && offer_prepare(&l, seq, &k->listeners, &k->current);
     if (is_fine) {
         listeners_commit(&k->listeners, NULL, NULL);
-        reload_follow_log(k, l.snapshot);
+        reload_follow_log(k, &k->current);
         logs_use(&k->current.logs);
         secrets_want(&k->secrets, k->current.wish);
         k->in_force_ns = clock_wall_ns();
@@ -316,6 +315,16 @@ void upgrade_succeeded(struct keeper *k)
     if (u->settings_fd >= 0)
         close(u->settings_fd);
     upgrade_init(u);
+}
+
+void upgrade_stop(struct keeper *k)
+{
+    const struct upgrade *u = &k->upgrade;
+    if (u->state == UPGRADE_NONE)
+        return;
+    if (u->pid > 0)
+        kill(u->pid, SIGKILL);
+    give_up(k, "it is stopping");
 }
 
 void upgrade_failed(struct keeper *k, const char *why)

@@ -42,6 +42,8 @@ bool upgrade_begin(struct keeper *k, const char *binary, char *reterr, size_t n)
 void upgrade_on_output(struct keeper *k);
 // A child that is no gate has ended.
 void upgrade_on_child(struct keeper *k, pid_t pid, int status);
+// The keeper stops: gives up whatever is going on.
+void upgrade_stop(struct keeper *k);
 void upgrade_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms);
 
 // Whether this process was executed by a keeper that upgrades: then its state is taken over.

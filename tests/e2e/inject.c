@@ -30,7 +30,8 @@ static const struct {
 #define X(name) {#name, SYS_##name},
     X(bind) X(bpf) X(clone) X(connect) X(execve) X(fcntl) X(getpid) X(init_module)
     X(io_uring_setup) X(keyctl) X(kill) X(listen) X(mount) X(openat) X(prctl)
-    X(process_vm_readv) X(ptrace) X(readlink) X(setuid) X(socket) X(tgkill) X(unlink) X(unshare)
+    X(process_vm_readv) X(ptrace) X(readlink) X(sendto) X(setuid) X(shutdown) X(socket) X(tgkill)
+    X(unlink) X(unshare)
 #undef X
 };
 // clang-format on
