@@ -287,6 +287,22 @@ static void clear_remains(int folder)
         closedir(dir);
 }
 
+// What is in a folder that isn't ours must not be cleared, nor its modes changed: `state: /etc`. It
+// is ours when it was empty, and from then on by its lock.
+static bool is_ours(int folder)
+{
+    bool is_empty = true;
+    if (faccessat(folder, LOCK_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return true;
+    DIR *dir = disk_list(folder);
+    for (const struct dirent *d; dir && (d = readdir(dir)) != NULL;)
+        is_empty = is_empty && (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
+                                strcmp(d->d_name, "lost+found") == 0);
+    if (dir)
+        closedir(dir);
+    return dir && is_empty;
+}
+
 int certs_folder_open(int parent, const char *path, struct diags *diags)
 {
     struct place place = {.source = path};
@@ -295,6 +311,12 @@ int certs_folder_open(int parent, const char *path, struct diags *diags)
         return -1;
     }
     int folder = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder >= 0 && !is_ours(folder)) {
+        diag_fail(diags, ERR_RANGE, place,
+                  "the folder holds other things: name one of its own for the state");
+        disk_close(folder);
+        return -1;
+    }
     int lock = folder < 0 ? -1 : take_lock(folder);
     if (lock < 0) {
         diag_fail(diags, ERR_SYSTEM, place, "the folder can't be used: %s", strerror(errno));

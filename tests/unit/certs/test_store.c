@@ -226,15 +226,33 @@ static void names_become_ids_that_files_can_have(void)
     arena_fini(&mem);
 }
 
-static void a_folder_for_everybody_is_refused(void)
+static void a_folder_with_other_things_is_refused_and_left_alone(void)
 {
-    static const char *const paths[] = {"/tmp", "/", ""};
-    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+    static const char *const places[] = {"", "/certs"};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        struct test_folder f;
         struct diags diags = {0};
-        CHECK(certs_store_open(paths[i], &diags) == NULL);
-        CHECK_INT(diags.n_errors, 1);
+        struct stat st;
+        char path[80], file[120];
+        test_folder_begin(&f);
+        snprintf(path, sizeof path, "%s%s", f.path, places[i]);
+        mkdir(path, 0755);
+        CHECK_INT(chmod(path, 0755), 0);
+        snprintf(file, sizeof file, "%s/passwd", path);
+        test_folder_put(&f, file + strlen(f.path) + 1, STR("of others"));
+        CHECK_INT(chmod(file, 0644), 0);
+        for (int n = 0; n < 2; n++) {
+            CHECK(certs_store_open(path, &diags) == NULL);
+            CHECK(stat(file, &st) == 0 && (st.st_mode & 0777) == 0644);
+            CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0755);
+        }
+        CHECK_INT(diags.n_errors, diags.n);
         diags_fini(&diags);
+        test_folder_end(&f);
     }
+    struct diags diags = {0};
+    CHECK(certs_store_open("", &diags) == NULL && diags.n_errors == 1);
+    diags_fini(&diags);
 }
 
 TEST_MAIN(TEST(what_is_put_is_there_after_opening_again),
@@ -242,4 +260,5 @@ TEST_MAIN(TEST(what_is_put_is_there_after_opening_again),
           TEST(damaged_files_are_an_error_of_this_certificate),
           TEST(a_damaged_or_missing_meta_counts_as_empty),
           TEST(certificates_are_listed_forgotten_and_exported), TEST(accounts_are_kept_by_issuer),
-          TEST(names_become_ids_that_files_can_have), TEST(a_folder_for_everybody_is_refused))
+          TEST(names_become_ids_that_files_can_have),
+          TEST(a_folder_with_other_things_is_refused_and_left_alone))
