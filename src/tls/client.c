@@ -4,7 +4,6 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <pthread.h>
 
 #include "base/assert.h"
@@ -16,7 +15,6 @@
 #include "tls/server.h"
 
 #define BUCKETS 64
-#define NAME_BYTES 254 // of a DNS name with a NUL
 #define CREDENTIAL_MEM_BYTES ((size_t)4 << 20)
 
 // Authorities, parsed once.
@@ -371,22 +369,6 @@ static bool is_fresh(SSL_SESSION *session)
            X509_cmp_current_time(X509_get0_notAfter(cert)) > 0;
 }
 
-static bool name_peer(SSL *ssl, const struct tls_peer *peer, bool checks_chain)
-{
-    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-    if (peer->name.len == 0) {
-        size_t n = peer->ip.family == 4 ? 4 : 16;
-        return !checks_chain || X509_VERIFY_PARAM_set1_ip(param, peer->ip.bytes, n) == 1;
-    }
-    char name[NAME_BYTES];
-    if (peer->name.len >= sizeof name)
-        return false;
-    memcpy(name, peer->name.ptr, peer->name.len);
-    name[peer->name.len] = '\0';
-    return SSL_set_tlsext_host_name(ssl, name) == 1 &&
-           (!checks_chain || X509_VERIFY_PARAM_set1_host(param, name, peer->name.len) == 1);
-}
-
 static SSL *new_ssl(const struct tls_client *c, const struct tls_peer *peer,
                     struct tls_session *session)
 {
@@ -394,7 +376,7 @@ static SSL *new_ssl(const struct tls_client *c, const struct tls_peer *peer,
     if (!ssl)
         panic("OpenSSL has no memory");
     SSL_set_connect_state(ssl);
-    if (!name_peer(ssl, peer, c->demands.checks_chain)) {
+    if (!tls_demand_peer(ssl, &c->demands, peer)) {
         SSL_free(ssl);
         return NULL;
     }

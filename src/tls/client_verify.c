@@ -15,6 +15,7 @@
 #include "tls/x509.h"
 
 #define INFO_MEM_BYTES ((size_t)256 * 1024)
+#define NAME_BYTES 254 // of a DNS name with a NUL
 #define NAMES_TOLD_MAX 4
 #define NAME_TOLD_MAX_BYTES 64
 
@@ -198,9 +199,29 @@ void tls_demands_set(SSL_CTX *ctx, const struct tls_demands *demands)
         return;
     // WHY: OpenSSL wants the argument without const, and only hands it on.
     SSL_CTX_set_cert_verify_callback(ctx, verify, (void *)(uintptr_t)demands);
-    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
-    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN); // what `ca` has is trusted
+    // What `ca` has is trusted, whether it is a root or not.
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
+}
+
+static bool demand_name(SSL *ssl, const struct tls_peer *peer)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
     // RFC 9110 4.3.4, RFC 6125 6.4: names are in the SAN, and a wildcard stands for a whole label.
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
                                                X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (peer->name.len > 0)
+        return X509_VERIFY_PARAM_set1_host(param, peer->name.ptr, peer->name.len) == 1;
+    return X509_VERIFY_PARAM_set1_ip(param, peer->ip.bytes, peer->ip.family == 4 ? 4 : 16) == 1;
+}
+
+bool tls_demand_peer(SSL *ssl, const struct tls_demands *demands, const struct tls_peer *peer)
+{
+    char name[NAME_BYTES];
+    if (peer->name.len >= sizeof name || (demands->checks_chain && !demand_name(ssl, peer)))
+        return false;
+    if (peer->name.len == 0) // no address is sent (RFC 6066 3)
+        return true;
+    memcpy(name, peer->name.ptr, peer->name.len);
+    name[peer->name.len] = '\0';
+    return SSL_set_tlsext_host_name(ssl, name) == 1;
 }

@@ -18,6 +18,10 @@ struct tls_demands {
 // Connections of ctx demand this. demands are borrowed, as long as ctx lives.
 void tls_demands_set(SSL_CTX *ctx, const struct tls_demands *demands);
 
+// The server is asked for this name and, where the chain is checked, must have it. False: OpenSSL
+// can't.
+bool tls_demand_peer(SSL *ssl, const struct tls_demands *demands, const struct tls_peer *peer);
+
 // What becomes of one handshake.
 struct tls_verdict {
     const struct tls_demands *demands; // borrows, as the next

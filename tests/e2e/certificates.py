@@ -26,7 +26,7 @@ def _san(name):
 
 
 class Certificate:
-    """A certificate with its key. Without an issuer it is self-signed. days: from and to, from now."""
+    """A certificate with its key. Without an issuer it is self-signed. days: from, to; now is 0."""
 
     def __init__(self, folder, names=(), issuer=None, is_ca=False, days=(-1, 30), title=None,
                  use_rsa=False):

@@ -17,7 +17,7 @@ LARGE = random.Random(4).randbytes(10_000_000)
 
 
 class TlsOrigin(Origin):
-    """An Origin behind Python's TLS. before(sock): what happens instead of a handshake, or before."""
+    """An Origin behind Python's TLS. before(sock): what happens before a handshake, or instead."""
 
     def __init__(self, handler=None, cert=None, before=None, client_ca=None, newest=None, **kwargs):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -366,10 +366,56 @@ def test_an_early_answer_reaches_the_client(start, tls_origin, ca):
         assert client.read_answer().status == 413
 
 
+def test_clients_may_leave_in_the_middle(start, tls_origin, ca):
+    def answer(request, conn):
+        if request.method == "POST":
+            conn.sock.recv(1)  # never comes, as a byte of it isn't sent
+        elif request.target == "/large":
+            conn.send(ok(LARGE))
+        return None if request.target == "/large" else "hello"
+
+    server = tls_origin(answer, cert=ca.issue("127.0.0.1"), read_body=False)
+    proxy = start(site(server.url, f"ca: {ca.file}"))
+    for head in ("POST / HTTP/1.1\r\nHost: test.example\r\nContent-Length: 10\r\n\r\n",
+                 "GET /large HTTP/1.1\r\nHost: test.example\r\n\r\n"):
+        for leave in ("close", "reset"):
+            client = proxy.connect()
+            client.send(head)
+            server.next_request()
+            getattr(client, leave)()
+    for _ in range(3):
+        assert proxy.get().text == "hello"
+
+
+def test_a_server_that_takes_no_more_is_given_up(start, tls_origin, ca):
+    over = threading.Event()
+
+    def sit(request, conn):
+        over.wait(PATIENCE)
+
+    server = tls_origin(sit, cert=ca.issue("127.0.0.1"), read_body=False)
+    proxy = start(site(server.url, f"ca: {ca.file}", "    body-timeout: 300ms\n"))
+    with proxy.connect() as client:
+        client.send("POST / HTTP/1.1\r\nHost: test.example\r\n"
+                    f"Content-Length: {len(LARGE)}\r\n\r\n")
+        sender = threading.Thread(target=send_what_goes, args=(client, LARGE))
+        sender.start()
+        assert client.read_answer().status == 504
+    over.set()
+    sender.join()
+
+
+def send_what_goes(client, data):
+    try:
+        client.send(data)
+    except OSError:
+        pass
+
+
 def test_tunnels_go_through_tls(start, tls_origin, ca):
     def upgrade(request, conn):
-        conn.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n"
-                  b"early ")
+        conn.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n"
+                  b"Connection: upgrade\r\n\r\nearly ")
         while data := conn.sock.recv(65536):
             conn.send(data)
         conn.is_done = True
