@@ -18,6 +18,7 @@ struct status {
     struct survey *survey;     // owns
     unsigned n_workers;        // that have added theirs, as below
     struct http_stats stats;
+    struct door_stats door;
     uint64_t *entry_conns;  // owns: by the snapshot's entrypoints
     uint64_t n_left_behind; // connections of entrypoints that are no longer in force
     uint64_t n_socks;       // in the workers' loops: of clients, to servers
@@ -69,6 +70,9 @@ bool status_add(struct status *s, const struct worker *w)
     add_all(s->stats.counters, stats->counters, HTTP_COUNTER_COUNT);
     add_all(s->stats.client_errors, stats->client_errors, H1_ERROR_COUNT);
     add_all(s->stats.server_errors, stats->server_errors, H1_ERROR_COUNT);
+    const struct door_stats *door = worker_door_stats(w);
+    add_all(s->door.counters, door->counters, DOOR_COUNTER_COUNT);
+    add_all(s->door.failures, door->failures, TLS_FAILURE_COUNT);
     worker_each_listener(w, add_listener, s);
     struct loop_stats loop;
     loop_stats(loop_self(), &loop);
@@ -131,6 +135,29 @@ static void write_counters(const struct http_stats *stats, struct text *t)
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         put_uint(t, texts[i], stats->counters[i]);
     text_byte(t, '}');
+}
+
+static void write_tls(const struct door_stats *door, struct text *t)
+{
+    static const char *const counters[] = {
+#define X(id, text) text,
+        DOOR_COUNTER_LIST(X)
+#undef X
+    };
+    static const char *const failures[] = {
+#define X(id, text) text,
+        TLS_FAILURE_LIST(X)
+#undef X
+    };
+    put_open(t, "tls", '{');
+    for (size_t i = 0; i < ARRAY_LEN(counters); i++)
+        put_uint(t, counters[i], door->counters[i]);
+    put_open(t, "failed", '{');
+    for (size_t i = TLS_FAILURE_NONE + 1; i < ARRAY_LEN(failures); i++) {
+        if (door->failures[i] > 0)
+            put_uint(t, failures[i], door->failures[i]);
+    }
+    text_put(t, STR("}}"));
 }
 
 static void write_refusals(const char *key, const uint64_t *counts, struct text *t)
@@ -294,6 +321,7 @@ void status_write(const struct status *s, const struct status_process *p, struct
     text_byte(to, '{');
     write_process(s, p, to);
     write_counters(&s->stats, to);
+    write_tls(&s->door, to);
     write_refusals("refused_requests", s->stats.client_errors, to);
     write_refusals("refused_answers", s->stats.server_errors, to);
     write_entrypoints(s, to);

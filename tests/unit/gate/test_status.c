@@ -156,6 +156,23 @@ static void only_refusals_that_happened_are_told(void)
     rig_fini(&r);
 }
 
+static void handshakes_and_their_failures_are_told(void)
+{
+    struct rig r;
+    rig_init(&r, "");
+    struct door_stats *stats = (struct door_stats *)(uintptr_t)worker_door_stats(r.worker);
+    stats->counters[DOOR_COUNTER_DONE] = 5;
+    stats->failures[TLS_FAILURE_ALERT] = 2;
+    json_t *json = ask(&r);
+    json_t *tls = json_object_get(json, "tls");
+    json_t *failed = json_object_get(tls, "failed");
+    CHECK_INT(json_integer_value(json_object_get(tls, "handshakes completed")), 5);
+    CHECK_INT(json_object_size(failed), 1);
+    CHECK_INT(json_integer_value(json_object_get(failed, "the peer refused the handshake")), 2);
+    json_decref(json);
+    rig_fini(&r);
+}
+
 static void what_is_in_force_of_the_sandbox_is_told(void)
 {
     struct rig r;
@@ -200,5 +217,6 @@ static void a_status_outlives_its_snapshot_being_replaced(void)
 }
 
 TEST_MAIN(TEST(everything_that_is_known_is_told), TEST(odd_names_give_json_all_the_same),
-          TEST(only_refusals_that_happened_are_told), TEST(what_is_in_force_of_the_sandbox_is_told),
+          TEST(only_refusals_that_happened_are_told), TEST(handshakes_and_their_failures_are_told),
+          TEST(what_is_in_force_of_the_sandbox_is_told),
           TEST(a_status_outlives_its_snapshot_being_replaced))
