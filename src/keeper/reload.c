@@ -64,7 +64,6 @@ void reload_succeeded(struct keeper *k, const struct gate_ready *m)
 {
     char why[256];
     logs_use(&k->current.logs);
-    secrets_want(&k->secrets, k->current.wish);
     if (!control_listen(&k->control, k->current.control_path, why, sizeof why))
         log_warn("no control socket: %s; commands can't reach this process", why);
     k->in_force_ns = clock_wall_ns();
@@ -74,6 +73,7 @@ void reload_succeeded(struct keeper *k, const struct gate_ready *m)
                   (json_int_t)(m->build_ns / 1000000), "switch_us",
                   (json_int_t)(m->switch_ns / 1000), "new_gate", (int)k->attempt.has_new_gate);
     end_attempt(k, answer, NULL);
+    secrets_want(&k->secrets, k->current.wish); // those before aren't needed any more
     if (k->upgrade.state == UPGRADE_TAKING)
         upgrade_succeeded(k);
 }

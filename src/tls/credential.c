@@ -182,5 +182,7 @@ enum err tls_credential_read(struct str pem, struct str more_pem, int64_t now_s,
         err = judge(&f, now_s, mem, ret, ret_why);
     tls_certs_free(f.certs, f.n_certs);
     tls_key_free(f.key);
+    if (err != ERR_OK) // half of one would look like a whole one
+        *ret = (struct tls_credential){.n_chain = 0};
     return err;
 }

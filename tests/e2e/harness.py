@@ -129,8 +129,10 @@ class Proxy(Process):
         folder.chmod(0o755)
         self.file = folder / "sallyport.yaml"
         self.workers = workers
+        self.state = folder / "state"
         self.write(settings)
-        super().__init__([BINARY, *(args or ["run", "--config", str(self.file)])], cwd=folder)
+        super().__init__([BINARY, *(args or ["run", "--config", str(self.file)])], cwd=folder,
+                         env={**os.environ, "STATE_DIRECTORY": str(self.state)})
         self.ports = {}
         if expect_start:
             self.wait_settings(1)
