@@ -113,13 +113,8 @@ static void close_conn(struct tcp_conn *c)
 
 // --- exchanges ---
 
-static void watch(struct exchange *x)
-{
-    struct turn *t = x->driver;
-    sock_watch(&t->c->stream.sock);
-}
-
-static const struct exchange_ops exchange_ops = {.watch = watch};
+// Nothing to offer: there is no HTTP, and the client is watched from the beginning.
+static const struct exchange_ops exchange_ops;
 
 // t: HTTP_BLOCK_BYTES.
 static void init_turn(struct turn *t, struct tcp_conn *c)
@@ -327,6 +322,7 @@ static void serve(struct tcp_conn *c, struct str host, struct str early)
     x->req.host = host;
     x->times.accepted = clock_now_ns();
     env->app->begin(env, c->conn.listener, x);
+    sock_watch(&c->stream.sock);
     const struct route *route = reach_server(t, early);
     struct tunnel_side *server = x->resp.tunnel;
     c->fiber = NULL;

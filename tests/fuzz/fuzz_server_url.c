@@ -23,7 +23,9 @@ static void check_accepted(const struct server_url *u, struct arena *mem)
     check(is_unix || u->port > 0);
     check((u->kind == SERVER_NAME) == (u->host.len > 0));
     check(u->host.len <= 253);
-    struct str scheme = u->protocol == SERVER_TCP ? STR("tcp://") : STR("http://");
+    struct str scheme = u->protocol == SERVER_TCP ? STR("tcp://")
+                        : u->is_tls               ? STR("https://")
+                                                  : STR("http://");
     struct conf_text again = {.text =
                                   is_unix ? u->key : arena_concat(mem, scheme, u->key, STR_NONE)};
     struct diags diags = {0};
@@ -31,7 +33,8 @@ static void check_accepted(const struct server_url *u, struct arena *mem)
     check(server_url_parse(&again, mem, &diags, &second) == ERR_OK);
     check(second.kind == u->kind && str_eq(second.key, u->key) && second.port == u->port);
     check(str_eq(second.authority, u->authority));
-    check(second.protocol == u->protocol && is_unix == (u->protocol == SERVER_ANYTHING));
+    check(second.protocol == u->protocol && second.is_tls == u->is_tls);
+    check(is_unix == (u->protocol == SERVER_ANYTHING));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
