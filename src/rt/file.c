@@ -124,6 +124,8 @@ bool file_map_sealed(int fd, struct str *ret)
     void *ptr = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (ptr == MAP_FAILED)
         return false;
+    // Settings have passwords and keys: they don't belong in a core dump.
+    (void)madvise(ptr, (size_t)st.st_size, MADV_DONTDUMP);
     *ret = str_from(ptr, (size_t)st.st_size);
     return true;
 }

@@ -104,7 +104,36 @@ static void a_tree_from_flags_is_loaded_like_a_file(void)
     load_fini(&l);
 }
 
-TEST_MAIN(TEST(settings_are_loaded_whole), TEST(every_stage_tells_its_errors),
+static void authorities_come_along_where_a_server_has_to_be_verified(void)
+{
+    static const struct {
+        const char *server, *more;
+        bool has;
+    } cases[] = {
+        {"http://127.0.0.1:1", "", false},
+        {"https://127.0.0.1:1", "", true},
+        {"http://127.0.0.1:1", "authorities: /dev/null\n", true},
+        {"https://127.0.0.1:1", "authorities: /dev/null\n", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct loaded l;
+        char yaml[256];
+        snprintf(yaml, sizeof yaml, ENTRY "sites: { a.example: '%s' }\n%s", cases[i].server,
+                 cases[i].more);
+        // Neither an empty file nor a system without authorities is enough for a server with TLS.
+        (void)load_text(yaml, &l);
+        const struct conf_node *node = l.root ? conf_node_get(l.root, STR("authorities")) : NULL;
+        bool has_system = access("/etc/ssl/certs/ca-certificates.crt", R_OK) == 0;
+        CHECK((node != NULL) == (cases[i].has && (has_system || cases[i].more[0] != '\0')));
+        if (node && cases[i].more[0] == '\0')
+            CHECK(node->has_content && node->content.len > 0 && l.snapshot);
+        load_fini(&l);
+    }
+}
+
+TEST_MAIN(TEST(settings_are_loaded_whole),
+          TEST(authorities_come_along_where_a_server_has_to_be_verified),
+          TEST(every_stage_tells_its_errors),
           TEST(errors_of_all_stages_are_told_at_once_and_each_once),
           TEST(a_file_that_cannot_be_read_is_an_error_with_its_path),
           TEST(an_unknown_user_is_an_error_for_root_alone),
