@@ -147,6 +147,8 @@ static int check_words(const struct cli_args *args)
             continue;
         if (args->n_words == 1)
             return w->needs_next ? wrong_name(c, w->name, NULL, w->next) : CLI_OK;
+        if (w->takes_any)
+            return CLI_OK;
         if (!w->next)
             return cli_usage_error(c, "%s: '%s' is one word too many", c->name, args->words[1]);
         return is_among(args->words[1], w->next) ? CLI_OK

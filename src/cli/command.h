@@ -38,6 +38,7 @@ struct cli_word {
     const char *name;
     const char *const *next; // NULL-terminated: what the second word is one of; NULL: none belongs
     bool needs_next;
+    bool takes_any; // the second word is anything
 };
 
 // What was given; index of an option's row gives its values.
@@ -76,8 +77,8 @@ enum cli_exit {
 };
 
 extern const struct cli_command cli_run, cli_check, cli_reload, cli_stop, cli_upgrade, cli_status,
-    cli_explain, cli_print, cli_whoami, cli_hash_password, cli_proxy, cli_version, cli_help,
-    cli_names, cli_gate;
+    cli_explain, cli_cert, cli_print, cli_whoami, cli_hash_password, cli_proxy, cli_version,
+    cli_help, cli_names, cli_gate;
 // All of them, in the order of the help; NULL-terminated.
 extern const struct cli_command *const cli_commands[];
 

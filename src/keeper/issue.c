@@ -30,7 +30,7 @@ struct wants {
     size_t n_items;
 };
 
-enum item_state { ITEM_WAITING, ITEM_QUEUED, ITEM_RUNNING };
+enum item_state { ITEM_WAITING, ITEM_RUNNING };
 
 // One certificate that is wanted. The loop's, but for what a thread borrows while it runs.
 struct item {
@@ -38,8 +38,13 @@ struct item {
     const struct issue_issuer *issuer;
     enum item_state state;
     int64_t due_s; // of the next order, or the next question when to renew
-    bool is_renewal_info;
+    enum issue_kind kind;
+    enum acme_reason reason;
     bool is_forced;
+    uint64_t number; // of who asked for it; 0: nobody
+    bool has_next;   // asked for while it was only asked when to renew
+    struct issue_order next;
+    uint64_t next_number;
     const char *why; // static: what due_s is for
     char error[512]; // of the last failure; empty: none
 };
@@ -49,15 +54,19 @@ struct task {
     struct list_node node; // in queue, then in done
     struct wants *wants;   // uses
     struct item *item;     // of wants
+    uint64_t number;       // of who asked for it; 0: nobody
     struct issue_job job;
     struct issue_outcome outcome;
 };
 
 struct issue {
     struct certs_store *store; // borrows
-    int orders;                // owns: the folder of orders under way
-    int event;                 // owns
-    struct wants *wants;       // uses; NULL: nothing is wanted
+    issue_end_fn *on_end;
+    void *on_end_arg;
+    uint64_t last_number; // of issue_ask
+    int orders;           // owns: the folder of orders under way
+    int event;            // owns
+    struct wants *wants;  // uses; NULL: nothing is wanted
     struct issue_proofs proofs;
     struct issue_ledger ledger;
     struct acme_cancel cancel;
@@ -157,7 +166,7 @@ static void plan(struct issue *i, struct item *item, int64_t now_s)
     bool is_stored = certs_store_get(i->store, item->need.id, now_s, &mem, &stored, &why) == ERR_OK;
     bool has_tries = issue_order_get(i->orders, item->need.id, &mem, &tries, &key) == ERR_OK &&
                      str_eq(tries.issuer, item->issuer->name);
-    item->is_renewal_info = false;
+    item->kind = ISSUE_ORDER;
     item->due_s = issue_due_s(&item->need, is_stored ? &stored : NULL, has_tries ? &tries : NULL,
                               now_s, &item->why);
     if (has_tries && tries.last_error.len > 0)
@@ -165,7 +174,7 @@ static void plan(struct issue *i, struct item *item, int64_t now_s)
     bool is_current = is_stored && str_eq(stored.meta.issuer, item->issuer->name) &&
                       str_eq(stored.meta.directory, item->issuer->directory);
     if (is_current && stored.meta.ari_next_s < item->due_s) {
-        item->is_renewal_info = true;
+        item->kind = ISSUE_RENEWAL_INFO;
         item->due_s = stored.meta.ari_next_s;
         item->why = "it is asked when to renew";
     }
@@ -213,14 +222,16 @@ static void enqueue(struct issue *i, struct item *item)
     struct task *task = MEM_NEW(struct task);
     task->wants = i->wants;
     task->item = item;
-    task->job = (struct issue_job){.issuer = item->issuer,
+    task->number = item->number;
+    task->job = (struct issue_job){.kind = item->kind,
+                                   .reason = item->reason,
+                                   .issuer = item->issuer,
                                    .need = item->need,
                                    .store = i->store,
                                    .orders = i->orders,
                                    .proofs = &i->proofs,
                                    .accounts = &i->accounts,
-                                   .cancel = &i->cancel,
-                                   .is_renewal_info = item->is_renewal_info};
+                                   .cancel = &i->cancel};
     item->state = ITEM_RUNNING;
     pthread_mutex_lock(&i->lock);
     i->wants->refs++;
@@ -234,11 +245,14 @@ static void enqueue(struct issue *i, struct item *item)
 
 // --- for the loop ---
 
-struct issue *issue_new(struct certs_store *store, const char **ret_why)
+struct issue *issue_new(struct certs_store *store, issue_end_fn *on_end, void *arg,
+                        const char **ret_why)
 {
     struct diags diags = {.n = 0};
     struct issue *i = MEM_NEW(struct issue);
     i->store = store;
+    i->on_end = on_end;
+    i->on_end_arg = arg;
     i->orders = certs_folder_open(certs_store_fd(store), "orders", &diags);
     i->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     bool is_fine = i->orders >= 0 && i->event >= 0 &&
@@ -333,17 +347,30 @@ int issue_fd(const struct issue *i)
     return i->event;
 }
 
+// What somebody has asked for comes before what is due.
+static void take_order(struct item *item, const struct issue_order *o, uint64_t number,
+                       int64_t now_s)
+{
+    item->kind = o->kind;
+    item->reason = o->reason;
+    item->is_forced = true;
+    item->due_s = now_s;
+    item->number = number;
+}
+
 static void tell(const struct task *task)
 {
     const struct issue_need *need = &task->item->need;
-    if (task->job.is_renewal_info)
+    if (task->job.kind == ISSUE_RENEWAL_INFO)
         return;
     if (task->outcome.result == ACME_DONE)
-        log_info("certificate " STR_FMT ": issued by " STR_FMT, STR_ARG(need->id),
+        log_info("certificate " STR_FMT ": %s by " STR_FMT, STR_ARG(need->id),
+                 task->job.kind == ISSUE_REVOKE ? "revoked" : "issued",
                  STR_ARG(task->item->issuer->name));
     else if (task->outcome.result != ACME_CANCELLED)
-        log_error("certificate " STR_FMT ": " STR_FMT " doesn't issue it: %s", STR_ARG(need->id),
-                  STR_ARG(task->item->issuer->name), task->outcome.error);
+        log_error("certificate " STR_FMT ": " STR_FMT " doesn't %s it: %s", STR_ARG(need->id),
+                  STR_ARG(task->item->issuer->name),
+                  task->job.kind == ISSUE_REVOKE ? "revoke" : "issue", task->outcome.error);
 }
 
 bool issue_look(struct issue *i, int64_t now_s)
@@ -360,17 +387,23 @@ bool issue_look(struct issue *i, int64_t now_s)
             return has_changed;
         struct task *task = CONTAINER_OF(n, struct task, node);
         struct item *item = find_item(i->wants, task->item->need.id);
-        bool is_issued = task->outcome.result == ACME_DONE && !task->job.is_renewal_info;
-        has_changed = has_changed || is_issued;
+        bool is_done = task->outcome.result == ACME_DONE;
+        has_changed = has_changed || (is_done && task->job.kind != ISSUE_RENEWAL_INFO);
         tell(task);
-        if (is_issued)
+        if (is_done && task->job.kind == ISSUE_ORDER)
             issue_ledger_add(&i->ledger, task->item->issuer->name, task->item->need.id, now_s);
         if (item) {
             item->state = ITEM_WAITING;
             item->is_forced = false;
+            item->number = 0;
             item->error[0] = '\0';
             plan(i, item, now_s);
+            if (item->has_next)
+                take_order(item, &item->next, item->next_number, now_s);
+            item->has_next = false;
         }
+        if (task->number > 0)
+            i->on_end(i->on_end_arg, task->number, is_done ? NULL : task->outcome.error);
         wants_unref(i, task->wants);
         mem_free(task);
     }
@@ -384,7 +417,7 @@ void issue_do_what_is_due(struct issue *i, int64_t now_s, int64_t now_ms, int64_
         if (item->state != ITEM_WAITING)
             continue;
         int64_t allowed_s =
-            item->is_renewal_info
+            item->kind != ISSUE_ORDER
                 ? now_s
                 : issue_ledger_allows_s(&i->ledger, item->issuer->name, item->need.id, now_s);
         int64_t due_s = MAX(item->due_s, item->is_forced ? now_s : allowed_s);
@@ -401,22 +434,30 @@ struct issue_proofs *issue_proofs_of(struct issue *i)
     return &i->proofs;
 }
 
-bool issue_renew(struct issue *i, struct str id, bool force, int64_t now_s, const char **ret_why)
+bool issue_ask(struct issue *i, const struct issue_order *o, int64_t now_s, uint64_t *ret_number,
+               const char **ret_why)
 {
-    struct item *item = find_item(i->wants, id);
+    struct item *item = find_item(i->wants, o->id);
+    bool is_order = o->kind == ISSUE_ORDER;
     if (!item)
-        *ret_why = "no site in the settings wants a certificate of this id from an authority";
-    else if (item->state != ITEM_WAITING)
-        *ret_why = "it is being ordered already";
-    else if (!force && (item->is_renewal_info || item->due_s > now_s))
+        *ret_why = "no site in the settings wants a certificate of this name from an authority";
+    else if (item->state != ITEM_WAITING && (item->kind != ISSUE_RENEWAL_INFO || item->has_next))
+        *ret_why = "it is being worked on already";
+    else if (is_order && !o->force && (item->kind != ISSUE_ORDER || item->due_s > now_s))
         *ret_why = "it isn't due yet; --force orders it all the same";
-    else if (issue_ledger_allows_s(&i->ledger, item->issuer->name, id, now_s) > now_s)
+    else if (is_order &&
+             issue_ledger_allows_s(&i->ledger, item->issuer->name, o->id, now_s) > now_s)
         *ret_why = "too many certificates for these names were ordered lately: the authority would "
                    "refuse further ones for a week";
     else {
-        item->is_renewal_info = false;
-        item->is_forced = force;
-        item->due_s = now_s;
+        *ret_number = ++i->last_number;
+        if (item->state == ITEM_RUNNING) {
+            item->has_next = true;
+            item->next = *o;
+            item->next_number = *ret_number;
+        } else {
+            take_order(item, o, *ret_number, now_s);
+        }
         return true;
     }
     return false;
@@ -429,9 +470,9 @@ json_t *issue_report(const struct issue *i, int64_t now_s)
         const struct item *item = &i->wants->items[n];
         char due[DATE_ISO_BYTES];
         date_iso(item->due_s * 1000000000, due);
-        const char *state = item->state == ITEM_RUNNING                    ? "ordering"
-                            : item->is_renewal_info || item->due_s > now_s ? "waiting"
-                                                                           : "due";
+        const char *state = item->state == ITEM_RUNNING                        ? "ordering"
+                            : item->kind != ISSUE_ORDER || item->due_s > now_s ? "waiting"
+                                                                               : "due";
         json_t *j =
             json_pack("{s:s%, s:s%, s:s, s:s%, s:s}", "id", item->need.id.ptr, item->need.id.len,
                       "issuer", item->issuer->name.ptr, item->issuer->name.len, "state", state,

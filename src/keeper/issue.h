@@ -17,8 +17,12 @@ struct issue_wish {
     size_t n_needs;
 };
 
+// What issue_ask has started has ended; error NULL: well.
+typedef void issue_end_fn(void *arg, uint64_t number, const char *error);
+
 // The store is borrowed. NULL with a reason: nothing can be kept there.
-struct issue *issue_new(struct certs_store *store, const char **ret_why);
+struct issue *issue_new(struct certs_store *store, issue_end_fn *on_end, void *arg,
+                        const char **ret_why);
 // Ends what is under way; orders are taken up again next time. Accepts NULL.
 void issue_free(struct issue *i);
 
@@ -34,9 +38,17 @@ void issue_do_what_is_due(struct issue *i, int64_t now_s, int64_t now_ms, int64_
 
 struct issue_proofs *issue_proofs_of(struct issue *i);
 
-// Orders the certificate of this id now, whatever its age. False with a reason: it isn't wanted by
-// settings, a limit is reached, or it is being ordered already.
-bool issue_renew(struct issue *i, struct str id, bool force, int64_t now_s, const char **ret_why);
+// Orders the certificate of an id (force: whatever its age), or revokes it. *ret_number is told to
+// on_end. False with a reason: it isn't wanted by settings, isn't due, a limit is reached, or it is
+// being worked on already.
+struct issue_order {
+    struct str id;
+    enum issue_kind kind; // ISSUE_ORDER or ISSUE_REVOKE
+    enum acme_reason reason;
+    bool force;
+};
+bool issue_ask(struct issue *i, const struct issue_order *o, int64_t now_s, uint64_t *ret_number,
+               const char **ret_why);
 
 // For the status: of each certificate id, issuer, state ("ordering", "waiting", "valid"), due,
 // last_error. The caller's.

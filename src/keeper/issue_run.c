@@ -336,6 +336,31 @@ static void get_renewal_info(struct run *r, struct issue_outcome *ret)
                  why);
 }
 
+static void revoke(struct run *r, struct issue_outcome *ret)
+{
+    const struct issue_job *job = r->job;
+    struct certs_stored stored;
+    const char *why = "it isn't in the store";
+    X509 *cert = NULL;
+    EVP_PKEY *key = NULL;
+    // By its own key: that works whatever has become of the account.
+    if (read_stored(r, &stored) && (cert = tls_cert_read(stored.cert.chain_pem, &why)) != NULL &&
+        (key = tls_key_read(stored.cert.key_pem, &why)) != NULL)
+        ret->result = acme_revoke(r->acme, tls_cert_der(cert, &r->mem), key, job->reason, &r->mem,
+                                  &r->problem);
+    else
+        acme_problem_set(&r->problem, &r->mem, ACME_PROBLEM_LOCAL, "%s", why);
+    tls_key_free(key);
+    tls_cert_free(cert);
+    if (ret->result == ACME_DONE && certs_store_forget(job->store, job->need.id, &why) != ERR_OK) {
+        acme_problem_set(&r->problem, &r->mem, ACME_PROBLEM_LOCAL,
+                         "it is revoked, but still in the store: %s", why);
+        ret->result = ACME_FAILED;
+    }
+    if (ret->result != ACME_DONE)
+        keep_failure(r, ret);
+}
+
 void issue_run(const struct issue_job *job, struct issue_outcome *ret)
 {
     struct run r = {.job = job};
@@ -345,8 +370,10 @@ void issue_run(const struct issue_job *job, struct issue_outcome *ret)
                                          .ca_pem = job->issuer->ca_pem,
                                          .cancel = job->cancel};
     r.acme = acme_new(&options, &r.mem, &r.problem);
-    if (r.acme && job->is_renewal_info) {
+    if (r.acme && job->kind == ISSUE_RENEWAL_INFO) {
         get_renewal_info(&r, ret);
+    } else if (r.acme && job->kind == ISSUE_REVOKE) {
+        revoke(&r, ret);
     } else if (r.acme && prepare(&r)) {
         get_certificate(&r, ret);
     } else {

@@ -24,7 +24,15 @@ struct issue_issuer {
     int64_t dns_wait_ms;
 };
 
+enum issue_kind {
+    ISSUE_ORDER,
+    ISSUE_RENEWAL_INFO, // only asks when to renew
+    ISSUE_REVOKE,       // and takes it out of the store
+};
+
 struct issue_job {
+    enum issue_kind kind;
+    enum acme_reason reason; // ISSUE_REVOKE
     const struct issue_issuer *issuer;
     struct issue_need need;
     struct certs_store *store;
@@ -32,7 +40,6 @@ struct issue_job {
     struct issue_proofs *proofs;
     pthread_mutex_t *accounts; // held while an account is looked up or made
     struct acme_cancel *cancel;
-    bool is_renewal_info; // only asks when to renew
 };
 
 struct issue_outcome {

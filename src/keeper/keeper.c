@@ -255,8 +255,8 @@ static bool start(struct keeper *k, int signals)
 static void on_order_end(void *arg, uint64_t number, const char *error)
 {
     struct keeper *k = arg;
-    json_t *answer = error ? json_pack("{s:b, s:s}", "ok", 0, "error", error)
-                           : json_pack("{s:b}", "ok", 1);
+    json_t *answer =
+        error ? json_pack("{s:b, s:s}", "ok", 0, "error", error) : json_pack("{s:b}", "ok", 1);
     control_answer(&k->control, CONTROL_WAIT_CERT, number, answer);
 }
 

@@ -20,6 +20,11 @@ static void add_ticket_key(struct secrets *s)
     s->tickets_version++;
 }
 
+void secrets_init(struct secrets *s, issue_end_fn *on_end, void *arg)
+{
+    *s = (struct secrets){.on_end = on_end, .on_end_arg = arg};
+}
+
 void secrets_fini(struct secrets *s)
 {
     issue_free(s->issue);
@@ -71,7 +76,7 @@ static void want_issue(struct secrets *s, const struct issue_wish *w)
     struct certs_store *store =
         !s->issue && open.n_needs > 0 ? keeper_certs_store(s->certs, &why) : NULL;
     if (store)
-        s->issue = issue_new(store, &why);
+        s->issue = issue_new(store, s->on_end, s->on_end_arg, &why);
     if (s->issue)
         issue_want(s->issue, &open, now_s());
     else if (open.n_needs > 0)
@@ -136,6 +141,30 @@ void secrets_do_what_is_due(struct secrets *s, int64_t now_ms, int64_t *next_ms)
     if (now_ms >= s->rotate_at_ms)
         add_ticket_key(s);
     *next_ms = MIN(*next_ms, s->rotate_at_ms);
+}
+
+bool secrets_ask(struct secrets *s, const struct issue_order *o, uint64_t *ret_number,
+                 const char **ret_why)
+{
+    *ret_why = "the settings name no authority: certificates come from files and the local CA";
+    return s->issue && issue_ask(s->issue, o, now_s(), ret_number, ret_why);
+}
+
+bool secrets_forget(struct secrets *s, struct str id, const char **ret_why)
+{
+    struct certs_store *store = s->certs ? keeper_certs_store(s->certs, ret_why) : NULL;
+    if (!s->certs)
+        *ret_why = "no settings want TLS: there is no store";
+    if (!store || certs_store_forget(store, id, ret_why) != ERR_OK)
+        return false;
+    if (keeper_certs_refresh(s->certs, id, now_s()))
+        s->certs_version++;
+    return true;
+}
+
+json_t *secrets_report_orders(const struct secrets *s)
+{
+    return s->issue ? issue_report(s->issue, now_s()) : json_array();
 }
 
 int secrets_pack_certs(const struct secrets *s)

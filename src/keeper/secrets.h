@@ -7,8 +7,10 @@
 #include "tls/tickets.h"
 
 struct secrets {
-    struct keeper_certs *certs;                      // owns; NULL: no settings have wanted any
-    struct issue *issue;                             // owns; NULL: no authority is asked
+    struct keeper_certs *certs; // owns; NULL: no settings have wanted any
+    struct issue *issue;        // owns; NULL: no authority is asked
+    issue_end_fn *on_end;
+    void *on_end_arg;
     char *state;                                     // owns: the folder of certs
     struct tls_ticket_key keys[TLS_TICKET_KEYS_MAX]; // newest first
     size_t n_keys;
@@ -17,7 +19,17 @@ struct secrets {
     uint64_t certs_version, tickets_version; // 0: there are none
 };
 
+// on_end: see issue_ask.
+void secrets_init(struct secrets *s, issue_end_fn *on_end, void *arg);
 void secrets_fini(struct secrets *s);
+
+// Orders or revokes a certificate (secrets' issue_ask); forgets one: takes it out of the store.
+// False with a reason.
+bool secrets_ask(struct secrets *s, const struct issue_order *o, uint64_t *ret_number,
+                 const char **ret_why);
+bool secrets_forget(struct secrets *s, struct str id, const char **ret_why);
+// Orders that wait or run, for the status. The caller's.
+json_t *secrets_report_orders(const struct secrets *s);
 
 // From now on these are wanted. Without a wish for TLS nothing is opened.
 void secrets_want(struct secrets *s, const struct wish *w);

@@ -143,3 +143,85 @@ def test_an_unknown_issuer_is_an_error_with_its_place(tmp_path):
     file.write_text("sites:\n  a.example.com:\n    tls: { issuer: nobody }\n    to: http://127.0.0.1:1\n")
     done = run("check", "-c", file)
     assert done.returncode == 1 and "s.yaml:3:20: error: there is no issuer 'nobody'" in done.stderr
+
+
+# --- the command ---
+
+def cert(proxy, *words, stdin=None):
+    return run("cert", *words, "--control", proxy.file.parent / "control.sock", stdin=stdin)
+
+
+def serial_of(proxy, name):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", proxy.ports["websecure"]), 30) as sock, \
+            context.wrap_socket(sock, server_hostname=name) as tls:
+        from cryptography import x509
+        return x509.load_der_x509_certificate(tls.getpeercert(True)).serial_number
+
+
+def test_renewal_needs_force_before_its_time_and_is_in_use_at_once(acme):
+    """S1-19 S1-21 S1-22: a new certificate without a restart, not on a whim, and not too often."""
+    proxy, _ = acme(SITE)
+    wait_issued(proxy, "app.example.com")
+    first = serial_of(proxy, "app.example.com")
+    early = cert(proxy, "renew", "app.example.com")
+    assert early.returncode == 1 and "isn't due yet; --force" in early.stderr
+    done = cert(proxy, "renew", "app.example.com", "--force")
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: serial_of(proxy, "app.example.com") != first, "the new certificate")
+    for _ in range(3):
+        assert cert(proxy, "renew", "app.example.com", "--force").returncode == 0
+    burst = cert(proxy, "renew", "app.example.com", "--force")
+    assert burst.returncode == 1 and "too many" in burst.stderr
+
+
+def test_quiet_prints_nothing_and_list_shows_what_there_is(acme):
+    """S1-23."""
+    proxy, _ = acme(SITE)
+    wait_issued(proxy, "app.example.com")
+    done = cert(proxy, "renew", "app.example.com", "--force", "--quiet")
+    assert (done.returncode, done.stdout) == (0, "")
+    shown = cert(proxy, "list").stdout
+    assert re.search(r"app\.example\.com +store +test +valid", shown), shown
+    listed = json.loads(cert(proxy, "list", "--json").stdout)
+    assert listed[0]["id"] == "app.example.com" and listed[0]["issuer"] == "test"
+
+
+def test_revoking_tells_the_authority_and_the_site_gets_another(acme):
+    """S1-27: revoke."""
+    proxy, authority = acme(SITE)
+    wait_issued(proxy, "app.example.com")
+    first = serial_of(proxy, "app.example.com")
+    done = cert(proxy, "revoke", "app.example.com", "--yes", "--reason", "superseded")
+    assert done.returncode == 0, done.stderr
+    status = json.loads(authority.asks(f"cert-status-by-serial/{first:x}"))
+    assert status["Status"] == "Revoked" and status["Reason"] == 4
+    wait_issued(proxy, "app.example.com", 2)
+    wait_until(lambda: serial_of(proxy, "app.example.com") != first, "the new certificate")
+
+
+def test_forgetting_asks_and_then_takes_the_files_away(acme, start):
+    """S1-25 S1-26 S1-27 S1-28: forget, once no site wants it any more."""
+    proxy, _ = acme("sites: { app.example.com: { use: [hi] }, b.example.com: { use: [hi] } }\n")
+    wait_issued(proxy, "app.example.com")
+    wait_issued(proxy, "b.example.com")
+    assert cert(proxy, "forget").returncode == 2
+    unasked = cert(proxy, "forget", "app.example.com", stdin="")
+    assert unasked.returncode == 1 and "--yes" in unasked.stderr
+    assert (proxy.state / "certs/app.example.com").exists()
+    proxy.reload(proxy.settings.replace("app.example.com: { use: [hi] }, ", ""), 2)
+    assert cert(proxy, "forget", "app.example.com", "--yes").returncode == 0
+    assert not (proxy.state / "certs/app.example.com").exists()
+    assert cert(proxy, "forget", "app.example.com", "--yes").returncode == 1
+
+
+def test_export_prints_chain_and_key_in_one(acme):
+    """S1-24."""
+    proxy, _ = acme(SITE)
+    wait_issued(proxy, "app.example.com")
+    done = run("cert", "export", "app.example.com", "--state", proxy.state)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("BEGIN CERTIFICATE") == 2 and done.stdout.count("PRIVATE KEY") == 2
+    assert run("cert", "export", "other.example.com", "--state", proxy.state).returncode == 1
