@@ -54,6 +54,9 @@ _sallyport() {
             explain)
                 takes='-c --config --control -X --method -H --header --from --entrypoint'
                 options='--config --running --control --method --header --from --entrypoint --help' ;;
+            cert)
+                takes='-c --config --control --reason --state'
+                options='--config --control --quiet --json --force --reason --yes --state --help' ;;
             print)
                 takes='-c --config --as'
                 options='--config --as --help' ;;
@@ -72,7 +75,7 @@ _sallyport() {
             esac
         fi
     done
-    local commands='run proxy check reload stop upgrade status explain print whoami hash-password version help'
+    local commands='run proxy check reload stop upgrade status explain cert print whoami hash-password version help'
     case "$command $prev" in
     'run --config' | 'run -c') kind=file ;;
     'proxy --from') kind=text ;;
@@ -93,6 +96,10 @@ _sallyport() {
     'explain --header' | 'explain -H') kind=text ;;
     'explain --from') kind=text ;;
     'explain --entrypoint') kind=entrypoints ;;
+    'cert --config' | 'cert -c') kind=file ;;
+    'cert --control') kind=file ;;
+    'cert --reason') kind=names names='unspecified key-compromise affiliation-changed superseded cessation-of-operation' ;;
+    'cert --state') kind=file ;;
     'print --config' | 'print -c') kind=file ;;
     'print --as') kind=names names='markdown json-schema yaml' ;;
     'whoami --listen' | 'whoami -l') kind=text ;;
@@ -109,6 +116,7 @@ _sallyport() {
     [[ -n $kind ]] || case "$command ${#words[@]} ${words[0]}" in
         'upgrade 0 ') kind=file ;;
         'explain 0 ') kind=sites ;;
+        'cert 0 ') kind=names names='list renew revoke forget export import' ;;
         'print 1 man') kind=names names='commands settings' ;;
         'print 1 completion') kind=names names='bash zsh' ;;
         'print 0 ') kind=names names='settings config commands access-log-fields refusals ends man completion' ;;
