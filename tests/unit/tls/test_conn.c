@@ -98,15 +98,18 @@ static void exchange_much_too(struct rig *r)
     struct rig_client c = {.max = *(int *)r->arg};
     SSL *ssl = rig_connect(r, &c);
     char *bytes = make_bytes(MUCH), buf[20000];
-    size_t put = 0, at = 0, n;
+    size_t put = 0, at = 0, most = 0, n;
     uint32_t state = 11;
     bool is_same = true;
     fcntl(r->client_fd, F_SETFL, O_NONBLOCK);
     SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     while ((put < MUCH || at < MUCH) && is_same) {
-        if (put < MUCH &&
-            SSL_write_ex(ssl, bytes + put, MIN(MUCH - put, 1 + random_of(&state) % 40000), &n) == 1)
+        // A write that is to be tried again must be the same one.
+        most = most > 0 ? most : MIN(MUCH - put, 1 + random_of(&state) % 40000);
+        if (put < MUCH && SSL_write_ex(ssl, bytes + put, most, &n) == 1) {
             put += n;
+            most = 0;
+        }
         while (at < MUCH && SSL_read_ex(ssl, buf, 1 + random_of(&state) % sizeof buf, &n) == 1) {
             is_same &= memcmp(buf, bytes + at, n) == 0;
             at += n;
