@@ -152,6 +152,7 @@ static CURLcode set_guards(struct acme_http *h)
     if (h->ca_pem) {
         struct curl_blob pem = {h->ca_pem, h->ca_pem_bytes, CURL_BLOB_NOCOPY};
         bad |= curl_easy_setopt(h->curl, CURLOPT_CAINFO_BLOB, &pem);
+        bad |= curl_easy_setopt(h->curl, CURLOPT_CAPATH, NULL); // instead of, not beside
     }
     return bad;
 }

@@ -185,6 +185,7 @@ static enum acme_result await_order(struct acme_run *run, unsigned states, const
             if (!order->has_error)
                 acme_problem_set(run->problem, run->mem, ACME_PROBLEM_OTHER,
                                  "the authority ended the order without a reason");
+            run->order_url.len = 0;
             return acme_result_of(run->problem);
         }
         result = acme_order_pause(run, &wait_ms, retry_after_s, what);
@@ -243,11 +244,12 @@ static enum acme_result run_order(struct acme_run *run, struct acme_certificate 
                                   bool *ret_again)
 {
     enum acme_result result = complete_order(run, ret, ret_again);
+    if (result != ACME_FAILED || !run->is_resumed || *ret_again)
+        return result;
     enum acme_problem_kind kind = run->problem->kind;
     // One that was taken up again may be for another key or other names, or half gone.
-    if (result == ACME_FAILED && run->is_resumed && !*ret_again &&
-        (kind == ACME_PROBLEM_WRONG_CERTIFICATE || kind == ACME_PROBLEM_BAD_ANSWER ||
-         kind == ACME_PROBLEM_OTHER)) {
+    if (run->order_url.len == 0 || kind == ACME_PROBLEM_WRONG_CERTIFICATE ||
+        kind == ACME_PROBLEM_BAD_ANSWER || kind == ACME_PROBLEM_OTHER) {
         run->is_resumed = false;
         run->order_url.len = 0;
         *ret_again = true;

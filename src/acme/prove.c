@@ -4,6 +4,8 @@
 #include "codec/ip.h"
 #include "rt/clock.h"
 
+#define RESUME_PATIENCE_MS 5000
+
 // A proof that one authorization wants.
 struct proof {
     struct str url; // of the authorization
@@ -11,6 +13,7 @@ struct proof {
     struct acme_challenge challenge;
     size_t name; // index in the wish
     bool is_presented;
+    bool is_asked; // the authority was told before, by a run that ended early
     bool is_ended; // the authority has decided
 };
 
@@ -58,6 +61,18 @@ static const struct acme_challenge_form *offer_of(const struct acme_authorizatio
         const struct acme_challenge_form *c = &form->challenges[i];
         if (c->kind == kind && c->url.len > 0 && is_possible(kind, form))
             return c;
+    }
+    return NULL;
+}
+
+// Of an order that is taken up again: what the authority looks at already. It can't be told twice.
+static const struct acme_challenge_form *under_way(const struct acme_run *run,
+                                                   const struct acme_authorization_form *form)
+{
+    for (size_t i = 0; i < run->wish->n_challenges; i++) {
+        const struct acme_challenge_form *offer = offer_of(form, run->wish->challenges[i]);
+        if (offer && offer->status == ACME_STATUS_PROCESSING)
+            return offer;
     }
     return NULL;
 }
@@ -117,8 +132,12 @@ static enum acme_result choose(struct acme_run *run, const struct acme_authoriza
         if (offer_of(form, (enum acme_challenge_kind)i))
             state->offered |= BIT(i);
     }
+    const struct acme_challenge_form *asked = under_way(run, form);
+    if (asked)
+        state->offered = BIT(asked->kind);
     while ((kind = next_kind(run, p->name)) != ACME_CHALLENGE_NONE) {
         const struct acme_challenge_form *offer = offer_of(form, kind);
+        p->is_asked = offer == asked;
         p->challenge_url = arena_dup(run->mem, offer->url);
         p->challenge = (struct acme_challenge){
             .kind = kind,
@@ -218,44 +237,70 @@ static enum acme_result ask(struct acme_run *run, struct proof *p)
     struct acme_reply reply;
     struct acme_post post = {.url = p->challenge_url, .payload = STR("{}")};
     enum acme_result result = acme_order_time(run, "to take the proofs");
-    if (result == ACME_DONE)
+    if (result == ACME_DONE && !p->is_asked)
         result = acme_post(run->a, &post, &reply, run->mem, run->problem);
     if (result != ACME_DONE)
         return result;
-    acme_reply_fini(&reply);
+    if (!p->is_asked)
+        acme_reply_fini(&reply);
     acme_run_step(run, ACME_STEP_ASKED, run->wish->names[p->name]);
     return ACME_DONE;
 }
 
-static enum acme_result await_decisions(struct proofs *all)
+static enum acme_result look_once(struct proofs *all, size_t *ret_n_open,
+                                  int64_t *ret_retry_after_s)
 {
     struct acme_run *run = all->run;
     struct acme_authorization_form form;
-    int64_t wait_ms = run->a->options.poll_first_ms;
-    for (size_t n_open = all->n; n_open > 0;) {
-        int64_t retry_after_s = 0;
-        for (size_t i = 0; i < all->n; i++) {
-            struct proof *p = &all->items[i];
-            if (p->is_ended)
-                continue;
-            arena_reset(&run->scratch);
-            enum acme_result result = acme_order_time(run, "to look");
-            if (result == ACME_DONE)
-                result = fetch(run, p->url, &run->scratch, &form, &retry_after_s);
-            if (result != ACME_DONE)
-                return result;
-            if (form.status == ACME_STATUS_PENDING || form.status == ACME_STATUS_PROCESSING)
-                continue;
+    *ret_n_open = 0;
+    *ret_retry_after_s = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        struct proof *p = &all->items[i];
+        if (p->is_ended)
+            continue;
+        arena_reset(&run->scratch);
+        enum acme_result result = acme_order_time(run, "to look");
+        if (result == ACME_DONE)
+            result = fetch(run, p->url, &run->scratch, &form, ret_retry_after_s);
+        if (result != ACME_DONE)
+            return result;
+        if (form.status == ACME_STATUS_PENDING || form.status == ACME_STATUS_PROCESSING)
+            ++*ret_n_open;
+        else
             end_proof(run, p, &form);
-            n_open--;
-        }
-        if (n_open == 0)
-            break;
-        enum acme_result result = acme_order_pause(run, &wait_ms, retry_after_s, "to look");
+    }
+    return ACME_DONE;
+}
+
+// Until all are decided, or patience ends.
+static enum acme_result await_decisions(struct proofs *all, struct deadline patience)
+{
+    struct acme_run *run = all->run;
+    int64_t wait_ms = run->a->options.poll_first_ms;
+    for (;;) {
+        size_t n_open;
+        int64_t retry_after_s;
+        enum acme_result result = look_once(all, &n_open, &retry_after_s);
+        if (result != ACME_DONE || n_open == 0 || clock_now_ms() >= patience.at_ms)
+            return result;
+        result = acme_order_pause(run, &wait_ms, retry_after_s, "to look");
         if (result != ACME_DONE)
             return result;
     }
-    return ACME_DONE;
+}
+
+static enum acme_result ask_all(struct proofs *all)
+{
+    enum acme_result result = ACME_DONE;
+    // The run that began this order may have asked just before it ended. Asked again, an authority
+    // may look twice, the second time when the proof is gone, and take its word back.
+    if (all->run->is_resumed && all->n > 0)
+        result = await_decisions(all, deadline_in(RESUME_PATIENCE_MS));
+    for (size_t i = 0; i < all->n && result == ACME_DONE; i++) {
+        if (!all->items[i].is_ended)
+            result = ask(all->run, &all->items[i]);
+    }
+    return result == ACME_DONE ? await_decisions(all, deadline_at(INT64_MAX)) : result;
 }
 
 // --- all proofs of an order ---
@@ -351,10 +396,8 @@ enum acme_result acme_prove(struct acme_run *run, const struct acme_order_form *
         run->names[all.items[i].name].has_problem = false; // a later kind could be presented
     if (result == ACME_DONE)
         result = settle(&all, ret_again);
-    for (size_t i = 0; i < all.n && result == ACME_DONE; i++)
-        result = ask(run, &all.items[i]);
     if (result == ACME_DONE)
-        result = await_decisions(&all);
+        result = ask_all(&all);
     for (size_t i = 0; i < all.n; i++)
         solver->clean_up(solver->arg, &all.items[i].challenge);
     return result == ACME_DONE ? sum_up(run, ret_again) : result;

@@ -298,23 +298,26 @@ def test_several_failures_are_told_by_name(pebble, driver):
     assert [s["name"] for s in problem["subs"]] == ["a.example.com", "b.example.com"]
 
 
-def test_an_order_that_was_left_is_taken_up_again(pebble, driver):
-    authority, account, key = pebble(), make_key(), make_key()
+@pytest.mark.parametrize("at", ["ordered", "proof in place", "waiting for the authority to look",
+                                "proven", "waiting for the certificate", "certificate received"])
+def test_an_order_that_was_left_is_taken_up_again(pebble, driver, at):
+    authority = pebble(env={"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "2"})
+    account, key, urls = make_key(), make_key(), []
     client = driver(authority, account)
-    urls = []
-
-    class Dies:
-        @staticmethod
-        def present(event):
-            client.child.kill()
 
     def watch(event):
         if event.get("step") == "ordered":
             urls.append(event["detail"])
 
+    def die(event):
+        watch(event)
+        if event.get("step") == at:
+            client.child.kill()
+
     with pytest.raises((AssertionError, OSError)):
         client.call("order", names=["a.example.com"], key=key, challenges=["http-01"],
-                    solver=Dies, on_event=watch)
+                    solver=authority, on_event=die)
+        assert False, "it was killed too late"
     client.stop = lambda: None
     other = driver(authority, account)
     other.done("order", names=["a.example.com"], key=key, challenges=["http-01"],

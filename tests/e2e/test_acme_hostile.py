@@ -323,6 +323,25 @@ def test_a_renewal_names_what_it_replaces(authority, client):
     assert payloads[0]["replaces"] == "AAAA.BBBB" and "replaces" not in payloads[1]
 
 
+def test_a_profile_of_the_directory_is_asked_for(authority, client):
+    key, sent = make_key(), []
+    status, fields, directory = authority.usual("/dir")
+    meta = {"profiles": {"classic": "as ever", "shortlived": "six days"}}
+    authority.answers["/dir"] = (status, fields, {**directory, "meta": meta})
+
+    def look(handler):
+        sent.append(handler.sent["payload"])
+        authority.reply(handler, *authority.usual("/orders"))
+
+    authority.answers["/orders"] = look
+    authority.chain = authority.certificate(key)
+    order(client, key, fails=False, profile="shortlived")
+    assert b'"profile":"shortlived"' in base64.urlsafe_b64decode(sent[0] + "==")
+    problem = order(client, key, profile="other")
+    assert problem["kind"] == "INVALID_PROFILE" and "classic, shortlived" in problem["detail"]
+    assert len(sent) == 1
+
+
 def test_every_request_says_who_asks(authority, client):
     client.done("account", key=make_key())
     assert all(headers["User-Agent"].startswith("sallyport/") for _, _, headers in authority.asked)
