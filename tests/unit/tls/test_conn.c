@@ -104,8 +104,10 @@ static void exchange_much_too(struct rig *r)
     fcntl(r->client_fd, F_SETFL, O_NONBLOCK);
     SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     while ((put < MUCH || at < MUCH) && is_same) {
-        // A write that is to be tried again must be the same one.
-        most = most > 0 ? most : MIN(MUCH - put, 1 + random_of(&state) % 40000);
+        if (most == 0) { // else it is tried again, and must be the same
+            most = 1 + random_of(&state) % 40000;
+            most = MIN(most, MUCH - put);
+        }
         if (put < MUCH && SSL_write_ex(ssl, bytes + put, most, &n) == 1) {
             put += n;
             most = 0;
