@@ -106,7 +106,8 @@ static void check_certificate(const struct acme_certificate *c, const struct acm
     tls_cert_free(leaf);
 }
 
-static void run_order(struct acme *client, struct authority *a, EVP_PKEY *key, struct arena *mem)
+static void run_order(struct acme *client, struct authority *a, EVP_PKEY *key, struct str order_url,
+                      struct arena *mem)
 {
     static const struct str names[] = {STR_INIT("a.example"), STR_INIT("*.a.example")};
     static const enum acme_challenge_kind kinds[] = {ACME_CHALLENGE_TLS_ALPN_01,
@@ -118,12 +119,13 @@ static void run_order(struct acme *client, struct authority *a, EVP_PKEY *key, s
         .names = names,
         .n_names = ARRAY_LEN(names),
         .key = key,
+        .order_url = order_url,
         .preferred_issuer = STR("a.example"),
         .replaces = STR("AAAA.BBBB"),
         .challenges = kinds,
         .n_challenges = ARRAY_LEN(kinds),
         .solver = &solver,
-        .timeout_ms = 50,
+        .timeout_ms = 30,
     };
     enum acme_result result = acme_order_run(client, &wish, mem, &cert, &problem);
     ASSERT(a->n_presented == 0);
@@ -157,7 +159,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum acme_result result = acme_account_open(client, key, &wish, &mem, &account, &problem);
     check_problem(result, &problem);
     if (result == ACME_DONE) {
-        run_order(client, &a, key, &mem);
+        run_order(client, &a, key, STR_NONE, &mem);
+        run_order(client, &a, key, STR("https://ca.example/o/left"), &mem);
         result = acme_renewal_info(client, STR("AAAA.BBBB"), &mem, &renewal, &problem);
         check_problem(result, &problem);
         ASSERT(result != ACME_DONE || renewal.start_s < renewal.end_s);
