@@ -145,10 +145,12 @@ void gates_spread_secrets(struct keeper *k)
 {
     LIST_FOR (n, &k->gates) {
         struct gate *g = CONTAINER_OF(n, struct gate, node);
-        if ((g->state == GATE_STARTING || g->state == GATE_SERVING) && !g->is_foreign)
+        if (g->state != GATE_SERVING || g->is_foreign)
+            continue;
+        // Many certificates take a gate long: settings that it has been given come first.
+        if (g->asked_seq == 0)
             gates_send_secrets(k, g);
-        if (g->state == GATE_SERVING && !g->is_foreign)
-            send_challenges(k, g);
+        send_challenges(k, g);
     }
 }
 

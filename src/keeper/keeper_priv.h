@@ -126,7 +126,7 @@ void gates_send_logs(struct gate *g, const struct logs *logs);
 void gates_send_names(struct keeper *k, struct gate *g);
 // Certificates and ticket keys, as far as it doesn't have them.
 void gates_send_secrets(const struct keeper *k, struct gate *g);
-// The same to all that serve or will.
+// The same to the gate that serves, and what it is to answer authorities with.
 void gates_spread_secrets(struct keeper *k);
 
 // Tells it that its listening sockets go, for everyone: before gates_drain, when no other gate
