@@ -57,6 +57,9 @@ _sallyport() {
             cert)
                 takes='-c --config --control --reason --state'
                 options='--config --control --quiet --json --force --reason --yes --state --help' ;;
+            trust)
+                takes='--state --folder --command'
+                options='--state --install --remove --folder --command --quiet --help' ;;
             print)
                 takes='-c --config --as'
                 options='--config --as --help' ;;
@@ -75,7 +78,7 @@ _sallyport() {
             esac
         fi
     done
-    local commands='run proxy check reload stop upgrade status explain cert print whoami hash-password version help'
+    local commands='run proxy check reload stop upgrade status explain cert trust print whoami hash-password version help'
     case "$command $prev" in
     'run --config' | 'run -c') kind=file ;;
     'proxy --from') kind=text ;;
@@ -100,6 +103,9 @@ _sallyport() {
     'cert --control') kind=file ;;
     'cert --reason') kind=names names='unspecified key-compromise affiliation-changed superseded cessation-of-operation' ;;
     'cert --state') kind=file ;;
+    'trust --state') kind=file ;;
+    'trust --folder') kind=file ;;
+    'trust --command') kind=text ;;
     'print --config' | 'print -c') kind=file ;;
     'print --as') kind=names names='markdown json-schema yaml' ;;
     'whoami --listen' | 'whoami -l') kind=text ;;
