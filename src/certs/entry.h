@@ -23,7 +23,8 @@ bool certs_entry_name_is_valid(struct str name);
 
 // Opens (and makes) a folder of entries below parent (AT_FDCWD: path is any path), repairs modes
 // that are wider than they should be and clears what dead processes left, and says so in diags.
-// -1: the error is in diags; a folder that holds other things is refused, and nothing in it changed.
+// -1: the error is in diags; a folder that holds other things is refused, and nothing in it
+// changed.
 int certs_folder_open(int parent, const char *path, struct diags *diags);
 
 // All or nothing. ERR_SYSTEM with *ret_why: nothing has changed.

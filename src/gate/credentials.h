@@ -13,13 +13,13 @@
 struct crew;
 
 struct credentials {
-    struct tls_store *store;      // shares; NULL: none came yet
+    struct tls_store *store;       // shares; NULL: none came yet
     struct challenges *challenges; // shares: proofs for authorities; NULL: none
-    struct tls_tickets *tickets;  // shares; NULL: sessions aren't resumed
+    struct tls_tickets *tickets;   // shares; NULL: sessions aren't resumed
 };
 
-// GATE_CERTS, GATE_TICKETS, GATE_CHALLENGES: a sealed memfd (borrowed). What can't be used changes nothing, and is
-// logged. crew: NULL: it starts later, with crew_equip.
+// GATE_CERTS, GATE_TICKETS, GATE_CHALLENGES: a sealed memfd (borrowed). What can't be used changes
+// nothing, and is logged. crew: NULL: it starts later, with crew_equip.
 void credentials_take_certs(struct credentials *c, int fd, struct crew *crew);
 void credentials_take_tickets(struct credentials *c, int fd, struct crew *crew);
 void credentials_take_challenges(struct credentials *c, int fd, struct crew *crew);

@@ -126,14 +126,14 @@ struct settings {
     struct log_conf log;
     struct access_log_conf access_log;
     struct resolver_conf resolver;
-    struct conf_text email;  // stands for an issuer when there is no other
-    struct conf_map issuers; // of issuer_conf
+    struct conf_text email;       // stands for an issuer when there is no other
+    struct conf_map issuers;      // of issuer_conf
     struct conf_file authorities; // that servers are verified against; by default the system's
-    struct conf_map entrypoints; // of entrypoint_conf
-    struct conf_map sites;       // of site_conf
-    struct conf_map services;    // of service_conf
-    struct conf_map filters;     // of filter_conf
-    struct conf_list routes;     // of route_conf
+    struct conf_map entrypoints;  // of entrypoint_conf
+    struct conf_map sites;        // of site_conf
+    struct conf_map services;     // of service_conf
+    struct conf_map filters;      // of filter_conf
+    struct conf_list routes;      // of route_conf
 };
 
 extern const struct conf_section settings_section;

@@ -133,8 +133,8 @@ static void build_services(struct builder *b)
     for (size_t i = 0; i < map->n; i++) {
         struct service_conf *conf = map->items[i].value;
         conf->authorities = authorities;
-        struct handler *service = service_build(map->items[i].name, conf, b->env->registry,
-                                                &b->s->mem, b->diags);
+        struct handler *service =
+            service_build(map->items[i].name, conf, b->env->registry, &b->s->mem, b->diags);
         if (!service)
             continue;
         map_set(&b->s->services, map->items[i].name, service);

@@ -17,7 +17,7 @@ struct builder {
     struct map policies;          // texts of what they say to struct tls_policy
     size_t policies_cap;
     const struct tls_authorities *authorities; // of settings, for services
-    const struct service_conf *inline_conf; // of the services made of URLs alone; NULL: none yet
+    const struct service_conf *inline_conf;    // of the services made of URLs alone; NULL: none yet
 };
 
 // Makes all routes of sites and of the list, in order, and their chains.

@@ -189,9 +189,9 @@ static void log_failure(const struct exchange *x)
                  STR_ARG(x->end_detail));
     else
         log_line(level, "exchange " STR_FMT ": " STR_FMT " " STR_FMT STR_FMT ": %u, %s: " STR_FMT,
-             STR_ARG(x->request_id), STR_ARG(x->req.method), STR_ARG(x->req.host),
-             STR_ARG(x->req.path), x->resp.status, exchange_end_text(x->end),
-             STR_ARG(x->end_detail));
+                 STR_ARG(x->request_id), STR_ARG(x->req.method), STR_ARG(x->req.host),
+                 STR_ARG(x->req.path), x->resp.status, exchange_end_text(x->end),
+                 STR_ARG(x->end_detail));
 }
 
 static void finish_exchange(struct http_env *env, struct exchange *x)
