@@ -31,6 +31,10 @@ bool secrets_forget(struct secrets *s, struct str id, const char **ret_why);
 // Orders that wait or run, for the status. The caller's.
 json_t *secrets_report_orders(const struct secrets *s);
 
+// The keys of tickets from the keeper before an upgrade: a file of secrets_pack_tickets (borrowed),
+// and when they are to change. What makes no sense is left out.
+void secrets_adopt_tickets(struct secrets *s, int fd, int64_t rotate_at_ms);
+
 // From now on these are wanted. Without a wish for TLS nothing is opened.
 void secrets_want(struct secrets *s, const struct wish *w);
 

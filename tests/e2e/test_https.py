@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from certificates import Authority
-from harness import PATIENCE, IS_SANITIZED, Client, kill_and_wait, run, wait_until
+from harness import BINARY, IS_SANITIZED, PATIENCE, Client, kill_and_wait, run, wait_until
 from https import ENTRIES, TlsClient, context, curl, free_port, get, root_of, s_client
 
 LOG = "access-log: { format: '{status} {tls-version} {tls-cipher} {tls-name}' }\n"
@@ -144,6 +144,9 @@ def test_sessions_are_resumed(start, origin, version):
     assert proxy.try_reload(site(server.url, top="connections-max: 1000\n"))
     is_resumed, session = handshake(proxy, made, session)
     assert is_resumed, "by another gate for new settings"
+    assert proxy.ask(command="upgrade", binary=BINARY)["ok"]
+    is_resumed, session = handshake(proxy, made, session)
+    assert is_resumed, "after an upgrade"
     assert proxy.try_reload(site(server.url, tls="{ tickets: off }"))
     assert not handshake(proxy, made, session)[0]
 
@@ -261,7 +264,7 @@ class Load:
 
 
 def test_reloads_under_tls_lose_nothing(start, origin, ca):
-    """Settings, certificates and gates change, and no client notices."""
+    """Settings, certificates, gates and the program change, and no client notices."""
     server, cert = origin(), ca.issue("a.example")
     trust = cert.file.parent / "both.pem"
     proxy = start(site(server.url), workers=2)
@@ -272,6 +275,7 @@ def test_reloads_under_tls_lose_nothing(start, origin, ca):
         more = tls if turn % 3 == 1 else f", aliases: [n{turn}.example]"
         top = f"connections-max: {1000 + turn}\n" if turn % 6 == 5 else ""
         assert proxy.try_reload(site(server.url, more, top=top))
+        assert turn % 8 != 7 or proxy.ask(command="upgrade", binary=BINARY)["ok"]
         before = clients.n_done
         wait_until(lambda: clients.n_done > before + 20 or clients.losses, "requests")
     clients.stop()
