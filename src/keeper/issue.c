@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "certs/entry.h"
 #include "codec/date.h"
@@ -19,6 +19,8 @@
 #define WISH_MEM_BYTES ((size_t)256 << 20)
 #define CERT_MEM_BYTES ((size_t)8 << 20)
 #define LOOK_AGAIN_S 86400
+#define STORE_AGAIN_S 600
+#define INFO_AGAIN_S 3600 // when the last answer can't be kept
 
 // A copy of what settings want; orders that are under way keep theirs.
 struct wants {
@@ -28,6 +30,7 @@ struct wants {
     size_t n_issuers;
     struct item *items;
     size_t n_items;
+    struct map ids; // to items
 };
 
 enum item_state { ITEM_WAITING, ITEM_RUNNING };
@@ -46,7 +49,10 @@ struct item {
     struct issue_order next;
     uint64_t next_number;
     const char *why; // static: what due_s is for
-    char error[512]; // of the last failure; empty: none
+    // Known even where nothing can be written: a full disk must not lead to order after order.
+    int64_t n_failures;   // since the last success
+    int64_t not_before_s; // of the next try
+    char error[512];      // of the last failure; empty: none
 };
 
 // An order on its way through a thread.
@@ -61,8 +67,7 @@ struct task {
 
 struct issue {
     struct certs_store *store; // borrows
-    issue_end_fn *on_end;
-    void *on_end_arg;
+    struct issue_listener listener;
     uint64_t last_number; // of issue_ask
     int orders;           // owns: the folder of orders under way
     int event;            // owns
@@ -75,7 +80,8 @@ struct issue {
     pthread_cond_t work;
     struct list queue, done; // of struct task
     pthread_t threads[THREADS_MAX];
-    unsigned n_threads, n_busy;
+    unsigned n_threads;
+    unsigned n_open; // tasks in queue or being worked on
     bool must_stop;
 };
 
@@ -127,15 +133,17 @@ static struct wants *wants_new(const struct issue_wish *wish)
         copy_issuer(&w->mem, &wish->issuers[i], &w->issuers[w->n_issuers++]);
     for (size_t i = 0; i < wish->n_needs; i++) {
         const struct issue_need *need = &wish->needs[i];
-        struct item *item = &w->items[w->n_items];
-        *item = (struct item){.issuer = find_issuer(w, need->issuer), .why = ""};
-        if (!item->issuer)
+        const struct issue_issuer *issuer = find_issuer(w, need->issuer);
+        if (!issuer || map_get(&w->ids, need->id))
             continue;
+        struct item *item = &w->items[w->n_items++];
+        *item = (struct item){.issuer = issuer, .why = ""};
         item->need = (struct issue_need){.id = arena_dup(&w->mem, need->id),
                                          .names = copy_texts(&w->mem, need->names, need->n_names),
                                          .n_names = need->n_names,
-                                         .issuer = item->issuer->name};
-        w->n_items++;
+                                         .issuer = issuer->name,
+                                         .directory = issuer->directory};
+        map_set(&w->ids, item->need.id, item);
     }
     return w;
 }
@@ -149,11 +157,17 @@ static void wants_unref(struct issue *i, struct wants *w)
     pthread_mutex_unlock(&i->lock);
     if (!is_last)
         return;
+    map_fini(&w->ids);
     arena_wipe(&w->mem); // keys of external accounts
     mem_free(w);
 }
 
 // --- what is due ---
+
+static struct item *find_item(const struct wants *w, struct str id)
+{
+    return w ? map_get(&w->ids, id) : NULL;
+}
 
 static void plan(struct issue *i, struct item *item, int64_t now_s)
 {
@@ -163,22 +177,48 @@ static void plan(struct issue *i, struct item *item, int64_t now_s)
     struct str key;
     const char *why;
     arena_init(&mem, CERT_MEM_BYTES, NULL, 0);
-    bool is_stored = certs_store_get(i->store, item->need.id, now_s, &mem, &stored, &why) == ERR_OK;
+    enum err err = certs_store_get(i->store, item->need.id, now_s, &mem, &stored, &why);
+    bool is_stored = err == ERR_OK;
     bool has_tries = issue_order_get(i->orders, item->need.id, &mem, &tries, &key) == ERR_OK &&
-                     str_eq(tries.issuer, item->issuer->name);
+                     issue_is_from(&item->need, &tries);
     item->kind = ISSUE_ORDER;
     item->due_s = issue_due_s(&item->need, is_stored ? &stored : NULL, has_tries ? &tries : NULL,
                               now_s, &item->why);
     if (has_tries && tries.last_error.len > 0)
         snprintf(item->error, sizeof item->error, STR_FMT, STR_ARG(tries.last_error));
-    bool is_current = is_stored && str_eq(stored.meta.issuer, item->issuer->name) &&
-                      str_eq(stored.meta.directory, item->issuer->directory);
+    if (err == ERR_SYSTEM) { // it may well be there
+        item->due_s = now_s + STORE_AGAIN_S;
+        item->why = "the store can't be read";
+    }
+    bool is_current = is_stored && issue_is_from(&item->need, &stored.meta);
     if (is_current && stored.meta.ari_next_s < item->due_s) {
         item->kind = ISSUE_RENEWAL_INFO;
         item->due_s = stored.meta.ari_next_s;
         item->why = "it is asked when to renew";
     }
+    item->due_s = MAX(item->due_s, item->not_before_s);
     arena_wipe(&mem);
+}
+
+// Nothing about it has changed in settings: what is known of it stays, without a look at the disk.
+static bool is_same(const struct item *a, const struct item *b)
+{
+    bool is_same = a->need.n_names == b->need.n_names && str_eq(a->need.issuer, b->need.issuer) &&
+                   str_eq(a->need.directory, b->need.directory);
+    for (size_t n = 0; is_same && n < a->need.n_names; n++)
+        is_same = str_eq(a->need.names[n], b->need.names[n]);
+    return is_same;
+}
+
+static void take_over(struct item *item, const struct item *was)
+{
+    const struct issue_need need = item->need;
+    const struct issue_issuer *issuer = item->issuer;
+    *item = *was;
+    item->need = need;
+    item->issuer = issuer;
+    if (item->has_next)
+        item->next.id = need.id;
 }
 
 // --- threads ---
@@ -205,11 +245,10 @@ static void *run_thread(void *arg)
             continue;
         }
         struct task *task = CONTAINER_OF(n, struct task, node);
-        i->n_busy++;
         pthread_mutex_unlock(&i->lock);
         issue_run(&task->job, &task->outcome);
         pthread_mutex_lock(&i->lock);
-        i->n_busy--;
+        i->n_open--;
         list_push_back(&i->done, &task->node);
         wake_loop(i);
     }
@@ -236,23 +275,25 @@ static void enqueue(struct issue *i, struct item *item)
     pthread_mutex_lock(&i->lock);
     i->wants->refs++;
     list_push_back(&i->queue, &task->node);
-    bool needs_thread = i->n_busy == i->n_threads && i->n_threads < THREADS_MAX;
+    i->n_open++;
+    bool needs_thread = i->n_open > i->n_threads && i->n_threads < THREADS_MAX;
     if (needs_thread && pthread_create(&i->threads[i->n_threads], NULL, run_thread, i) == 0)
         i->n_threads++;
+    else if (i->n_threads == 0)
+        log_error("no thread for certificates can be started; it is tried again with the next one");
     pthread_cond_signal(&i->work);
     pthread_mutex_unlock(&i->lock);
 }
 
 // --- for the loop ---
 
-struct issue *issue_new(struct certs_store *store, issue_end_fn *on_end, void *arg,
+struct issue *issue_new(struct certs_store *store, const struct issue_listener *listener,
                         const char **ret_why)
 {
     struct diags diags = {.n = 0};
     struct issue *i = MEM_NEW(struct issue);
     i->store = store;
-    i->on_end = on_end;
-    i->on_end_arg = arg;
+    i->listener = *listener;
     i->orders = certs_folder_open(certs_store_fd(store), "orders", &diags);
     i->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     bool is_fine = i->orders >= 0 && i->event >= 0 &&
@@ -302,6 +343,7 @@ void issue_free(struct issue *i)
     pthread_cond_broadcast(&i->work);
     pthread_mutex_unlock(&i->lock);
     acme_cancel_set(&i->cancel);
+    issue_proofs_stop(&i->proofs);
     for (unsigned n = 0; n < i->n_threads; n++)
         pthread_join(i->threads[n], NULL);
     free_tasks(i, &waiting);
@@ -318,13 +360,17 @@ void issue_free(struct issue *i)
     mem_free(i);
 }
 
-static struct item *find_item(struct wants *w, struct str id)
+// Who waits for an order that can't begin any more.
+static void end_unwanted(struct issue *i, const struct wants *before)
 {
-    for (size_t n = 0; w && n < w->n_items; n++) {
-        if (str_eq(w->items[n].need.id, id))
-            return &w->items[n];
+    for (size_t n = 0; before && n < before->n_items; n++) {
+        const struct item *was = &before->items[n];
+        uint64_t number = was->has_next ? was->next_number : 0;
+        if (was->state == ITEM_WAITING)
+            number = was->number;
+        if (number > 0 && !find_item(i->wants, was->need.id))
+            i->listener.on_end(i->listener.arg, number, "the settings don't want it any more");
     }
-    return NULL;
 }
 
 void issue_want(struct issue *i, const struct issue_wish *wish, int64_t now_s)
@@ -334,11 +380,15 @@ void issue_want(struct issue *i, const struct issue_wish *wish, int64_t now_s)
     for (size_t n = 0; n < i->wants->n_items; n++) {
         struct item *item = &i->wants->items[n];
         const struct item *was = find_item(before, item->need.id);
-        plan(i, item, now_s);
-        // Its order is under way, for what was wanted before; then it is planned anew.
-        if (was && was->state == ITEM_RUNNING)
-            item->state = ITEM_RUNNING;
+        if (was)
+            take_over(item, was);
+        // One that is under way is planned anew when it has ended.
+        if (!was || (!is_same(was, item) && was->state == ITEM_WAITING)) {
+            item->not_before_s = item->n_failures = 0;
+            plan(i, item, now_s);
+        }
     }
+    end_unwanted(i, before);
     wants_unref(i, before);
 }
 
@@ -373,58 +423,92 @@ static void tell(const struct task *task)
                   task->job.kind == ISSUE_REVOKE ? "revoke" : "issue", task->outcome.error);
 }
 
-bool issue_look(struct issue *i, int64_t now_s)
+// What came of a task is the base of the next plan.
+static void settle_item(struct issue *i, struct item *item, const struct task *task, int64_t now_s)
+{
+    bool has_failed = task->outcome.result != ACME_DONE && task->outcome.result != ACME_CANCELLED;
+    item->state = ITEM_WAITING;
+    item->is_forced = false;
+    item->number = 0;
+    if (task->job.kind == ISSUE_RENEWAL_INFO) {
+        item->not_before_s = has_failed ? now_s + INFO_AGAIN_S : 0;
+    } else {
+        item->n_failures = has_failed ? item->n_failures + 1 : 0;
+        item->not_before_s =
+            has_failed ? now_s + issue_backoff_s(item->n_failures, item->need.id) : 0;
+        struct str error = has_failed ? str_of(task->outcome.error) : STR_NONE;
+        snprintf(item->error, sizeof item->error, STR_FMT, STR_ARG(error));
+    }
+    plan(i, item, now_s);
+    if (item->has_next)
+        take_order(item, &item->next, item->next_number, now_s);
+    item->has_next = false;
+}
+
+void issue_plan_anew(struct issue *i, struct str id, int64_t now_s)
+{
+    struct item *item = find_item(i->wants, id);
+    if (item && item->state == ITEM_WAITING && !item->is_forced)
+        plan(i, item, now_s);
+}
+
+void issue_look(struct issue *i, int64_t now_s)
 {
     uint64_t ignored;
-    bool has_changed = false;
     if (read(i->event, &ignored, sizeof ignored) < 0 && errno != EAGAIN)
-        return false;
+        return;
     for (;;) {
         pthread_mutex_lock(&i->lock);
         struct list_node *n = list_pop_front(&i->done);
         pthread_mutex_unlock(&i->lock);
         if (!n)
-            return has_changed;
+            return;
         struct task *task = CONTAINER_OF(n, struct task, node);
         struct item *item = find_item(i->wants, task->item->need.id);
         bool is_done = task->outcome.result == ACME_DONE;
-        has_changed = has_changed || (is_done && task->job.kind != ISSUE_RENEWAL_INFO);
         tell(task);
         if (is_done && task->job.kind == ISSUE_ORDER)
             issue_ledger_add(&i->ledger, task->item->issuer->name, task->item->need.id, now_s);
-        if (item) {
-            item->state = ITEM_WAITING;
-            item->is_forced = false;
-            item->number = 0;
-            item->error[0] = '\0';
-            plan(i, item, now_s);
-            if (item->has_next)
-                take_order(item, &item->next, item->next_number, now_s);
-            item->has_next = false;
-        }
+        if (item)
+            settle_item(i, item, task, now_s);
+        if (is_done && task->job.kind != ISSUE_RENEWAL_INFO)
+            i->listener.on_change(i->listener.arg, task->item->need.id);
         if (task->number > 0)
-            i->on_end(i->on_end_arg, task->number, is_done ? NULL : task->outcome.error);
+            i->listener.on_end(i->listener.arg, task->number, is_done ? NULL : task->outcome.error);
         wants_unref(i, task->wants);
         mem_free(task);
     }
 }
 
+static unsigned count_open(struct issue *i)
+{
+    pthread_mutex_lock(&i->lock);
+    unsigned n = i->n_open;
+    pthread_mutex_unlock(&i->lock);
+    return n;
+}
+
+// No more begin than can be worked on: so the ledger knows of those before, and what somebody asks
+// for doesn't wait behind thousands.
 void issue_do_what_is_due(struct issue *i, int64_t now_s, int64_t now_ms, int64_t *next_ms)
 {
     int64_t next_s = now_s + LOOK_AGAIN_S;
+    unsigned n_open = count_open(i);
     for (size_t n = 0; i->wants && n < i->wants->n_items; n++) {
         struct item *item = &i->wants->items[n];
         if (item->state != ITEM_WAITING)
             continue;
-        int64_t allowed_s =
-            item->kind != ISSUE_ORDER
-                ? now_s
-                : issue_ledger_allows_s(&i->ledger, item->issuer->name, item->need.id, now_s);
-        int64_t due_s = MAX(item->due_s, item->is_forced ? now_s : allowed_s);
-        if (due_s <= now_s)
+        int64_t due_s = item->due_s;
+        if (due_s <= now_s && !item->is_forced && n_open >= THREADS_MAX)
+            continue; // the end of another one wakes the loop
+        if (due_s <= now_s && !item->is_forced && item->kind == ISSUE_ORDER)
+            due_s = issue_ledger_allows_s(&i->ledger, item->issuer->name, item->need.id, now_s);
+        if (due_s <= now_s) {
             enqueue(i, item);
-        else
+            n_open++;
+        } else {
             next_s = MIN(next_s, due_s);
+        }
     }
     *next_ms = MIN(*next_ms, now_ms + (next_s - now_s) * 1000);
 }

@@ -17,11 +17,17 @@ struct issue_wish {
     size_t n_needs;
 };
 
-// What issue_ask has started has ended; error NULL: well.
-typedef void issue_end_fn(void *arg, uint64_t number, const char *error);
+// What becomes of orders, for the keeper: called by issue_look and issue_want.
+struct issue_listener {
+    // What issue_ask has started has ended; error NULL: well.
+    void (*on_end)(void *arg, uint64_t number, const char *error);
+    // The store has another certificate of this id, or none any more.
+    void (*on_change)(void *arg, struct str id);
+    void *arg;
+};
 
 // The store is borrowed. NULL with a reason: nothing can be kept there.
-struct issue *issue_new(struct certs_store *store, issue_end_fn *on_end, void *arg,
+struct issue *issue_new(struct certs_store *store, const struct issue_listener *listener,
                         const char **ret_why);
 // Ends what is under way; orders are taken up again next time. Accepts NULL.
 void issue_free(struct issue *i);
@@ -31,8 +37,9 @@ void issue_want(struct issue *i, const struct issue_wish *wish, int64_t now_s);
 
 // Readable when issue_look is to be called: an order has ended, or proofs have changed.
 int issue_fd(const struct issue *i);
-// True: the store has changed.
-bool issue_look(struct issue *i, int64_t now_s);
+void issue_look(struct issue *i, int64_t now_s);
+// Somebody else has changed the store: it is planned anew.
+void issue_plan_anew(struct issue *i, struct str id, int64_t now_s);
 // Starts what is due. *next_ms (monotonic): lowered to when more is.
 void issue_do_what_is_due(struct issue *i, int64_t now_s, int64_t now_ms, int64_t *next_ms);
 

@@ -15,6 +15,8 @@
 #include "rt/clock.h"
 
 #define HOOK_MAX_MS 120000
+#define LAST_MAX_MS 3000    // of one that tidies up while this process ends
+#define CLOSED_MAX_MS 10000 // to end after its output has
 #define LOOK_MS 100
 #define OUTPUT_MAX_BYTES 1024
 
@@ -31,7 +33,7 @@ static pid_t start(char *const argv[], int out)
     posix_spawn_file_actions_adddup2(&files, out, STDERR_FILENO);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
     int failed = posix_spawn(&pid, argv[0], &files, &attr, argv, notify_child_environment());
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attr);
@@ -40,12 +42,14 @@ static pid_t start(char *const argv[], int out)
 }
 
 // Reads until the end, or the time is over. What doesn't fit is dropped.
-static bool read_output(int in, struct acme_cancel *cancel, char *buf, size_t *ret_n)
+static bool read_output(int in, struct acme_cancel *cancel, bool is_last, char *buf, size_t *ret_n)
 {
-    int64_t until_ms = clock_now_ms() + HOOK_MAX_MS;
+    int64_t began_ms = clock_now_ms(), max_ms = HOOK_MAX_MS;
     char rest[OUTPUT_MAX_BYTES];
     *ret_n = 0;
-    while (clock_now_ms() < until_ms && !acme_cancel_is_set(cancel)) {
+    while (clock_now_ms() < began_ms + max_ms) {
+        if (acme_cancel_is_set(cancel))
+            max_ms = is_last ? LAST_MAX_MS : 0;
         struct pollfd p = {.fd = in, .events = POLLIN};
         if (poll(&p, 1, LOOK_MS) <= 0)
             continue;
@@ -58,13 +62,23 @@ static bool read_output(int in, struct acme_cancel *cancel, char *buf, size_t *r
     return false;
 }
 
-static bool ended_well(pid_t pid, bool has_ended)
+// It is a group of its own: what it has started ends with it.
+static bool ended_well(pid_t pid, bool has_closed)
 {
     int status = 0;
-    if (!has_ended)
-        kill(pid, SIGKILL);
-    return waitpid(pid, &status, 0) == pid && has_ended && WIFEXITED(status) &&
-           WEXITSTATUS(status) == 0;
+    pid_t ended = 0;
+    // It may have closed its output and go on.
+    for (int64_t waited_ms = 0; has_closed && ended == 0 && waited_ms < CLOSED_MAX_MS;
+         waited_ms++) {
+        ended = waitpid(pid, &status, WNOHANG);
+        if (ended == 0)
+            poll(NULL, 0, 1);
+    }
+    if (ended == 0) {
+        kill(-pid, SIGKILL);
+        (void)waitpid(pid, &status, 0);
+    }
+    return ended == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 bool issue_hook_run(struct str hook, const char *action, const struct acme_challenge *c,
@@ -90,7 +104,8 @@ bool issue_hook_run(struct str hook, const char *action, const struct acme_chall
     close(ends[1]);
     char output[OUTPUT_MAX_BYTES];
     size_t n = 0;
-    bool is_fine = pid > 0 && ended_well(pid, read_output(ends[0], cancel, output, &n));
+    bool is_last = strcmp(action, "clear") == 0;
+    bool is_fine = pid > 0 && ended_well(pid, read_output(ends[0], cancel, is_last, output, &n));
     if (pid <= 0)
         text_printf(why, "%s: %s", argv[0], strerrordesc_np(error));
     else if (!is_fine)

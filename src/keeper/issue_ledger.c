@@ -127,7 +127,9 @@ int64_t issue_ledger_allows_s(const struct issue_ledger *l, struct str issuer, s
                               int64_t now_s)
 {
     uint64_t of_issuer = number_of(issuer), of_id = number_of(id);
-    return MAX(
-        room_at_s(l, now_s, ISSUE_LEDGER_WEEK_S, ISSUE_LEDGER_PER_ID, of_issuer, &of_id),
-        room_at_s(l, now_s, ISSUE_LEDGER_ISSUER_S, ISSUE_LEDGER_PER_ISSUER, of_issuer, NULL));
+    int64_t room_s =
+        room_at_s(l, now_s, ISSUE_LEDGER_ISSUER_S, ISSUE_LEDGER_PER_ISSUER, of_issuer, NULL);
+    if (room_s > now_s) // then there is no need to look through a week for each id
+        return room_s;
+    return room_at_s(l, now_s, ISSUE_LEDGER_WEEK_S, ISSUE_LEDGER_PER_ID, of_issuer, &of_id);
 }

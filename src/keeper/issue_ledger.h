@@ -31,6 +31,6 @@ void issue_ledger_close(struct issue_ledger *l);
 
 // One was issued.
 void issue_ledger_add(struct issue_ledger *l, struct str issuer, struct str id, int64_t now_s);
-// When another one may be ordered: now_s or later.
+// When another one may be asked for again: now_s: it may be ordered.
 int64_t issue_ledger_allows_s(const struct issue_ledger *l, struct str issuer, struct str id,
                               int64_t now_s);

@@ -45,6 +45,12 @@ static bool has_all_names(const struct issue_need *need, const struct tls_cert_i
     return true;
 }
 
+bool issue_is_from(const struct issue_need *need, const struct certs_meta *meta)
+{
+    return meta->directory.len > 0 ? str_eq(meta->directory, need->directory)
+                                   : str_eq(meta->issuer, need->issuer);
+}
+
 int64_t issue_due_s(const struct issue_need *need, const struct certs_stored *stored,
                     const struct certs_meta *tries, int64_t now_s, const char **ret_why)
 {
@@ -52,8 +58,8 @@ int64_t issue_due_s(const struct issue_need *need, const struct certs_stored *st
     int64_t due_s = now_s;
     if (!is_there) {
         *ret_why = "there is none yet";
-    } else if (!str_eq(stored->meta.issuer, need->issuer)) {
-        *ret_why = "it is from another issuer";
+    } else if (!issue_is_from(need, &stored->meta)) {
+        *ret_why = "it is from another authority";
     } else if (!has_all_names(need, &stored->cert.leaf)) {
         *ret_why = "it lacks a name";
     } else {

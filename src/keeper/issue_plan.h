@@ -10,8 +10,12 @@ struct issue_need {
     struct str id;
     const struct str *names;
     size_t n_names;
-    struct str issuer; // its name in settings
+    struct str issuer;    // its name in settings
+    struct str directory; // that issuer's URL
 };
+
+// It was issued by the authority that need wants. Imports may not know the directory.
+bool issue_is_from(const struct issue_need *need, const struct certs_meta *meta);
 
 // The time of the next order, in s since 1970; in the past: now. stored: what the store has, or
 // NULL. tries: what is known of orders that haven't led to a certificate, or NULL. *ret_why: for

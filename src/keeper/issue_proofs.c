@@ -9,6 +9,8 @@
 #include "rt/file.h"
 #include "tls/x509.h"
 
+#define NS_PER_S 1000000000
+
 struct proof {
     struct list_node node;
     enum acme_challenge_kind kind;
@@ -95,14 +97,27 @@ bool issue_proofs_settle(struct issue_proofs *p, int64_t wait_ms)
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += wait_ms % 1000 * 1000000;
+    if (until.tv_nsec >= NS_PER_S) {
+        until.tv_sec++;
+        until.tv_nsec -= NS_PER_S;
+    }
     pthread_mutex_lock(&p->lock);
     uint64_t wanted = p->version;
     int failed = 0;
-    while (p->in_place < wanted && failed == 0)
+    while (p->in_place < wanted && !p->is_stopped && failed == 0)
         failed = pthread_cond_timedwait(&p->changed, &p->lock, &until);
     bool is_there = p->in_place >= wanted;
     pthread_mutex_unlock(&p->lock);
     return is_there;
+}
+
+void issue_proofs_stop(struct issue_proofs *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->is_stopped = true;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
 }
 
 int issue_proofs_pack(struct issue_proofs *p, uint64_t *ret_version)

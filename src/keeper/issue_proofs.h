@@ -15,6 +15,7 @@ struct issue_proofs {
     struct list items;       // of struct proof; under lock, as the rest
     uint64_t version;        // counts up with each change; 0: there never was one
     uint64_t in_place;       // the gate's workers have this version
+    bool is_stopped;         // nobody waits any more
     void (*wake)(void *arg); // tells the loop that the version is another
     void *arg;
 };
@@ -26,8 +27,12 @@ void issue_proofs_fini(struct issue_proofs *p);
 bool issue_proofs_put(struct issue_proofs *p, const struct acme_challenge *c, int64_t now_s,
                       struct text *why);
 void issue_proofs_drop(struct issue_proofs *p, const struct acme_challenge *c);
-// Waits until all that was put before is in place, at most wait_ms. False: it isn't.
+// Waits until all that was put before is in place, at most wait_ms and not after a stop. False: it
+// isn't.
 bool issue_proofs_settle(struct issue_proofs *p, int64_t wait_ms);
+
+// Ends all waiting for good.
+void issue_proofs_stop(struct issue_proofs *p);
 
 // For the loop: the set as it is (gate/challenges.h), a sealed memory file, the caller's; -1 with
 // errno. *ret_version: which one it is.

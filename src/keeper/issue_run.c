@@ -113,11 +113,19 @@ static enum acme_result use_account(struct run *r, bool is_again)
     EVP_PKEY *key = NULL;
     enum acme_result result = ACME_DONE;
     pthread_mutex_lock(r->job->accounts);
-    bool is_kept =
-        certs_account_get(r->job->store, issuer->name, &r->mem, &key_pem, &meta, &why) == ERR_OK &&
-        str_eq(meta.directory, issuer->directory) && (key = tls_key_read(key_pem, &why)) != NULL &&
-        acme_account_key_fits(key);
-    if (is_kept && meta.url.len > 0 && !is_again) {
+    enum err err = certs_account_get(r->job->store, issuer->name, &r->mem, &key_pem, &meta, &why);
+    bool is_kept = err == ERR_OK && str_eq(meta.directory, issuer->directory) &&
+                   (key = tls_key_read(key_pem, &why)) != NULL;
+    if (is_kept && !acme_account_key_fits(key)) {
+        tls_key_free(key);
+        key = NULL;
+        is_kept = false;
+    }
+    if (err == ERR_SYSTEM) { // it may well be there: another one isn't put in its place
+        acme_problem_set(&r->problem, &r->mem, ACME_PROBLEM_LOCAL, "the account can't be read: %s",
+                         why);
+        result = ACME_FAILED;
+    } else if (is_kept && meta.url.len > 0 && !is_again) {
         acme_account_use(r->acme, key, meta.url);
     } else if (is_kept || new_account_key(r, &key, &key_pem)) {
         result = open_account(r, key, key_pem);
@@ -132,13 +140,25 @@ static enum acme_result use_account(struct run *r, bool is_again)
 
 // --- the key, and what is known of earlier tries ---
 
+static bool read_stored(struct run *r, struct certs_stored *ret)
+{
+    const char *why;
+    return certs_store_get(r->job->store, r->job->need.id, now_s(), &r->mem, ret, &why) == ERR_OK;
+}
+
 static bool prepare(struct run *r)
 {
     const struct issue_job *job = r->job;
     struct text pem = {.ptr = NULL};
+    struct certs_stored stored;
     const char *why;
-    if (issue_order_get(job->orders, job->need.id, &r->mem, &r->tries, &r->key_pem) == ERR_OK &&
-        str_eq(r->tries.issuer, job->issuer->name) &&
+    enum err err = issue_order_get(job->orders, job->need.id, &r->mem, &r->tries, &r->key_pem);
+    if (err == ERR_SYSTEM)
+        return false;
+    // One that has led to the certificate which the store has was done; only its traces were left.
+    bool is_done = err == ERR_OK && r->tries.order.len > 0 && read_stored(r, &stored) &&
+                   str_eq(stored.meta.order, r->tries.order);
+    if (err == ERR_OK && !is_done && str_eq(r->tries.issuer, job->issuer->name) &&
         str_eq(r->tries.directory, job->issuer->directory))
         r->key = tls_key_read(r->key_pem, &why);
     if (r->key && tls_key_kind_of(r->key) == job->issuer->key_kind) {
@@ -192,7 +212,7 @@ static void clean_up(void *arg, const struct acme_challenge *c)
     struct text why = {.ptr = NULL};
     if (c->kind != ACME_CHALLENGE_DNS_01)
         issue_proofs_drop(r->job->proofs, c);
-    else if (!issue_hook_run(r->job->issuer->dns_hook, "clear", c, NULL, &why))
+    else if (!issue_hook_run(r->job->issuer->dns_hook, "clear", c, r->job->cancel, &why))
         log_warn("the hook left " STR_FMT " behind: " STR_FMT, STR_ARG(c->txt_name),
                  STR_ARG(text_str(&why)));
     text_fini(&why);
@@ -201,12 +221,12 @@ static void clean_up(void *arg, const struct acme_challenge *c)
 static void step(void *arg, enum acme_step at, struct str detail)
 {
     struct run *r = arg;
+    if (at == ACME_STEP_ORDERED) {
+        r->tries.order = arena_dup(&r->mem, detail);
+        (void)save_tries(r);
+    }
     log_debug("certificate " STR_FMT ": %s " STR_FMT, STR_ARG(r->job->need.id), acme_step_text(at),
               STR_ARG(detail));
-    if (at != ACME_STEP_ORDERED)
-        return;
-    r->tries.order = arena_dup(&r->mem, detail);
-    (void)save_tries(r);
 }
 
 // --- the order ---
@@ -289,13 +309,6 @@ static void keep_failure(struct run *r, struct issue_outcome *ret)
     (void)save_tries(r);
 }
 
-// What the store has, for `replaces` and the renewal's window.
-static bool read_stored(struct run *r, struct certs_stored *ret)
-{
-    const char *why;
-    return certs_store_get(r->job->store, r->job->need.id, now_s(), &r->mem, ret, &why) == ERR_OK;
-}
-
 static void get_certificate(struct run *r, struct issue_outcome *ret)
 {
     struct certs_stored stored;
@@ -331,9 +344,11 @@ static void get_renewal_info(struct run *r, struct issue_outcome *ret)
         meta.ari_next_s =
             now_s() + ARI_UNSUPPORTED_S / (r->problem.kind == ACME_PROBLEM_UNSUPPORTED ? 1 : 7);
     }
-    if (certs_store_put_meta(r->job->store, r->job->need.id, &meta, &why) != ERR_OK)
+    if (certs_store_put_meta(r->job->store, r->job->need.id, &meta, &why) != ERR_OK) {
         log_warn("the renewal window of " STR_FMT " can't be kept: %s", STR_ARG(r->job->need.id),
                  why);
+        ret->result = ACME_FAILED;
+    }
 }
 
 static void revoke(struct run *r, struct issue_outcome *ret)

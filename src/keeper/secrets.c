@@ -20,7 +20,8 @@ static void add_ticket_key(struct secrets *s)
     s->tickets_version++;
 }
 
-void secrets_init(struct secrets *s, issue_end_fn *on_end, void *arg)
+void secrets_init(struct secrets *s, void (*on_end)(void *arg, uint64_t number, const char *error),
+                  void *arg)
 {
     *s = (struct secrets){.on_end = on_end, .on_end_arg = arg};
 }
@@ -76,6 +77,20 @@ static bool has_files(const struct secrets *s, const struct issue_need *need)
     return true;
 }
 
+static void on_end(void *arg, uint64_t number, const char *error)
+{
+    const struct secrets *s = arg;
+    if (s->on_end)
+        s->on_end(s->on_end_arg, number, error);
+}
+
+static void on_change(void *arg, struct str id)
+{
+    struct secrets *s = arg;
+    if (keeper_certs_refresh(s->certs, id, now_s()))
+        s->certs_version++;
+}
+
 static void want_issue(struct secrets *s, const struct issue_wish *w)
 {
     const char *why = NULL;
@@ -90,7 +105,9 @@ static void want_issue(struct secrets *s, const struct issue_wish *w)
     struct certs_store *store =
         !s->issue && open.n_needs > 0 ? keeper_certs_store(s->certs, &why) : NULL;
     if (store)
-        s->issue = issue_new(store, s->on_end, s->on_end_arg, &why);
+        s->issue = issue_new(
+            store, &(struct issue_listener){.on_end = on_end, .on_change = on_change, .arg = s},
+            &why);
     if (s->issue)
         issue_want(s->issue, &open, now_s());
     else if (open.n_needs > 0)
@@ -123,9 +140,8 @@ int secrets_issue_fd(const struct secrets *s)
 
 void secrets_look(struct secrets *s)
 {
-    bool has_new = s->issue && issue_look(s->issue, now_s());
-    if (has_new && keeper_certs_refresh(s->certs, STR_NONE, now_s()))
-        s->certs_version++;
+    if (s->issue)
+        issue_look(s->issue, now_s());
     if (s->certs && keeper_certs_look(s->certs, now_s()))
         s->certs_version++;
 }
@@ -171,8 +187,9 @@ bool secrets_forget(struct secrets *s, struct str id, const char **ret_why)
         *ret_why = "no settings want TLS: there is no store";
     if (!store || certs_store_forget(store, id, ret_why) != ERR_OK)
         return false;
-    if (keeper_certs_refresh(s->certs, id, now_s()))
-        s->certs_version++;
+    on_change(s, id);
+    if (s->issue)
+        issue_plan_anew(s->issue, id, now_s());
     return true;
 }
 

@@ -9,7 +9,7 @@
 struct secrets {
     struct keeper_certs *certs; // owns; NULL: no settings have wanted any
     struct issue *issue;        // owns; NULL: no authority is asked
-    issue_end_fn *on_end;
+    void (*on_end)(void *arg, uint64_t number, const char *error);
     void *on_end_arg;
     char *state;                                     // owns: the folder of certs
     struct tls_ticket_key keys[TLS_TICKET_KEYS_MAX]; // newest first
@@ -19,8 +19,9 @@ struct secrets {
     uint64_t certs_version, tickets_version; // 0: there are none
 };
 
-// on_end: see issue_ask.
-void secrets_init(struct secrets *s, issue_end_fn *on_end, void *arg);
+// on_end: what secrets_ask has started has ended; error NULL: well.
+void secrets_init(struct secrets *s, void (*on_end)(void *arg, uint64_t number, const char *error),
+                  void *arg);
 void secrets_fini(struct secrets *s);
 
 // Orders or revokes a certificate (secrets' issue_ask); forgets one: takes it out of the store.
