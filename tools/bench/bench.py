@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures Sallyport against nginx and HAProxy from Debian, interleaved in one run.
+"""Measures Sallyport against nginx, HAProxy and h2o from Debian, interleaved in one run.
 
-  bench.py [-n ROUNDS] [-t SECONDS] [--bin FILE] [--vs FILE] [--peers sallyport,nginx,haproxy]
+  bench.py [-n ROUNDS] [-t SECONDS] [--bin FILE] [--vs FILE] [--peers sallyport,nginx,haproxy,h2o]
            [WORK …]
 
-Works: keepalive connections download upload log hosts idle workers startup reload kill
-upgrade; by default all.
+Works: keepalive connections download upload log hosts idle workers startup reload kill upgrade,
+and of TLS tls-keepalive tls-handshakes tls-resumed tls-download tls-idle tls-upstream; by default all.
+h2o takes part in tls-keepalive, tls-handshakes, tls-download and tls-idle.
 Each proxy has one worker pinned to core 0; load and origin are on core 1. The figure is CPU time of
 the proxy's processes (all threads, from the scheduler's own counters) divided by requests; the medians
 of the rounds and the ratio to the best peer are printed, as Markdown. The last four tell times of our
@@ -23,10 +24,11 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from peers import PEERS, Origin, cpu_ns, wrk  # noqa: E402
+from peers import PEERS, Origin, cpu_ns, make_certificate, wrk  # noqa: E402
 import idle  # noqa: E402
 import reload  # noqa: E402
 import takeover  # noqa: E402
+import tls  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOWNLOAD_BYTES = 10_000_000
@@ -38,10 +40,11 @@ def lua(folder, name, text):
     return path
 
 
-def measure(proxy, seconds, path, connections=16, script=None, headers=()):
+def measure(proxy, seconds, path, connections=16, script=None, headers=(), cert=None):
     """CPU microseconds per request, and requests per second."""
     before = cpu_ns(proxy.pids())
-    requests, errors, rate = wrk(proxy.port, path, connections, seconds, script, headers)
+    requests, errors, rate = wrk(proxy.port, path, connections, seconds, script, headers,
+                                 cert)
     used = cpu_ns(proxy.pids()) - before
     if errors or not requests:
         raise SystemExit(f"{proxy.name}: {errors} errors in {requests} requests of {path}")
@@ -82,26 +85,30 @@ def report(title, results, base=None):
 class Bench:
     def __init__(self, args, folder):
         self.args, self.folder = args, folder
-        self.origin = Origin(folder, {"10m": b"x" * DOWNLOAD_BYTES})
+        self.cert = make_certificate(folder)
+        self.origin = Origin(folder, {"10m": b"x" * DOWNLOAD_BYTES}, self.cert)
 
     def start(self, name, label=None, binary=None, **options):
         folder = self.folder / f"{name}{random.randrange(10**9)}"
         folder.mkdir()
-        proxy = PEERS[name](folder, self.origin.port, binary or self.args.bin, **options)
+        port = self.origin.tls_port if options.get("origin_cert") else self.origin.port
+        proxy = PEERS[name](folder, port, binary or self.args.bin, **options)
         proxy.label = label or name
         return proxy
 
-    def compare(self, title, path, seconds=None, **load):
-        seconds = seconds or self.args.t
-        proxies = [self.start(name) for name in self.args.peers]
+    def compete(self, title, run, peers=None, **options):
+        proxies = [self.start(name, **options) for name in peers or self.args.peers]
         if self.args.vs:
-            proxies.append(self.start("sallyport", "other build", binary=self.args.vs))
+            proxies.append(self.start("sallyport", "other build", binary=self.args.vs, **options))
         try:
-            report(title, rounds(proxies, self.args.n,
-                                 lambda p: measure(p, seconds, path, **load)))
+            report(title, rounds(proxies, self.args.n, run))
         finally:
             for proxy in proxies:
                 proxy.stop()
+
+    def compare(self, title, path, peers=None, options=None, **load):
+        self.compete(title, lambda p: measure(p, self.args.t, path, **load), peers,
+                     **(options or {}))
 
     def variants(self, title, base, options, path="/1k", script=None, base_script=None):
         """Our own proxy with and without something."""
@@ -153,6 +160,36 @@ end
     def idle(self):
         idle.run(self)
 
+    def tls_keepalive(self):
+        self.compare("TLS, keep-alive, 1 KB", "/1k", self.args.tls_peers, {"cert": self.cert},
+                     cert=self.cert)
+
+    def tls_download(self):
+        self.compare("TLS, 10 MB downloads", "/10m", self.args.tls_peers, {"cert": self.cert},
+                     cert=self.cert, connections=4)
+
+    def shake(self, title, mode, peers):
+        load = tls.build_load(self.folder)
+        self.compete(title, lambda p: tls.handshakes(load, p, mode, self.args.t, self.cert), peers,
+                     cert=self.cert)
+
+    def tls_handshakes(self):
+        self.shake("TLS, a full handshake per request, 1 KB", "new", self.args.tls_peers)
+
+    def tls_resumed(self):
+        # h2o gives no new ticket for one that was used: every other handshake would be a full one.
+        peers = [name for name in self.args.tls_peers if name != "h2o"]
+        self.shake("TLS, a resumed handshake per request, 1 KB", "resumed", peers)
+
+    def tls_idle(self):
+        idle.run(self, tls.IDLE_CONNECTIONS, tls.opener(self.cert), "idle TLS connections",
+                 peers=self.args.tls_peers, cert=self.cert)
+
+    def tls_upstream(self):
+        peers = [name for name in self.args.peers if name != "h2o"]
+        self.compare("TLS to the server, keep-alive, 1 KB", "/1k", peers,
+                     {"origin_cert": self.cert})
+
     def startup(self):
         reload.startup(self)
 
@@ -168,16 +205,19 @@ end
 
 def main():
     works = ["keepalive", "connections", "download", "upload", "log", "hosts", "workers", "idle",
-             "startup", "reload", "kill", "upgrade"]
+             "startup", "reload", "kill", "upgrade", "tls-keepalive", "tls-handshakes",
+             "tls-resumed", "tls-download", "tls-idle", "tls-upstream"]
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=7, help="rounds")
     parser.add_argument("-t", type=int, default=2, help="seconds of a round")
     parser.add_argument("--bin", default=str(ROOT / "build" / "release" / "sallyport"))
-    parser.add_argument("--peers", default="sallyport,nginx,haproxy", type=lambda s: s.split(","))
+    parser.add_argument("--peers", type=lambda s: s.split(","))
     parser.add_argument("--vs", metavar="FILE", help="another build of sallyport to compare with")
     parser.add_argument("work", nargs="*", choices=[[], *works], default=[])
     args = parser.parse_args()
+    args.tls_peers = args.peers or ["sallyport", "nginx", "haproxy", "h2o"]
+    args.peers = args.peers or ["sallyport", "nginx", "haproxy"]
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     folder = Path(tempfile.mkdtemp(prefix="bench"))
@@ -187,7 +227,7 @@ def main():
     print(f"{cpu[1] if cpu else 'unknown CPU'}; {args.n} rounds of {args.t} s")
     try:
         for work in args.work or works:
-            getattr(bench, work)()
+            getattr(bench, work.replace("-", "_"))()
     finally:
         bench.origin.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The contestants, each as a process with one worker pinned to core 0, and the load."""
+import os
 import re
 import socket
 import subprocess
@@ -57,15 +58,42 @@ def private_bytes(pids):
     return total
 
 
-def wrk(port, path, connections, seconds, script=None, headers=()):
-    """Runs wrk; gives (requests, errors, requests per second)."""
+def make_certificate(folder):
+    """A self-made one for a key of P-256 (cert.pem, cert.pem.key, both.pem), and what every client's
+    OpenSSL offers, so that all contestants speak the same."""
+    cert, key = folder / "cert.pem", folder / "cert.pem.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                    "/CN=bench.example", "-addext", "subjectAltName=DNS:bench.example",
+                    "-addext", "basicConstraints=critical,CA:TRUE", "-out", cert, "-keyout", key],
+                   check=True, capture_output=True)
+    (folder / "both.pem").write_text(cert.read_text() + key.read_text())
+    (folder / "openssl.cnf").write_text("""openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = offer
+[offer]
+MinProtocol = TLSv1.3
+Ciphersuites = TLS_AES_128_GCM_SHA256
+Groups = X25519
+""")
+    return cert
+
+
+def client_environment(cert):
+    return {**os.environ, "OPENSSL_CONF": str(cert.parent / "openssl.cnf")} if cert else None
+
+
+def wrk(port, path, connections, seconds, script=None, headers=(), cert=None):
+    """Runs wrk, over TLS with a certificate; gives (requests, errors, requests per second)."""
     args = ["taskset", "-c", LOAD_CPU, "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s"]
     for header in headers:
         args += ["-H", header]
     if script:
         args += ["-s", str(script)]
-    out = subprocess.run([*args, f"http://127.0.0.1:{port}{path}"], check=True,
-                         capture_output=True, text=True).stdout
+    out = subprocess.run([*args, f"http{'s' if cert else ''}://127.0.0.1:{port}{path}"], check=True,
+                         capture_output=True, text=True, env=client_environment(cert)).stdout
     requests = int(re.search(r"(\d+) requests in", out)[1])
     rate = float(re.search(r"Requests/sec:\s*([\d.]+)", out)[1])
     errors = sum(int(n) for n in re.findall(r"Non-2xx or 3xx responses: (\d+)", out))
@@ -98,19 +126,25 @@ http {{
 """
 
 
+def nginx_tls(cert):
+    return f"ssl_certificate {cert}; ssl_certificate_key {cert}.key; ssl_protocols TLSv1.3;"
+
+
 class Origin(Process):
     """nginx with files; POST to /upload is read and answered with a few bytes. /1k comes from memory:
     the load must have more to give than the proxies take, or the fastest one pays for sleeping."""
 
-    def __init__(self, folder, files):
+    def __init__(self, folder, files, cert):
         folder = folder / "origin"
         folder.mkdir()
         for name, data in files.items():
             (folder / name).write_bytes(data)
-        self.port, sink = free_port(), free_port()
+        self.port, self.tls_port, sink = free_port(), free_port(), free_port()
         (folder / "conf").write_text(NGINX_HEAD.format(folder=folder) + f"""
   server {{ listen 127.0.0.1:{sink}; location / {{ return 200 "ok"; }} }}
-  server {{ listen 127.0.0.1:{self.port} backlog=4096; root {folder};
+  server {{ listen 127.0.0.1:{self.port} backlog=4096;
+    listen 127.0.0.1:{self.tls_port} ssl backlog=4096; root {folder};
+    {nginx_tls(cert)}
     location = /1k {{ default_type text/plain; return 200 "{'x' * 1024}"; }}
     location /upload {{ client_body_buffer_size 128k; proxy_pass http://127.0.0.1:{sink}; }} }}
 }}
@@ -121,12 +155,18 @@ class Origin(Process):
 class Nginx(Process):
     name = "nginx"
 
-    def __init__(self, folder, origin, binary, **_):
+    def __init__(self, folder, origin, binary, cert=None, origin_cert=None, **_):
         self.port = free_port()
+        listen = f"{self.port} ssl" if cert else self.port
+        tls = nginx_tls(cert) if cert else ""
+        if origin_cert:
+            tls += f"""proxy_ssl_protocols TLSv1.3; proxy_ssl_name bench.example;
+    proxy_ssl_server_name on; proxy_ssl_verify on; proxy_ssl_trusted_certificate {origin_cert};"""
         (folder / "conf").write_text(NGINX_HEAD.format(folder=folder) + f"""
   upstream origin {{ server 127.0.0.1:{origin}; keepalive 64; keepalive_requests 100000000; }}
-  server {{ listen 127.0.0.1:{self.port} backlog=4096;
-    location / {{ proxy_pass http://origin; proxy_http_version 1.1;
+  server {{ listen 127.0.0.1:{listen} backlog=4096;
+    {tls}
+    location / {{ proxy_pass http{"s" if origin_cert else ""}://origin; proxy_http_version 1.1;
       proxy_set_header Connection ""; proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Real-IP $remote_addr;
@@ -139,8 +179,11 @@ class Nginx(Process):
 class Haproxy(Process):
     name = "haproxy"
 
-    def __init__(self, folder, origin, binary, **_):
+    def __init__(self, folder, origin, binary, cert=None, origin_cert=None, **_):
         self.port = free_port()
+        tls = f"ssl crt {cert.parent}/both.pem ssl-min-ver TLSv1.3 curves X25519" if cert else ""
+        server_tls = (f"ssl verify required ca-file {origin_cert} sni str(bench.example) "
+                      "ssl-min-ver TLSv1.3" if origin_cert else "")
         (folder / "conf").write_text(f"""
 global
   nbthread 1
@@ -155,33 +198,72 @@ defaults
   option forwardfor
   http-reuse always
 frontend web
-  bind 127.0.0.1:{self.port} backlog 4096
+  bind 127.0.0.1:{self.port} backlog 4096 {tls}
   default_backend origin
 backend origin
-  server one 127.0.0.1:{origin}
+  server one 127.0.0.1:{origin} {server_tls}
 """)
         self.launch(["haproxy", "-q", "-f", folder / "conf"])
+
+
+class H2o(Process):
+    name = "h2o"
+
+    def __init__(self, folder, origin, binary, cert=None, **_):
+        self.port = free_port()
+        ssl = f"""
+  ssl:
+    certificate-file: {cert}
+    key-file: {cert}.key""" if cert else ""
+        (folder / "conf").write_text(f"""
+num-threads: 1
+user: root
+max-connections: 12000
+listen:
+  host: 127.0.0.1
+  port: {self.port}{ssl}
+http1-request-timeout: 3600
+proxy.timeout.keepalive: 60000
+hosts:
+  default:
+    paths:
+      "/":
+        proxy.reverse.url: "http://127.0.0.1:{origin}"
+""")
+        self.launch(["h2o", "-m", "worker", "-c", folder / "conf"])
 
 
 class Sallyport(Process):
     name = "sallyport"
 
-    def __init__(self, folder, origin, binary, log=None, sites=0, workers=1):
+    def __init__(self, folder, origin, binary, log=None, sites=0, workers=1, cert=None,
+                 origin_cert=None):
         self.port = free_port()
+        tls = (f", tls: {{ min: '1.3', certificates: [{{ cert: {cert}, key: {cert}.key }}] }}"
+               if cert else "")
+        url = f"http://127.0.0.1:{origin}"
+        service = ""
+        if origin_cert:
+            url = "origin"
+            service = f"""services:
+  origin: {{ servers: ["https://127.0.0.1:{origin}"],
+             tls: {{ ca: {origin_cert}, server-name: bench.example }} }}
+"""
         access_log = f"{{ path: {folder}/access.log, format: {log} }}" if log else "off"
         names = "".join(f"  site{i}.example: http://127.0.0.1:{origin}\n" for i in range(sites))
         routes = f"sites:\n{names}" if sites else f"""routes:
-  - {{ match: PathPrefix(`/`), to: "http://127.0.0.1:{origin}" }}
-"""
+  - {{ match: PathPrefix(`/`), to: "{url}" }}
+{service}"""
         (folder / "conf.yaml").write_text(f"""
 workers: {workers}
 user: root
+state: {folder}/state
 access-log: {access_log}
-entrypoints: {{ web: {{ listen: "127.0.0.1:{self.port}", idle-timeout: 1h }} }}
+entrypoints: {{ web: {{ listen: "127.0.0.1:{self.port}", idle-timeout: 1h{tls} }} }}
 {routes}""")
         # A second worker has the load's core, as far as the load leaves it.
         cpu = PROXY_CPU if workers == 1 else f"{PROXY_CPU},{LOAD_CPU}"
         self.launch([binary, "run", "-c", folder / "conf.yaml"], cpu)
 
 
-PEERS = {"sallyport": Sallyport, "nginx": Nginx, "haproxy": Haproxy}
+PEERS = {"sallyport": Sallyport, "nginx": Nginx, "haproxy": Haproxy, "h2o": H2o}
