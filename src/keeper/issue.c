@@ -52,7 +52,8 @@ struct item {
     // Known even where nothing can be written: a full disk must not lead to order after order.
     int64_t n_failures;   // since the last success
     int64_t not_before_s; // of the next try
-    char error[512];      // of the last failure; empty: none
+    int64_t no_info_before_s;
+    char error[512]; // of the last failure; empty: none
 };
 
 // An order on its way through a thread.
@@ -190,13 +191,14 @@ static void plan(struct issue *i, struct item *item, int64_t now_s)
         item->due_s = now_s + STORE_AGAIN_S;
         item->why = "the store can't be read";
     }
+    item->due_s = MAX(item->due_s, item->not_before_s);
     bool is_current = is_stored && issue_is_from(&item->need, &stored.meta);
-    if (is_current && stored.meta.ari_next_s < item->due_s) {
+    int64_t info_s = is_current ? MAX(stored.meta.ari_next_s, item->no_info_before_s) : INT64_MAX;
+    if (item->due_s > now_s && info_s < item->due_s) {
         item->kind = ISSUE_RENEWAL_INFO;
-        item->due_s = stored.meta.ari_next_s;
+        item->due_s = info_s;
         item->why = "it is asked when to renew";
     }
-    item->due_s = MAX(item->due_s, item->not_before_s);
     arena_wipe(&mem);
 }
 
@@ -431,7 +433,7 @@ static void settle_item(struct issue *i, struct item *item, const struct task *t
     item->is_forced = false;
     item->number = 0;
     if (task->job.kind == ISSUE_RENEWAL_INFO) {
-        item->not_before_s = has_failed ? now_s + INFO_AGAIN_S : 0;
+        item->no_info_before_s = has_failed ? now_s + INFO_AGAIN_S : 0;
     } else {
         item->n_failures = has_failed ? item->n_failures + 1 : 0;
         item->not_before_s =
