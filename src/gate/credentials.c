@@ -29,7 +29,7 @@ void credentials_take_certs(struct credentials *c, int fd, struct crew *crew)
     struct diags diags = {.n = 0};
     if (!map(fd, "certificates", &bytes))
         return;
-    struct tls_store *store = tls_store_build(bytes, &diags);
+    struct tls_store *store = tls_store_rebuild(bytes, c->store, &diags);
     file_unmap(bytes);
     log_diags(&diags);
     diags_fini(&diags);

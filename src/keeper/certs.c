@@ -28,6 +28,7 @@
 #define MAKE_AT_LEAST 64 // in a turn
 #define MAKE_TURN_MS 50
 #define NEXT_TURN_NS 1000000
+#define PACK_EACH 1000
 
 static const struct str fallback_name = STR_INIT("default.invalid"); // RFC 6761 6.4
 
@@ -306,8 +307,8 @@ static size_t count_made(const struct keeper_certs *k)
     return n;
 }
 
-// is_turn: nothing has happened but that it's time for more of what waits. The gate reads a bundle
-// whole, so it gets one with each doubling, not with each turn.
+// is_turn: nothing has happened but that it's time for more of what waits. The gate reads what is
+// new in a bundle at once and does nothing else meanwhile, so it gets some at a time.
 static bool rebuild(struct keeper_certs *k, int64_t now_s, bool is_turn)
 {
     map_files(k);
@@ -316,7 +317,7 @@ static bool rebuild(struct keeper_certs *k, int64_t now_s, bool is_turn)
     k->make_until_ms = clock_now_ms() + (is_turn ? MAKE_TURN_MS : MAKE_FIRST_MS);
     for (size_t i = 0; i < k->n_sites; i++)
         complete_site(k, k->sites[i], now_s);
-    bool must_pack = !is_turn || k->n_waiting == 0 || count_made(k) >= 2 * k->n_packed;
+    bool must_pack = !is_turn || k->n_waiting == 0 || count_made(k) >= k->n_packed + PACK_EACH;
     bool has_changed = must_pack && pack(k, now_s);
     set_timer(k, now_s);
     return has_changed;

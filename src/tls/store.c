@@ -30,6 +30,7 @@ struct build {
     struct tls_store *store;
     struct diags *diags;
     struct arena scratch;
+    struct map known; // digests to chains of the store before
 };
 
 static bool is_rsa(const EVP_PKEY *key)
@@ -122,16 +123,57 @@ static void add_name(struct build *b, struct str name, const struct tls_chain *c
     offer(e, c);
 }
 
+static void take_digest(const struct tls_bundle_item *item, uint8_t ret[TLS_CHAIN_DIGEST_BYTES])
+{
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    if (!hash || EVP_DigestInit_ex2(hash, EVP_sha256(), NULL) != 1 ||
+        EVP_DigestUpdate(hash, item->chain_pem.ptr, item->chain_pem.len) != 1 ||
+        EVP_DigestUpdate(hash, item->key_pem.ptr, item->key_pem.len) != 1 ||
+        EVP_DigestFinal_ex(hash, ret, NULL) != 1)
+        panic("OpenSSL has no memory");
+    EVP_MD_CTX_free(hash);
+}
+
+static struct str digest_text(const struct tls_chain *c)
+{
+    return str_from((const char *)c->digest, sizeof c->digest);
+}
+
+// False: it has to be read.
+static bool take_known(const struct build *b, struct tls_chain *c)
+{
+    const struct tls_chain *same = map_get(&b->known, digest_text(c));
+    if (!same)
+        return false;
+    c->leaf = same->leaf;
+    c->key = same->key;
+    c->rest = X509_chain_up_ref(same->rest);
+    c->not_after_s = same->not_after_s;
+    if (!c->rest || X509_up_ref(c->leaf) != 1 || EVP_PKEY_up_ref(c->key) != 1)
+        panic("OpenSSL has no memory");
+    return true;
+}
+
+static bool read_item(struct build *b, const struct tls_bundle_item *item, SSL_CTX *probe,
+                      struct tls_chain *c, const char **ret_why)
+{
+    struct tls_cert_info info;
+    if (!read_chain(item, c, ret_why) || !is_usable(c, probe, ret_why) ||
+        !tls_cert_info(c->leaf, &b->scratch, &info))
+        return false;
+    c->not_after_s = info.not_after_s;
+    return true;
+}
+
 static void add_item(struct build *b, const struct tls_bundle_item *item, SSL_CTX *probe)
 {
     struct tls_store *s = b->store;
-    struct tls_cert_info info;
     const char *why = "no memory";
     struct tls_chain *c = ARENA_NEW(&s->mem, struct tls_chain);
-    if (c && read_chain(item, c, &why) && is_usable(c, probe, &why) &&
-        tls_cert_info(c->leaf, &b->scratch, &info)) {
+    if (c)
+        take_digest(item, c->digest);
+    if (c && (take_known(b, c) || read_item(b, item, probe, c, &why))) {
         c->id = arena_dup(&s->mem, item->id);
-        c->not_after_s = info.not_after_s;
         c->is_local_ca = item->is_local_ca;
         s->list[s->n++] = c;
         for (size_t i = 0; i < item->n_names; i++)
@@ -162,6 +204,12 @@ struct tls_store *tls_store_new(void)
 
 struct tls_store *tls_store_build(struct str bundle, struct diags *diags)
 {
+    return tls_store_rebuild(bundle, NULL, diags);
+}
+
+struct tls_store *tls_store_rebuild(struct str bundle, const struct tls_store *before,
+                                    struct diags *diags)
+{
     struct build b = {.store = tls_store_new(), .diags = diags};
     struct tls_bundle_item *items;
     size_t n = 0;
@@ -169,6 +217,8 @@ struct tls_store *tls_store_build(struct str bundle, struct diags *diags)
     bool is_bundle = tls_bundle_unpack(bundle, &b.scratch, &items, &n);
     b.store->list = ARENA_ARRAY(&b.store->mem, struct tls_chain *, n + 1);
     SSL_CTX *probe = SSL_CTX_new(TLS_server_method());
+    for (size_t i = 0; before && i < before->n; i++)
+        map_set(&b.known, digest_text(before->list[i]), before->list[i]);
     if (is_bundle && b.store->list && probe) {
         for (size_t i = 0; i < n; i++)
             add_item(&b, &items[i], probe);
@@ -176,6 +226,7 @@ struct tls_store *tls_store_build(struct str bundle, struct diags *diags)
         drop_local_of_all(&b.store->wildcards);
     }
     SSL_CTX_free(probe);
+    map_fini(&b.known);
     arena_fini(&b.scratch);
     ERR_clear_error();
     if (is_bundle)

@@ -4,11 +4,14 @@
 #pragma once
 
 #include <openssl/types.h>
+#include <stdint.h>
 
 #include "base/diag.h"
 #include "base/str.h"
 
 struct tls_store;
+
+#define TLS_CHAIN_DIGEST_BYTES 32
 
 // One certificate with its chain and key. Lives as long as its store.
 struct tls_chain {
@@ -18,6 +21,7 @@ struct tls_chain {
     EVP_PKEY *key;         // owns
     int64_t not_after_s;
     bool is_local_ca;
+    uint8_t digest[TLS_CHAIN_DIGEST_BYTES]; // of the PEM texts that it was read from
 };
 
 // What a name is answered with: the client's offer chooses between the two. At least one is there.
@@ -29,6 +33,11 @@ struct tls_entry {
 // A certificate that can't be used is left out, with a warning. NULL, with an error, only when the
 // bytes are no bundle. The caller holds one ref.
 struct tls_store *tls_store_build(struct str bundle, struct diags *diags) MUST_CHECK;
+
+// The same; what `before` (NULL: none) has already isn't read anew, which takes OpenSSL about a
+// millisecond for each.
+struct tls_store *tls_store_rebuild(struct str bundle, const struct tls_store *before,
+                                    struct diags *diags) MUST_CHECK;
 
 // An empty one.
 struct tls_store *tls_store_new(void);

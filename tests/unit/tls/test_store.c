@@ -133,6 +133,33 @@ static void what_cant_be_used_is_left_out_with_a_warning(void)
     text_wipe(&bundle);
 }
 
+static void what_is_known_is_shared_with_the_store_before(void)
+{
+    struct str names[2][3] = {{STR("a.example")}, {STR("b.example")}};
+    struct tls_bundle_item items[2] = {rig_item(&ecdsa, "first", names[0]),
+                                       rig_item(&rsa, "second", names[1])};
+    struct text small = {.ptr = NULL}, large = {.ptr = NULL};
+    struct diags diags = {.n = 0};
+    items[0].n_names = items[1].n_names = 1;
+    tls_bundle_pack(items, 1, &small);
+    items[0].id = STR("renamed");
+    items[0].is_local_ca = true;
+    tls_bundle_pack(items, 2, &large);
+    struct tls_store *before = tls_store_build(text_str(&small), &diags);
+    struct tls_store *now = tls_store_rebuild(text_str(&large), before, &diags);
+    const struct tls_chain *old = tls_store_find(before, STR("a.example"))->ecdsa;
+    const struct tls_chain *same = tls_store_find(now, STR("a.example"))->ecdsa;
+    CHECK(same->leaf == old->leaf && same->key == old->key);
+    CHECK(same->is_local_ca && same->not_after_s == old->not_after_s);
+    tls_store_unref(before);
+    CHECK_STR(found(now, "a.example"), STR("renamed/-"));
+    CHECK_STR(found(now, "b.example"), STR("-/second"));
+    tls_store_unref(now);
+    diags_fini(&diags);
+    text_wipe(&small);
+    text_wipe(&large);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -140,6 +167,7 @@ int main(int argc, char **argv)
         TEST(without_a_default_an_unknown_name_finds_nothing),
         TEST(of_two_for_a_name_the_public_and_longer_one_is_shown),
         TEST(what_cant_be_used_is_left_out_with_a_warning),
+        TEST(what_is_known_is_shared_with_the_store_before),
     };
     rig_cert_begin(&ecdsa, TLS_CERT_LEAF, TLS_KEY_P256, "a.example", NULL);
     rig_cert_begin(&rsa, TLS_CERT_LEAF, TLS_KEY_RSA_2048, "a.example", NULL);
