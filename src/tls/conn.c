@@ -30,13 +30,20 @@ struct tls_conn {
 
 _Static_assert(sizeof(struct tls_conn) <= 512, "an idle connection is small");
 
+// Clearing walks over all entries, even where there are none; looking doesn't.
+static void clear_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 // Enters the connection: OpenSSL's error queue belongs to the thread, and must be empty so that
 // what stands in it afterwards is of this call.
 static struct tls_conn *enter(struct stream *s)
 {
     struct tls_conn *t = s->tls;
     t->wire.sock = &s->sock;
-    ERR_clear_error();
+    clear_errors();
     return t;
 }
 
@@ -46,7 +53,7 @@ static enum io fail(struct tls_conn *t, int error)
     t->is_broken = true;
     if (!t->wire.is_broken) // else the socket's own error stands there
         t->wire.sock->error = error;
-    ERR_clear_error();
+    clear_errors();
     return IO_FAIL;
 }
 
@@ -200,7 +207,7 @@ static enum io writev_waiting(struct stream *s, struct iovec *iov, int n_iov, in
         enum io io = flush(t, each_ms, until);
         if (io != IO_DONE)
             return io;
-        ERR_clear_error(); // what others did meanwhile
+        clear_errors(); // what others did meanwhile
     }
     return IO_DONE;
 }
@@ -255,7 +262,7 @@ static void leave(struct stream *s, struct tls_conn *t)
 {
     s->ops = NULL;
     s->tls = NULL;
-    ERR_clear_error();
+    clear_errors();
     loop_defer(free_conn, t);
 }
 
