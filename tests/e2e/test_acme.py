@@ -4,80 +4,24 @@ import json
 import os
 import re
 import signal
-import socket
-import ssl
 import stat
 
 import pytest
-from authority import Pebble
+from cryptography import x509
 from harness import IS_SANITIZED, run, wait_until
-
-
-@pytest.fixture
-def pebble(tmp_path):
-    running = []
-
-    def go(proxy=None, **kwargs):
-        authority = Pebble(tmp_path / f"pebble{len(running)}", **kwargs)
-        running.append(authority)
-        return authority
-
-    yield go
-    for authority in running:
-        authority.stop()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-@pytest.fixture
-def acme(start, pebble, tmp_path):
-    """acme(sites, …): a proxy whose sites get certificates from a pebble that validates here."""
-    def go(sites, env=None, issuer="", **kwargs):
-        http, tls = free_port(), free_port()
-        authority = pebble(ports=(http, tls), serves=("dns-01",), env=env, **kwargs)
-        state = tmp_path / "state"
-        settings = (f"state: {state}\n"
-                    f"entrypoints: {{ web: '127.0.0.1:{http}',"
-                    f" websecure: {{ listen: '127.0.0.1:{tls}', tls: on }} }}\n"
-                    f"email: ops@example.com\n"
-                    f"issuers: {{ test: {{ acme: {{ directory: '{authority.url}',"
-                    f" ca: {authority.ca_file}{', ' + issuer if issuer else ''} }} }} }}\n"
-                    "filters: { hi: { respond: { body: hi } } }\n" + sites)
-        proxy = start(settings)
-        proxy.settings, proxy.state = settings, state
-        return proxy, authority
-    return go
-
-
-def issuer_of(proxy, name):
-    """The common name of who signed what the proxy shows for a name."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", proxy.ports["websecure"]), 30) as sock, \
-            context.wrap_socket(sock, server_hostname=name) as tls:
-        der = tls.getpeercert(True)
-    from cryptography import x509
-    return x509.load_der_x509_certificate(der).issuer.rfc4514_string()
-
-
-def wait_issued(proxy, site, count=1):
-    proxy.wait_line(rf"certificate {re.escape(site)}: issued by test", proxy.err, count)
-    wait_until(lambda: "Pebble" in issuer_of(proxy, site), "the new certificate")
-
-
-SITE = "sites: { app.example.com: { use: [hi] } }\n"
+from issuing import (SITE, acme, cert, certificate_of, issuer_of, orders_of, pebble,  # noqa: F401
+                     serial_of, wait_issued)
 
 
 @pytest.mark.parametrize("kind", ["http-01", "tls-alpn-01"])
 def test_a_site_gets_its_certificate_by_itself(acme, kind):
     """S0-6 S0-8 S0-9 S0-14: the local CA's certificate first, then the authority's."""
-    proxy, _ = acme(SITE, issuer=f"challenges: [{kind}]")
+    proxy, authority = acme(SITE, issuer=f"challenges: [{kind}]")
     wait_issued(proxy, "app.example.com")
+    names = certificate_of(proxy, "app.example.com").extensions.get_extension_for_class(
+        x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["app.example.com"]
+    assert orders_of(authority) == 1
     key = next(proxy.state.glob("accounts/test/key.pem"))
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert stat.S_IMODE(proxy.state.stat().st_mode) == 0o700
@@ -147,20 +91,6 @@ def test_an_unknown_issuer_is_an_error_with_its_place(tmp_path):
 
 # --- the command ---
 
-def cert(proxy, *words, stdin=None):
-    return run("cert", *words, "--control", proxy.file.parent / "control.sock", stdin=stdin)
-
-
-def serial_of(proxy, name):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", proxy.ports["websecure"]), 30) as sock, \
-            context.wrap_socket(sock, server_hostname=name) as tls:
-        from cryptography import x509
-        return x509.load_der_x509_certificate(tls.getpeercert(True)).serial_number
-
-
 def test_renewal_needs_force_before_its_time_and_is_in_use_at_once(acme):
     """S1-19 S1-21 S1-22: a new certificate without a restart, not on a whim, and not too often."""
     proxy, _ = acme(SITE)
@@ -182,7 +112,7 @@ def test_quiet_prints_nothing_and_list_shows_what_there_is(acme):
     proxy, _ = acme(SITE)
     wait_issued(proxy, "app.example.com")
     done = cert(proxy, "renew", "app.example.com", "--force", "--quiet")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     shown = cert(proxy, "list").stdout
     assert re.search(r"app\.example\.com +store +test +valid", shown), shown
     listed = json.loads(cert(proxy, "list", "--json").stdout)
@@ -203,7 +133,7 @@ def test_revoking_tells_the_authority_and_the_site_gets_another(acme):
 
 
 def test_forgetting_asks_and_then_takes_the_files_away(acme, start):
-    """S1-25 S1-26 S1-27 S1-28: forget, once no site wants it any more."""
+    """S1-17 S1-25 S1-26 S1-27 S1-28: forget, once no site wants it any more."""
     proxy, _ = acme("sites: { app.example.com: { use: [hi] }, b.example.com: { use: [hi] } }\n")
     wait_issued(proxy, "app.example.com")
     wait_issued(proxy, "b.example.com")

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A proxy whose sites get certificates from pebble: fixtures and what tests ask it."""
+import re
+import socket
+import ssl
+
+import pytest
+from authority import Pebble
+from cryptography import x509
+from harness import run, wait_until
+
+
+@pytest.fixture
+def pebble(tmp_path):
+    running = []
+
+    def go(proxy=None, **kwargs):
+        authority = Pebble(tmp_path / f"pebble{len(running)}", **kwargs)
+        running.append(authority)
+        return authority
+
+    yield go
+    for authority in running:
+        authority.stop()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture
+def acme(start, pebble, tmp_path):
+    """acme(sites, …): a proxy whose sites get certificates from a pebble that validates here.
+    issuer: more settings of the issuer, or a function that makes them of the pebble."""
+    def go(sites, env=None, issuer="", **kwargs):
+        http, tls = free_port(), free_port()
+        authority = pebble(ports=(http, tls), serves=("dns-01",), env=env, **kwargs)
+        state = tmp_path / "state"
+        more = issuer(authority) if callable(issuer) else issuer
+        settings = (f"state: {state}\n"
+                    f"entrypoints: {{ web: '127.0.0.1:{http}',"
+                    f" websecure: {{ listen: '127.0.0.1:{tls}', tls: on }} }}\n"
+                    f"email: ops@example.com\n"
+                    f"issuers: {{ test: {{ acme: {{ directory: '{authority.url}',"
+                    f" ca: {authority.ca_file}{', ' + more if more else ''} }} }} }}\n"
+                    "filters: { hi: { respond: { body: hi } } }\n" + sites)
+        proxy = start(settings)
+        proxy.settings, proxy.state = settings, state
+        return proxy, authority
+    return go
+
+
+def certificate_of(proxy, name):
+    """What the proxy shows for a name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", proxy.ports["websecure"]), 30) as sock, \
+            context.wrap_socket(sock, server_hostname=name) as tls:
+        return x509.load_der_x509_certificate(tls.getpeercert(True))
+
+
+def issuer_of(proxy, name):
+    """Who signed it."""
+    return certificate_of(proxy, name).issuer.rfc4514_string()
+
+
+def serial_of(proxy, name):
+    return certificate_of(proxy, name).serial_number
+
+
+def cert(proxy, *words, stdin=None):
+    """The command."""
+    return run("cert", *words, "--control", proxy.file.parent / "control.sock", stdin=stdin)
+
+
+def orders_of(authority):
+    """How many orders were placed."""
+    lines = authority.pebble.out + authority.pebble.err
+    return sum("POST /order-plz" in line for line in lines)
+
+
+def wait_issued(proxy, site, count=1):
+    proxy.wait_line(rf"certificate {re.escape(site)}: issued by test", proxy.err, count)
+    wait_until(lambda: "Pebble" in issuer_of(proxy, site), "the new certificate")
+
+
+SITE = "sites: { app.example.com: { use: [hi] } }\n"
