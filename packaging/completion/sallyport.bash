@@ -60,6 +60,9 @@ _sallyport() {
             trust)
                 takes='--state --folder --command'
                 options='--state --install --remove --folder --command --quiet --help' ;;
+            doctor)
+                takes='--to --http-port --authority'
+                options='--to --http-port --authority --json --help' ;;
             print)
                 takes='-c --config --as'
                 options='--config --as --help' ;;
@@ -78,7 +81,7 @@ _sallyport() {
             esac
         fi
     done
-    local commands='run proxy check reload stop upgrade status explain cert trust print whoami hash-password version help'
+    local commands='run proxy check reload stop upgrade status explain cert trust doctor print whoami hash-password version help'
     case "$command $prev" in
     'run --config' | 'run -c') kind=file ;;
     'proxy --from') kind=text ;;
@@ -106,6 +109,9 @@ _sallyport() {
     'trust --state') kind=file ;;
     'trust --folder') kind=file ;;
     'trust --command') kind=text ;;
+    'doctor --to') kind=text ;;
+    'doctor --http-port') kind=text ;;
+    'doctor --authority') kind=file ;;
     'print --config' | 'print -c') kind=file ;;
     'print --as') kind=names names='markdown json-schema yaml' ;;
     'whoami --listen' | 'whoami -l') kind=text ;;
@@ -123,6 +129,7 @@ _sallyport() {
         'upgrade 0 ') kind=file ;;
         'explain 0 ') kind=sites ;;
         'cert 0 ') kind=names names='list renew revoke forget export import' ;;
+        'doctor 0 ') kind=names names='tls' ;;
         'print 1 man') kind=names names='commands settings' ;;
         'print 1 completion') kind=names names='bash zsh' ;;
         'print 0 ') kind=names names='settings config commands access-log-fields refusals ends man completion' ;;
