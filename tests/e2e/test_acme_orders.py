@@ -174,6 +174,7 @@ def test_a_disk_that_fails_leads_to_no_order_after_another(acme):
     shutil.rmtree(proxy.state / "orders")
     done = cert(proxy, "renew", "app.example.com", "--force")
     assert done.returncode == 1 and "state folder" in done.stderr
+    proxy.wait_line("doesn't issue it", proxy.err)
     for _ in range(3):
         proxy.ask(command="status")
     failures = [line for line in proxy.err if "doesn't issue it" in line]
