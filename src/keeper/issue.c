@@ -170,6 +170,14 @@ static struct item *find_item(const struct wants *w, struct str id)
     return w ? map_get(&w->ids, id) : NULL;
 }
 
+static void keep_error(struct item *item, struct str error)
+{
+    size_t n = MIN(error.len, sizeof item->error - 1);
+    while (n > 0 && n < error.len && ((unsigned char)error.ptr[n] & 0xc0) == 0x80)
+        n--; // no half of a UTF-8 sequence
+    *str_copy(item->error, str_first(error, n)) = '\0';
+}
+
 static void plan(struct issue *i, struct item *item, int64_t now_s)
 {
     struct arena mem;
@@ -186,7 +194,7 @@ static void plan(struct issue *i, struct item *item, int64_t now_s)
     item->due_s = issue_due_s(&item->need, is_stored ? &stored : NULL, has_tries ? &tries : NULL,
                               now_s, &item->why);
     if (has_tries && tries.last_error.len > 0)
-        snprintf(item->error, sizeof item->error, STR_FMT, STR_ARG(tries.last_error));
+        keep_error(item, tries.last_error);
     if (err == ERR_SYSTEM) { // it may well be there
         item->due_s = now_s + STORE_AGAIN_S;
         item->why = "the store can't be read";
@@ -438,8 +446,7 @@ static void settle_item(struct issue *i, struct item *item, const struct task *t
         item->n_failures = has_failed ? item->n_failures + 1 : 0;
         item->not_before_s =
             has_failed ? now_s + issue_backoff_s(item->n_failures, item->need.id) : 0;
-        struct str error = has_failed ? str_of(task->outcome.error) : STR_NONE;
-        snprintf(item->error, sizeof item->error, STR_FMT, STR_ARG(error));
+        keep_error(item, has_failed ? str_of(task->outcome.error) : STR_NONE);
     }
     plan(i, item, now_s);
     if (item->has_next)

@@ -81,6 +81,16 @@ static bool ended_well(pid_t pid, bool has_closed)
     return ended == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+// It goes into logs, to terminals and into JSON: one line, without controls.
+static struct str clean(char *output, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (output[i] < ' ' || output[i] > '~')
+            output[i] = output[i] == '\n' ? ' ' : '?';
+    }
+    return str_trim(str_from(output, n));
+}
+
 bool issue_hook_run(struct str hook, const char *action, const struct acme_challenge *c,
                     struct acme_cancel *cancel, struct text *why)
 {
@@ -109,7 +119,7 @@ bool issue_hook_run(struct str hook, const char *action, const struct acme_chall
     if (pid <= 0)
         text_printf(why, "%s: %s", argv[0], strerrordesc_np(error));
     else if (!is_fine)
-        text_printf(why, "%s failed: " STR_FMT, argv[0], STR_ARG(str_from(output, n)));
+        text_printf(why, "%s failed: " STR_FMT, argv[0], STR_ARG(clean(output, n)));
     close(ends[0]);
     for (size_t i = 0; argv[i]; i++)
         mem_free(argv[i]);

@@ -134,8 +134,9 @@ def test_a_wildcard_is_proven_by_a_hook(acme, tmp_path):
 
 def test_a_hook_that_fails_is_told_with_its_words(acme, tmp_path):
     proxy, _ = acme(WILDCARD, issuer=lambda _: hook_setting(
-        tmp_path / "hook", "#!/bin/sh\necho no such zone >&2; exit 3\n"))
-    proxy.wait_line("doesn't issue it: .*no such zone", proxy.err)
+        tmp_path / "hook", "#!/bin/sh\nprintf 'no such\\nzone\\033[1m\\377\\n' >&2; exit 3\n"))
+    proxy.wait_line(r"doesn't issue it: .*no such zone\?\[1m\?", proxy.err)
+    assert "no such zone?[1m?" in json.dumps(proxy.ask(command="status"))
 
 
 def test_a_hook_that_hangs_ends_with_the_proxy(acme, tmp_path):
