@@ -13,8 +13,8 @@ import pytest
 
 from harness import BINARY, PATIENCE, ROOT, run
 
-COMMANDS = ["run", "proxy", "check", "reload", "stop", "upgrade", "status", "explain", "print",
-            "whoami", "hash-password", "version", "help"]
+COMMANDS = ["run", "proxy", "check", "reload", "stop", "upgrade", "status", "explain", "cert",
+            "trust", "doctor", "print", "whoami", "hash-password", "version", "help"]
 SETTINGS = """\
 entrypoints: { web: ':80', inner: ':81' }
 bogus: here

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""S3-10: `doctor tls` against the proxy, nginx, OpenSSL's server, and what speaks no TLS."""
+"""`doctor tls` against the proxy, nginx, OpenSSL's server, and what speaks no TLS."""
 import json
 import subprocess
 
@@ -51,7 +51,7 @@ def weak(found):
 
 
 def test_the_proxy_is_fine(start, origin, ca):
-    """As it is when nothing is set, with a certificate that is trusted."""
+    """S3-10: as it is when nothing is set, with a certificate that is trusted."""
     cert = ca.issue(NAME, days=(-1, 60.5))
     proxy = start(f"{ENTRIES}sites:\n  {NAME}:\n    to: '{origin().url}'\n    hsts: on\n    tls: "
                   f"{{ certificates: [{{ cert: '{cert.file}', key: '{cert.key_file}' }}] }}\n")
@@ -79,6 +79,7 @@ def test_an_authority_that_is_not_trusted_is_weak(start, origin):
 
 
 def test_weak_settings_of_nginx_are_found(nginx, ca):
+    """S3-10: old versions, suites without identity, without forward secrecy, in CBC mode."""
     cert, port = ca.issue(NAME, use_rsa=True), free_port()
     server = nginx(f"listen 127.0.0.1:{port} ssl; ssl_certificate {cert.file}; "
                    f"ssl_certificate_key {cert.key_file}; ssl_protocols TLSv1 TLSv1.1 TLSv1.2; "
@@ -93,6 +94,7 @@ def test_weak_settings_of_nginx_are_found(nginx, ca):
 
 
 def test_renegotiation_by_clients_is_found(serve, ca):
+    """S3-10: each costs the server more than the client."""
     cert = ca.issue(NAME)
     port = serve(cert, "-client_renegotiation")
     assert "renegotiation" in weak(look(port)[1])
@@ -110,6 +112,7 @@ def test_expiry_is_told(serve, ca, days, is_weak, text):
 
 
 def test_certificates_that_do_not_fit_are_told(serve, ca, tmp_path):
+    """S3-10: for another name, with a wrong chain, self-signed."""
     _, found = look(serve(ca.issue("b.example")), "--authority", ca.file)
     assert weak(found) == {"name", "cbc"}, found
     assert "b.example" in found["name"][0][1]
