@@ -10,8 +10,8 @@ and of TLS tls-keepalive tls-handshakes tls-resumed tls-download tls-idle tls-up
 h2o takes part in tls-keepalive, tls-handshakes, tls-download and tls-idle.
 Each proxy has one worker pinned to core 0; load and origin are on core 1. The figure is CPU time of
 the proxy's processes (all threads, from the scheduler's own counters) divided by requests; the medians
-of the rounds and the ratio to the best peer are printed, as Markdown. The last four tell times of our
-own.
+of the rounds and the ratio to the best peer are printed, as Markdown. startup, reload, kill and upgrade
+tell times of our own.
 """
 import argparse
 import random
