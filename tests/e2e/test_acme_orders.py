@@ -69,6 +69,16 @@ def test_traces_of_an_order_that_was_done_are_not_taken_for_one(acme, start):
     wait_until(lambda: serial_of(again, "app.example.com") != first, "another certificate")
 
 
+def test_an_upgrade_in_the_midst_of_an_order_places_no_second_one(acme):
+    """The next binary takes it up."""
+    slow = {"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "3"}
+    proxy, authority = acme(DEBUG + SITE, env=slow)
+    proxy.wait_line("waiting for the authority", proxy.err)
+    assert proxy.ask(command="upgrade")["ok"]
+    wait_until(lambda: "Pebble" in issuer_of(proxy, "app.example.com"), "the certificate")
+    assert orders_of(authority) == 1
+
+
 def test_a_stop_does_not_wait_for_an_order(acme):
     slow = {"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "60"}
     proxy, _ = acme(DEBUG + SITE, env=slow)
