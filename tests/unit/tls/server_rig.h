@@ -274,9 +274,9 @@ static inline SSL *rig_connect(struct rig *r, struct rig_client *c)
     if (c->ciphers)
         SSL_CTX_set_cipher_list(ctx, c->ciphers);
     if (c->groups)
-        SSL_CTX_set1_groups_list(ctx, c->groups);
+        SSL_CTX_set1_groups_list(ctx, (char *)(uintptr_t)c->groups);
     if (c->sigalgs)
-        SSL_CTX_set1_sigalgs_list(ctx, c->sigalgs);
+        SSL_CTX_set1_sigalgs_list(ctx, (char *)(uintptr_t)c->sigalgs);
     if (c->alpn.len > 0)
         SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)c->alpn.ptr, (unsigned)c->alpn.len);
     if (c->cert)
@@ -288,7 +288,7 @@ static inline SSL *rig_connect(struct rig *r, struct rig_client *c)
     SSL_set_app_data(ssl, c);
     SSL_set_fd(ssl, r->client_fd);
     if (r->name)
-        SSL_set_tlsext_host_name(ssl, r->name);
+        SSL_set_tlsext_host_name(ssl, (void *)(uintptr_t)r->name);
     if (c->session)
         SSL_set_session(ssl, c->session);
     ERR_clear_error();
