@@ -279,7 +279,7 @@ static void ask_slowly(struct visit *v)
     SSL_CTX_free(ctx);
     BIO *out = BIO_new(BIO_s_mem());
     SSL_set_bio(ssl, BIO_new(BIO_s_mem()), out);
-    SSL_set_tlsext_host_name(ssl, v->rig.name);
+    SSL_set_tlsext_host_name(ssl, (void *)(uintptr_t)v->rig.name);
     SSL_connect(ssl);
     ERR_clear_error();
     char *hello;
@@ -524,7 +524,7 @@ static void say_hello(struct visit *v)
     SSL_CTX_free(ctx);
     BIO *out = BIO_new(BIO_s_mem());
     SSL_set_bio(ssl, BIO_new(BIO_s_mem()), out);
-    SSL_set_tlsext_host_name(ssl, v->rig.name);
+    SSL_set_tlsext_host_name(ssl, (void *)(uintptr_t)v->rig.name);
     SSL_connect(ssl);
     ERR_clear_error();
     char *hello;
