@@ -18,6 +18,8 @@ static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
 static bool parse_v4(struct str s, uint8_t ret[static V4_BYTES])
 {
+    if (s.len == 0)
+        return false;
     const char *p = s.ptr, *end = p + s.len;
     for (size_t i = 0; i < V4_BYTES; i++) {
         const char *start = p;

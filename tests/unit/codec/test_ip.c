@@ -120,6 +120,7 @@ static void malformed_addresses_are_refused(void)
 static void a_zero_byte_ends_nothing(void)
 {
     char buf[46];
+    CHECK_STR(parsed_text(STR_NONE, buf), STR("refused"));
     CHECK_STR(parsed_text(str_from("1.2.3.4\0", 8), buf), STR("refused"));
     CHECK_STR(parsed_text(str_from("::1\0", 4), buf), STR("refused"));
 }
