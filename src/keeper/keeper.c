@@ -291,6 +291,7 @@ int keeper_main(const struct keeper_options *options)
     control_fini(&k.control);
     offer_fini(&k.current);
     offer_fini(&k.next);
+    json_decref(k.attempt.diagnostics); // of one that a stop has cut off
     names_free(k.names);
     secrets_fini(&k.secrets);
     close(signals);
