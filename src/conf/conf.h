@@ -97,7 +97,7 @@ enum conf_kind {
 enum conf_apply {
     CONF_LIVE,      // with the next exchange
     CONF_NEW_CONNS, // with the next connection
-    CONF_RESTART,   // when the process starts anew
+    CONF_HANDOVER,  // with the next connection: another process takes over
 };
 
 struct conf_item {

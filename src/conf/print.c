@@ -127,8 +127,8 @@ const char *conf_apply_text(enum conf_apply apply)
         return "next request";
     case CONF_NEW_CONNS:
         return "new connections";
-    case CONF_RESTART:
-        return "restart";
+    case CONF_HANDOVER:
+        return "new connections, by a new process";
     }
     return "";
 }

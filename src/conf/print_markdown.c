@@ -9,7 +9,9 @@ const struct str conf_manual_introduction = STR_INIT(
     "- A **list** of one can be written as its only element.\n"
     "- A **secret** is `file:PATH` or `env:NAME`, or the text itself; it is never shown. A "
     "**file** is a path.\n"
-    "- *Takes effect*: with the next request, with new connections, or after a restart.\n");
+    "- *Takes effect*: with the next request, or with new connections; where a process can't "
+    "change it, "
+    "a new one takes over meanwhile. Nothing needs a restart.\n");
 
 void conf_put_uses(const struct conf_sections *all, const struct conf_section *section,
                    struct text *to)

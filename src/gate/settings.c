@@ -57,12 +57,12 @@ static const struct conf_section control_section = {
 };
 
 static const struct conf_item resolver_items[] = {
-    ITEM_TEXTS(resolver_conf, servers, "servers", .since = "0.1", .apply = CONF_RESTART,
+    ITEM_TEXTS(resolver_conf, servers, "servers", .since = "0.1", .apply = CONF_HANDOVER,
                .format = "ADDRESS[:PORT]", .example = "[192.0.2.53]",
                .doc = "DNS servers to ask for the names of servers. By default those of the system "
                       "(`/etc/resolv.conf`)."),
     ITEM_DURATION(resolver_conf, timeout_ms, "timeout", .def = "2s", .min = "100ms", .max = "30s",
-                  .since = "0.1", .apply = CONF_RESTART, .doc = "The time for one try to ask."),
+                  .since = "0.1", .apply = CONF_HANDOVER, .doc = "The time for one try to ask."),
 };
 
 static const struct conf_section resolver_section = {
@@ -454,11 +454,11 @@ static enum err check_workers(const struct conf_text *text, struct diags *diags)
 }
 
 static const struct conf_item root_items[] = {
-    ITEM_TEXT(settings, workers, "workers", .def = "auto", .since = "0.1", .apply = CONF_RESTART,
+    ITEM_TEXT(settings, workers, "workers", .def = "auto", .since = "0.1", .apply = CONF_HANDOVER,
               .format = "auto or a number", .pattern = "^(auto|[1-9][0-9]{0,2})$",
               .check_text = check_workers,
               .doc = "Threads that serve; `auto`: one for each core that the process may use."),
-    ITEM_TEXT(settings, user, "user", .def = "nobody", .since = "0.1", .apply = CONF_RESTART,
+    ITEM_TEXT(settings, user, "user", .def = "nobody", .since = "0.1", .apply = CONF_HANDOVER,
               .format = "a user's name", .example = "sallyport",
               .doc = "Who the gate runs as when the keeper was started as root."),
     ITEM_TEXT(settings, state, "state", .since = "0.1", .apply = CONF_LIVE, .format = "a path",
@@ -468,14 +468,14 @@ static const struct conf_item root_items[] = {
                      "`/var/lib/sallyport` for root, and `$XDG_STATE_HOME/sallyport` or "
                      "`~/.local/state/sallyport` for others."),
     ITEM_ENUM(settings, sandbox, "sandbox", .names = sandbox_names, .def = "best-effort",
-              .since = "0.1", .apply = CONF_RESTART,
+              .since = "0.1", .apply = CONF_HANDOVER,
               .doc =
                   "Whether the gate, which reads what clients send, shuts itself off from files, "
                   "programs, other processes and new listening sockets (seccomp, Landlock). "
                   "`best-effort`: as far as the kernel can; `require`: wholly, or the settings "
                   "are refused; `off`: not at all."),
     ITEM_UINT(settings, conns_max, "connections-max", .def = "100000", .min = "16",
-              .max = "10000000", .since = "0.1", .apply = CONF_RESTART,
+              .max = "10000000", .since = "0.1", .apply = CONF_HANDOVER,
               .doc =
                   "The most client connections of all workers together. Beyond it the one that has "
                   "been idle for longest is closed."),
@@ -491,7 +491,7 @@ static const struct conf_item root_items[] = {
                   .section = &access_log_section, .def = "on", .since = "0.1", .apply = CONF_LIVE,
                   .doc = "The access log, or `off`."),
     ITEM_SECTION(settings, resolver, "resolver", struct resolver_conf, .section = &resolver_section,
-                 .since = "0.1", .apply = CONF_RESTART, .doc = "DNS."),
+                 .since = "0.1", .apply = CONF_HANDOVER, .doc = "DNS."),
     ITEM_TEXT(settings, email, "email", .since = "0.1", .apply = CONF_LIVE,
               .format = "an email address", .check_text = issuers_check_email,
               .example = "you@example.com",

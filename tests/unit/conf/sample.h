@@ -171,7 +171,7 @@ static const struct conf_item sample_log_items[] = {
     ITEM_ENUM(sample_log, level, "level", .names = sample_level_names, .def = "info",
               .since = "0.1", .doc = "The least important lines that are written."),
     ITEM_TEXT(sample_log, path, "path", .since = "0.1", .doc = "The log file.",
-              .example = "/var/log/sample.log", .apply = CONF_RESTART),
+              .example = "/var/log/sample.log", .apply = CONF_HANDOVER),
 };
 static const struct conf_section sample_log_section = {
     .name = "log",
@@ -200,7 +200,7 @@ static const struct conf_item sample_root_items[] = {
     ITEM_TEXT(sample_root, email, "email", .since = "0.1", .doc = "Who runs this.",
               .example = "you@example.com"),
     ITEM_UINT(sample_root, workers, "workers", .def = "auto", .zero = "auto", .min = "1",
-              .max = "1024", .apply = CONF_RESTART, .since = "0.1", .doc = "Threads | cores."),
+              .max = "1024", .apply = CONF_HANDOVER, .since = "0.1", .doc = "Threads | cores."),
     ITEM_SIZE(sample_root, body_max_bytes, "body-max", .def = "1MiB", .max = "1GiB", .since = "0.1",
               .doc = "The largest body."),
     ITEM_RATE(sample_root, rate, "rate", .def = "100/s", .max = "10000/s", .since = "0.1",

@@ -53,3 +53,14 @@ static inline void strip_origins(struct str from, struct text *to)
         text_byte(to, '\n');
     }
 }
+
+// Each part is somewhere in what was printed.
+static inline void check_has_all(struct str printed, const char *const *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool is_there = str_search(printed, str_of(parts[i])) != STR_NPOS;
+        if (!is_there)
+            printf("# missing: %s\n", parts[i]);
+        CHECK(is_there);
+    }
+}

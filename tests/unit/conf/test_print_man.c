@@ -14,12 +14,7 @@ static void the_page_has_every_setting_with_type_default_and_example(void)
     };
     struct text text = {.len = 0};
     conf_print_man(&sample_root_section, &text);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        bool is_there = str_search(text_str(&text), str_of(parts[i])) != STR_NPOS;
-        if (!is_there)
-            printf("# missing: %s\n", parts[i]);
-        CHECK(is_there);
-    }
+    check_has_all(text_str(&text), parts, ARRAY_LEN(parts));
     text_fini(&text);
 }
 

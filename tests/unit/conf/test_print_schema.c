@@ -18,12 +18,7 @@ static void the_schema_has_bounds_enumerations_and_alternatives(void)
     };
     struct text text = {.len = 0};
     conf_print_json_schema(&sample_root_section, &text);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        bool is_there = str_search(text_str(&text), str_of(parts[i])) != STR_NPOS;
-        if (!is_there)
-            printf("# missing: %s\n", parts[i]);
-        CHECK(is_there);
-    }
+    check_has_all(text_str(&text), parts, ARRAY_LEN(parts));
     text_fini(&text);
 }
 
