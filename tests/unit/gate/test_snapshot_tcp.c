@@ -1,40 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // TCP routes in settings: where they are reached, where they lead, and what they can't have.
-#include "gate/snapshot.h"
-#include "unit/test.h"
-#include "upstream/service.h"
-
-struct built {
-    struct arena mem;
-    struct upstream_registry *registry;
-    struct snapshot *s;
-    struct diags diags;
-};
-
-static struct built build(const char *entrypoints, const char *rest)
-{
-    struct built b = {.registry = upstream_registry_new()};
-    arena_init(&b.mem, 1 << 24, NULL, 0);
-    struct str yaml = arena_concat(&b.mem, str_of(entrypoints), STR("\n"), str_of(rest));
-    struct conf_node *root = conf_yaml_parse(yaml, "test.yaml", &b.mem, &b.diags);
-    CHECK(root != NULL);
-    if (root)
-        b.s = snapshot_build(root, &(struct snapshot_env){.registry = b.registry}, &b.diags);
-    return b;
-}
-
-static void end(struct built *b)
-{
-    if (b->s)
-        snapshot_unref(b->s);
-    upstream_registry_free(b->registry);
-    diags_fini(&b->diags);
-    arena_fini(&b->mem);
-}
+#include "unit/gate/built.h"
 
 #define THREE                                                                                      \
     "entrypoints: { web: ':80', secure: { listen: ':443', tls: on },"                              \
     " raw: { listen: ':5432', protocol: tcp } }"
+
+static struct built build_at(const char *entrypoints, const char *rest)
+{
+    char yaml[4096];
+    int n = snprintf(yaml, sizeof yaml, "%s\n%s", entrypoints, rest);
+    CHECK(n > 0 && (size_t)n < sizeof yaml);
+    return build(yaml);
+}
 
 // The name of the TCP route that takes a connection; "" for none.
 static struct str route_of(const struct built *b, unsigned entry, const char *name)
@@ -47,13 +25,14 @@ static struct str route_of(const struct built *b, unsigned entry, const char *na
 
 static void routes_are_reached_where_they_may_be(void)
 {
-    struct built b = build(THREE, "routes:\n"
-                                  "  - { match: HostSNI(`a.x`), passthrough: on, to: 'tcp://h:1',"
-                                  " name: through }\n"
-                                  "  - { match: HostSNI(`b.x`), to: 'tcp://h:1', name: plain }\n"
-                                  "  - { match: HostSNI(`c.x`), passthrough: on, entrypoints: "
-                                  "[secure], to: 'unix:/s', name: only }\n"
-                                  "  - { match: Host(`a.x`), to: 'http://h:1' }\n");
+    struct built b =
+        build_at(THREE, "routes:\n"
+                        "  - { match: HostSNI(`a.x`), passthrough: on, to: 'tcp://h:1',"
+                        " name: through }\n"
+                        "  - { match: HostSNI(`b.x`), to: 'tcp://h:1', name: plain }\n"
+                        "  - { match: HostSNI(`c.x`), passthrough: on, entrypoints: "
+                        "[secure], to: 'unix:/s', name: only }\n"
+                        "  - { match: Host(`a.x`), to: 'http://h:1' }\n");
     CHECK_INT(b.diags.n, 0);
     static const struct {
         unsigned entry;
@@ -88,7 +67,7 @@ static void a_client_is_heard_only_where_a_route_asks_for_a_name(void)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char yaml[400];
         snprintf(yaml, sizeof yaml, "routes: %s\n", cases[i].routes);
-        struct built b = build(THREE, yaml);
+        struct built b = build_at(THREE, yaml);
         CHECK_INT(b.diags.n, 0);
         CHECK(b.s && b.s->tcp && b.s->tcp[2].reads_hello == cases[i].reads_hello);
         end(&b);
@@ -124,7 +103,7 @@ static void what_a_tcp_route_cannot_have_is_told(void)
             "routes:\n  - { match: HostSNI(`z`), to: 'tcp://h:1', entrypoints: [raw] }\n"
             "  - %s\n",
             cases[i].rest);
-        struct built b = build(THREE, yaml);
+        struct built b = build_at(THREE, yaml);
         CHECK(b.s == NULL);
         CHECK_INT(b.diags.n_errors, 1);
         if (b.diags.n > 0 && !strstr(b.diags.items[0].text, cases[i].says)) {
@@ -138,16 +117,17 @@ static void what_a_tcp_route_cannot_have_is_told(void)
 
 static void entrypoints_for_tcp_are_for_nothing_else(void)
 {
-    struct built b = build("entrypoints: { raw: { listen: ':5432', protocol: tcp, tls: on } }",
-                           "routes: [{ match: HostSNI(`*`), to: 'tcp://h:1' }]\n");
+    struct built b = build_at("entrypoints: { raw: { listen: ':5432', protocol: tcp, tls: on } }",
+                              "routes: [{ match: HostSNI(`*`), to: 'tcp://h:1' }]\n");
     CHECK(b.s == NULL);
     CHECK(b.diags.n == 1 && strstr(b.diags.items[0].text, "leave out 'tls'"));
     end(&b);
-    b = build("entrypoints: { raw: { listen: ':5432', protocol: tcp } }", "");
+    b = build_at("entrypoints: { raw: { listen: ':5432', protocol: tcp } }", "");
     CHECK(b.s != NULL);
     CHECK(b.diags.n == 1 && strstr(b.diags.items[0].text, "no TCP route takes"));
     end(&b);
-    b = build("entrypoints: { web: ':80' }", "routes: [{ match: HostSNI(`*`), to: 'tcp://h:1' }]");
+    b = build_at("entrypoints: { web: ':80' }",
+                 "routes: [{ match: HostSNI(`*`), to: 'tcp://h:1' }]");
     CHECK(b.s == NULL);
     CHECK(b.diags.n == 1 && strstr(b.diags.items[0].text, "no entrypoint can take"));
     end(&b);
