@@ -47,16 +47,6 @@ struct gate *gates_find(const struct keeper *k, enum gate_state state)
     return NULL;
 }
 
-struct gate *gates_of_pid(const struct keeper *k, pid_t pid)
-{
-    LIST_FOR (n, &k->gates) {
-        struct gate *g = CONTAINER_OF(n, struct gate, node);
-        if (g->child.pid == pid)
-            return g;
-    }
-    return NULL;
-}
-
 size_t gates_count(const struct keeper *k)
 {
     size_t count = 0;
@@ -70,7 +60,8 @@ size_t gates_count(const struct keeper *k)
 void gates_give_up(struct gate *g)
 {
     child_hang_up(&g->child);
-    child_kill(&g->child);
+    if (!g->has_ended) // or its number may be another's by now
+        child_kill(&g->child);
     g->state = GATE_ENDING;
     g->asked_seq = 0;
 }
@@ -161,7 +152,7 @@ void gates_offer(struct gate *g, const struct offer *o, const struct offer *befo
     if (!had_access_log) // or the first lines would have nowhere to go
         gates_send_logs(g, &o->logs);
     struct gate_snapshot m = {.type = GATE_SNAPSHOT, .n_workers = o->n_workers, .seq = o->seq};
-    gates_tell(g, &m, sizeof m, o->settings_fd);
+    gates_tell(g, &m, sizeof m, o->gate_fd);
     if (g->state == GATE_ENDING)
         return;
     g->asked_seq = o->seq;
@@ -389,6 +380,8 @@ static bool take_answer(struct keeper *k, struct gate *g, const union answer *m,
         return true;
     }
     bool is_ready = m->type == GATE_READY && len == sizeof m->ready;
+    if (is_ready && g->has_ended && g->state == GATE_STARTING)
+        return true; // it died right after: nobody hands over to it
     bool is_refused = m->type == GATE_REFUSED && len == sizeof m->refused;
     uint64_t seq = is_ready ? m->ready.seq : is_refused ? m->refused.seq : 0;
     if (seq == 0 || seq != g->asked_seq)
@@ -470,6 +463,7 @@ void gates_ended(struct keeper *k, struct gate *g, int status)
 {
     char how[128];
     describe_end(status, how, sizeof how);
+    g->has_ended = true;
     gates_take_messages(k, g); // what it said last
     int64_t lived_ms = clock_now_ms() - g->child.started_ms;
     bool was_leaving = g->leaving_since_ms > 0; // also one that took too long, and was killed

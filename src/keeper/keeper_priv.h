@@ -31,6 +31,7 @@ struct gate {
     struct list_node node; // in keeper.gates
     struct child child;
     enum gate_state state;
+    bool has_ended;        // waited for
     bool is_foreign;       // of another version: it is told to leave, and nothing else
     uint64_t asked_seq;    // settings that it hasn't answered; 0: none
     int64_t answer_due_ms; // while asked_seq > 0
@@ -106,7 +107,6 @@ void keeper_stop(struct keeper *k, bool now);
 // --- gates.c ---
 
 struct gate *gates_find(const struct keeper *k, enum gate_state state);
-struct gate *gates_of_pid(const struct keeper *k, pid_t pid);
 size_t gates_count(const struct keeper *k);
 
 // Starts a gate and gives it the settings that are next, or in force. False with errno: told in the

@@ -51,17 +51,41 @@ static bool choose_control_path(const struct control_conf *conf, struct diags *d
     return true;
 }
 
-static int seal_settings(const struct loaded *l, struct diags *diags)
+static int seal_tree(const struct conf_node *root, struct diags *diags)
 {
     struct text packed = {.ptr = NULL};
-    conf_node_pack(l->root, &packed);
+    conf_node_pack(root, &packed);
     int fd = file_sealed("sallyport settings", text_str(&packed));
     if (fd < 0)
         diag_fail(diags, ERR_SYSTEM, (struct place){.line = 0},
                   "no memory file for the settings: %s", strerror(errno));
-    mem_wipe(packed.ptr, packed.len);
-    text_fini(&packed);
+    text_wipe(&packed);
     return fd;
+}
+
+// A copy of the root alone; the nodes below are shared.
+static struct conf_node *tree_for_gate(struct loaded *l)
+{
+    struct conf_node *root = conf_node_new(&l->mem, CONF_NODE_MAP, l->root->place);
+    for (const struct conf_node *n = l->root->first; root && n; n = n->next) {
+        if (str_eq(n->key, STR("issuers")))
+            continue;
+        struct conf_node *copy = ARENA_NEW(&l->mem, struct conf_node);
+        if (!copy)
+            return NULL;
+        *copy = *n;
+        copy->next = NULL;
+        conf_node_append(root, copy);
+    }
+    return root;
+}
+
+static bool seal_settings(struct loaded *l, struct offer *o)
+{
+    const struct conf_node *for_gate = tree_for_gate(l);
+    o->settings_fd = seal_tree(l->root, &l->diags);
+    o->gate_fd = for_gate ? seal_tree(for_gate, &l->diags) : -1;
+    return o->settings_fd >= 0 && o->gate_fd >= 0;
 }
 
 bool offer_prepare(struct loaded *l, uint64_t seq, struct listeners *listeners, struct offer *ret)
@@ -79,9 +103,8 @@ bool offer_prepare(struct loaded *l, uint64_t seq, struct listeners *listeners, 
         return false;
     o.fixed = describe_fixed(settings, o.n_workers);
     bool is_fine = logs_open(settings, &l->diags, &o.logs);
-    o.settings_fd = seal_settings(l, &l->diags);
-    if (is_fine && o.settings_fd >= 0 &&
-        listeners_plan(listeners, l->snapshot, o.n_workers, &l->diags)) {
+    is_fine = seal_settings(l, &o) && is_fine;
+    if (is_fine && listeners_plan(listeners, l->snapshot, o.n_workers, &l->diags)) {
         o.wish = wish_new(l->snapshot);
         *ret = o;
         return true;
@@ -111,6 +134,8 @@ void offer_fini(struct offer *o)
 {
     if (o->settings_fd >= 0)
         close(o->settings_fd);
+    if (o->gate_fd >= 0)
+        close(o->gate_fd);
     if (o->seq > 0)
         logs_close(&o->logs);
     mem_free((void *)(uintptr_t)o->fixed.ptr);

@@ -12,6 +12,7 @@
 struct offer {
     uint64_t seq;    // 0: none
     int settings_fd; // owns: a sealed memfd with the packed tree
+    int gate_fd;     // owns: the same without what only the keeper needs, such as accounts' keys
     struct logs logs;
     struct wish *wish;        // owns: of certificates
     enum log_level log_level; // the keeper's own
@@ -23,7 +24,7 @@ struct offer {
     bool is_control_default; // nobody chose that path
 };
 
-#define NO_OFFER ((struct offer){.settings_fd = -1})
+#define NO_OFFER ((struct offer){.settings_fd = -1, .gate_fd = -1})
 
 // Makes an offer of loaded settings: sockets are opened (listeners_plan), logs are opened, the tree
 // is packed. False: told in l->diags, nothing is left open.

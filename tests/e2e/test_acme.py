@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import stat
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -155,3 +156,34 @@ def test_export_prints_chain_and_key_in_one(acme):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("BEGIN CERTIFICATE") == 2 and done.stdout.count("PRIVATE KEY") == 2
     assert run("cert", "export", "other.example.com", "--state", proxy.state).returncode == 1
+
+
+def memory_has(pid, *texts):
+    """Which of the texts are in the memory of a process."""
+    found = set()
+    with open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            bounds, flags = line.split()[:2]
+            if "r" not in flags or line.endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
+                continue
+            first, last = (int(n, 16) for n in bounds.split("-"))
+            mem.seek(first)
+            try:
+                piece = mem.read(last - first)
+            except OSError:
+                continue
+            found |= {text for text in texts if text.encode() in piece}
+    return found
+
+
+@pytest.mark.skipif(IS_SANITIZED, reason="a sanitizer's shadow is terabytes")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into others' memory")
+def test_the_gate_is_not_given_the_keys_of_accounts(start, tmp_path):
+    key = "c2hhbGwtbm90LWJlLXNlZW4taW4tdGhlLWdhdGU"
+    proxy = start(f"state: {tmp_path}/state\n"
+                  "entrypoints: { web: '127.0.0.1:0', websecure: { listen: '127.0.0.1:0', tls: on } }\n"
+                  "issuers: { test: { acme: { directory: 'https://127.0.0.1:1/dir',"
+                  f" eab: {{ kid: kid-1, key: {key} }} }} }} }}\n"
+                  "sites: { app.example.com: http://127.0.0.1:1 }\n")
+    assert memory_has(proxy.gate_pid(), key, "app.example.com") == {"app.example.com"}
+    assert key in memory_has(proxy.child.pid, key)
