@@ -21,6 +21,7 @@
 #define REQUEST_MAX_MS 10000 // to come whole
 #define REPORT_MAX_MS 5000   // for the gate's report
 #define WRITE_MAX_MS 30000   // without a byte taken
+#define SHORTAGE_WAIT_MS 1000
 #define BACKLOG 64
 
 enum conn_state {
@@ -230,8 +231,11 @@ static bool is_allowed(int fd)
 static bool accept_one(struct control *c)
 {
     int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0) {
+        // Without a free descriptor poll would tell of the same one again at once.
+        c->accept_at_ms = errno == EAGAIN ? 0 : clock_now_ms() + SHORTAGE_WAIT_MS;
         return false;
+    }
     if (c->n_conns < CONTROL_CONNS_MAX && is_allowed(fd))
         add_conn(c, fd);
     else
@@ -446,7 +450,7 @@ static bool read_request(struct keeper *k, struct control_conn *conn)
 size_t control_poll(struct control *c, struct pollfd *fds)
 {
     size_t n = 0;
-    bool has_room = c->fd >= 0 && c->n_conns < CONTROL_CONNS_MAX;
+    bool has_room = c->n_conns < CONTROL_CONNS_MAX && clock_now_ms() >= c->accept_at_ms;
     fds[n++] = (struct pollfd){.fd = has_room ? c->fd : -1, .events = POLLIN};
     LIST_FOR (node, &c->conns) {
         const struct control_conn *conn = CONTAINER_OF(node, struct control_conn, node);
@@ -494,6 +498,8 @@ void control_on_poll(struct keeper *k, const struct pollfd *fds, size_t n)
 
 void control_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms)
 {
+    if (k->control.accept_at_ms > now_ms)
+        *next_ms = MIN(*next_ms, k->control.accept_at_ms);
     LIST_FOR_SAFE (n, &k->control.conns) {
         struct control_conn *conn = CONTAINER_OF(n, struct control_conn, node);
         if (conn->state == CONN_WRITING && conn->out_sent == conn->out.len) {

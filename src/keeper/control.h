@@ -22,7 +22,8 @@ struct control {
     char path[108]; // of fd
     dev_t dev;      // of the socket's file, so that only our own is removed
     ino_t ino;
-    struct list conns; // of struct control_conn
+    int64_t accept_at_ms; // not before: no descriptor was free
+    struct list conns;    // of struct control_conn
     unsigned n_conns;
 };
 
