@@ -136,7 +136,7 @@ static bool put_version(int folder, const char *name, const struct certs_entry_f
         errno = error;
         return false;
     }
-    disk_sync(folder); // if it fails, the new one is there all the same, for now at least
+    disk_sync(folder); // without it a power cut may bring the old one back, whole
     if (is_version(old))
         disk_remove(folder, old);
     return true;
