@@ -109,11 +109,12 @@ def test_a_path_of_other_bytes_than_text_is_told_as_well_as_it_can_be(tmp_path):
 # --- an upgrade that fails, and what happened meanwhile ---
 
 def test_a_life_sign_that_an_upgrade_has_crossed_costs_no_gate(start, other):
+    binary = other("exit 3\n")  # first of all: it may skip the test
     proxy = start(respond("hi"))
     gate = proxy.gate_pid()
     os.kill(gate, signal.SIGSTOP)
     time.sleep(PING_EVERY_S + 1)  # it owes an answer now
-    assert not proxy.ask(command="upgrade", binary=str(other("exit 3\n")))["ok"]
+    assert not proxy.ask(command="upgrade", binary=str(binary))["ok"]
     time.sleep(0.5)
     os.kill(gate, signal.SIGCONT)
     time.sleep(1)
