@@ -182,7 +182,7 @@ def test_a_gate_that_can_not_be_started_ends_the_attempt(start):
     pid = proxy.child.pid
     taken = sorted(descriptors(pid))
     assert taken == list(range(len(taken))), "there are holes"
-    kept = 2  # an attempt keeps the settings and the error log
+    kept = 3  # an attempt keeps the settings, those for the gate, and the error log
     old_limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     proxy.write("access-log: off\nworkers: 2\n" + respond("new"))
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(taken) + kept + 2, old_limit[1]))
