@@ -107,7 +107,11 @@ class Process:
     def launch(self, args, cpu=PROXY_CPU):
         self.process = subprocess.Popen(["taskset", "-c", cpu, *map(str, args)],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_port(self.port, self.process)
+        try:
+            wait_port(self.port, self.process)
+        except BaseException:
+            self.stop()
+            raise
 
     def pids(self):
         return family(self.process.pid)
