@@ -407,6 +407,22 @@ static const struct conf_section site_section = {
     .place_offset = CONF_PLACE_AT(site_conf, place),
 };
 
+static const struct conf_item route_tls_items[] = {
+    ITEM_TEXT(route_tls_conf, issuer, "issuer", .since = "0.1", .apply = CONF_LIVE,
+              .format = "a name in issuers, or local", .example = "local",
+              .doc =
+                  "Who signs the certificates: a name in `issuers`, or `local` for the local CA. "
+                  "By default the first of them."),
+};
+
+static const struct conf_section route_tls_section = {
+    .name = "route-tls",
+    .doc = "Certificates for the names in the route's rule (``Host(`name`)``), one for each, where "
+           "an entrypoint speaks TLS and no site has the name.",
+    CONF_SECTION_OF(route_tls_conf, route_tls_items),
+    .place_offset = CONF_NO_PLACE,
+};
+
 static const struct conf_item route_items[] = {
     ITEM_TEXT(route_conf, match, "match", .is_required = true, .since = "0.1", .apply = CONF_LIVE,
               .format = "a rule", .example = "Host(`a.example`) && PathPrefix(`/api`)",
@@ -420,6 +436,9 @@ static const struct conf_item route_items[] = {
     ITEM_TEXTS(route_conf, entrypoints, "entrypoints", .since = "0.1", .apply = CONF_LIVE,
                .format = "names of entrypoints", .example = "[web]",
                .doc = "Where the route can be reached. By default at every entrypoint."),
+    ITEM_SECTION(route_conf, tls, "tls", struct route_tls_conf, .section = &route_tls_section,
+                 .since = "0.1", .apply = CONF_LIVE,
+                 .doc = "Certificates for the names in its rule."),
     ITEM_BOOL(route_conf, passthrough, "passthrough", .def = "off", .since = "0.1",
               .apply = CONF_NEW_CONNS,
               .doc = "Leave TLS to the server: connections go there untouched, decided by the name "

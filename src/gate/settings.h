@@ -98,12 +98,18 @@ struct site_conf {
     struct place place;
 };
 
+// Certificates of the names in a free route's rule.
+struct route_tls_conf {
+    struct conf_text issuer; // as site_tls_conf's
+};
+
 // A route that belongs to no site.
 struct route_conf {
     struct conf_text match;
     struct conf_text name;
     uint32_t priority;
     struct conf_texts entrypoints;
+    struct route_tls_conf tls;
     bool passthrough;
     struct conf_texts use;
     struct conf_texts to;

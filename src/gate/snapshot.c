@@ -207,6 +207,7 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
     arena_init(&s->mem, SNAPSHOT_MAX_BYTES, NULL, 0);
     atomic_init(&s->refs, 1);
     struct builder b = {.s = s, .env = env, .diags = diags, .root = root};
+    b.hosts_end = &s->hosts;
     size_t n_errors = diags->n_errors;
     // Goes on after an error, so that all of them are told at once; what failed has its default.
     bool is_read = conf_read(&settings_section, root, NULL, &s->mem, diags, &s->settings) == ERR_OK;
@@ -219,6 +220,7 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
     if (is_read)
         snapshot_build_site_policies(&b);
     map_fini(&b.names);
+    map_fini(&b.hosts);
     map_fini(&b.policies);
     if (diags->n_errors > n_errors) {
         snapshot_free(s);

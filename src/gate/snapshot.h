@@ -33,6 +33,14 @@ struct snapshot_site {
     uint64_t tls_entries; // bits: where it is served by TLS
 };
 
+// A name in the rules of free routes that needs a certificate: it is asked for by TLS, and is no
+// site's.
+struct snapshot_host {
+    struct str name;                // as of a site
+    const struct conf_text *issuer; // borrows: who is to sign; its text may be empty
+    struct snapshot_host *next;
+};
+
 struct snapshot {
     struct arena mem;
     uint64_t seq;      // counts up with every one the keeper hands over
@@ -46,6 +54,8 @@ struct snapshot {
     size_t n_policies;
     struct snapshot_site *sites; // in mem: as in the settings
     size_t n_sites;
+    struct snapshot_host *hosts; // in mem: in the order of routes; NULL: none
+    size_t n_hosts;
     struct route *routes; // in mem
     size_t n_routes;
     struct router *router;

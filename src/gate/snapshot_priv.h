@@ -10,7 +10,9 @@ struct builder {
     struct snapshot *s;
     const struct snapshot_env *env;
     struct diags *diags;
-    struct map names; // host names to the site that has them
+    struct map names;                 // host names to the site that has them
+    struct map hosts;                 // names to struct snapshot_host
+    struct snapshot_host **hosts_end; // where the next one goes
     size_t routes_cap;
     const struct conf_node *root; // of the settings
     uint64_t tls_entries;         // entrypoints that speak TLS
@@ -27,6 +29,10 @@ void snapshot_build_routes(struct builder *b);
 // read without an error, of sites.
 void snapshot_build_doors(struct builder *b);
 void snapshot_build_site_policies(struct builder *b);
+
+// The names in a free route's rule that need certificates; when all sites are there.
+void snapshot_build_hosts(struct builder *b, const struct route_conf *r, const struct rule *rule,
+                          uint64_t entries);
 
 // Entrypoints for TCP, after those with TLS; each route of the list that is for TCP (false: it
 // isn't); and when all are there, their router.

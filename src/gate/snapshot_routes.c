@@ -387,13 +387,17 @@ static void build_route(struct builder *b, const struct route_conf *r, size_t i)
         r->name.text.len > 0 ? r->name.text : arena_printf(&b->s->mem, "route/%zu", i + 1);
     if (snapshot_build_tcp_route(b, r, name))
         return;
+    struct rule *rule = rule_parse(r->match.text, r->match.place, &b->s->mem, b->diags);
+    uint64_t entries = entries_of(b, &r->entrypoints);
+    if (rule)
+        snapshot_build_hosts(b, r, rule, entries);
     add_route(b, &(struct route_parts){
                      .name = name,
                      .place = r->place,
                      .rule_text = r->match.text,
-                     .rule = rule_parse(r->match.text, r->match.place, &b->s->mem, b->diags),
+                     .rule = rule,
                      .priority = r->priority,
-                     .entries = entries_of(b, &r->entrypoints),
+                     .entries = entries,
                      .use_first = &none,
                      .use = &r->use,
                      .to = &r->to,

@@ -66,12 +66,18 @@ static uint64_t tcp_entries_of(struct builder *b, const struct route_conf *r, st
 
 // --- where it leads ---
 
-static void refuse_filters(struct builder *b, const struct route_conf *r, struct str name)
+static void refuse_what_is_for_requests(struct builder *b, const struct route_conf *r,
+                                        struct str name)
 {
     const struct conf_text *first = r->use.n > 0              ? &r->use.items[0]
                                     : r->strip.text.len > 0   ? &r->strip
                                     : r->replace.text.len > 0 ? &r->replace
                                                               : NULL;
+    if (r->tls.issuer.text.len > 0)
+        diag_fail(b->diags, ERR_SYNTAX, r->tls.issuer.place,
+                  "the route '" STR_FMT "' passes connections through untouched: the certificate "
+                  "is the server's own",
+                  STR_ARG(name));
     if (first)
         diag_fail(b->diags, ERR_SYNTAX, first->place,
                   "the route '" STR_FMT "' passes connections through untouched, so nothing can "
@@ -124,7 +130,7 @@ bool snapshot_build_tcp_route(struct builder *b, const struct route_conf *r, str
                       ", or HostSNI(`*`) for every connection");
         return r->passthrough;
     }
-    refuse_filters(b, r, name);
+    refuse_what_is_for_requests(b, r, name);
     add_route(b, &(struct route){
                      .name = name,
                      .place = r->place,

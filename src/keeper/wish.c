@@ -208,16 +208,15 @@ static void add_issuers(struct wish *w, const struct settings *s)
     w->issue.n_issuers = n;
 }
 
-// Who signs for a site, and for which of its names: a public authority not for local ones.
-static struct str choose_issuer(const struct wish *w, const struct snapshot_site *site,
-                                struct str *names, size_t *ret_n)
+// Who signs, and for which of the names: a public authority not for local ones. chosen: by
+// settings; may be empty.
+static struct str choose_issuer(const struct wish *w, struct str chosen, const struct str *names,
+                                size_t n, struct str *ret_names, size_t *ret_n)
 {
-    const struct site_conf *conf = site->item->value;
-    struct str chosen = conf->tls.issuer.text;
     *ret_n = 0;
-    for (size_t i = 0; i < site->n_names; i++) {
-        if (chosen.len > 0 || !certs_is_local_name(site->names[i]))
-            names[(*ret_n)++] = site->names[i];
+    for (size_t i = 0; i < n; i++) {
+        if (chosen.len > 0 || !certs_is_local_name(names[i]))
+            ret_names[(*ret_n)++] = names[i];
     }
     if (chosen.len > 0)
         return chosen;
@@ -240,33 +239,38 @@ static void add_need(struct wish *w, const struct issue_need *need)
                                                     .issuer = arena_dup(&w->mem, need->issuer)};
 }
 
-static void add_site(struct wish *w, const struct snapshot_site *site)
+// A certificate for all of the names, of which the first is its id.
+static void want_names(struct wish *w, struct str chosen, const struct str *names, size_t n)
 {
-    struct str *names = MEM_ARRAY(struct str, site->n_names);
-    size_t n;
-    struct str issuer = choose_issuer(w, site, names, &n);
-    struct str id = certs_id_of(site->names[0], &w->mem);
-    add_name(w, &(struct keeper_certs_name){
-                    .id = id, .names = site->names, .n_names = site->n_names, .issuer = issuer});
+    struct str *signed_names = MEM_ARRAY(struct str, n);
+    size_t n_signed;
+    struct str issuer = choose_issuer(w, chosen, names, n, signed_names, &n_signed);
+    struct str id = certs_id_of(names[0], &w->mem);
+    add_name(w,
+             &(struct keeper_certs_name){.id = id, .names = names, .n_names = n, .issuer = issuer});
     if (!str_eq(issuer, STR(CERTS_ISSUER_LOCAL)))
-        add_need(w, &(struct issue_need){.id = id, .names = names, .n_names = n, .issuer = issuer});
-    mem_free(names);
+        add_need(w, &(struct issue_need){
+                        .id = id, .names = signed_names, .n_names = n_signed, .issuer = issuer});
+    mem_free(signed_names);
 }
 
 struct wish *wish_new(const struct snapshot *s)
 {
     size_t n_files = 0;
     each_certificate(s, count_one, &n_files);
-    struct wish *w = new_wish(n_files, s->n_sites);
+    struct wish *w = new_wish(n_files, s->n_sites + s->n_hosts);
     w->certs.has_tls = s->doors != NULL;
     w->state = state_of(&s->settings, &w->mem);
     add_issuers(w, &s->settings);
     each_certificate(s, want_certificate, w);
     for (size_t i = 0; i < s->n_sites; i++) {
         const struct snapshot_site *site = &s->sites[i];
+        const struct site_conf *conf = site->item->value;
         if (site->tls_entries != 0 && site->n_names > 0)
-            add_site(w, site);
+            want_names(w, conf->tls.issuer.text, site->names, site->n_names);
     }
+    for (const struct snapshot_host *h = s->hosts; h; h = h->next)
+        want_names(w, h->issuer->text, &h->name, 1);
     return w;
 }
 
@@ -375,22 +379,23 @@ static bool has_issuer(const struct settings *s, struct str name)
     return s->issuers.n == 0 && s->email.text.len > 0 && str_eq(name, STR(ISSUERS_DEFAULT));
 }
 
-static void check_issuers(struct check *k, const struct snapshot *s)
+static void check_issuer(struct check *k, const struct settings *s, const struct conf_text *name)
 {
-    for (size_t i = 0; i < s->n_sites; i++) {
-        const struct site_conf *site = s->sites[i].item->value;
-        const struct conf_text *name = &site->tls.issuer;
-        if (name->text.len > 0 && !has_issuer(&s->settings, name->text))
-            k->err = diag_fail(k->diags, ERR_NOT_FOUND, name->place,
-                               "there is no issuer '" STR_FMT "'; name one of 'issuers', or local",
-                               STR_ARG(name->text));
-    }
+    if (name->text.len > 0 && !has_issuer(s, name->text))
+        k->err = diag_fail(k->diags, ERR_NOT_FOUND, name->place,
+                           "there is no issuer '" STR_FMT "'; name one of 'issuers', or local",
+                           STR_ARG(name->text));
 }
 
 enum err wish_check_files(const struct snapshot *s, int64_t now_s, struct diags *diags)
 {
     struct check k = {.diags = diags, .now_s = now_s, .err = ERR_OK};
     each_certificate(s, check_one, &k);
-    check_issuers(&k, s);
+    for (size_t i = 0; i < s->n_sites; i++)
+        check_issuer(&k, &s->settings,
+                     &((const struct site_conf *)s->sites[i].item->value)->tls.issuer);
+    for (size_t i = 0; i < s->settings.routes.n; i++)
+        check_issuer(&k, &s->settings,
+                     &((const struct route_conf *)s->settings.routes.items[i])->tls.issuer);
     return k.err;
 }

@@ -36,6 +36,11 @@ bool rule_needs_name(const struct rule *r);
 // the arena is full.
 struct rule *rule_both(const struct rule *a, struct rule *b, struct str text, struct arena *mem);
 
+// The host names of which a request must have one for the rule to match, as they are written in it:
+// in lower case and A-labels, "*.example.com" with its star; in mem, a name perhaps twice. None:
+// any name may do, or the arena is full.
+size_t rule_names(const struct rule *r, struct arena *mem, struct str **ret);
+
 // What isn't in the arena (compiled expressions). Accepts NULL.
 void rule_fini(struct rule *r);
 

@@ -76,6 +76,20 @@ bool rule_hosts(const struct rule *r, struct arena *mem, struct rule_hosts *ret)
     return hosts_of(r->root, mem, ret);
 }
 
+size_t rule_names(const struct rule *r, struct arena *mem, struct str **ret)
+{
+    struct rule_hosts hosts;
+    if (!rule_hosts(r, mem, &hosts) || hosts.is_any)
+        return 0;
+    struct str *names = ARENA_ARRAY(mem, struct str, MAX(hosts.n, (size_t)1));
+    for (size_t i = 0; names && i < hosts.n; i++) {
+        const struct rule_value *v = hosts.items[i];
+        names[i] = v->is_wildcard ? arena_concat(mem, STR("*"), v->text, STR_NONE) : v->text;
+    }
+    *ret = names;
+    return names ? hosts.n : 0;
+}
+
 static bool needs_only_host(const struct rule_node *n)
 {
     if (n->kind != RULE_OR)

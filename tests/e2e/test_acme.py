@@ -83,6 +83,14 @@ def test_names_that_no_authority_serves_are_the_local_cas(acme):
     assert "Pebble" not in issuer_of(proxy, "app.test")
 
 
+def test_names_of_free_routes_get_their_certificates_too(acme):
+    """The first issuer's, or that of the route's own words."""
+    proxy, _ = acme("routes:\n  - { match: 'Host(`app.example.com`)', use: [hi] }\n"
+                    "  - { match: 'Host(`b.example.com`)', tls: { issuer: local }, use: [hi] }\n")
+    wait_issued(proxy, "app.example.com")
+    assert "Pebble" not in issuer_of(proxy, "b.example.com")
+
+
 def test_an_unknown_issuer_is_an_error_with_its_place(tmp_path):
     file = tmp_path / "s.yaml"
     file.write_text("sites:\n  a.example.com:\n    tls: { issuer: nobody }\n    to: http://127.0.0.1:1\n")

@@ -40,6 +40,18 @@ def test_sites_get_certificates_of_the_local_ca(start, origin):
         assert path.stat().st_mode & 0o077 == 0, path
 
 
+def test_names_of_free_routes_get_certificates_of_the_local_ca(start, origin):
+    """Without a site, the names in a rule are enough."""
+    server = origin()
+    proxy = start(ENTRIES + "routes:\n"
+                  f"  - {{ match: 'Host(`a.example`) && Path(`/x`)', to: '{server.url}' }}\n"
+                  f"  - {{ match: 'Host(`b.example`) || Host(`*.c.example`)', to: '{server.url}' }}\n")
+    for host in ("a.example", "b.example", "x.c.example"):
+        assert get(proxy, host, "/x", trust=root_of(proxy)).status == 200
+    ids = [c["id"] for c in proxy.ask(command="status")["status"]["certificates"]]
+    assert ids == ["a.example", "b.example", "_wildcard.c.example"]
+
+
 def test_a_local_ca_is_kept(start, origin):
     """Clients that trust it go on to do so when the proxy starts anew."""
     server = origin()

@@ -89,6 +89,45 @@ static void sites_with_tls_want_certificates_and_files_are_wanted_once(void)
     end(&f);
 }
 
+static void names_of_free_routes_want_a_certificate_each(void)
+{
+    struct fixture f;
+    begin(&f,
+          HEAD "on } }\nemail: a@b.example\nroutes:\n"
+               "  - { match: 'Host(`a.example`, `b.example`)', to: 'http://h:1' }\n"
+               "  - { match: 'Host(`c.test`)', to: 'http://h:1' }\n"
+               "  - { match: 'Host(`d.example`)', tls: { issuer: local }, to: 'http://h:1' }\n");
+    struct wish *w = wish_new(f.l.snapshot);
+    static const char *const ids[] = {"a.example", "b.example", "c.test", "d.example"};
+    CHECK_INT(w->certs.n_names, ARRAY_LEN(ids));
+    for (size_t i = 0; i < MIN(w->certs.n_names, ARRAY_LEN(ids)); i++)
+        CHECK_STR(w->certs.names[i].id, str_of(ids[i]));
+    CHECK_INT(w->issue.n_needs, 2);
+    CHECK_STR(w->issue.needs[1].id, STR("b.example"));
+    wish_free(w);
+    end(&f);
+}
+
+static void an_unknown_issuer_is_told_with_its_place(void)
+{
+    static const char *const cases[] = {
+        HEAD "on } }\nsites: { a.example: { to: 'http://h:1', tls: { issuer: nobody } } }\n",
+        HEAD "on } }\nroutes:\n"
+             "  - { match: 'Host(`a.example`)', tls: { issuer: nobody }, to: 'http://h:1' }\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture f;
+        begin(&f, cases[i]);
+        CHECK_INT(wish_check_files(f.l.snapshot, MADE_NOW_S, &f.l.diags), ERR_NOT_FOUND);
+        CHECK(f.l.diags.n > 0);
+        if (f.l.diags.n > 0) {
+            const struct diag *d = &f.l.diags.items[f.l.diags.n - 1];
+            CHECK(strstr(d->text, "there is no issuer 'nobody'") && d->place.line > 0);
+        }
+        end(&f);
+    }
+}
+
 static void without_tls_nothing_is_wanted(void)
 {
     struct fixture f;
@@ -144,6 +183,7 @@ static void good_files_are_no_reason_for_words(void)
 }
 
 TEST_MAIN(TEST(sites_with_tls_want_certificates_and_files_are_wanted_once),
-          TEST(without_tls_nothing_is_wanted),
+          TEST(names_of_free_routes_want_a_certificate_each),
+          TEST(an_unknown_issuer_is_told_with_its_place), TEST(without_tls_nothing_is_wanted),
           TEST(what_is_wrong_with_files_is_told_with_its_place),
           TEST(good_files_are_no_reason_for_words))

@@ -109,4 +109,36 @@ static void implication_holds_for_requests(void)
     fixture_end(&f);
 }
 
-TEST_MAIN(TEST(the_hosts_of_a_rule_are_those_it_needs), TEST(implication_holds_for_requests))
+static void the_names_of_a_rule_are_written_as_in_it(void)
+{
+    static const struct {
+        const char *rule;
+        size_t n;
+        const char *first, *last;
+    } cases[] = {
+        {"Host(`A.example`, `*.b.example`)", 2, "a.example", "*.b.example"},
+        {"Path(`/`) && Host(`a.example`)", 1, "a.example", "a.example"},
+        {"HostRegexp(`a`)", 0, "", ""},
+        {"Path(`/`)", 0, "", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena mem;
+        struct diags d = {.n = 0};
+        struct str *names = NULL;
+        arena_init(&mem, 1 << 16, NULL, 0);
+        struct rule *r = rule_of(cases[i].rule, &mem, &d);
+        CHECK(r != NULL);
+        size_t n = r ? rule_names(r, &mem, &names) : 0;
+        CHECK_INT(n, cases[i].n);
+        if (n > 0 && n == cases[i].n) {
+            CHECK_STR(names[0], str_of(cases[i].first));
+            CHECK_STR(names[n - 1], str_of(cases[i].last));
+        }
+        rule_fini(r);
+        diags_fini(&d);
+        arena_fini(&mem);
+    }
+}
+
+TEST_MAIN(TEST(the_names_of_a_rule_are_written_as_in_it),
+          TEST(the_hosts_of_a_rule_are_those_it_needs), TEST(implication_holds_for_requests))
