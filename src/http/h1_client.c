@@ -12,8 +12,6 @@
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
-#define WATCH_AFTER_MS 50 // a server that takes longer: has the client gone meanwhile?
-
 // --- what the other files use ---
 
 bool h1_call_make_room(struct h1_call *call, size_t max_bytes)
@@ -56,7 +54,7 @@ static enum io read_some(struct h1_call *call, struct deadline until, size_t *re
     if (until.at_ms == BODY_NO_WAIT.at_ms)
         return stream_try_read(s, to, room, ret_n);
     if (!call->is_watched) {
-        struct deadline quick = deadline_min(until, deadline_in(WATCH_AFTER_MS));
+        struct deadline quick = deadline_min(until, deadline_in(HTTP_CLIENT_WATCH_MS));
         enum io io = stream_read(s, to, room, quick, ret_n);
         if (io != IO_FAIL || s->sock.error != ETIMEDOUT)
             return io;
@@ -159,7 +157,7 @@ static void end_in_serve(struct h1_call *call)
 // --- public ---
 
 static struct h1_call *call_new(struct h1_client *c, struct exchange *x,
-                                const struct h1_client_options *options)
+                                const struct http_client_options *options)
 {
     struct h1_call *call = ARENA_NEW(x->mem, struct h1_call);
     char *buf = call ? pool_take(&x->env->buffers) : NULL;
@@ -178,8 +176,8 @@ static struct h1_call *call_new(struct h1_client *c, struct exchange *x,
     return call;
 }
 
-enum h1_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
-                                   const struct h1_client_options *options, bool *ret_sent_body)
+enum http_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
+                                     const struct http_client_options *options, bool *ret_sent_body)
 {
     ASSERT(fiber_self() && !c->state);
     *ret_sent_body = false;
@@ -188,15 +186,15 @@ enum h1_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
         x->end_detail = STR("no memory for an exchange with a server");
         stream_close(&c->stream);
         loop_defer(done_closed, c);
-        return H1_CLIENT_RESOURCES;
+        return HTTP_CLIENT_RESOURCES;
     }
-    enum h1_client_end end = h1_call_send(call, options);
+    enum http_client_end end = h1_call_send(call, options);
     call->at = call->end = 0;
-    if (end == H1_CLIENT_OK)
+    if (end == HTTP_CLIENT_OK)
         end = h1_call_read_answer(call);
-    if (end == H1_CLIENT_BODY && x->end == EXCHANGE_END_OK)
+    if (end == HTTP_CLIENT_BODY && x->end == EXCHANGE_END_OK)
         x->end = EXCHANGE_END_CLIENT_GONE;
-    if (call->c && (end != H1_CLIENT_OK || call->is_complete))
+    if (call->c && (end != HTTP_CLIENT_OK || call->is_complete))
         end_in_serve(call);
     *ret_sent_body = call->has_taken_body; // not before the pump, whose last piece counts, has gone
     return end;

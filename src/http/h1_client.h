@@ -5,6 +5,7 @@
 
 #include "base/deadline.h"
 #include "base/list.h"
+#include "http/client.h"
 #include "http/exchange.h"
 #include "rt/stream.h"
 
@@ -25,34 +26,14 @@ struct h1_client {
     void *state;             // owns: of the running exchange; NULL when idle (no buffer then)
 };
 
-struct h1_client_options {
-    struct h1_limits limits; // of an answer's head
-    int64_t head_ms;         // from the request's end to the answer's head
-    int64_t body_idle_ms; // between two pieces of the answer, and without progress of the request
-    int64_t tunnel_idle_ms;
-    struct str host; // what to send as Host; empty: x->req.authority
-    struct str path; // what to send as path; empty: x->req.path
-};
-
-// How sending and waiting for the answer's head ended.
-enum h1_client_end {
-    H1_CLIENT_OK,       // x->resp is filled; its body reads from the connection
-    H1_CLIENT_STALE,    // closed or reset before any byte of an answer, on a reused connection
-    H1_CLIENT_CLOSED,   // the same on a fresh one, or in the middle of the head
-    H1_CLIENT_TIMEOUT,  // no head in time
-    H1_CLIENT_PROTOCOL, // malformed answer; noted in x->end_detail and counted
-    H1_CLIENT_BODY, // the client's request body failed (too slow, malformed, gone): x->end is set
-    H1_CLIENT_CANCELLED, // the exchange was cancelled: the client is gone
-    H1_CLIENT_RESOURCES, // a limit of memory was reached; noted in x->end_detail
-};
-
 // Sends x->req (head and body) and reads the answer's head into x->resp: interim answers are passed
 // to the client. *ret_sent_body: any byte of a request body was taken from the client that can't be
 // sent again (so that a retry is impossible). While a body is still being sent, a second fiber
-// sends it; an early answer ends that. After any end but H1_CLIENT_OK the connection is closed and
-// `done` has been called with false by the time the caller's fiber waits again. Waits.
-enum h1_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
-                                   const struct h1_client_options *options, bool *ret_sent_body);
+// sends it; an early answer ends that. After any end but HTTP_CLIENT_OK the connection is closed
+// and `done` has been called with false by the time the caller's fiber waits again. Waits.
+enum http_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
+                                     const struct http_client_options *options,
+                                     bool *ret_sent_body);
 
 // Whether an idle connection may still be used: no byte, end or error has come since its last
 // answer, which would be taken for the next one. The loop's flags tell without a system call, as of

@@ -9,20 +9,18 @@
 #include "rt/fiber.h"
 #include "tls/conn.h"
 
-#define INTERIM_MAX 32   // 1xx answers to one request
-#define CONTINUE_MS 1000 // then the body is sent without the server's "100 Continue"
 #define ERRNO_TEXT(e) ((e) != 0 ? strerrordesc_np(e) : "closed")
 
-COLD static enum h1_client_end refuse(struct h1_call *call, enum h1_error error)
+COLD static enum http_client_end refuse(struct h1_call *call, enum h1_error error)
 {
     h1_call_note_refused(call, error);
-    return H1_CLIENT_PROTOCOL;
+    return HTTP_CLIENT_PROTOCOL;
 }
 
-COLD static enum h1_client_end no_memory(struct h1_call *call)
+COLD static enum http_client_end no_memory(struct h1_call *call)
 {
     h1_call_note(call, "the exchange's memory is used up");
-    return H1_CLIENT_RESOURCES;
+    return HTTP_CLIENT_RESOURCES;
 }
 
 // --- waiting for the head ---
@@ -32,47 +30,47 @@ static struct deadline head_deadline(const struct h1_call *call)
 {
     int64_t now = clock_now_ms();
     if (call->sending == H1_SENDING_HELD)
-        return deadline_at(now + MIN(call->head_ms, CONTINUE_MS));
+        return deadline_at(now + MIN(call->head_ms, HTTP_CLIENT_CONTINUE_MS));
     if (call->sending == H1_SENDING_RUNS)
         return deadline_at(now + call->head_ms);
     return deadline_at(call->send_moved_ms + call->head_ms);
 }
 
 // Why reading failed.
-COLD static enum h1_client_end head_failure(struct h1_call *call, enum io io)
+COLD static enum http_client_end head_failure(struct h1_call *call, enum io io)
 {
     int error = io == IO_EOF ? 0 : call->c->stream.sock.error;
     if (call->sending == H1_SENDING_FAILED)
-        return H1_CLIENT_BODY;
+        return HTTP_CLIENT_BODY;
     if (call->sending == H1_SENDING_STUCK) {
         h1_call_note(call, "takes no more of the request's body");
-        return H1_CLIENT_TIMEOUT;
+        return HTTP_CLIENT_TIMEOUT;
     }
     if (fiber_is_cancelled(fiber_self()))
-        return H1_CLIENT_CANCELLED;
+        return HTTP_CLIENT_CANCELLED;
     if (error == ETIMEDOUT) {
         h1_call_note(call, "no answer within %" PRId64 " ms", call->head_ms);
-        return H1_CLIENT_TIMEOUT;
+        return HTTP_CLIENT_TIMEOUT;
     }
     const char *alert = tls_conn_alert(&call->c->stream);
     h1_call_note(call, "%s before %s", alert ? alert : ERRNO_TEXT(error),
                  call->has_answer ? "the end of the answer's head" : "an answer");
-    return call->has_answer || call->c->n_exchanges == 0 ? H1_CLIENT_CLOSED : H1_CLIENT_STALE;
+    return call->has_answer || call->c->n_exchanges == 0 ? HTTP_CLIENT_CLOSED : HTTP_CLIENT_STALE;
 }
 
 // Reads more of the head. May wait.
-static enum h1_client_end fill_head(struct h1_call *call)
+static enum http_client_end fill_head(struct h1_call *call)
 {
     for (;;) {
         enum io io = h1_call_fill(call, head_deadline(call));
         if (io == IO_DONE)
-            return H1_CLIENT_OK;
+            return HTTP_CLIENT_OK;
         bool is_expired = io == IO_FAIL && call->c->stream.sock.error == ETIMEDOUT;
         if (is_expired && call->sending == H1_SENDING_HELD) {
             // The server ignores the expectation; a client that waits for its 100 would wait for
             // ever, and the server for the body (RFC 9110 10.1.1).
             if (exchange_continue(call->x) != ERR_OK)
-                return H1_CLIENT_CANCELLED;
+                return HTTP_CLIENT_CANCELLED;
             h1_call_start_pump(call);
         } else if (!is_expired || (call->sending != H1_SENDING_RUNS &&
                                    head_deadline(call).at_ms <= clock_now_ms())) {
@@ -81,7 +79,8 @@ static enum h1_client_end fill_head(struct h1_call *call)
     }
 }
 
-static enum h1_client_end read_head(struct h1_call *call, struct h1_response *ret, size_t *ret_used)
+static enum http_client_end read_head(struct h1_call *call, struct h1_response *ret,
+                                      size_t *ret_used)
 {
     size_t max_bytes = (size_t)call->limits.head_max_bytes;
     size_t seen = 0;
@@ -92,7 +91,7 @@ static enum h1_client_end read_head(struct h1_call *call, struct h1_response *re
             switch (
                 h1_response_parse(in, &call->limits, call->x->env->fields, ret, ret_used, &error)) {
             case IO_DONE:
-                return H1_CLIENT_OK;
+                return HTTP_CLIENT_OK;
             case IO_AGAIN:
                 break;
             case IO_EOF:
@@ -103,22 +102,23 @@ static enum h1_client_end read_head(struct h1_call *call, struct h1_response *re
         seen = in.len;
         if (!h1_call_make_room(call, max_bytes + HTTP_BUFFER_BYTES))
             return refuse(call, H1_ERROR_HEAD_LENGTH);
-        enum h1_client_end end = fill_head(call);
-        if (end != H1_CLIENT_OK)
+        enum http_client_end end = fill_head(call);
+        if (end != HTTP_CLIENT_OK)
             return end;
     }
 }
 
 // --- the head's meaning ---
 
-static enum h1_client_end pass_interim(struct h1_call *call, const struct h1_response *head,
-                                       size_t used)
+static enum http_client_end pass_interim(struct h1_call *call, const struct h1_response *head,
+                                         size_t used)
 {
     struct exchange *x = call->x;
     call->interim_bytes += used;
-    if (++call->n_interim > INTERIM_MAX || call->interim_bytes > call->limits.head_max_bytes) {
+    if (++call->n_interim > HTTP_CLIENT_INTERIM_MAX ||
+        call->interim_bytes > call->limits.head_max_bytes) {
         h1_call_note(call, "too many interim answers");
-        return H1_CLIENT_PROTOCOL;
+        return HTTP_CLIENT_PROTOCOL;
     }
     struct headers h;
     headers_init(&h, x->mem);
@@ -128,11 +128,11 @@ static enum h1_client_end pass_interim(struct h1_call *call, const struct h1_res
     headers_remove(&h, FIELD_CONTENT_LENGTH); // an interim answer has no body (RFC 9110 15.2)
     unsigned status = head->status;
     if (x->ops && x->ops->inform && x->ops->inform(x, status, &h) != ERR_OK)
-        return H1_CLIENT_CANCELLED;
+        return HTTP_CLIENT_CANCELLED;
     call->at += used;
     if (status == 100 && call->sending == H1_SENDING_HELD)
         h1_call_start_pump(call);
-    return H1_CLIENT_OK;
+    return HTTP_CLIENT_OK;
 }
 
 // Fills x->resp's status and headers; their texts move to the exchange's arena.
@@ -152,21 +152,21 @@ static bool take_headers(struct h1_call *call, const struct h1_response *head, s
     return true;
 }
 
-static enum h1_client_end take_upgrade(struct h1_call *call)
+static enum http_client_end take_upgrade(struct h1_call *call)
 {
     struct exchange *x = call->x;
     struct str protocol = headers_get(&x->resp.headers, FIELD_UPGRADE);
     if (!x->req.is_upgrade || protocol.len == 0 || call->sending != H1_SENDING_DONE) {
         http_count_server_error(x->env, H1_ERROR_STATUS);
         h1_call_note(call, "a 101 that nobody asked for (RFC 9110 15.2.2)");
-        return H1_CLIENT_PROTOCOL;
+        return HTTP_CLIENT_PROTOCOL;
     }
     headers_remove_hop_by_hop(&x->resp.headers);
     headers_remove(&x->resp.headers, FIELD_CONTENT_LENGTH);
     if (headers_set(&x->resp.headers, FIELD_UPGRADE, protocol) != ERR_OK)
         return no_memory(call);
     x->resp.tunnel = h1_call_tunnel(call);
-    return H1_CLIENT_OK;
+    return HTTP_CLIENT_OK;
 }
 
 // In answers to HEAD and in 304 the field tells of a body that isn't here: it is passed on as the
@@ -182,8 +182,8 @@ static bool fix_length_field(struct exchange *x, uint64_t length)
     return number.ptr && headers_set(h, FIELD_CONTENT_LENGTH, number) == ERR_OK;
 }
 
-static enum h1_client_end take_answer(struct h1_call *call, const struct h1_response *head,
-                                      size_t used)
+static enum http_client_end take_answer(struct h1_call *call, const struct h1_response *head,
+                                        size_t used)
 {
     struct exchange *x = call->x;
     struct h1_framing framing = {.body = H1_BODY_NONE};
@@ -205,23 +205,23 @@ static enum h1_client_end take_answer(struct h1_call *call, const struct h1_resp
     else if (!fix_length_field(x, framing.length))
         return no_memory(call);
     call->is_complete = !has_body;
-    return H1_CLIENT_OK;
+    return HTTP_CLIENT_OK;
 }
 
-enum h1_client_end h1_call_read_answer(struct h1_call *call)
+enum http_client_end h1_call_read_answer(struct h1_call *call)
 {
     for (;;) {
         struct h1_response head;
         size_t used = 0;
-        enum h1_client_end end = read_head(call, &head, &used);
-        if (end != H1_CLIENT_OK)
+        enum http_client_end end = read_head(call, &head, &used);
+        if (end != HTTP_CLIENT_OK)
             return end;
         if (head.status >= 200 || head.status == 101) {
             call->x->times.answer_head = clock_now_ns();
             return take_answer(call, &head, used);
         }
         end = pass_interim(call, &head, used);
-        if (end != H1_CLIENT_OK)
+        if (end != HTTP_CLIENT_OK)
             return end;
     }
 }

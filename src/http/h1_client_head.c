@@ -12,7 +12,7 @@
      FIELD_BIT(FIELD_UPGRADE))
 
 static void put_start(struct writer *w, const struct request *r,
-                      const struct h1_client_options *options)
+                      const struct http_client_options *options)
 {
     writer_put(w, r->method);
     writer_byte(w, ' ');
@@ -57,7 +57,7 @@ void h1_put_fields(struct writer *w, const struct headers *h)
     writer_put(w, STR("\r\n"));
 }
 
-bool h1_call_build_head(struct h1_call *call, const struct h1_client_options *options,
+bool h1_call_build_head(struct h1_call *call, const struct http_client_options *options,
                         struct str *ret_head)
 {
     const struct request *r = &call->x->req;

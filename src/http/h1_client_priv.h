@@ -83,16 +83,16 @@ static inline struct str h1_call_unread(const struct h1_call *call)
 // --- h1_client_head.c ---
 
 // Writes the head into the call's buffer, which grows for a large one. False: too large.
-bool h1_call_build_head(struct h1_call *call, const struct h1_client_options *options,
+bool h1_call_build_head(struct h1_call *call, const struct http_client_options *options,
                         struct str *ret_head);
 // Field lines and the empty line behind them.
 void h1_put_fields(struct writer *w, const struct headers *h);
 
 // --- h1_client_send.c ---
 
-// Sends the head, and of the body what is at hand. H1_CLIENT_OK: go on with the answer (also when
+// Sends the head, and of the body what is at hand. HTTP_CLIENT_OK: go on with the answer (also when
 // the server took nothing: it may have answered all the same). May wait.
-enum h1_client_end h1_call_send(struct h1_call *call, const struct h1_client_options *options);
+enum http_client_end h1_call_send(struct h1_call *call, const struct http_client_options *options);
 // Begins to send the rest of the body on a fiber of its own.
 void h1_call_start_pump(struct h1_call *call);
 // Ends the pump and waits until it has gone; no effect when none runs.
@@ -101,7 +101,7 @@ void h1_call_stop_pump(struct h1_call *call);
 // --- h1_client_answer.c ---
 
 // Passes interim answers on and fills x->resp from the final one's head. May wait.
-enum h1_client_end h1_call_read_answer(struct h1_call *call);
+enum http_client_end h1_call_read_answer(struct h1_call *call);
 
 // --- h1_client_body.c ---
 

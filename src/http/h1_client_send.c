@@ -7,60 +7,13 @@
 #include "base/writer.h"
 #include "http/env.h"
 #include "http/h1_client_priv.h"
+#include "http/replay.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
 
 #define SPLICE_MIN_BYTES (32 * 1024)
 #define SPLICE_TURN_BYTES ((size_t)256 * 1024)
 #define CHUNK_LINE_BYTES 20 // 16 digits, CR, LF
-
-// --- bodies that can be sent again ---
-
-// A body that was in memory as a whole when it was first asked for.
-struct replay {
-    struct body body;
-    struct body *inner; // borrows: the driver's, read to its end
-    struct str bytes;   // borrows: the inner's piece
-    bool is_read;
-};
-
-static enum io replay_read(struct body *b, struct str *ret_piece, struct deadline until)
-{
-    (void)until;
-    struct replay *r = CONTAINER_OF(b, struct replay, body);
-    if (r->is_read)
-        return IO_EOF;
-    r->is_read = true;
-    *ret_piece = r->bytes;
-    return IO_DONE;
-}
-
-static void replay_fini(struct body *b)
-{
-    body_fini(CONTAINER_OF(b, struct replay, body)->inner);
-}
-
-static const struct body_ops replay_ops = {
-    .name = "replay",
-    .read = replay_read,
-    .fini = replay_fini,
-};
-
-// Makes the body of x one that a next try finds unread again. False: no memory for that.
-static bool keep_for_replay(struct exchange *x, struct str piece)
-{
-    struct body *b = x->req.body;
-    if (b->ops == &replay_ops) {
-        CONTAINER_OF(b, struct replay, body)->is_read = false;
-        return true;
-    }
-    struct replay *r = ARENA_NEW(x->mem, struct replay);
-    if (!r)
-        return false;
-    *r = (struct replay){.body = {&replay_ops, b->length, NULL}, .inner = b, .bytes = piece};
-    x->req.body = &r->body;
-    return true;
-}
 
 // --- sending ---
 
@@ -259,7 +212,7 @@ static int take_first(struct h1_call *call, char line[static CHUNK_LINE_BYTES],
         bool is_all = b->length >= 0 && call->send_left == 0;
         if (is_all)
             call->sending = H1_SENDING_DONE;
-        if (!is_all || piece.len != (uint64_t)b->length || !keep_for_replay(x, piece))
+        if (!is_all || piece.len != (uint64_t)b->length || !replay_keep(x, piece))
             call->has_taken_body = true;
         return n;
     }
@@ -277,7 +230,7 @@ static int take_first(struct h1_call *call, char line[static CHUNK_LINE_BYTES],
     return -1;
 }
 
-static enum h1_client_end send_first(struct h1_call *call, struct str head)
+static enum http_client_end send_first(struct h1_call *call, struct str head)
 {
     char line[CHUNK_LINE_BYTES];
     struct iovec iov[4] = {iov_of(head)};
@@ -285,30 +238,30 @@ static enum h1_client_end send_first(struct h1_call *call, struct str head)
     if (call->sending == H1_SENDING_RUNS)
         n = take_first(call, line, iov + 1);
     if (n < 0)
-        return H1_CLIENT_BODY;
+        return HTTP_CLIENT_BODY;
     struct rt_sock *sock = &call->c->stream.sock;
     if (stream_writev(&call->c->stream, iov, 1 + n, call->body_idle_ms, H1_CALL_FOREVER) ==
         IO_DONE) {
         call->send_moved_ms = clock_now_ms();
-        return H1_CLIENT_OK;
+        return HTTP_CLIENT_OK;
     }
     if (sock->error == ETIMEDOUT) {
         h1_call_note(call, "takes no request");
-        return H1_CLIENT_TIMEOUT;
+        return HTTP_CLIENT_TIMEOUT;
     }
     if (sock->error == ECANCELED)
-        return H1_CLIENT_CANCELLED;
+        return HTTP_CLIENT_CANCELLED;
     call->sending = H1_SENDING_REFUSED;
-    return H1_CLIENT_OK;
+    return HTTP_CLIENT_OK;
 }
 
-enum h1_client_end h1_call_send(struct h1_call *call, const struct h1_client_options *options)
+enum http_client_end h1_call_send(struct h1_call *call, const struct http_client_options *options)
 {
     struct exchange *x = call->x;
     struct str head;
     if (!h1_call_build_head(call, options, &head)) {
         h1_call_note(call, "the request's head is too large to be sent");
-        return H1_CLIENT_RESOURCES;
+        return HTTP_CLIENT_RESOURCES;
     }
     struct body *b = x->req.body;
     call->send_left = b && b->length > 0 ? (uint64_t)b->length : 0;
@@ -318,9 +271,9 @@ enum h1_client_end h1_call_send(struct h1_call *call, const struct h1_client_opt
         call->sending = H1_SENDING_HELD;
     else
         call->sending = H1_SENDING_RUNS;
-    enum h1_client_end end = send_first(call, head);
+    enum http_client_end end = send_first(call, head);
     x->times.sent = clock_now_ns();
-    if (end == H1_CLIENT_OK && call->sending == H1_SENDING_RUNS)
+    if (end == HTTP_CLIENT_OK && call->sending == H1_SENDING_RUNS)
         h1_call_start_pump(call);
     return end;
 }

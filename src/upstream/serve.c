@@ -315,37 +315,37 @@ COLD static enum step body_failed(struct attempt *a)
     return STEP_GIVE_UP;
 }
 
-static enum step served(struct attempt *a, enum h1_client_end end, bool sent_body,
+static enum step served(struct attempt *a, enum http_client_end end, bool sent_body,
                         struct server_slot *slot)
 {
     bool may_repeat = a->is_idempotent && !sent_body;
     switch (end) {
-    case H1_CLIENT_OK:
+    case HTTP_CLIENT_OK:
         note_reached(a, slot);
         return STEP_DONE;
-    case H1_CLIENT_STALE:
+    case HTTP_CLIENT_STALE:
         a->wants_fresh = true;
         a->n_tried--; // not the server's fault
         note_told(a, EXCHANGE_END_SERVER_GONE);
         return may_repeat ? STEP_AGAIN : STEP_GIVE_UP;
-    case H1_CLIENT_CLOSED:
+    case HTTP_CLIENT_CLOSED:
         count_failure(slot);
         note_told(a, EXCHANGE_END_SERVER_GONE);
         return may_repeat ? STEP_AGAIN : STEP_GIVE_UP;
-    case H1_CLIENT_TIMEOUT:
+    case HTTP_CLIENT_TIMEOUT:
         count_failure(slot);
         note_told(a, EXCHANGE_END_SERVER_TIMEOUT);
         return STEP_GIVE_UP;
-    case H1_CLIENT_PROTOCOL:
+    case HTTP_CLIENT_PROTOCOL:
         count_failure(slot);
         note_told(a, EXCHANGE_END_SERVER_PROTOCOL);
         return STEP_GIVE_UP;
-    case H1_CLIENT_RESOURCES:
+    case HTTP_CLIENT_RESOURCES:
         note_told(a, EXCHANGE_END_RESOURCES);
         return STEP_GIVE_UP;
-    case H1_CLIENT_BODY:
+    case HTTP_CLIENT_BODY:
         return body_failed(a);
-    case H1_CLIENT_CANCELLED:
+    case HTTP_CLIENT_CANCELLED:
         break;
     }
     return STEP_CANCELLED;
@@ -362,7 +362,7 @@ static enum step serve_on(struct attempt *a, struct conn *c, size_t server,
         x->resp.tunnel = h1_client_take(&c->client);
         return STEP_DONE;
     }
-    const struct h1_client_options options = {
+    const struct http_client_options options = {
         .limits = {.line_max_bytes = ANSWER_LINE_MAX_BYTES,
                    .head_max_bytes = (uint32_t)a->s->conf->head_max_bytes,
                    .fields_max = ANSWER_FIELDS_MAX},
@@ -372,7 +372,7 @@ static enum step serve_on(struct attempt *a, struct conn *c, size_t server,
         .host = host_for(a, server),
     };
     bool sent_body = false;
-    enum h1_client_end end = h1_client_serve(&c->client, x, &options, &sent_body);
+    enum http_client_end end = h1_client_serve(&c->client, x, &options, &sent_body);
     return served(a, end, sent_body, slot);
 }
 

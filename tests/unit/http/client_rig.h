@@ -48,7 +48,7 @@ struct rig {
     struct arena mem;
     struct exchange x;
     struct h1_client c;
-    struct h1_client_options options;
+    struct http_client_options options;
     struct rt_sock server;
     const struct step *script;
     char wire[RIG_TEXT_BYTES]; // what the server got
@@ -56,7 +56,7 @@ struct rig {
     char body[RIG_TEXT_BYTES]; // the answer's body as pulled
     size_t n_body;
     struct fiber *client;
-    enum h1_client_end end;
+    enum http_client_end end;
     enum io body_end;
     bool sent_body, is_client_done, is_server_done, keeps_body, stops_early;
     unsigned n_done, n_reusable, n_informs, informed[8], n_watched;
@@ -146,7 +146,7 @@ static inline void rig_client(void *arg)
     r->client = fiber_self();
     r->end = h1_client_serve(&r->c, x, &r->options, &r->sent_body);
     r->body_end = IO_EOF;
-    struct body *b = r->end == H1_CLIENT_OK ? x->resp.body : NULL;
+    struct body *b = r->end == HTTP_CLIENT_OK ? x->resp.body : NULL;
     for (struct str piece; b && !r->stops_early;) {
         r->body_end = body_read(b, &piece, deadline_at(INT64_MAX));
         if (r->body_end != IO_DONE)
@@ -205,7 +205,7 @@ static inline struct rig *rig_new(enum method method)
     static const struct http_app app;
     http_env_init(&r->env, &app, NULL, 100);
     arena_init(&r->mem, (size_t)4 * 1024 * 1024, NULL, 0);
-    r->options = (struct h1_client_options){
+    r->options = (struct http_client_options){
         .limits = H1_LIMITS_DEFAULT,
         .head_ms = 5000,
         .body_idle_ms = 5000,

@@ -13,7 +13,7 @@ static void an_answer_comes_with_its_head_and_body(void)
     CHECK_INT(headers_add(&r->x.req.headers, FIELD_ACCEPT, STR("*/*")), ERR_OK);
     RIG_RUN(r, {SERVER_READS, HEAD_END}, {SERVER_SENDS, OK_HELLO});
     CHECK_STR(rig_wire(r), STR("GET /a?b=c HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\n\r\n"));
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_INT(r->x.resp.status, 200);
     CHECK_INT(r->x.resp.body->length, 5);
     CHECK_STR(headers_get(&r->x.resp.headers, FIELD_CONTENT_LENGTH), STR("5"));
@@ -54,7 +54,7 @@ static void a_connection_serves_many_exchanges(void)
         rig_request(r, METHOD_GET);
         CHECK(h1_client_is_clean(&r->c, false));
         RIG_RUN(r, {SERVER_READS, HEAD_END}, {SERVER_SENDS, OK_HELLO});
-        CHECK_INT(r->end, H1_CLIENT_OK);
+        CHECK_INT(r->end, HTTP_CLIENT_OK);
         CHECK_STR(rig_body(r), STR("hello"));
         CHECK_INT(r->n_reusable, i);
         CHECK_INT(r->c.n_exchanges, i);
@@ -75,7 +75,7 @@ static void a_large_head_is_sent_and_read(void)
              "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Large: %.*s\r\n\r\nab", 40 * 1024, value);
     RIG_RUN(r, {SERVER_READS, HEAD_END}, {SERVER_SENDS, answer});
     CHECK(r->n_wire > sizeof value);
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_INT(headers_find_named(&r->x.resp.headers, STR("x-large"))->value.len, sizeof value);
     CHECK_STR(rig_body(r), STR("ab"));
     CHECK_INT(r->n_reusable, 1);
@@ -90,7 +90,7 @@ static void an_endless_head_is_refused(void)
     memset(answer, 'v', sizeof answer - 1);
     memcpy(answer, "HTTP/1.1 200 OK\r\nX: ", 20);
     RIG_RUN(r, {SERVER_READS, HEAD_END}, {SERVER_SENDS, answer});
-    CHECK_INT(r->end, H1_CLIENT_PROTOCOL);
+    CHECK_INT(r->end, HTTP_CLIENT_PROTOCOL);
     CHECK_INT(r->env.stats.server_errors[H1_ERROR_HEAD_LENGTH], 1);
     rig_free(r);
 }
@@ -102,7 +102,7 @@ struct answer_case {
     enum method method;
     const char *wire;
     bool ends; // the server ends after it
-    enum h1_client_end end;
+    enum http_client_end end;
     int status;
     int64_t length; // of the body; -2: no body
     const char *body;
@@ -111,44 +111,45 @@ struct answer_case {
 };
 
 static const struct answer_case answers[] = {
-    {"length", METHOD_GET, OK_HELLO, false, H1_CLIENT_OK, 200, 5, "hello", IO_EOF, true},
-    {"length 0", METHOD_GET, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, H1_CLIENT_OK,
+    {"length", METHOD_GET, OK_HELLO, false, HTTP_CLIENT_OK, 200, 5, "hello", IO_EOF, true},
+    {"length 0", METHOD_GET, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, HTTP_CLIENT_OK,
      200, -2, "", IO_EOF, true},
     {"close asked", METHOD_GET,
-     "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab", false, H1_CLIENT_OK,
+     "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab", false, HTTP_CLIENT_OK,
      200, 2, "ab", IO_EOF, false},
-    {"http/1.0", METHOD_GET, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nab", false, H1_CLIENT_OK,
-     200, 2, "ab", IO_EOF, false},
+    {"http/1.0", METHOD_GET, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nab", false,
+     HTTP_CLIENT_OK, 200, 2, "ab", IO_EOF, false},
     {"http/1.0 keep-alive", METHOD_GET,
      "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nab", false,
-     H1_CLIENT_OK, 200, 2, "ab", IO_EOF, true},
-    {"until close", METHOD_GET, "HTTP/1.1 200 OK\r\n\r\nall of it", true, H1_CLIENT_OK, 200, -1,
+     HTTP_CLIENT_OK, 200, 2, "ab", IO_EOF, true},
+    {"until close", METHOD_GET, "HTTP/1.1 200 OK\r\n\r\nall of it", true, HTTP_CLIENT_OK, 200, -1,
      "all of it", IO_EOF, false},
     {"chunked", METHOD_GET,
      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n",
-     false, H1_CLIENT_OK, 200, -1, "abcdefg", IO_EOF, true},
-    {"head", METHOD_HEAD, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", false, H1_CLIENT_OK,
+     false, HTTP_CLIENT_OK, 200, -1, "abcdefg", IO_EOF, true},
+    {"head", METHOD_HEAD, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", false, HTTP_CLIENT_OK,
      200, -2, "", IO_EOF, true},
-    {"204", METHOD_GET, "HTTP/1.1 204 No Content\r\n\r\n", false, H1_CLIENT_OK, 204, -2, "", IO_EOF,
-     true},
+    {"204", METHOD_GET, "HTTP/1.1 204 No Content\r\n\r\n", false, HTTP_CLIENT_OK, 204, -2, "",
+     IO_EOF, true},
     {"304", METHOD_GET, "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", false,
-     H1_CLIENT_OK, 304, -2, "", IO_EOF, true},
-    {"leftover", METHOD_GET, OK_HELLO "HTTP", false, H1_CLIENT_OK, 200, 5, "hello", IO_EOF, false},
-    {"leftover after 204", METHOD_GET, "HTTP/1.1 204 No Content\r\n\r\nx", false, H1_CLIENT_OK, 204,
-     -2, "", IO_EOF, false},
+     HTTP_CLIENT_OK, 304, -2, "", IO_EOF, true},
+    {"leftover", METHOD_GET, OK_HELLO "HTTP", false, HTTP_CLIENT_OK, 200, 5, "hello", IO_EOF,
+     false},
+    {"leftover after 204", METHOD_GET, "HTTP/1.1 204 No Content\r\n\r\nx", false, HTTP_CLIENT_OK,
+     204, -2, "", IO_EOF, false},
     {"cut length", METHOD_GET, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", true,
-     H1_CLIENT_OK, 200, 9, "hello", IO_FAIL, false},
+     HTTP_CLIENT_OK, 200, 9, "hello", IO_FAIL, false},
     {"cut chunk", METHOD_GET, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello",
-     true, H1_CLIENT_OK, 200, -1, "hello", IO_FAIL, false},
+     true, HTTP_CLIENT_OK, 200, -1, "hello", IO_FAIL, false},
     {"no last chunk", METHOD_GET,
-     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true, H1_CLIENT_OK, 200,
-     -1, "hello", IO_FAIL, false},
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true, HTTP_CLIENT_OK,
+     200, -1, "hello", IO_FAIL, false},
     {"bad chunk", METHOD_GET,
-     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nx\r\n", false, H1_CLIENT_OK,
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nx\r\n", false, HTTP_CLIENT_OK,
      200, -1, "ab", IO_FAIL, false},
     {"bad trailer", METHOD_GET,
      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 1\r\n\r\n", false,
-     H1_CLIENT_OK, 200, -1, "", IO_FAIL, false},
+     HTTP_CLIENT_OK, 200, -1, "", IO_FAIL, false},
 };
 
 static void answers_end_where_their_framing_says(void)
@@ -279,7 +280,7 @@ static void malformed_answers_are_refused_counted_and_named(void)
     for (size_t i = 0; i < ARRAY_LEN(malformed); i++) {
         struct rig *r = rig_new(METHOD_GET);
         RIG_RUN(r, {SERVER_READS, HEAD_END}, {SERVER_SENDS, malformed[i].wire});
-        CHECK_INT(r->end, H1_CLIENT_PROTOCOL);
+        CHECK_INT(r->end, HTTP_CLIENT_PROTOCOL);
         CHECK_INT(r->n_done, 1);
         CHECK_INT(r->n_reusable, 0);
         if (r->env.stats.server_errors[malformed[i].error] != 1) {
@@ -302,7 +303,7 @@ static void interim_answers_are_passed_on(void)
     RIG_RUN(r, {SERVER_READS, HEAD_END},
             {SERVER_SENDS, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
                            "HTTP/1.1 102 Processing\r\n\r\n" OK_HELLO});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_INT(r->n_informs, 2);
     CHECK_INT(r->informed[0], 103);
     CHECK_INT(r->informed[1], 102);
@@ -318,7 +319,7 @@ static void endless_interim_answers_are_refused(void)
     for (int i = 0; i < 40; i++)
         strcat(wire, "HTTP/1.1 102 Processing\r\n\r\n");
     RIG_RUN(r, {SERVER_READS, HEAD_END}, {SERVER_SENDS, wire});
-    CHECK_INT(r->end, H1_CLIENT_PROTOCOL);
+    CHECK_INT(r->end, HTTP_CLIENT_PROTOCOL);
     CHECK_INT(r->n_informs, 32);
     rig_free(r);
 }
@@ -330,12 +331,12 @@ static void a_closed_connection_is_stale_only_when_it_had_served(void)
     static const struct {
         unsigned n_served;
         const char *sent;
-        enum h1_client_end end;
+        enum http_client_end end;
     } cases[] = {
-        {0, "", H1_CLIENT_CLOSED},
-        {1, "", H1_CLIENT_STALE},
-        {1, "HTTP/1.1 2", H1_CLIENT_CLOSED},
-        {1, "HTTP/1.1 103 Early Hints\r\n\r\n", H1_CLIENT_CLOSED},
+        {0, "", HTTP_CLIENT_CLOSED},
+        {1, "", HTTP_CLIENT_STALE},
+        {1, "HTTP/1.1 2", HTTP_CLIENT_CLOSED},
+        {1, "HTTP/1.1 103 Early Hints\r\n\r\n", HTTP_CLIENT_CLOSED},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         for (int is_reset = 0; is_reset < 2; is_reset++) {
@@ -370,9 +371,9 @@ static void a_server_that_ends_at_any_byte_is_seen_to_have_ended(void)
             struct rig *r = rig_new(METHOD_GET);
             r->c.n_exchanges = 1;
             RIG_RUN(r, {SERVER_READS, HEAD_END}, {SERVER_SENDS, wire}, {SERVER_CLOSES, NULL});
-            CHECK_INT(r->end, n == 0       ? H1_CLIENT_STALE
-                              : n < n_head ? H1_CLIENT_CLOSED
-                                           : H1_CLIENT_OK);
+            CHECK_INT(r->end, n == 0       ? HTTP_CLIENT_STALE
+                              : n < n_head ? HTTP_CLIENT_CLOSED
+                                           : HTTP_CLIENT_OK);
             CHECK_INT(r->body_end, n >= n_head && n < n_all ? IO_FAIL : IO_EOF);
             CHECK_INT(r->n_done, 1);
             CHECK_INT(r->n_reusable, n == n_all);
@@ -407,7 +408,7 @@ static void a_silent_server_times_out_and_the_client_is_watched(void)
     struct rig *r = rig_new(METHOD_GET);
     r->options.head_ms = 70;
     RIG_RUN(r, {SERVER_READS, HEAD_END});
-    CHECK_INT(r->end, H1_CLIENT_TIMEOUT);
+    CHECK_INT(r->end, HTTP_CLIENT_TIMEOUT);
     CHECK_INT(r->n_watched, 1);
     CHECK_STR(r->x.end_detail, STR("server 10.0.0.1:80: no answer within 70 ms"));
     CHECK_INT(r->n_done, 1);
@@ -440,7 +441,7 @@ static void an_abandoned_body_closes_the_connection(void)
     r->stops_early = true;
     RIG_RUN(r, {SERVER_READS, HEAD_END},
             {SERVER_SENDS, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_INT(r->n_done, 1);
     CHECK_INT(r->n_reusable, 0);
     rig_free(r);

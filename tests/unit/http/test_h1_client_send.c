@@ -35,12 +35,12 @@ static void a_body_at_hand_goes_with_the_head_and_can_be_sent_again(void)
     RIG_UPLOAD(r, 5, "hello");
     for (int i = 0; i < 2; i++) {
         RIG_RUN(r, {SERVER_READS, "hello"}, {SERVER_CLOSES, NULL});
-        CHECK_INT(r->end, H1_CLIENT_STALE);
+        CHECK_INT(r->end, HTTP_CLIENT_STALE);
         CHECK(!r->sent_body);
         reconnect(r);
     }
     RIG_RUN(r, {SERVER_READS, "hello"}, {SERVER_SENDS, OK_EMPTY});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK(!r->sent_body);
     CHECK_STR(rig_wire(r), STR(POST_HEAD "Content-Length: 5\r\n\r\nhello"));
     CHECK_INT(r->n_reusable, 1);
@@ -52,7 +52,7 @@ static void a_longer_body_is_sent_by_its_pump(void)
     struct rig *r = rig_new(METHOD_POST);
     RIG_UPLOAD(r, 10, "hello", "world");
     RIG_RUN(r, {SERVER_READS, "helloworld"}, {SERVER_SENDS, OK_EMPTY});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK(r->sent_body);
     CHECK_STR(rig_wire(r), STR(POST_HEAD "Content-Length: 10\r\n\r\nhelloworld"));
     CHECK_INT(r->n_reusable, 1);
@@ -71,7 +71,7 @@ static void a_body_of_unknown_length_is_chunked(void)
         t->body.trailers = is_slow ? &trailers : NULL;
         RIG_RUN(r, {SERVER_READS, is_slow ? "\r\nX-Sum: 7\r\n\r\n" : "\r\n0\r\n\r\n"},
                 {SERVER_SENDS, OK_EMPTY});
-        CHECK_INT(r->end, H1_CLIENT_OK);
+        CHECK_INT(r->end, HTTP_CLIENT_OK);
         struct str body;
         CHECK(str_cut(rig_wire(r), '\r', NULL, NULL));
         body = str_skip(rig_wire(r), str_search(rig_wire(r), STR(HEAD_END)) + 4);
@@ -97,7 +97,7 @@ static void an_empty_chunked_body_ends_with_the_head(void)
     struct rig *r = rig_new(METHOD_POST);
     RIG_UPLOAD(r, -1, NULL);
     RIG_RUN(r, {SERVER_READS, "\r\n\r\n0\r\n\r\n"}, {SERVER_SENDS, OK_EMPTY});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_INT(r->n_reusable, 1);
     rig_free(r);
 }
@@ -111,7 +111,7 @@ static void the_body_waits_for_the_servers_continue(void)
     RIG_UPLOAD(r, 5, "hello");
     RIG_RUN(r, {SERVER_READS, HEAD_END}, {SERVER_SENDS, "HTTP/1.1 100 Continue\r\n\r\n"},
             {SERVER_READS, "hello"}, {SERVER_SENDS, OK_EMPTY});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_INT(r->n_informs, 1);
     CHECK_INT(r->informed[0], 100);
     CHECK_STR(rig_wire(r), STR(POST_HEAD "Content-Length: 5\r\nExpect: 100-continue\r\n\r\nhello"));
@@ -126,7 +126,7 @@ static void a_refusal_instead_of_continue_leaves_the_body_untaken(void)
     RIG_UPLOAD(r, 5, "hello");
     RIG_RUN(r, {SERVER_READS, HEAD_END},
             {SERVER_SENDS, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_INT(r->x.resp.status, 413);
     CHECK(!r->sent_body);
     CHECK_INT(r->upload.i, 0);
@@ -142,7 +142,7 @@ static void a_server_that_never_says_continue_gets_the_body_anyway(void)
     r->options.head_ms = 30;
     RIG_UPLOAD(r, 5, "hello");
     RIG_RUN(r, {SERVER_READS, "hello"}, {SERVER_SENDS, OK_EMPTY});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_INT(r->informed[0], 100); // our own: the client may be waiting for it
     CHECK_INT(r->n_reusable, 1);
     rig_free(r);
@@ -161,7 +161,7 @@ static void an_early_answer_ends_the_upload(void)
         struct rig *r = rig_new(METHOD_POST);
         RIG_UPLOAD(r, 100, "abcde")->is_stuck = true;
         RIG_RUN(r, {SERVER_READS, "abcde"}, {SERVER_SENDS, answers[i]});
-        CHECK_INT(r->end, H1_CLIENT_OK);
+        CHECK_INT(r->end, HTTP_CLIENT_OK);
         CHECK_INT(r->body_end, IO_EOF);
         CHECK(r->sent_body);
         CHECK_INT(r->x.end, EXCHANGE_END_OK);
@@ -178,7 +178,7 @@ static void both_directions_stream_at_once(void)
     RIG_RUN(r, {SERVER_READS, "abcde"},
             {SERVER_SENDS, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nABCDE\r\n"},
             {SERVER_READS, "fghij\r\n0\r\n\r\n"}, {SERVER_SENDS, "5\r\nFGHIJ\r\n0\r\n\r\n"});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_STR(rig_body(r), STR("ABCDEFGHIJ"));
     CHECK_INT(r->n_reusable, 1);
     rig_free(r);
@@ -190,7 +190,7 @@ static void an_upload_in_progress_keeps_a_silent_answer_alive(void)
     r->options.head_ms = 20;
     RIG_UPLOAD(r, 100, "abcde")->is_stuck = true;
     RIG_RUN(r, {SERVER_READS, "abcde"}, {SERVER_AWAITS, NULL}, {SERVER_SENDS, OK_HELLO});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_STR(rig_body(r), STR("hello"));
     rig_free(r);
 }
@@ -224,7 +224,7 @@ static void an_answer_gets_through_although_the_server_reads_no_more(void)
             {SERVER_SENDS, "HTTP/1.1 413 Too Large\r\nConnection: close\r\n"
                            "Content-Length: 5\r\n\r\nhello"},
             {SERVER_CLOSES, NULL});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_INT(r->x.resp.status, 413);
     CHECK_STR(rig_body(r), STR("hello"));
     CHECK_INT(r->n_done, 1);
@@ -239,7 +239,7 @@ static void a_client_that_fails_in_its_body_ends_the_exchange(void)
     struct rig *r = rig_new(METHOD_POST);
     RIG_UPLOAD(r, 100, "abcde")->is_cut = true;
     RIG_RUN(r, {SERVER_READS, "abcde"}, {SERVER_READS_TO_END, NULL});
-    CHECK_INT(r->end, H1_CLIENT_BODY);
+    CHECK_INT(r->end, HTTP_CLIENT_BODY);
     CHECK_INT(r->x.end, EXCHANGE_END_CLIENT_GONE);
     CHECK(r->sent_body);
     CHECK_INT(r->n_done, 1);
@@ -252,7 +252,7 @@ static void a_body_shorter_than_its_length_is_a_failure(void)
         struct rig *r = rig_new(METHOD_POST);
         RIG_UPLOAD(r, 100, "abcde")->is_slow = is_slow;
         RIG_RUN(r, {SERVER_READS_TO_END, NULL});
-        CHECK_INT(r->end, H1_CLIENT_BODY);
+        CHECK_INT(r->end, HTTP_CLIENT_BODY);
         CHECK(r->x.end != EXCHANGE_END_OK);
         rig_free(r);
     }
@@ -266,7 +266,7 @@ static void a_server_that_takes_nothing_times_out(void)
     RIG_UPLOAD(r, 8 * (int64_t)(sizeof large - 1), large, large, large, large, large, large, large,
                large);
     RIG_RUN(r, {0, NULL});
-    CHECK_INT(r->end, H1_CLIENT_TIMEOUT);
+    CHECK_INT(r->end, HTTP_CLIENT_TIMEOUT);
     CHECK_STR(r->x.end_detail, STR("server 10.0.0.1:80: takes no more of the request's body"));
     rig_free(r);
 }
@@ -278,7 +278,7 @@ static void a_server_that_goes_away_in_the_upload_is_noticed(void)
         r->c.n_exchanges = n_served;
         RIG_UPLOAD(r, 100, "abcde")->is_stuck = true;
         RIG_RUN(r, {SERVER_READS, "abcde"}, {SERVER_CLOSES, NULL});
-        CHECK_INT(r->end, n_served > 0 ? H1_CLIENT_STALE : H1_CLIENT_CLOSED);
+        CHECK_INT(r->end, n_served > 0 ? HTTP_CLIENT_STALE : HTTP_CLIENT_CLOSED);
         CHECK(r->sent_body);
         CHECK_INT(r->x.end, EXCHANGE_END_OK);
         rig_free(r);
@@ -306,7 +306,7 @@ static void a_piece_taken_at_the_last_moment_counts_as_sent(void)
     r->c.n_exchanges = 1;
     RIG_UPLOAD(r, -1, "")->body.ops = &ops;
     RIG_RUN(r, {SERVER_READS, HEAD_END}, {SERVER_CLOSES, NULL});
-    CHECK_INT(r->end, H1_CLIENT_STALE);
+    CHECK_INT(r->end, HTTP_CLIENT_STALE);
     CHECK(r->sent_body);
     rig_free(r);
 }
@@ -329,7 +329,7 @@ static void without_a_free_fiber_the_body_is_sent_all_the_same(void)
     rig_request(r, METHOD_POST);
     RIG_UPLOAD(r, 10, "hello", "world")->is_slow = true;
     RIG_RUN(r, {SERVER_READS, "helloworld"}, {SERVER_SENDS, OK_HELLO});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_STR(rig_body(r), STR("hello"));
     rig_free(r);
 }
@@ -389,7 +389,7 @@ static void a_large_plain_body_is_spliced(void)
     CHECK(write(fds[1], large, sizeof large - 1) == sizeof large - 1);
     r->x.req.body = &t.body;
     RIG_RUN(r, {SERVER_READS, large}, {SERVER_SENDS, OK_HELLO});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK(t.n_spliced > 0);
     CHECK_INT(t.left, 0);
     CHECK(str_ends(rig_wire(r), str_of(large)));

@@ -20,10 +20,10 @@ struct origin {
 static struct {
     struct h1_client client;
     struct origin origin;
-    struct h1_client_options options;
+    struct http_client_options options;
     bool is_connected;
     unsigned n_connected, n_reusable, n_closed;
-    enum h1_client_end end;
+    enum http_client_end end;
 } to_server;
 
 static bool origin_more(struct origin *o)
@@ -171,9 +171,9 @@ static enum err relay(struct http_env *env, struct exchange *x)
         connect_to_origin();
     bool sent_body;
     to_server.end = h1_client_serve(&to_server.client, x, &to_server.options, &sent_body);
-    if (to_server.end == H1_CLIENT_OK)
+    if (to_server.end == HTTP_CLIENT_OK)
         return ERR_OK;
-    if (to_server.end == H1_CLIENT_CANCELLED || to_server.end == H1_CLIENT_BODY)
+    if (to_server.end == HTTP_CLIENT_CANCELLED || to_server.end == HTTP_CLIENT_BODY)
         return ERR_CANCELLED;
     exchange_fail(x, 502, EXCHANGE_END_SERVER_GONE, STR_FMT, STR_ARG(x->end_detail));
     return ERR_OK;
@@ -184,7 +184,7 @@ static const struct http_app relay_app = {rig_begin, relay, rig_finish};
 static void relay_open(struct rig *r)
 {
     memset(&to_server, 0, sizeof to_server);
-    to_server.options = (struct h1_client_options){
+    to_server.options = (struct http_client_options){
         .limits = H1_LIMITS_DEFAULT, .head_ms = 5000, .body_idle_ms = 5000};
     rig_open(r);
     r->env.app = &relay_app;
@@ -325,7 +325,7 @@ static void a_client_that_resets_frees_the_server(void)
     close(r.fd);
     r.fd = -1;
     RIG_UNTIL(&r, r.n_finished == 1);
-    CHECK_INT(to_server.end, H1_CLIENT_CANCELLED);
+    CHECK_INT(to_server.end, HTTP_CLIENT_CANCELLED);
     CHECK_INT(to_server.n_closed, 1);
     CHECK_INT(r.end, EXCHANGE_END_CLIENT_GONE);
     r.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -344,7 +344,7 @@ static void a_client_that_resets_in_its_upload_frees_the_server(void)
     close(r.fd);
     r.fd = -1;
     RIG_UNTIL(&r, r.n_finished == 1);
-    CHECK(to_server.end == H1_CLIENT_BODY || to_server.end == H1_CLIENT_CANCELLED);
+    CHECK(to_server.end == HTTP_CLIENT_BODY || to_server.end == HTTP_CLIENT_CANCELLED);
     CHECK_INT(to_server.n_closed, 1);
     CHECK_INT(r.end, EXCHANGE_END_CLIENT_GONE);
     r.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -282,7 +282,7 @@ static void an_upgrade_makes_a_tunnel_side(void)
                            "Upgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\nhello"});
     CHECK_STR(rig_wire(r), STR("GET /a HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\n"
                                "Upgrade: websocket\r\n\r\n"));
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_INT(r->x.resp.status, 101);
     CHECK_STR(headers_get(&r->x.resp.headers, FIELD_UPGRADE), STR("websocket"));
     CHECK(!headers_find(&r->x.resp.headers, FIELD_CONNECTION));
@@ -308,7 +308,7 @@ static void an_upgrade_that_nobody_asked_for_is_refused(void)
         r->x.req.is_upgrade = i > 0;
         r->x.req.upgrade = STR("x");
         RIG_RUN(r, {SERVER_READS, "\r\n\r\n"}, {SERVER_SENDS, wires[i]});
-        CHECK_INT(r->end, H1_CLIENT_PROTOCOL);
+        CHECK_INT(r->end, HTTP_CLIENT_PROTOCOL);
         CHECK(r->x.resp.tunnel == NULL);
         CHECK_INT(r->n_done, 1);
         rig_free(r);
@@ -322,7 +322,7 @@ static void a_server_may_decline_an_upgrade(void)
     r->x.req.upgrade = STR("h2c");
     RIG_RUN(r, {SERVER_READS, "\r\n\r\n"},
             {SERVER_SENDS, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"});
-    CHECK_INT(r->end, H1_CLIENT_OK);
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_STR(rig_body(r), STR("no"));
     CHECK_INT(r->n_reusable, 1);
     rig_free(r);
