@@ -17,12 +17,17 @@ struct filter_env {
     struct offload *offload; // threads for slow work; NULL in `check` and `explain`
 };
 
+#define FILTER_RESERVED_MAX 16
+
 struct filter_type {
     struct conf_choice_type choice; // key and settings table
     // A handler for one use of the filter in a chain, `next` behind it. settings: the section's
     // struct, lives in the snapshot. NULL with an error in env->diags.
     struct handler *(*build)(struct str name, const void *settings, const struct handler *next,
                              const struct filter_env *env);
+    // Names of request fields that are this filter's alone to say: those of clients are dropped
+    // everywhere. Returns how many. NULL: none.
+    size_t (*reserved)(const void *settings, struct str ret[FILTER_RESERVED_MAX]);
 };
 
 extern const struct filter_type filter_redirect;
@@ -32,6 +37,7 @@ extern const struct filter_type filter_strip_prefix;
 extern const struct filter_type filter_add_prefix;
 extern const struct filter_type filter_replace_path;
 extern const struct filter_type filter_basic_auth;
+extern const struct filter_type filter_client_cert;
 
 // The handler behind `strip` and `replace` of sites and routes: paths that begin with strip (whole
 // segments) go on with replace (may be empty) in its place, others as they are. Locations and

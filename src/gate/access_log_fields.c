@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gate/access_log_fields.h"
 
-#include "tls/info.h"
+#include "tls/peer.h"
 
 static struct str ip_as_text(const struct exchange *x, const struct ip *ip)
 {
@@ -80,6 +80,27 @@ static struct str tls_cipher(const struct exchange *x)
 static struct str tls_name(const struct exchange *x)
 {
     return x->tls ? x->tls->server_name : STR_NONE;
+}
+
+static struct str tls_client(const struct exchange *x, enum tls_peer_field field)
+{
+    struct str text;
+    return x->tls && tls_peer_text(x->tls, field, x->mem, &text) ? text : STR_NONE;
+}
+
+static struct str tls_client_subject(const struct exchange *x)
+{
+    return tls_client(x, TLS_PEER_SUBJECT);
+}
+
+static struct str tls_client_serial(const struct exchange *x)
+{
+    return tls_client(x, TLS_PEER_SERIAL);
+}
+
+static struct str tls_client_fingerprint(const struct exchange *x)
+{
+    return tls_client(x, TLS_PEER_FINGERPRINT);
 }
 
 static struct str entrypoint(const struct exchange *x)
@@ -249,6 +270,9 @@ const struct access_field access_fields[] = {
     TEXT("tls-version", tls_version, "the version of TLS that the client speaks"),
     TEXT("tls-cipher", tls_cipher, "the cipher of the client's connection"),
     TEXT("tls-name", tls_name, "the server name that the client asked for by TLS (SNI)"),
+    TEXT("tls-client-subject", tls_client_subject, "the subject of the client's certificate"),
+    TEXT("tls-client-serial", tls_client_serial, "its serial number"),
+    TEXT("tls-client-fingerprint", tls_client_fingerprint, "its SHA-256"),
     NUMBER("bytes-in", bytes_in, "bytes of the request's body"),
     NUMBER("bytes-out", bytes_out, "bytes of the answer's body"),
     NUMBER("wire-in", wire_in, "bytes from the client, heads included"),

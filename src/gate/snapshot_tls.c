@@ -20,8 +20,11 @@ static struct str key_of(const struct tls_conf *c, struct arena *mem)
     put_texts(&key, &c->ciphers);
     put_texts(&key, &c->suites);
     put_texts(&key, &c->groups);
-    if (c->client_auth != TLS_CLIENT_AUTH_NONE)
+    if (c->client_auth != TLS_CLIENT_AUTH_NONE) {
+        text_printf(&key, "%zu\n", c->client_ca.content.len);
         text_put(&key, c->client_ca.content);
+        text_put(&key, c->client_crl.content);
+    }
     struct str copy = arena_dup(mem, text_str(&key));
     text_fini(&key);
     return copy;

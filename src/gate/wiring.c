@@ -6,14 +6,13 @@
 
 static const struct filter_type *const filters[] = {
     &filter_redirect,   &filter_headers,      &filter_respond,    &filter_strip_prefix,
-    &filter_add_prefix, &filter_replace_path, &filter_basic_auth,
+    &filter_add_prefix, &filter_replace_path, &filter_basic_auth, &filter_client_cert,
 };
 
 const struct conf_choice_type *const wiring_filter_choices[] = {
-    &filter_redirect.choice,   &filter_headers.choice,
-    &filter_respond.choice,    &filter_strip_prefix.choice,
-    &filter_add_prefix.choice, &filter_replace_path.choice,
-    &filter_basic_auth.choice, NULL,
+    &filter_redirect.choice,     &filter_headers.choice,     &filter_respond.choice,
+    &filter_strip_prefix.choice, &filter_add_prefix.choice,  &filter_replace_path.choice,
+    &filter_basic_auth.choice,   &filter_client_cert.choice, NULL,
 };
 
 const struct filter_type *wiring_filter(const struct conf_choice_type *choice)

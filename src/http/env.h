@@ -17,6 +17,14 @@ struct exchange;
 struct http_env;
 struct http_listener;
 
+// Names of request fields that are ours alone to say: those of clients are dropped, with '_' in the
+// place of '-', too.
+struct http_reserved {
+    const struct str *names; // borrows
+    size_t n;
+    uint64_t lengths; // 1 << (length % 64) of each: a quick "no"
+};
+
 // Settings of an entrypoint as the drivers use them; part of a snapshot.
 struct http_entry {
     struct str name;
@@ -36,8 +44,9 @@ struct http_entry {
     size_t n_trusted;
     bool x_forwarded; // X-Forwarded-For/-Proto/-Host/-Port to servers
     bool x_real_ip;
-    bool forwarded; // Forwarded (RFC 7239)
-    struct str via; // pseudonym in Via; empty: no Via
+    bool forwarded;                       // Forwarded (RFC 7239)
+    const struct http_reserved *reserved; // borrows; NULL: none
+    struct str via;                       // pseudonym in Via; empty: no Via
     bool request_id_to_client;
     bool is_tls;   // for scheme and port
     uint16_t port; // of the listening address

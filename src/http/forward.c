@@ -106,7 +106,13 @@ static struct ip find_client(struct exchange *x)
     return s.is_found ? s.client : x->peer;
 }
 
-// X-Forwarded-Anything, and its twins with underscores, which many servers can't tell apart.
+// In lower case, and with '-' for '_': many servers can't tell these apart.
+static char folded(char c)
+{
+    return c == '_' ? '-' : ascii_lower(c);
+}
+
+// X-Forwarded-Anything, and its twins.
 static bool is_forwarding_name(struct str name)
 {
     static const struct str known[] = {STR_INIT("x-forwarded-"), STR_INIT("x-real-ip"),
@@ -115,8 +121,7 @@ static bool is_forwarding_name(struct str name)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         size_t at = 0;
-        while (at < known[i].len && at < name.len &&
-               known[i].ptr[at] == (name.ptr[at] == '_' ? '-' : ascii_lower(name.ptr[at])))
+        while (at < known[i].len && at < name.len && known[i].ptr[at] == folded(name.ptr[at]))
             at++;
         if (at == known[i].len)
             return true;
@@ -130,6 +135,42 @@ static void drop_strangers_fields(struct headers *h)
         if (f->id == FIELD_FORWARDED || is_forwarding_name(f->name))
             headers_drop(h, f);
     }
+}
+
+static bool is_same_name(struct str a, struct str b)
+{
+    size_t i = 0;
+    while (i < a.len && i < b.len && folded(a.ptr[i]) == folded(b.ptr[i]))
+        i++;
+    return i == a.len && i == b.len;
+}
+
+static bool is_reserved(const struct http_reserved *r, struct str name)
+{
+    if ((r->lengths >> (name.len & 63) & 1) == 0)
+        return false;
+    for (size_t i = 0; i < r->n; i++) {
+        if (is_same_name(r->names[i], name))
+            return true;
+    }
+    return false;
+}
+
+static void drop_reserved(const struct http_entry *e, struct headers *h)
+{
+    if (!e->reserved)
+        return;
+    for (const struct field *f = headers_next(h, NULL); f; f = headers_next(h, f)) {
+        if (is_reserved(e->reserved, f->name))
+            headers_drop(h, f);
+    }
+}
+
+void forward_clean_trailers(const struct exchange *x, struct headers *trailers)
+{
+    drop_reserved(x->entry, trailers);
+    if (!x->peer_is_trusted)
+        drop_strangers_fields(trailers);
 }
 
 static bool is_request_id(struct str s)
@@ -171,6 +212,7 @@ enum err forward_believe(struct exchange *x)
     struct headers *h = &x->req.headers;
     x->peer_is_trusted = is_trusted(x->entry, &x->peer);
     x->client = x->peer;
+    drop_reserved(x->entry, h); // of trusted proxies as well: who knows whether they look at them
     if (x->peer_is_trusted) {
         x->client = find_client(x);
         x->request_id = headers_get(h, FIELD_X_REQUEST_ID);

@@ -10,5 +10,8 @@
 // stranger may not say. ERR_LIMIT: the arena is full.
 enum err forward_believe(struct exchange *x) MUST_CHECK;
 
+// Drops from the trailers of a request what its head may not say either. After forward_believe.
+void forward_clean_trailers(const struct exchange *x, struct headers *trailers);
+
 // Sets the fields for the server, as the entry says. After forward_believe. ERR_LIMIT.
 enum err forward_announce(struct exchange *x) MUST_CHECK;

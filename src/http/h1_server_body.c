@@ -2,6 +2,7 @@
 // Request bodies (RFC 9112 6 and 7) as they come in on a connection.
 #include <errno.h>
 
+#include "http/forward.h"
 #include "http/h1_server_priv.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
@@ -121,6 +122,7 @@ static enum io read_trailers(struct h1_turn *t, struct deadline until)
                 return IO_EOF;
             if (headers_take(&t->in.trailers, t->x.env->fields, n_fields) != ERR_OK)
                 return fail(t, EXCHANGE_END_RESOURCES, "no memory for trailers");
+            forward_clean_trailers(&t->x, &t->in.trailers);
             t->in.body.trailers = &t->in.trailers;
             return IO_EOF;
         }

@@ -371,6 +371,7 @@ static void learn(struct tls_conn *t)
     const unsigned char *protocol;
     unsigned protocol_bytes;
     SSL_get0_alpn_selected(t->ssl, &protocol, &protocol_bytes);
+    t->info.ssl = t->ssl;
     t->info.version = (uint16_t)SSL_version(t->ssl);
     t->info.version_text = SSL_get_version(t->ssl);
     t->info.cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(t->ssl));

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls/policy.h"
 
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "tls/peer.h"
 #include "tls/pem.h"
 #include "tls/server.h"
 #include "tls/x509.h"
@@ -15,6 +18,8 @@
 #define SESSION_S (12 * 3600)
 #define NAME_MAX_BYTES 64
 #define CLIENT_CAS_MAX 1000u
+#define CLIENT_CRLS_MAX 1000u
+#define CLIENT_DEPTH_MAX 10 // intermediates between a client and an authority
 
 // Mozilla, "intermediate" 5.8: all with forward secrecy and authenticated encryption.
 #define CIPHERS                                                                                    \
@@ -223,22 +228,73 @@ static enum err trust_file(struct build *b, struct arena *mem)
                      why ? why : "no certificate is in it");
 }
 
+static bool is_over(const X509_CRL *crl)
+{
+    const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
+    return next && X509_cmp_time(next, NULL) <= 0;
+}
+
+static enum err add_crls(struct build *b)
+{
+    const struct conf_file *file = &b->conf->client_crl;
+    X509_STORE *store = SSL_CTX_get_cert_store(b->ctx);
+    BIO *in = BIO_new_mem_buf(file->content.ptr, (int)MIN(file->content.len, (size_t)INT_MAX));
+    unsigned n = 0, n_added = 0;
+    for (X509_CRL *crl;
+         in && n < CLIENT_CRLS_MAX && (crl = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL)); n++) {
+        n_added += X509_STORE_add_crl(store, crl) == 1;
+        if (is_over(crl))
+            diag_warn(b->diags, file->place,
+                      STR_FMT ": list %u has expired: all clients of its authority are refused",
+                      STR_ARG(file->path), n + 1);
+        X509_CRL_free(crl);
+    }
+    bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    BIO_free(in);
+    ERR_clear_error();
+    if (n > 0 && n_added == n && is_end)
+        return ERR_OK;
+    return diag_fail(b->diags, ERR_SYNTAX, file->place, STR_FMT ": %s", STR_ARG(file->path),
+                     n == 0         ? "no list of revoked certificates is in it"
+                     : n_added != n ? "OpenSSL refuses a list"
+                                    : "a list can't be read, or there are too many");
+}
+
+// Authorities in the file are trusted as they stand there, roots or not. That a certificate is one
+// for clients is OpenSSL's own check of a server's peers.
+static enum err trust(struct build *b)
+{
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(b->ctx);
+    unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
+    struct arena mem;
+    arena_init(&mem, (size_t)64 << 20, NULL, 0);
+    enum err err = trust_file(b, &mem);
+    arena_fini(&mem);
+    if (b->conf->client_crl.is_set) {
+        flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
+        if (add_crls(b) != ERR_OK)
+            err = ERR_SYNTAX;
+    }
+    X509_VERIFY_PARAM_set_flags(param, flags);
+    X509_VERIFY_PARAM_set_depth(param, CLIENT_DEPTH_MAX);
+    return err;
+}
+
 static enum err set_clients(struct build *b)
 {
     const struct tls_conf *c = b->conf;
     text_printf(&b->all, "%u\n", c->client_auth);
     if (c->client_auth == TLS_CLIENT_AUTH_NONE)
         return ERR_OK;
+    text_printf(&b->all, "%zu\n", c->client_ca.content.len);
     text_put(&b->all, c->client_ca.content);
+    text_put(&b->all, c->client_crl.content);
     int mode = SSL_VERIFY_PEER;
     if (c->client_auth == TLS_CLIENT_AUTH_REQUIRE)
         mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     SSL_CTX_set_verify(b->ctx, mode, NULL);
-    struct arena mem;
-    arena_init(&mem, (size_t)64 << 20, NULL, 0);
-    enum err err = trust_file(b, &mem);
-    arena_fini(&mem);
-    return err;
+    tls_peer_keep(b->ctx);
+    return trust(b);
 }
 
 static void set_modes(struct build *b)

@@ -42,6 +42,9 @@ enum err tls_conf_check(const struct tls_conf *c, struct diags *diags)
     if (c->client_auth == TLS_CLIENT_AUTH_NONE && c->client_ca.is_set)
         diag_warn(diags, c->client_ca.place,
                   "'client-ca' does nothing without 'client-auth: request' or 'require'");
+    if (c->client_auth == TLS_CLIENT_AUTH_NONE && c->client_crl.is_set)
+        diag_warn(diags, c->client_crl.place,
+                  "'client-crl' does nothing without 'client-auth: request' or 'require'");
     return err;
 }
 

@@ -44,7 +44,7 @@ struct tls_conf {
     struct conf_texts suites;  // of TLS 1.3; empty: the preset's
     struct conf_texts groups;  // empty: the preset's
     unsigned client_auth;      // enum tls_client_auth
-    struct conf_file client_ca;
+    struct conf_file client_ca, client_crl;
     bool tickets;
     struct place place;
 };
@@ -95,10 +95,17 @@ extern const char *const tls_client_auth_names[];
                   .doc =                                                                           \
                       "Certificates of clients: `request` takes one where the client has it, "     \
                       "`require` turns away clients without. A certificate that no authority in "  \
-                      "`client-ca` has signed is refused in both cases."),                         \
+                      "`client-ca` has signed, that has expired or is for something else is "      \
+                      "refused in both cases."),                                                   \
         ITEM_FILE(S_, P_ client_ca, "client-ca", .apply = CONF_NEW_CONNS, .since = "0.1",          \
-                  .doc = "PEM file with the authorities whose client certificates are accepted.",  \
+                  .doc = "PEM file with the authorities whose client certificates are accepted: "  \
+                         "roots, or intermediates, which then are trusted by themselves.",         \
                   .example = "/etc/sallyport/clients-ca.pem"),                                     \
+        ITEM_FILE(S_, P_ client_crl, "client-crl", .apply = CONF_NEW_CONNS, .since = "0.1",        \
+                  .doc = "PEM file with the lists of revoked client certificates, one from each "  \
+                         "authority that may stand in a chain. A list that is missing or has "     \
+                         "expired turns its authority's clients away. A reload reads it anew.",    \
+                  .example = "/etc/sallyport/clients.crl.pem"),                                    \
         ITEM_BOOL(                                                                                 \
             S_, P_ tickets, "tickets", .def = "on", .apply = CONF_NEW_CONNS, .since = "0.1",       \
             .doc = "Lets clients resume sessions, which saves most of a handshake. The keys for "  \

@@ -19,6 +19,10 @@ def _name(text):
 
 
 def _san(name):
+    if "://" in name:
+        return x509.UniformResourceIdentifier(name)
+    if "@" in name:
+        return x509.RFC822Name(name)
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
@@ -26,10 +30,11 @@ def _san(name):
 
 
 class Certificate:
-    """A certificate with its key. Without an issuer it is self-signed. days: from, to; now is 0."""
+    """A certificate with its key. Without an issuer it is self-signed. days: from, to; now is 0.
+    usage: what it is for, an ExtendedKeyUsageOID."""
 
     def __init__(self, folder, names=(), issuer=None, is_ca=False, days=(-1, 30), title=None,
-                 use_rsa=False):
+                 use_rsa=False, usage=None):
         title = title or (names[0] if names else "Test authority")
         self.key = rsa.generate_private_key(65537, 2048) if use_rsa else \
             ec.generate_private_key(ec.SECP256R1())
@@ -44,6 +49,8 @@ class Certificate:
         if names:
             san = x509.SubjectAlternativeName([_san(name) for name in names])
             builder = builder.add_extension(san, critical=False)
+        if usage:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         self.not_after = now + days[1] * DAY
         self.cert = builder.sign(issuer.key if issuer else self.key, hashes.SHA256())
         self.pem = self.cert.public_bytes(serialization.Encoding.PEM)
@@ -61,9 +68,20 @@ class Certificate:
 
 
 class Authority(Certificate):
-    def __init__(self, folder, title="Test authority"):
-        super().__init__(folder, is_ca=True, title=title)
+    def __init__(self, folder, title="Test authority", issuer=None):
+        super().__init__(folder, is_ca=True, title=title, issuer=issuer)
         self.folder = folder
 
     def issue(self, *names, **kwargs):
         return Certificate(self.folder, names, issuer=self, **kwargs)
+
+    def revoke(self, *certs, days=(-1, 30)):
+        """A list of revoked certificates, as PEM."""
+        now = datetime.datetime.utcnow().replace(microsecond=0)
+        builder = (x509.CertificateRevocationListBuilder().issuer_name(self.subject)
+                   .last_update(now + days[0] * DAY).next_update(now + days[1] * DAY))
+        for cert in certs:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(cert.cert.serial_number)
+                .revocation_date(now - DAY).build())
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

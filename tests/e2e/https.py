@@ -22,8 +22,9 @@ def root_of(proxy):
     return root
 
 
-def context(trust=None, version=None):
-    """trust: a PEM file; without one nothing is verified. version: the only one that is spoken."""
+def context(trust=None, version=None, cert=None):
+    """trust: a PEM file; without one nothing is verified. version: the only one that is spoken.
+    cert: the client's."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = trust is not None
     made.verify_mode = ssl.CERT_REQUIRED if trust else ssl.CERT_NONE
@@ -31,6 +32,8 @@ def context(trust=None, version=None):
         made.load_verify_locations(trust)
     if version:
         made.minimum_version = made.maximum_version = version
+    if cert:
+        made.load_cert_chain(cert.file, cert.key_file)
     return made
 
 

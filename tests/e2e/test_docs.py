@@ -34,8 +34,9 @@ def files(tmp_path_factory):
     ca = Authority(tmp_path_factory.mktemp("pki"))
     client = ca.issue("proxy.internal")
     return {"htpasswd": HTPASSWD.encode(), "internal-ca.pem": ca.pem, "client.pem": client.pem,
-            "client.key": client.key_pem, "app.pem": client.pem, "app.key": client.key_pem,
-            "both-in-one.pem": client.pem + client.key_pem, "eab.key": b"MTIzNDU2Nzg"}
+            "client.key": client.key_pem, "clients-ca.pem": ca.pem, "app.pem": client.pem,
+            "app.key": client.key_pem, "both-in-one.pem": client.pem + client.key_pem,
+            "eab.key": b"MTIzNDU2Nzg"}
 
 
 @pytest.mark.parametrize("text", [t for _, t in EXAMPLES], ids=[n for n, _ in EXAMPLES])

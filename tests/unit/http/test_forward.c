@@ -162,6 +162,25 @@ static void ids_are_26_characters_and_differ(void)
     rig_close(&r);
 }
 
-TEST_MAIN(TEST(servers_are_told_who_asks), TEST(strangers_may_not_say_who_they_are),
-          TEST(trusted_proxies_are_believed), TEST(an_open_quote_hides_no_client),
-          TEST(ids_are_26_characters_and_differ))
+static void nobody_says_what_is_ours_to_say(void)
+{
+    static const struct str names[] = {STR_INIT("Client-Cert"), STR_INIT("X-User")};
+    static const struct http_reserved reserved = {
+        .names = names, .n = ARRAY_LEN(names), .lengths = 1u << 11 | 1u << 6};
+    for (int is_trusted = 0; is_trusted < 2; is_trusted++) {
+        struct rig r;
+        open_with_all_fields(&r, is_trusted);
+        r.entry.reserved = &reserved;
+        rig_ask(&r, "GET /fields HTTP/1.1\r\nHost: a.example\r\nClient-Cert: forged\r\n"
+                    "client_cert: forged\r\nX-USER: forged\r\nX_User: forged\r\n"
+                    "X-Users: kept\r\nXXUser: kept\r\n" CLOSE);
+        CHECK(!rig_has(&r, "forged"));
+        CHECK_HAS(&r, "X-Users: kept\n");
+        CHECK_HAS(&r, "XXUser: kept\n");
+        rig_close(&r);
+    }
+}
+
+TEST_MAIN(TEST(nobody_says_what_is_ours_to_say), TEST(servers_are_told_who_asks),
+          TEST(strangers_may_not_say_who_they_are), TEST(trusted_proxies_are_believed),
+          TEST(an_open_quote_hides_no_client), TEST(ids_are_26_characters_and_differ))
