@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a filter is: a name, a settings table, and how a handler is built from settings. One file
-// per filter, complete; gate/wiring.c names them all.
+// per filter, complete; FILTER_LIST names them all.
 #pragma once
 
 #include "base/arena.h"
@@ -30,14 +30,22 @@ struct filter_type {
     size_t (*reserved)(const void *settings, struct str ret[FILTER_RESERVED_MAX]);
 };
 
-extern const struct filter_type filter_redirect;
-extern const struct filter_type filter_headers;
-extern const struct filter_type filter_respond;
-extern const struct filter_type filter_strip_prefix;
-extern const struct filter_type filter_add_prefix;
-extern const struct filter_type filter_replace_path;
-extern const struct filter_type filter_basic_auth;
-extern const struct filter_type filter_client_cert;
+// All of them, in the manual's order: filter_allow, …
+#define FILTER_LIST(X)                                                                             \
+    X(redirect)                                                                                    \
+    X(headers)                                                                                     \
+    X(respond)                                                                                     \
+    X(strip_prefix)                                                                                \
+    X(add_prefix)                                                                                  \
+    X(replace_path)                                                                                \
+    X(basic_auth)                                                                                  \
+    X(client_cert)                                                                                 \
+    X(allow)                                                                                       \
+    X(deny)
+
+#define X(name) extern const struct filter_type filter_##name;
+FILTER_LIST(X)
+#undef X
 
 // The handler behind `strip` and `replace` of sites and routes: paths that begin with strip (whole
 // segments) go on with replace (may be empty) in its place, others as they are. Locations and

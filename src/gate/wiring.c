@@ -5,14 +5,16 @@
 #include "http/exchange.h"
 
 static const struct filter_type *const filters[] = {
-    &filter_redirect,   &filter_headers,      &filter_respond,    &filter_strip_prefix,
-    &filter_add_prefix, &filter_replace_path, &filter_basic_auth, &filter_client_cert,
+#define X(name) &filter_##name,
+    FILTER_LIST(X)
+#undef X
 };
 
 const struct conf_choice_type *const wiring_filter_choices[] = {
-    &filter_redirect.choice,     &filter_headers.choice,     &filter_respond.choice,
-    &filter_strip_prefix.choice, &filter_add_prefix.choice,  &filter_replace_path.choice,
-    &filter_basic_auth.choice,   &filter_client_cert.choice, NULL,
+#define X(name) &filter_##name.choice,
+    FILTER_LIST(X)
+#undef X
+        NULL,
 };
 
 const struct filter_type *wiring_filter(const struct conf_choice_type *choice)

@@ -299,3 +299,43 @@ def test_filters_run_in_the_order_of_use(start, origin):
     assert proxy.get("/x/1", host="a.example").text == "/y/1"
     proxy.reload(site(both, server.url, use="b, a"), 2)
     assert proxy.get("/x/1", host="a.example").text == "/y/x/1"
+
+
+# --- allow, deny ---
+
+def test_lists_of_addresses_say_who_may_pass(start, tmp_path):
+    """The client counts, as a trusted proxy names it."""
+    listed = tmp_path / "scanners.txt"
+    listed.write_text("# found in logs\n192.0.2.0/28 ; all of it\r\n\n2001:db8:bad::/48\n")
+    settings = f"""
+entrypoints: {{ web: {{ listen: "127.0.0.1:0", trusted-proxies: [127.0.0.1] }} }}
+filters:
+  office: {{ allow: [192.0.2.0/24, "2001:db8::/32"] }}
+  scanners: {{ deny: {{ files: ["{listed}"], status: 404 }} }}
+  hello: {{ respond: hello }}
+sites: {{ a.example: {{ use: [scanners, office, hello] }} }}
+"""
+    proxy = start(settings)
+
+    def status(client):
+        return proxy.get(host="a.example", headers=f"X-Forwarded-For: {client}\r\n").status
+
+    for client, wanted in [("192.0.2.16", 200), ("192.0.2.15", 404), ("198.51.100.1", 403),
+                           ("2001:db8::1", 200), ("2001:db8:bad::1", 404), ("::1", 403)]:
+        assert status(client) == wanted, client
+    listed.write_text("192.0.2.16\n")
+    assert proxy.ask(command="reload")["ok"]
+    assert (status("192.0.2.16"), status("192.0.2.15")) == (404, 200)
+    listed.write_text("192.0.2.16\nexample.com\n")
+    answer = proxy.ask(command="reload")
+    assert not answer["ok"] and "scanners.txt:2: the line is neither" in str(answer)
+    assert status("192.0.2.16") == 404
+
+
+def test_who_is_refused_is_in_the_log_with_the_reason(start):
+    proxy = start("access-log: { format: json }\nfilters: { here: { deny: 127.0.0.1 } }\n"
+                  "sites: { a.example: { use: here, to: 'http://127.0.0.1:9' } }\n")
+    answer = proxy.get(host="a.example")
+    assert answer.status == 403 and "list" not in answer.text and "127" not in answer.text
+    line = proxy.wait_line(".*403.*", proxy.out)[0]
+    assert "filtered" in line and "filter here: the client is on the list" in line, line
