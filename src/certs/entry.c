@@ -20,12 +20,13 @@
 
 bool certs_entry_name_is_valid(struct str name)
 {
-    if (name.len == 0 || name.len > CERTS_ENTRY_NAME_MAX_BYTES || name.ptr[0] == '.')
+    if (name.len == 0 || name.len > CERTS_ENTRY_NAME_MAX_BYTES || name.ptr[0] == '.' ||
+        name.ptr[0] == '@')
         return false;
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        bool is_fine =
-            (c >= 'a' && c <= 'z') || ascii_is(c, ASCII_DIGIT) || c == '-' || c == '_' || c == '.';
+        bool is_fine = (c >= 'a' && c <= 'z') || ascii_is(c, ASCII_DIGIT) || c == '-' || c == '_' ||
+                       c == '.' || c == '@';
         if (!is_fine)
             return false;
     }

@@ -18,7 +18,7 @@ struct certs_entry_file {
     struct str bytes;
 };
 
-// Of an entry: a-z, 0-9, '-', '_' and '.', not first.
+// Of an entry: a-z, 0-9, '-', '_', and not first '.' and '@'.
 bool certs_entry_name_is_valid(struct str name);
 
 // Opens (and makes) a folder of entries below parent (AT_FDCWD: path is any path), repairs modes

@@ -61,6 +61,21 @@ static void print_plain(const json_t *object, const char *key, int width)
     printf("%-*s  ", width, text ? text : "-");
 }
 
+// What went wrong with each issuer of an order.
+static void print_errors(const json_t *order)
+{
+    size_t i;
+    json_t *c;
+    json_array_foreach(json_object_get(order, "issuers"), i, c)
+    {
+        const char *error = json_string_value(json_object_get(c, "last_error"));
+        if (!error)
+            continue;
+        print_plain(order, "id", 32);
+        printf("%s: %s\n", json_string_value(json_object_get(c, "issuer")), error);
+    }
+}
+
 static void print_list(const json_t *status)
 {
     size_t i;
@@ -74,14 +89,7 @@ static void print_list(const json_t *status)
         print_plain(c, "not_after", 20);
         printf("\n");
     }
-    json_array_foreach(json_object_get(status, "orders"), i, c)
-    {
-        const char *error = json_string_value(json_object_get(c, "last_error"));
-        if (!error)
-            continue;
-        print_plain(c, "id", 32);
-        printf("%s\n", error);
-    }
+    json_array_foreach(json_object_get(status, "orders"), i, c) print_errors(c);
 }
 
 static int list(const struct cli_args *args)

@@ -319,10 +319,11 @@ static const struct conf_section site_route_section = {
 
 static const struct conf_item site_tls_items[] = {
     CERTIFICATES_ITEM(site_tls_conf),
-    ITEM_TEXT(site_tls_conf, issuer, "issuer", .since = "0.1", .apply = CONF_LIVE,
-              .format = "a name in issuers, or local", .example = "local",
-              .doc = "Who signs the site's certificate: a name in `issuers`, or `local` for the "
-                     "local CA. By default the first of them."),
+    ITEM_TEXTS(site_tls_conf, issuer, "issuer", .since = "0.1", .apply = CONF_LIVE,
+               .format = "names in issuers, or local", .example = "[letsencrypt, zerossl]",
+               .doc = "Who signs the site's certificate: names in `issuers`, best first, of which "
+                      "the next is asked when one fails; or `local` for the local CA. By default "
+                      "the setting `issuer`."),
     TLS_CONF_ITEMS(site_tls_conf, policy.),
 };
 
@@ -408,11 +409,10 @@ static const struct conf_section site_section = {
 };
 
 static const struct conf_item route_tls_items[] = {
-    ITEM_TEXT(route_tls_conf, issuer, "issuer", .since = "0.1", .apply = CONF_LIVE,
-              .format = "a name in issuers, or local", .example = "local",
-              .doc =
-                  "Who signs the certificates: a name in `issuers`, or `local` for the local CA. "
-                  "By default the first of them."),
+    ITEM_TEXTS(route_tls_conf, issuer, "issuer", .since = "0.1", .apply = CONF_LIVE,
+               .format = "names in issuers, or local", .example = "[letsencrypt, zerossl]",
+               .doc = "Who signs the certificates: names in `issuers`, best first, or `local` for "
+                      "the local CA. By default the setting `issuer`."),
 };
 
 static const struct conf_section route_tls_section = {
@@ -519,8 +519,13 @@ static const struct conf_item root_items[] = {
                      "the local CA, as they do for names that no public authority serves."),
     ITEM_MAP(settings, issuers, "issuers", .section = &issuer_section, .since = "0.1",
              .apply = CONF_LIVE,
-             .doc = "Authorities, by name, instead of what `email` alone stands for. Sites take "
-                    "the first one unless they say otherwise."),
+             .doc = "Authorities, by name, instead of what `email` alone stands for."),
+    ITEM_TEXTS(
+        settings, issuer, "issuer", .since = "0.1", .apply = CONF_LIVE,
+        .format = "names in issuers, or local", .example = "[letsencrypt, zerossl]",
+        .doc = "Who signs where sites and routes don't say it: names in `issuers`, best first, of "
+               "which the next is asked when one fails; or `local` for the local CA. By "
+               "default the first of `issuers`."),
     ITEM_FILE(settings, authorities, "authorities", .since = "0.1", .apply = CONF_LIVE,
               .example = "/etc/ssl/certs/ca-certificates.crt",
               .doc = "PEM file with the authorities that servers with `https://` are verified "

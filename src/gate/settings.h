@@ -36,7 +36,7 @@ struct entry_tls_conf {
 struct site_tls_conf {
     bool is_on;
     struct conf_list certificates; // of certificate_conf
-    struct conf_text issuer;       // a name of issuers, or "local"; empty: the default
+    struct conf_texts issuer;      // names of issuers, best first, or "local"; none: the default
     struct tls_conf policy;        // over the entrypoint's: snapshot_tls.c reads it again
 };
 
@@ -100,7 +100,7 @@ struct site_conf {
 
 // Certificates of the names in a free route's rule.
 struct route_tls_conf {
-    struct conf_text issuer; // as site_tls_conf's
+    struct conf_texts issuer; // as site_tls_conf's
 };
 
 // A route that belongs to no site.
@@ -134,6 +134,7 @@ struct settings {
     struct resolver_conf resolver;
     struct conf_text email;       // stands for an issuer when there is no other
     struct conf_map issuers;      // of issuer_conf
+    struct conf_texts issuer;     // of sites that name none; none: the first of issuers
     struct conf_file authorities; // that servers are verified against; by default the system's
     struct conf_map entrypoints;  // of entrypoint_conf
     struct conf_map sites;        // of site_conf

@@ -36,8 +36,8 @@ struct snapshot_site {
 // A name in the rules of free routes that needs a certificate: it is asked for by TLS, and is no
 // site's.
 struct snapshot_host {
-    struct str name;                // as of a site
-    const struct conf_text *issuer; // borrows: who is to sign; its text may be empty
+    struct str name;                 // as of a site
+    const struct conf_texts *issuer; // borrows: who is to sign; may be empty
     struct snapshot_host *next;
 };
 

@@ -16,7 +16,7 @@ static bool is_of_site(const struct builder *b, struct str name)
     return site && ((const struct site_conf *)site->value)->tls.is_on;
 }
 
-static void add_host(struct builder *b, struct str name, const struct conf_text *issuer)
+static void add_host(struct builder *b, struct str name, const struct conf_texts *issuer)
 {
     struct snapshot_host *h = ARENA_NEW(&b->s->mem, struct snapshot_host);
     *h = (struct snapshot_host){.name = name, .issuer = issuer};
@@ -26,19 +26,28 @@ static void add_host(struct builder *b, struct str name, const struct conf_text 
     map_set(&b->hosts, name, h);
 }
 
-// Another route has named it before.
-static void join(struct builder *b, struct snapshot_host *h, const struct conf_text *issuer)
+static bool is_same(const struct conf_texts *a, const struct conf_texts *b)
 {
-    if (issuer->text.len == 0)
+    bool is_same = a->n == b->n;
+    for (size_t i = 0; is_same && i < a->n; i++)
+        is_same = str_eq(a->items[i].text, b->items[i].text);
+    return is_same;
+}
+
+// Another route has named it before.
+static void join(struct builder *b, struct snapshot_host *h, const struct conf_texts *issuer)
+{
+    if (issuer->n == 0)
         return;
-    if (h->issuer->text.len == 0)
+    if (h->issuer->n == 0)
         h->issuer = issuer;
-    else if (!str_eq(h->issuer->text, issuer->text))
-        diag_fail(b->diags, ERR_SYNTAX, issuer->place,
+    else if (!is_same(h->issuer, issuer))
+        diag_fail(b->diags, ERR_SYNTAX, issuer->items[0].place,
                   "'" STR_FMT "' has one certificate: here it is to be from '" STR_FMT
-                  "', in line %u from '" STR_FMT "'",
-                  STR_ARG(h->name), STR_ARG(issuer->text), h->issuer->place.line,
-                  STR_ARG(h->issuer->text));
+                  "'%s, in line %u from '" STR_FMT "'%s",
+                  STR_ARG(h->name), STR_ARG(issuer->items[0].text),
+                  issuer->n > 1 ? " and others" : "", h->issuer->items[0].place.line,
+                  STR_ARG(h->issuer->items[0].text), h->issuer->n > 1 ? " and others" : "");
 }
 
 void snapshot_build_hosts(struct builder *b, const struct route_conf *r, const struct rule *rule,
@@ -46,7 +55,7 @@ void snapshot_build_hosts(struct builder *b, const struct route_conf *r, const s
 {
     struct str *names;
     size_t n = (entries & b->tls_entries) != 0 ? rule_names(rule, &b->s->mem, &names) : 0;
-    const struct conf_text *issuer = &r->tls.issuer;
+    const struct conf_texts *issuer = &r->tls.issuer;
     bool is_used = false;
     for (size_t i = 0; i < n; i++) {
         struct snapshot_host *h = map_get(&b->hosts, names[i]);
@@ -57,8 +66,8 @@ void snapshot_build_hosts(struct builder *b, const struct route_conf *r, const s
         else if (is_free)
             add_host(b, names[i], issuer);
     }
-    if (issuer->text.len > 0 && !is_used)
-        diag_warn(b->diags, issuer->place,
+    if (issuer->n > 0 && !is_used)
+        diag_warn(b->diags, issuer->items[0].place,
                   "'issuer' does nothing here: the rule has no Host that is no site's, or no "
                   "entrypoint of the route speaks TLS");
 }

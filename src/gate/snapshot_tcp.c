@@ -73,8 +73,8 @@ static void refuse_what_is_for_requests(struct builder *b, const struct route_co
                                     : r->strip.text.len > 0   ? &r->strip
                                     : r->replace.text.len > 0 ? &r->replace
                                                               : NULL;
-    if (r->tls.issuer.text.len > 0)
-        diag_fail(b->diags, ERR_SYNTAX, r->tls.issuer.place,
+    if (r->tls.issuer.n > 0)
+        diag_fail(b->diags, ERR_SYNTAX, r->tls.issuer.items[0].place,
                   "the route '" STR_FMT "' passes connections through untouched: the certificate "
                   "is the server's own",
                   STR_ARG(name));

@@ -17,7 +17,7 @@ struct keeper_certs_name {
     struct str id; // in the store
     const struct str *names;
     size_t n_names;
-    struct str issuer; // its name in settings; CERTS_ISSUER_LOCAL: the local CA
+    struct str issuer; // who may sign, for people; CERTS_ISSUER_LOCAL: the local CA
     bool is_default;
 };
 
@@ -56,7 +56,8 @@ bool keeper_certs_has_file_for(const struct keeper_certs *k, struct str name);
 // For GATE_CERTS: a sealed memory file with the bundle (tls/bundle.h), the caller's. -1 with errno.
 int keeper_certs_packed(const struct keeper_certs *k);
 
-// For the status: an array, for each certificate id, names, issuer, not_before, not_after, key,
+// For the status: an array, for each certificate id, names, issuer (who
+// signed it, else who may), not_before, not_after, key,
 // source ("file", "store", "local-ca"), state ("valid", "expired", "not-yet-valid", "missing"),
 // error, path and is_default. The caller's.
 json_t *keeper_certs_report(const struct keeper_certs *k, int64_t now_s);

@@ -72,7 +72,8 @@ static json_t *stored_json(const struct site_cert *s, int64_t now_s)
     const struct certs_meta *meta = &s->stored.meta;
     const char *error = s->why ? s->why : meta->last_error.len > 0 ? meta->last_error.ptr : NULL;
     json_t *j = new_item(s->wish.id, "store", error);
-    json_object_set_new(j, "issuer", text_json(s->wish.issuer));
+    bool is_signed = s->stored.cert.n_chain > 0 && meta->issuer.len > 0;
+    json_object_set_new(j, "issuer", text_json(is_signed ? meta->issuer : s->wish.issuer));
     json_object_set_new(j, "names", names_json(s->wish.names, s->wish.n_names));
     if (meta->state.len > 0)
         json_object_set_new(j, "order_state", text_json(meta->state));

@@ -8,227 +8,128 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/map.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "certs/entry.h"
-#include "codec/date.h"
-#include "keeper/issue_ledger.h"
+#include "keeper/issue_priv.h"
 #include "rt/log.h"
 
-#define THREADS_MAX 4 // orders at a time
-#define WISH_MEM_BYTES ((size_t)256 << 20)
 #define CERT_MEM_BYTES ((size_t)8 << 20)
 #define LOOK_AGAIN_S 86400
 #define STORE_AGAIN_S 600
 #define INFO_AGAIN_S 3600 // when the last answer can't be kept
 
-// A copy of what settings want; orders that are under way keep theirs.
-struct wants {
-    uint32_t refs; // under issue.lock
-    struct arena mem;
-    struct issue_issuer *issuers;
-    size_t n_issuers;
-    struct item *items;
-    size_t n_items;
-    struct map ids; // to items
-};
-
-enum item_state { ITEM_WAITING, ITEM_RUNNING };
-
-// One certificate that is wanted. The loop's, but for what a thread borrows while it runs.
-struct item {
-    struct issue_need need;
-    const struct issue_issuer *issuer;
-    enum item_state state;
-    int64_t due_s; // of the next order, or the next question when to renew
-    enum issue_kind kind;
-    enum acme_reason reason;
-    bool is_forced;
-    uint64_t number; // of who asked for it; 0: nobody
-    bool has_next;   // asked for while it was only asked when to renew
-    struct issue_order next;
-    uint64_t next_number;
-    const char *why; // static: what due_s is for
-    // Known even where nothing can be written: a full disk must not lead to order after order.
-    int64_t n_failures;   // since the last success
-    int64_t not_before_s; // of the next try
-    int64_t no_info_before_s;
-    char error[512]; // of the last failure; empty: none
-};
-
 // An order on its way through a thread.
 struct task {
-    struct list_node node; // in queue, then in done
-    struct wants *wants;   // uses
-    struct item *item;     // of wants
-    uint64_t number;       // of who asked for it; 0: nobody
+    struct list_node node;     // in queue, then in done
+    struct issue_wants *wants; // uses
+    uint64_t number;           // of who asked for it; 0: nobody
     struct issue_job job;
     struct issue_outcome outcome;
 };
 
-struct issue {
-    struct certs_store *store; // borrows
-    struct issue_listener listener;
-    uint64_t last_number; // of issue_ask
-    int orders;           // owns: the folder of orders under way
-    int event;            // owns
-    struct wants *wants;  // uses; NULL: nothing is wanted
-    struct issue_proofs proofs;
-    struct issue_ledger ledger;
-    struct acme_cancel cancel;
-    pthread_mutex_t accounts;
-    pthread_mutex_t lock; // the rest
-    pthread_cond_t work;
-    struct list queue, done; // of struct task
-    pthread_t threads[THREADS_MAX];
-    unsigned n_threads;
-    unsigned n_open; // tasks in queue or being worked on
-    bool must_stop;
-};
-
-// --- wants ---
-
-static struct str *copy_texts(struct arena *mem, const struct str *texts, size_t n)
-{
-    struct str *copy = ARENA_ARRAY(mem, struct str, n + 1);
-    if (!copy)
-        panic("the settings want more certificates than fit");
-    for (size_t i = 0; i < n; i++)
-        copy[i] = arena_dup(mem, texts[i]);
-    return copy;
-}
-
-static void copy_issuer(struct arena *mem, const struct issue_issuer *from, struct issue_issuer *to)
-{
-    *to = *from;
-    to->name = arena_dup(mem, from->name);
-    to->directory = arena_dup(mem, from->directory);
-    to->contacts = copy_texts(mem, from->contacts, from->n_contacts);
-    to->profile = arena_dup(mem, from->profile);
-    to->preferred_chain = arena_dup(mem, from->preferred_chain);
-    to->ca_pem = arena_dup(mem, from->ca_pem);
-    to->eab_kid = arena_dup(mem, from->eab_kid);
-    to->eab_key = arena_dup(mem, from->eab_key);
-    to->dns_hook = arena_dup(mem, from->dns_hook);
-}
-
-static const struct issue_issuer *find_issuer(const struct wants *w, struct str name)
-{
-    for (size_t i = 0; i < w->n_issuers; i++) {
-        if (str_eq(w->issuers[i].name, name))
-            return &w->issuers[i];
-    }
-    return NULL;
-}
-
-static struct wants *wants_new(const struct issue_wish *wish)
-{
-    struct wants *w = MEM_NEW(struct wants);
-    w->refs = 1;
-    arena_init(&w->mem, WISH_MEM_BYTES, NULL, 0);
-    w->issuers = ARENA_ARRAY(&w->mem, struct issue_issuer, wish->n_issuers + 1);
-    w->items = ARENA_ARRAY(&w->mem, struct item, wish->n_needs + 1);
-    if (!w->issuers || !w->items)
-        panic("the settings want more certificates than fit");
-    for (size_t i = 0; i < wish->n_issuers; i++)
-        copy_issuer(&w->mem, &wish->issuers[i], &w->issuers[w->n_issuers++]);
-    for (size_t i = 0; i < wish->n_needs; i++) {
-        const struct issue_need *need = &wish->needs[i];
-        const struct issue_issuer *issuer = find_issuer(w, need->issuer);
-        if (!issuer || map_get(&w->ids, need->id))
-            continue;
-        struct item *item = &w->items[w->n_items++];
-        *item = (struct item){.issuer = issuer, .why = ""};
-        item->need = (struct issue_need){.id = arena_dup(&w->mem, need->id),
-                                         .names = copy_texts(&w->mem, need->names, need->n_names),
-                                         .n_names = need->n_names,
-                                         .issuer = issuer->name,
-                                         .directory = issuer->directory};
-        map_set(&w->ids, item->need.id, item);
-    }
-    return w;
-}
-
-static void wants_unref(struct issue *i, struct wants *w)
+static void wants_unref(struct issue *i, struct issue_wants *w)
 {
     if (!w)
         return;
     pthread_mutex_lock(&i->lock);
     bool is_last = --w->refs == 0;
     pthread_mutex_unlock(&i->lock);
-    if (!is_last)
-        return;
-    map_fini(&w->ids);
-    arena_wipe(&w->mem); // keys of external accounts
-    mem_free(w);
+    if (is_last)
+        issue_wants_free(w);
 }
 
 // --- what is due ---
 
-static struct item *find_item(const struct wants *w, struct str id)
+static void keep_error(struct issue_attempt *attempt, struct str error)
 {
-    return w ? map_get(&w->ids, id) : NULL;
-}
-
-static void keep_error(struct item *item, struct str error)
-{
-    size_t n = MIN(error.len, sizeof item->error - 1);
+    size_t n = MIN(error.len, sizeof attempt->error - 1);
     while (n > 0 && n < error.len && ((unsigned char)error.ptr[n] & 0xc0) == 0x80)
         n--; // no half of a UTF-8 sequence
-    *str_copy(item->error, str_first(error, n)) = '\0';
+    *str_copy(attempt->error, str_first(error, n)) = '\0';
 }
 
-static void plan(struct issue *i, struct item *item, int64_t now_s)
+// What is on disk of an authority's failures.
+static void read_attempt(struct issue *i, const struct issue_item *item,
+                         struct issue_attempt *attempt, struct arena *mem)
+{
+    struct certs_meta tries;
+    struct str key;
+    const struct issue_source source = {.issuer = attempt->issuer->name,
+                                        .directory = attempt->issuer->directory};
+    if (issue_order_get(i->orders, item->need.id, source.issuer, mem, &tries, &key) != ERR_OK ||
+        !issue_is_from(&source, &tries) || !issue_has_names(&item->need, &tries))
+        return;
+    attempt->not_before_s = MAX(attempt->not_before_s, issue_again_s(item->need.id, &tries));
+    if (tries.last_error.len == 0)
+        return;
+    keep_error(attempt, tries.last_error);
+    attempt->failed_s = tries.last_try_s;
+}
+
+// Whom the next order goes to, and when: for each certificate, each authority has its own back-off,
+// and limits that it has in common with all.
+static void take_turn(struct issue *i, struct issue_item *item, int64_t now_s)
+{
+    int64_t ready_s[ISSUE_SOURCES_MAX];
+    if (item->kind != ISSUE_ORDER || item->is_forced)
+        return;
+    for (size_t k = 0; k < item->need.n_sources; k++) {
+        const struct issue_attempt *a = &item->attempts[k];
+        ready_s[k] = a->not_before_s;
+        if (item->wanted_s <= now_s)
+            ready_s[k] = MAX(ready_s[k], issue_ledger_allows_s(&i->ledger, a->issuer->name,
+                                                               item->need.id, now_s));
+    }
+    item->turn = issue_turn(item->wanted_s, ready_s, item->need.n_sources, now_s, &item->due_s);
+}
+
+// Before the next order, its authority may suggest when.
+static void plan_info(struct issue_item *item, const struct certs_stored *stored, int64_t now_s)
+{
+    size_t signer = issue_signer(&item->need, &stored->meta);
+    int64_t info_s = MAX(stored->meta.ari_next_s, item->no_info_before_s);
+    if (signer == item->need.n_sources || item->due_s <= now_s || info_s >= item->due_s)
+        return;
+    item->kind = ISSUE_RENEWAL_INFO;
+    item->turn = signer;
+    item->wanted_s = item->due_s = info_s;
+    item->why = "it is asked when to renew";
+}
+
+static void plan(struct issue *i, struct issue_item *item, int64_t now_s)
 {
     struct arena mem;
     struct certs_stored stored;
-    struct certs_meta tries;
-    struct str key;
     const char *why;
     arena_init(&mem, CERT_MEM_BYTES, NULL, 0);
     enum err err = certs_store_get(i->store, item->need.id, now_s, &mem, &stored, &why);
-    bool is_stored = err == ERR_OK;
-    bool has_tries = issue_order_get(i->orders, item->need.id, &mem, &tries, &key) == ERR_OK &&
-                     issue_is_from(&item->need, &tries);
     item->kind = ISSUE_ORDER;
-    item->due_s = issue_due_s(&item->need, is_stored ? &stored : NULL, has_tries ? &tries : NULL,
-                              now_s, &item->why);
-    if (has_tries && tries.last_error.len > 0)
-        keep_error(item, tries.last_error);
+    item->wanted_s = issue_due_s(&item->need, err == ERR_OK ? &stored : NULL, now_s, &item->why);
     if (err == ERR_SYSTEM) { // it may well be there
-        item->due_s = now_s + STORE_AGAIN_S;
+        item->wanted_s = now_s + STORE_AGAIN_S;
         item->why = "the store can't be read";
     }
-    item->due_s = MAX(item->due_s, item->not_before_s);
-    bool is_current = is_stored && issue_is_from(&item->need, &stored.meta);
-    int64_t info_s = is_current ? MAX(stored.meta.ari_next_s, item->no_info_before_s) : INT64_MAX;
-    if (item->due_s > now_s && info_s < item->due_s) {
-        item->kind = ISSUE_RENEWAL_INFO;
-        item->due_s = info_s;
-        item->why = "it is asked when to renew";
-    }
+    for (size_t k = 0; k < item->need.n_sources; k++)
+        read_attempt(i, item, &item->attempts[k], &mem);
+    take_turn(i, item, now_s);
+    if (err == ERR_OK)
+        plan_info(item, &stored, now_s);
     arena_wipe(&mem);
 }
 
-// Nothing about it has changed in settings: what is known of it stays, without a look at the disk.
-static bool is_same(const struct item *a, const struct item *b)
+// The issuer that has signed what the store has. NULL: no issuer of the settings.
+static const struct issue_issuer *signer_of(const struct issue *i, const struct issue_item *item)
 {
-    bool is_same = a->need.n_names == b->need.n_names && str_eq(a->need.issuer, b->need.issuer) &&
-                   str_eq(a->need.directory, b->need.directory);
-    for (size_t n = 0; is_same && n < a->need.n_names; n++)
-        is_same = str_eq(a->need.names[n], b->need.names[n]);
-    return is_same;
-}
-
-static void take_over(struct item *item, const struct item *was)
-{
-    const struct issue_need need = item->need;
-    const struct issue_issuer *issuer = item->issuer;
-    *item = *was;
-    item->need = need;
-    item->issuer = issuer;
-    if (item->has_next)
-        item->next.id = need.id;
+    struct arena mem;
+    struct certs_stored stored;
+    const char *why;
+    const struct issue_issuer *signer = NULL;
+    arena_init(&mem, CERT_MEM_BYTES, NULL, 0);
+    if (certs_store_get(i->store, item->need.id, time(NULL), &mem, &stored, &why) == ERR_OK)
+        signer = issue_wants_signer(i->wants, item, &stored.meta);
+    arena_wipe(&mem);
+    return signer;
 }
 
 // --- threads ---
@@ -266,15 +167,15 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-static void enqueue(struct issue *i, struct item *item)
+static void enqueue(struct issue *i, struct issue_item *item)
 {
     struct task *task = MEM_NEW(struct task);
+    const struct issue_issuer *signer = item->kind == ISSUE_REVOKE ? signer_of(i, item) : NULL;
     task->wants = i->wants;
-    task->item = item;
     task->number = item->number;
     task->job = (struct issue_job){.kind = item->kind,
                                    .reason = item->reason,
-                                   .issuer = item->issuer,
+                                   .issuer = signer ? signer : item->attempts[item->turn].issuer,
                                    .need = item->need,
                                    .store = i->store,
                                    .orders = i->orders,
@@ -286,7 +187,7 @@ static void enqueue(struct issue *i, struct item *item)
     i->wants->refs++;
     list_push_back(&i->queue, &task->node);
     i->n_open++;
-    bool needs_thread = i->n_open > i->n_threads && i->n_threads < THREADS_MAX;
+    bool needs_thread = i->n_open > i->n_threads && i->n_threads < ISSUE_THREADS_MAX;
     if (needs_thread && pthread_create(&i->threads[i->n_threads], NULL, run_thread, i) == 0)
         i->n_threads++;
     else if (i->n_threads == 0)
@@ -371,32 +272,33 @@ void issue_free(struct issue *i)
 }
 
 // Who waits for an order that can't begin any more.
-static void end_unwanted(struct issue *i, const struct wants *before)
+static void end_unwanted(struct issue *i, const struct issue_wants *before)
 {
     for (size_t n = 0; before && n < before->n_items; n++) {
-        const struct item *was = &before->items[n];
+        const struct issue_item *was = &before->items[n];
         uint64_t number = was->has_next ? was->next_number : 0;
         if (was->state == ITEM_WAITING)
             number = was->number;
-        if (number > 0 && !find_item(i->wants, was->need.id))
+        if (number > 0 && !issue_wants_find(i->wants, was->need.id))
             i->listener.on_end(i->listener.arg, number, "the settings don't want it any more");
     }
 }
 
 void issue_want(struct issue *i, const struct issue_wish *wish, int64_t now_s)
 {
-    struct wants *before = i->wants;
-    i->wants = wants_new(wish);
+    struct issue_wants *before = i->wants;
+    i->wants = issue_wants_new(wish);
     for (size_t n = 0; n < i->wants->n_items; n++) {
-        struct item *item = &i->wants->items[n];
-        const struct item *was = find_item(before, item->need.id);
+        struct issue_item *item = &i->wants->items[n];
+        const struct issue_item *was = issue_wants_find(before, item->need.id);
+        bool is_same = was && issue_wants_is_same(was, item);
         if (was)
-            take_over(item, was);
+            issue_wants_take_over(item, was);
+        for (size_t k = 0; was && !is_same && k < item->need.n_sources; k++)
+            item->attempts[k].not_before_s = item->attempts[k].n_failures = 0;
         // One that is under way is planned anew when it has ended.
-        if (!was || (!is_same(was, item) && was->state == ITEM_WAITING)) {
-            item->not_before_s = item->n_failures = 0;
+        if (!is_same && item->state == ITEM_WAITING)
             plan(i, item, now_s);
-        }
     }
     end_unwanted(i, before);
     wants_unref(i, before);
@@ -407,58 +309,138 @@ int issue_fd(const struct issue *i)
     return i->event;
 }
 
-// What somebody has asked for comes before what is due.
-static void take_order(struct item *item, const struct issue_order *o, uint64_t number,
-                       int64_t now_s)
+// From k on, the first authority that the ledger lets us ask for a certificate; n_sources: none.
+static size_t first_allowed(const struct issue *i, const struct issue_item *item, size_t k,
+                            int64_t now_s)
 {
+    while (k < item->need.n_sources &&
+           issue_ledger_allows_s(&i->ledger, item->attempts[k].issuer->name, item->need.id, now_s) >
+               now_s)
+        k++;
+    return k;
+}
+
+// What somebody has asked for comes before what is due, and begins with the first authority.
+static void take_order(const struct issue *i, struct issue_item *item, const struct issue_order *o,
+                       uint64_t number, int64_t now_s)
+{
+    size_t turn = first_allowed(i, item, 0, now_s);
     item->kind = o->kind;
     item->reason = o->reason;
     item->is_forced = true;
     item->due_s = now_s;
+    item->turn = turn < item->need.n_sources ? turn : 0;
     item->number = number;
+}
+
+static bool has_failed(const struct task *task)
+{
+    return task->outcome.result != ACME_DONE && task->outcome.result != ACME_CANCELLED;
 }
 
 static void tell(const struct task *task)
 {
-    const struct issue_need *need = &task->item->need;
+    struct str id = task->job.need.id, issuer = task->job.issuer->name;
     if (task->job.kind == ISSUE_RENEWAL_INFO)
         return;
     if (task->outcome.result == ACME_DONE)
-        log_info("certificate " STR_FMT ": %s by " STR_FMT, STR_ARG(need->id),
-                 task->job.kind == ISSUE_REVOKE ? "revoked" : "issued",
-                 STR_ARG(task->item->issuer->name));
-    else if (task->outcome.result != ACME_CANCELLED)
-        log_error("certificate " STR_FMT ": " STR_FMT " doesn't %s it: %s", STR_ARG(need->id),
-                  STR_ARG(task->item->issuer->name),
-                  task->job.kind == ISSUE_REVOKE ? "revoke" : "issue", task->outcome.error);
+        log_info("certificate " STR_FMT ": %s by " STR_FMT, STR_ARG(id),
+                 task->job.kind == ISSUE_REVOKE ? "revoked" : "issued", STR_ARG(issuer));
+    else if (has_failed(task))
+        log_error("certificate " STR_FMT ": " STR_FMT " doesn't %s it: %s", STR_ARG(id),
+                  STR_ARG(issuer), task->job.kind == ISSUE_REVOKE ? "revoke" : "issue",
+                  task->outcome.error);
 }
 
-// What came of a task is the base of the next plan.
-static void settle_item(struct issue *i, struct item *item, const struct task *task, int64_t now_s)
+// What an authority has done counts for when it is asked again.
+static void note_attempt(struct issue_item *item, const struct task *task, int64_t now_s)
 {
-    bool has_failed = task->outcome.result != ACME_DONE && task->outcome.result != ACME_CANCELLED;
+    struct issue_attempt *a = issue_wants_attempt(item, task->job.issuer);
+    if (!a)
+        return;
+    a->n_failures = has_failed(task) ? a->n_failures + 1 : 0;
+    a->not_before_s = has_failed(task) ? now_s + issue_backoff_s(a->n_failures, item->need.id) : 0;
+    a->failed_s = has_failed(task) ? now_s : 0;
+    keep_error(a, has_failed(task) ? str_of(task->outcome.error) : STR_NONE);
+}
+
+// Somebody waits for a certificate, whoever signs it. False: nobody is left to be asked.
+static bool ask_next(const struct issue *i, struct issue_item *item, const struct task *task,
+                     int64_t now_s)
+{
+    const struct issue_attempt *a = issue_wants_attempt(item, task->job.issuer);
+    if (!item->is_forced || !has_failed(task) || task->job.kind != ISSUE_ORDER || !a)
+        return false;
+    size_t next = first_allowed(i, item, (size_t)(a - item->attempts) + 1, now_s);
+    if (next == item->need.n_sources)
+        return false;
+    item->turn = next;
+    item->due_s = now_s;
+    return true;
+}
+
+// What came of a task is the base of the next plan. False: it goes on with another authority.
+static bool settle_item(struct issue *i, struct issue_item *item, const struct task *task,
+                        int64_t now_s)
+{
     item->state = ITEM_WAITING;
-    item->is_forced = false;
-    item->number = 0;
-    if (task->job.kind == ISSUE_RENEWAL_INFO) {
-        item->no_info_before_s = has_failed ? now_s + INFO_AGAIN_S : 0;
-    } else {
-        item->n_failures = has_failed ? item->n_failures + 1 : 0;
-        item->not_before_s =
-            has_failed ? now_s + issue_backoff_s(item->n_failures, item->need.id) : 0;
-        keep_error(item, has_failed ? str_of(task->outcome.error) : STR_NONE);
+    if (task->job.kind == ISSUE_RENEWAL_INFO)
+        item->no_info_before_s = has_failed(task) ? now_s + INFO_AGAIN_S : 0;
+    if (task->job.kind == ISSUE_ORDER)
+        note_attempt(item, task, now_s);
+    bool goes_on = ask_next(i, item, task, now_s);
+    if (!goes_on) {
+        item->is_forced = false;
+        item->number = 0;
+        plan(i, item, now_s);
+        goes_on = item->kind == ISSUE_ORDER && item->due_s <= now_s;
     }
-    plan(i, item, now_s);
+    if (goes_on && has_failed(task))
+        log_info("certificate " STR_FMT ": " STR_FMT " is asked next", STR_ARG(item->need.id),
+                 STR_ARG(item->attempts[item->turn].issuer->name));
     if (item->has_next)
-        take_order(item, &item->next, item->next_number, now_s);
+        take_order(i, item, &item->next, item->next_number, now_s);
     item->has_next = false;
+    return item->number == 0 || item->number != task->number;
 }
 
 void issue_plan_anew(struct issue *i, struct str id, int64_t now_s)
 {
-    struct item *item = find_item(i->wants, id);
+    struct issue_item *item = issue_wants_find(i->wants, id);
     if (item && item->state == ITEM_WAITING && !item->is_forced)
         plan(i, item, now_s);
+}
+
+// For who has asked: what each authority that was asked says.
+static void answer(const struct issue *i, const struct issue_item *item, const struct task *task)
+{
+    struct text why = {.ptr = NULL};
+    bool has_others = item && item->need.n_sources > 1 && task->job.kind == ISSUE_ORDER;
+    for (size_t k = 0; has_others && k < item->need.n_sources; k++) {
+        const struct issue_attempt *a = &item->attempts[k];
+        if (a->error[0])
+            text_printf(&why, "%s" STR_FMT ": %s", why.len > 0 ? "\n" : "",
+                        STR_ARG(a->issuer->name), a->error);
+    }
+    if (why.len == 0)
+        text_put(&why, str_of(task->outcome.error));
+    i->listener.on_end(i->listener.arg, task->number,
+                       task->outcome.result == ACME_DONE ? NULL : why.ptr);
+    text_fini(&why);
+}
+
+static void take_outcome(struct issue *i, const struct task *task, int64_t now_s)
+{
+    struct issue_item *item = issue_wants_find(i->wants, task->job.need.id);
+    bool is_done = task->outcome.result == ACME_DONE;
+    tell(task);
+    if (is_done && task->job.kind == ISSUE_ORDER)
+        issue_ledger_add(&i->ledger, task->job.issuer->name, task->job.need.id, now_s);
+    bool has_ended = !item || settle_item(i, item, task, now_s);
+    if (is_done && task->job.kind != ISSUE_RENEWAL_INFO)
+        i->listener.on_change(i->listener.arg, task->job.need.id);
+    if (task->number > 0 && has_ended)
+        answer(i, item, task);
 }
 
 void issue_look(struct issue *i, int64_t now_s)
@@ -473,17 +455,7 @@ void issue_look(struct issue *i, int64_t now_s)
         if (!n)
             return;
         struct task *task = CONTAINER_OF(n, struct task, node);
-        struct item *item = find_item(i->wants, task->item->need.id);
-        bool is_done = task->outcome.result == ACME_DONE;
-        tell(task);
-        if (is_done && task->job.kind == ISSUE_ORDER)
-            issue_ledger_add(&i->ledger, task->item->issuer->name, task->item->need.id, now_s);
-        if (item)
-            settle_item(i, item, task, now_s);
-        if (is_done && task->job.kind != ISSUE_RENEWAL_INFO)
-            i->listener.on_change(i->listener.arg, task->item->need.id);
-        if (task->number > 0)
-            i->listener.on_end(i->listener.arg, task->number, is_done ? NULL : task->outcome.error);
+        take_outcome(i, task, now_s);
         wants_unref(i, task->wants);
         mem_free(task);
     }
@@ -504,19 +476,18 @@ void issue_do_what_is_due(struct issue *i, int64_t now_s, int64_t now_ms, int64_
     int64_t next_s = now_s + LOOK_AGAIN_S;
     unsigned n_open = count_open(i);
     for (size_t n = 0; i->wants && n < i->wants->n_items; n++) {
-        struct item *item = &i->wants->items[n];
+        struct issue_item *item = &i->wants->items[n];
         if (item->state != ITEM_WAITING)
             continue;
-        int64_t due_s = item->due_s;
-        if (due_s <= now_s && !item->is_forced && n_open >= THREADS_MAX)
+        if (item->due_s <= now_s && !item->is_forced && n_open >= ISSUE_THREADS_MAX)
             continue; // the end of another one wakes the loop
-        if (due_s <= now_s && !item->is_forced && item->kind == ISSUE_ORDER)
-            due_s = issue_ledger_allows_s(&i->ledger, item->issuer->name, item->need.id, now_s);
-        if (due_s <= now_s) {
+        if (item->due_s <= now_s)
+            take_turn(i, item, now_s);
+        if (item->due_s <= now_s) {
             enqueue(i, item);
             n_open++;
         } else {
-            next_s = MIN(next_s, due_s);
+            next_s = MIN(next_s, item->due_s);
         }
     }
     *next_ms = MIN(*next_ms, now_ms + (next_s - now_s) * 1000);
@@ -527,52 +498,41 @@ struct issue_proofs *issue_proofs_of(struct issue *i)
     return &i->proofs;
 }
 
+static const char *why_not(const struct issue *i, const struct issue_item *item,
+                           const struct issue_order *o, int64_t now_s)
+{
+    bool is_order = o->kind == ISSUE_ORDER;
+    if (!item)
+        return "no site in the settings wants a certificate of this name from an authority";
+    if (item->state != ITEM_WAITING && (item->kind != ISSUE_RENEWAL_INFO || item->has_next))
+        return "it is being worked on already";
+    if (is_order && !o->force && (item->kind != ISSUE_ORDER || item->due_s > now_s))
+        return "it isn't due yet; --force orders it all the same";
+    if (is_order && first_allowed(i, item, 0, now_s) == item->need.n_sources)
+        return "too many certificates for these names were ordered lately: the authority would "
+               "refuse further ones for a week";
+    if (!is_order && !signer_of(i, item))
+        return "the store has none that an issuer of the settings has signed";
+    return NULL;
+}
+
 bool issue_ask(struct issue *i, const struct issue_order *o, int64_t now_s, uint64_t *ret_number,
                const char **ret_why)
 {
-    struct item *item = find_item(i->wants, o->id);
-    bool is_order = o->kind == ISSUE_ORDER;
-    if (!item)
-        *ret_why = "no site in the settings wants a certificate of this name from an authority";
-    else if (item->state != ITEM_WAITING && (item->kind != ISSUE_RENEWAL_INFO || item->has_next))
-        *ret_why = "it is being worked on already";
-    else if (is_order && !o->force && (item->kind != ISSUE_ORDER || item->due_s > now_s))
-        *ret_why = "it isn't due yet; --force orders it all the same";
-    else if (is_order &&
-             issue_ledger_allows_s(&i->ledger, item->issuer->name, o->id, now_s) > now_s)
-        *ret_why = "too many certificates for these names were ordered lately: the authority would "
-                   "refuse further ones for a week";
-    else {
-        *ret_number = ++i->last_number;
-        if (item->state == ITEM_RUNNING) {
-            item->has_next = true;
-            item->next = *o;
-            item->next_number = *ret_number;
-        } else {
-            take_order(item, o, *ret_number, now_s);
-        }
-        return true;
+    struct issue_item *item = issue_wants_find(i->wants, o->id);
+    const char *why = why_not(i, item, o, now_s);
+    if (why) {
+        *ret_why = why;
+        return false;
     }
-    return false;
-}
-
-json_t *issue_report(const struct issue *i, int64_t now_s)
-{
-    json_t *list = json_array();
-    for (size_t n = 0; i->wants && n < i->wants->n_items; n++) {
-        const struct item *item = &i->wants->items[n];
-        char due[DATE_ISO_BYTES];
-        date_iso(item->due_s * 1000000000, due);
-        const char *state = item->state == ITEM_RUNNING                        ? "ordering"
-                            : item->kind != ISSUE_ORDER || item->due_s > now_s ? "waiting"
-                                                                               : "due";
-        json_t *j =
-            json_pack("{s:s%, s:s%, s:s, s:s%, s:s}", "id", item->need.id.ptr, item->need.id.len,
-                      "issuer", item->issuer->name.ptr, item->issuer->name.len, "state", state,
-                      "due", due, sizeof due, "why", item->why);
-        json_object_set_new(j, "last_error",
-                            item->error[0] ? json_string(item->error) : json_null());
-        json_array_append_new(list, j);
+    *ret_number = ++i->last_number;
+    if (item->state == ITEM_RUNNING) {
+        item->has_next = true;
+        item->next = *o;
+        item->next.id = item->need.id;
+        item->next_number = *ret_number;
+    } else {
+        take_order(i, item, o, *ret_number, now_s);
     }
-    return list;
+    return true;
 }

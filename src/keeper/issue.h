@@ -13,7 +13,7 @@ struct issue;
 struct issue_wish {
     const struct issue_issuer *issuers;
     size_t n_issuers;
-    const struct issue_need *needs; // of those issuers
+    const struct issue_need *needs; // of those issuers, whose directories they needn't tell
     size_t n_needs;
 };
 
@@ -57,6 +57,7 @@ struct issue_order {
 bool issue_ask(struct issue *i, const struct issue_order *o, int64_t now_s, uint64_t *ret_number,
                const char **ret_why);
 
-// For the status: of each certificate id, issuer, state ("ordering", "waiting", "valid"), due,
+// For the status: of each certificate id, issuer (who is asked next), state ("ordering", "waiting",
+// "due"), due, why, last_error, and for each of its issuers failures, not_before, last_failure,
 // last_error. The caller's.
 json_t *issue_report(const struct issue *i, int64_t now_s);

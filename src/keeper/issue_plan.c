@@ -45,29 +45,60 @@ static bool has_all_names(const struct issue_need *need, const struct tls_cert_i
     return true;
 }
 
-bool issue_is_from(const struct issue_need *need, const struct certs_meta *meta)
+bool issue_is_from(const struct issue_source *source, const struct certs_meta *meta)
 {
-    return meta->directory.len > 0 ? str_eq(meta->directory, need->directory)
-                                   : str_eq(meta->issuer, need->issuer);
+    return meta->directory.len > 0 ? str_eq(meta->directory, source->directory)
+                                   : str_eq(meta->issuer, source->issuer);
 }
 
-int64_t issue_due_s(const struct issue_need *need, const struct certs_stored *stored,
-                    const struct certs_meta *tries, int64_t now_s, const char **ret_why)
+size_t issue_signer(const struct issue_need *need, const struct certs_meta *meta)
+{
+    size_t n = 0;
+    while (n < need->n_sources && !issue_is_from(&need->sources[n], meta))
+        n++;
+    return n;
+}
+
+bool issue_has_names(const struct issue_need *need, const struct certs_meta *tries)
+{
+    bool is_same = need->n_names == tries->n_names;
+    for (size_t i = 0; is_same && i < need->n_names; i++)
+        is_same = str_eq(need->names[i], tries->names[i]);
+    return is_same;
+}
+
+int64_t issue_due_s(const struct issue_need *need, const struct certs_stored *stored, int64_t now_s,
+                    const char **ret_why)
 {
     bool is_there = stored && stored->cert.n_chain > 0;
-    int64_t due_s = now_s;
-    if (!is_there) {
-        *ret_why = "there is none yet";
-    } else if (!issue_is_from(need, &stored->meta)) {
-        *ret_why = "it is from another authority";
-    } else if (!has_all_names(need, &stored->cert.leaf)) {
-        *ret_why = "it lacks a name";
-    } else {
+    if (is_there && issue_signer(need, &stored->meta) < need->n_sources &&
+        has_all_names(need, &stored->cert.leaf)) {
         *ret_why = "it is due for renewal";
-        due_s = issue_renewal_s(stored);
+        return issue_renewal_s(stored);
     }
-    if (!tries || tries->n_failures == 0)
-        return due_s;
-    int64_t again_s = tries->last_try_s + issue_backoff_s(tries->n_failures, need->id);
-    return MAX(due_s, MAX(again_s, tries->next_try_s));
+    *ret_why = !is_there                                  ? "there is none yet"
+               : !has_all_names(need, &stored->cert.leaf) ? "it lacks a name"
+                                                          : "it is from another authority";
+    return now_s;
+}
+
+int64_t issue_again_s(struct str id, const struct certs_meta *tries)
+{
+    if (tries->n_failures == 0)
+        return 0;
+    return MAX(tries->last_try_s + issue_backoff_s(tries->n_failures, id), tries->next_try_s);
+}
+
+size_t issue_turn(int64_t due_s, const int64_t *ready_s, size_t n, int64_t now_s, int64_t *ret_at_s)
+{
+    size_t earliest = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (ready_s[i] <= MAX(due_s, now_s)) {
+            *ret_at_s = due_s;
+            return i;
+        }
+        earliest = ready_s[i] < ready_s[earliest] ? i : earliest;
+    }
+    *ret_at_s = ready_s[earliest];
+    return earliest;
 }

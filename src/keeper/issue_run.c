@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/issue_run.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -19,6 +20,7 @@ struct run {
     const struct issue_job *job;
     struct arena mem;
     struct acme *acme;
+    struct str entry;   // in mem: of the order under way
     EVP_PKEY *key;      // of the certificate
     struct str key_pem; // in mem, a secret
     struct certs_meta tries;
@@ -32,12 +34,28 @@ static int64_t now_s(void)
 
 // --- orders under way ---
 
-enum err issue_order_get(int orders, struct str id, struct arena *mem, struct certs_meta *ret_meta,
-                         struct str *ret_key_pem)
+// An authority's order for a certificate: "ID@ISSUER". What would be too long ends with a hash.
+static struct str entry_name(struct str id, struct str issuer, struct arena *mem)
+{
+    char end[24];
+    struct str name = arena_concat(mem, id, STR("@"), certs_id_of(issuer, mem));
+    if (name.len <= CERTS_ENTRY_NAME_MAX_BYTES)
+        return name;
+    uint64_t h = 14695981039346656037u; // FNV-1a, 64 bits
+    for (size_t i = 0; i < name.len; i++)
+        h = (h ^ (unsigned char)name.ptr[i]) * 1099511628211u;
+    snprintf(end, sizeof end, "@%016" PRIx64, h);
+    return arena_concat(mem, str_first(name, CERTS_ENTRY_NAME_MAX_BYTES - strlen(end)), str_of(end),
+                        STR_NONE);
+}
+
+enum err issue_order_get(int orders, struct str id, struct str issuer, struct arena *mem,
+                         struct certs_meta *ret_meta, struct str *ret_key_pem)
 {
     struct certs_entry_file files[] = {{.name = "key.pem"}, {.name = "meta.json"}};
     const char *why;
-    enum err err = certs_entry_get(orders, id, files, ARRAY_LEN(files), mem, &why);
+    enum err err =
+        certs_entry_get(orders, entry_name(id, issuer, mem), files, ARRAY_LEN(files), mem, &why);
     if (err != ERR_OK)
         return err;
     if (!certs_meta_read(files[1].bytes, mem, ret_meta))
@@ -46,14 +64,14 @@ enum err issue_order_get(int orders, struct str id, struct arena *mem, struct ce
     return ERR_OK;
 }
 
-static bool save_tries(const struct run *r)
+static bool save_tries(struct run *r)
 {
     struct text json = {.ptr = NULL};
     const char *why = NULL;
     certs_meta_write(&r->tries, &json);
     const struct certs_entry_file files[] = {{.name = "key.pem", .bytes = r->key_pem},
                                              {.name = "meta.json", .bytes = text_str(&json)}};
-    enum err err = certs_entry_put(r->job->orders, r->job->need.id, files, ARRAY_LEN(files), &why);
+    enum err err = certs_entry_put(r->job->orders, r->entry, files, ARRAY_LEN(files), &why);
     text_fini(&json);
     if (err != ERR_OK)
         log_error("the order of " STR_FMT " can't be kept: %s", STR_ARG(r->job->need.id), why);
@@ -152,7 +170,8 @@ static bool prepare(struct run *r)
     struct text pem = {.ptr = NULL};
     struct certs_stored stored;
     const char *why;
-    enum err err = issue_order_get(job->orders, job->need.id, &r->mem, &r->tries, &r->key_pem);
+    enum err err = issue_order_get(job->orders, job->need.id, job->issuer->name, &r->mem, &r->tries,
+                                   &r->key_pem);
     if (err == ERR_SYSTEM)
         return false;
     // One that has led to the certificate which the store has was done; only its traces were left.
@@ -274,7 +293,7 @@ static void keep_certificate(struct run *r, const struct acme_certificate *cert,
         snprintf(ret->error, sizeof ret->error, "the certificate can't be kept: %s", why);
         return;
     }
-    if (certs_entry_remove(job->orders, job->need.id, &why) != ERR_OK)
+    if (certs_entry_remove(job->orders, r->entry, &why) != ERR_OK)
         log_warn("the finished order of " STR_FMT " can't be removed: %s", STR_ARG(job->need.id),
                  why);
 }
@@ -381,6 +400,7 @@ void issue_run(const struct issue_job *job, struct issue_outcome *ret)
     struct run r = {.job = job};
     *ret = (struct issue_outcome){.result = ACME_FAILED};
     arena_init(&r.mem, JOB_MEM_BYTES, NULL, 0);
+    r.entry = entry_name(job->need.id, job->issuer->name, &r.mem);
     const struct acme_options options = {.directory_url = job->issuer->directory,
                                          .ca_pem = job->issuer->ca_pem,
                                          .cancel = job->cancel};

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
-#include "gate/issuers_conf.h"
 #include "keeper/state_path.h"
+#include "keeper/wish_issuers.h"
 
 #define WISH_MAX_BYTES ((size_t)1 << 30)
 
@@ -140,89 +140,7 @@ static const char *state_of(const struct settings *s, struct arena *mem)
     return arena_dup(mem, str_of(path)).ptr;
 }
 
-// --- authorities ---
-
-static const enum acme_challenge_kind usual_challenges[] = {ACME_CHALLENGE_TLS_ALPN_01,
-                                                            ACME_CHALLENGE_HTTP_01};
-
-static void choose_challenges(const struct acme_conf *c, struct issue_issuer *ret)
-{
-    for (size_t i = 0; i < c->challenges.n && i < ARRAY_LEN(ret->challenges); i++)
-        ret->challenges[ret->n_challenges++] = acme_challenge_parse(c->challenges.items[i].text);
-    if (ret->n_challenges > 0)
-        return;
-    memcpy(ret->challenges, usual_challenges, sizeof usual_challenges);
-    ret->n_challenges = ARRAY_LEN(usual_challenges);
-    if (c->dns_hook.text.len > 0)
-        ret->challenges[ret->n_challenges++] = ACME_CHALLENGE_DNS_01;
-}
-
-static const struct str *choose_contacts(const struct settings *s, const struct acme_conf *c,
-                                         struct arena *mem, size_t *ret_n)
-{
-    struct str *contacts = ARENA_ARRAY(mem, struct str, c->email.n + 1);
-    if (!contacts)
-        panic("the settings have more issuers than fit");
-    *ret_n = 0;
-    for (size_t i = 0; i < c->email.n; i++)
-        contacts[(*ret_n)++] = arena_dup(mem, c->email.items[i].text);
-    if (*ret_n == 0 && s->email.text.len > 0)
-        contacts[(*ret_n)++] = arena_dup(mem, s->email.text);
-    return contacts;
-}
-
-static struct issue_issuer issuer_of(const struct settings *s, struct str name,
-                                     const struct acme_conf *c, struct arena *mem)
-{
-    struct issue_issuer issuer = {
-        .name = arena_dup(mem, name),
-        .directory = arena_dup(mem, issuers_directory_url(c->directory.text)),
-        .key_kind = (enum tls_key_kind)c->key,
-        .profile = arena_dup(mem, c->profile.text),
-        .preferred_chain = arena_dup(mem, c->preferred_chain.text),
-        .ca_pem = arena_dup(mem, c->ca.content),
-        .eab_kid = arena_dup(mem, c->eab.kid.text),
-        .eab_key = arena_dup(mem, c->eab.key.text),
-        .dns_hook = arena_dup(mem, c->dns_hook.text),
-        .dns_wait_ms = c->dns_wait_ms,
-    };
-    issuer.contacts = choose_contacts(s, c, mem, &issuer.n_contacts);
-    choose_challenges(c, &issuer);
-    return issuer;
-}
-
-static void add_issuers(struct wish *w, const struct settings *s)
-{
-    static const struct acme_conf defaults = {.directory = {.text = STR_INIT(ISSUERS_DEFAULT)}};
-    struct issue_issuer *issuers = ARENA_ARRAY(&w->mem, struct issue_issuer, s->issuers.n + 1);
-    if (!issuers)
-        panic("the settings have more issuers than fit");
-    size_t n = 0;
-    for (size_t i = 0; i < s->issuers.n; i++) {
-        const struct issuer_conf *c = s->issuers.items[i].value;
-        issuers[n++] = issuer_of(s, s->issuers.items[i].name, &c->acme, &w->mem);
-    }
-    if (n == 0 && s->email.text.len > 0)
-        issuers[n++] = issuer_of(s, STR(ISSUERS_DEFAULT), &defaults, &w->mem);
-    w->issue.issuers = issuers;
-    w->issue.n_issuers = n;
-}
-
-// Who signs, and for which of the names: a public authority not for local ones. chosen: by
-// settings; may be empty.
-static struct str choose_issuer(const struct wish *w, struct str chosen, const struct str *names,
-                                size_t n, struct str *ret_names, size_t *ret_n)
-{
-    *ret_n = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (chosen.len > 0 || !certs_is_local_name(names[i]))
-            ret_names[(*ret_n)++] = names[i];
-    }
-    if (chosen.len > 0)
-        return chosen;
-    return w->issue.n_issuers > 0 && *ret_n > 0 ? w->issue.issuers[0].name
-                                                : STR(CERTS_ISSUER_LOCAL);
-}
+// --- names ---
 
 // WHY: the array is const for those who read it; it is new_wish's.
 static void add_need(struct wish *w, const struct issue_need *need)
@@ -236,21 +154,21 @@ static void add_need(struct wish *w, const struct issue_need *need)
     needs[w->issue.n_needs++] = (struct issue_need){.id = arena_dup(&w->mem, need->id),
                                                     .names = copy,
                                                     .n_names = need->n_names,
-                                                    .issuer = arena_dup(&w->mem, need->issuer)};
+                                                    .sources = need->sources,
+                                                    .n_sources = need->n_sources};
 }
 
 // A certificate for all of the names, of which the first is its id.
-static void want_names(struct wish *w, struct str chosen, const struct str *names, size_t n)
+static void want_names(struct wish *w, const struct settings *s, const struct conf_texts *chosen,
+                       const struct str *names, size_t n)
 {
     struct str *signed_names = MEM_ARRAY(struct str, n);
-    size_t n_signed;
-    struct str issuer = choose_issuer(w, chosen, names, n, signed_names, &n_signed);
-    struct str id = certs_id_of(names[0], &w->mem);
-    add_name(w,
-             &(struct keeper_certs_name){.id = id, .names = names, .n_names = n, .issuer = issuer});
-    if (!str_eq(issuer, STR(CERTS_ISSUER_LOCAL)))
-        add_need(w, &(struct issue_need){
-                        .id = id, .names = signed_names, .n_names = n_signed, .issuer = issuer});
+    struct issue_need need = {.id = certs_id_of(names[0], &w->mem), .names = signed_names};
+    struct str issuer = wish_issuers_choose(w, s, chosen, names, n, signed_names, &need);
+    add_name(w, &(struct keeper_certs_name){
+                    .id = need.id, .names = names, .n_names = n, .issuer = issuer});
+    if (need.n_sources > 0)
+        add_need(w, &need);
     mem_free(signed_names);
 }
 
@@ -261,16 +179,16 @@ struct wish *wish_new(const struct snapshot *s)
     struct wish *w = new_wish(n_files, s->n_sites + s->n_hosts);
     w->certs.has_tls = s->doors != NULL;
     w->state = state_of(&s->settings, &w->mem);
-    add_issuers(w, &s->settings);
+    wish_issuers_add(w, &s->settings);
     each_certificate(s, want_certificate, w);
     for (size_t i = 0; i < s->n_sites; i++) {
         const struct snapshot_site *site = &s->sites[i];
         const struct site_conf *conf = site->item->value;
         if (site->tls_entries != 0 && site->n_names > 0)
-            want_names(w, conf->tls.issuer.text, site->names, site->n_names);
+            want_names(w, &s->settings, &conf->tls.issuer, site->names, site->n_names);
     }
     for (const struct snapshot_host *h = s->hosts; h; h = h->next)
-        want_names(w, h->issuer->text, &h->name, 1);
+        want_names(w, &s->settings, h->issuer, &h->name, 1);
     return w;
 }
 
@@ -303,7 +221,7 @@ void wish_free(struct wish *w)
     if (!w)
         return;
     map_fini(&w->files);
-    arena_fini(&w->mem);
+    arena_wipe(&w->mem); // keys of external accounts
     mem_free(w);
 }
 
@@ -368,34 +286,10 @@ static void check_one(void *arg, const struct certificate_conf *c, const struct 
     certs_files_free(files);
 }
 
-static bool has_issuer(const struct settings *s, struct str name)
-{
-    if (str_eq(name, STR(CERTS_ISSUER_LOCAL)))
-        return true;
-    for (size_t i = 0; i < s->issuers.n; i++) {
-        if (str_eq(s->issuers.items[i].name, name))
-            return true;
-    }
-    return s->issuers.n == 0 && s->email.text.len > 0 && str_eq(name, STR(ISSUERS_DEFAULT));
-}
-
-static void check_issuer(struct check *k, const struct settings *s, const struct conf_text *name)
-{
-    if (name->text.len > 0 && !has_issuer(s, name->text))
-        k->err = diag_fail(k->diags, ERR_NOT_FOUND, name->place,
-                           "there is no issuer '" STR_FMT "'; name one of 'issuers', or local",
-                           STR_ARG(name->text));
-}
-
 enum err wish_check_files(const struct snapshot *s, int64_t now_s, struct diags *diags)
 {
     struct check k = {.diags = diags, .now_s = now_s, .err = ERR_OK};
     each_certificate(s, check_one, &k);
-    for (size_t i = 0; i < s->n_sites; i++)
-        check_issuer(&k, &s->settings,
-                     &((const struct site_conf *)s->sites[i].item->value)->tls.issuer);
-    for (size_t i = 0; i < s->settings.routes.n; i++)
-        check_issuer(&k, &s->settings,
-                     &((const struct route_conf *)s->settings.routes.items[i])->tls.issuer);
-    return k.err;
+    enum err err = wish_issuers_check(s, diags);
+    return k.err != ERR_OK ? k.err : err;
 }

@@ -51,10 +51,10 @@ def make_server_cert(folder):
 class Pebble:
     """pebble and pebble-challtestsrv on loopback. Validation goes to http_port and tls_port, where
     the challenge server answers for the kinds in `serves`; all names are 127.0.0.1. dns: a name
-    server's address instead of the challenge server's."""
+    server's address instead of the challenge server's; blocked: names that are refused."""
 
     def __init__(self, folder, env=None, eab=None, strict=True, serves=("http-01", "tls-alpn-01", "dns-01"),
-                 ports=None, dns=None):
+                 ports=None, dns=None, blocked=("blocked.example",)):
         folder.mkdir(parents=True, exist_ok=True)
         (self.port, self.management_port, self.http_port, self.tls_port, self.dns_port,
          self.chall_port) = free_ports(6)
@@ -69,7 +69,7 @@ class Pebble:
                   "managementListenAddress": f"127.0.0.1:{self.management_port}",
                   "certificate": str(cert), "privateKey": str(key),
                   "httpPort": self.http_port, "tlsPort": self.tls_port, "ocspResponderURL": "",
-                  "domainBlocklist": ["blocked.example"],
+                  "domainBlocklist": list(blocked),
                   "externalAccountBindingRequired": eab is not None}
         if eab is not None:
             config["externalAccountMACKeys"] = eab

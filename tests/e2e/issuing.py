@@ -52,6 +52,26 @@ def acme(start, pebble, tmp_path):
     return go
 
 
+@pytest.fixture
+def two_acmes(start, pebble, tmp_path):
+    """two_acmes(sites, more="", …): a proxy that knows two pebbles, `first` and `second`; first and
+    second: more arguments of theirs. Its settings begin with `more`."""
+    def go(sites, more="issuer: [first, second]\n", first=None, second=None):
+        http, tls = free_port(), free_port()
+        both = [pebble(ports=(http, tls), serves=("dns-01",), **(each or {}))
+                for each in (first, second)]
+        issuers = "".join(f"  {name}: {{ acme: {{ directory: '{a.url}', ca: {a.ca_file} }} }}\n"
+                          for name, a in zip(("first", "second"), both))
+        settings = (f"{more}state: {tmp_path}/state\n"
+                    f"entrypoints: {{ web: '127.0.0.1:{http}',"
+                    f" websecure: {{ listen: '127.0.0.1:{tls}', tls: on }} }}\n"
+                    f"issuers:\n{issuers}filters: {{ hi: {{ respond: {{ body: hi }} }} }}\n" + sites)
+        proxy = start(settings)
+        proxy.settings, proxy.state = settings, tmp_path / "state"
+        return proxy, *both
+    return go
+
+
 def certificate_of(proxy, name):
     """What the proxy shows for a name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -82,8 +102,8 @@ def orders_of(authority):
     return sum("POST /order-plz" in line for line in lines)
 
 
-def wait_issued(proxy, site, count=1):
-    proxy.wait_line(rf"certificate {re.escape(site)}: issued by test", proxy.err, count)
+def wait_issued(proxy, site, count=1, issuer="test"):
+    proxy.wait_line(rf"certificate {re.escape(site)}: issued by {issuer}", proxy.err, count)
     wait_until(lambda: "Pebble" in issuer_of(proxy, site), "the new certificate")
 
 

@@ -317,7 +317,8 @@ static void entries_are_listed_and_removed(void)
 
 static void names_that_could_lead_elsewhere_are_refused(void)
 {
-    static const char *const names[] = {"", ".", "..", ".a", "a/b", "../a", "A", "a b", "a\n", "*"};
+    static const char *const names[] = {"",  ".",   "..",  ".a", "a/b", "../a",
+                                        "A", "a b", "a\n", "*",  "@a"};
     struct test_folder f;
     const struct certs_entry_file file = {.name = "x", .bytes = STR("y")};
     test_folder_begin(&f);

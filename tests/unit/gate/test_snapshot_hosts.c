@@ -11,7 +11,8 @@ static struct text hosts_of(const struct built *b)
     struct text t = {.ptr = NULL};
     for (const struct snapshot_host *h = b->s ? b->s->hosts : NULL; h; h = h->next)
         text_printf(&t, "%s" STR_FMT "%s" STR_FMT, t.len > 0 ? " " : "", STR_ARG(h->name),
-                    h->issuer->text.len > 0 ? "=" : "", STR_ARG(h->issuer->text));
+                    h->issuer->n > 0 ? "=" : "",
+                    STR_ARG(h->issuer->n > 0 ? h->issuer->items[0].text : STR_NONE));
     return t;
 }
 
@@ -56,6 +57,9 @@ static void what_an_issuer_cannot_do_is_told(void)
               "  - { match: 'Host(`a.example`)', tls: { issuer: local }" TO,
          "'a.example' has one certificate: here it is to be from 'local', in line 3 from 'le'",
          DIAG_ERROR},
+        {HEAD "  - { match: 'Host(`a.example`)', tls: { issuer: [le, two] }" TO
+              "  - { match: 'Host(`a.example`)', tls: { issuer: le }" TO,
+         "here it is to be from 'le', in line 3 from 'le' and others", DIAG_ERROR},
         {HEAD "  - { match: 'Path(`/`)', tls: { issuer: le }" TO, "'issuer' does nothing here",
          DIAG_WARNING},
         {HEAD "  - { match: 'HostSNI(`a.example`)', passthrough: on, tls: { issuer: le }, to: "

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of issue share: wants and items, which are the loop's, and tasks.
+#pragma once
+
+#include "base/list.h"
+#include "base/map.h"
+#include "keeper/issue.h"
+#include "keeper/issue_ledger.h"
+
+#define ISSUE_THREADS_MAX 4 // orders at a time
+
+enum issue_item_state { ITEM_WAITING, ITEM_RUNNING };
+
+// An authority's part in one certificate. Known even where nothing can be written: a full disk must
+// not lead to order after order.
+struct issue_attempt {
+    const struct issue_issuer *issuer;
+    int64_t n_failures;   // since its last success
+    int64_t not_before_s; // of the next try
+    int64_t failed_s;     // the last failure; 0: none
+    char error[512];      // of that; empty: none
+};
+
+// One certificate that is wanted. The loop's, but for what a thread borrows while it runs.
+struct issue_item {
+    struct issue_need need;
+    struct issue_attempt *attempts; // of need.sources
+    enum issue_item_state state;
+    enum issue_kind kind;
+    int64_t wanted_s; // when the next order or question is wanted
+    int64_t due_s;    // when it may begin
+    size_t turn;      // of attempts: whom it goes to
+    enum acme_reason reason;
+    bool is_forced;
+    uint64_t number; // of who asked for it; 0: nobody
+    bool has_next;   // asked for while it was only asked when to renew
+    struct issue_order next;
+    uint64_t next_number;
+    const char *why; // static: what wanted_s is for
+    int64_t no_info_before_s;
+};
+
+// A copy of what settings want; orders that are under way keep theirs.
+struct issue_wants {
+    uint32_t refs; // under issue.lock
+    struct arena mem;
+    struct issue_issuer *issuers;
+    size_t n_issuers;
+    struct issue_item *items;
+    size_t n_items;
+    struct map ids; // to items
+};
+
+struct issue {
+    struct certs_store *store; // borrows
+    struct issue_listener listener;
+    uint64_t last_number;      // of issue_ask
+    int orders;                // owns: the folder of orders under way
+    int event;                 // owns
+    struct issue_wants *wants; // uses; NULL: nothing is wanted
+    struct issue_proofs proofs;
+    struct issue_ledger ledger;
+    struct acme_cancel cancel;
+    pthread_mutex_t accounts;
+    pthread_mutex_t lock; // the rest
+    pthread_cond_t work;
+    struct list queue, done; // of struct task
+    pthread_t threads[ISSUE_THREADS_MAX];
+    unsigned n_threads;
+    unsigned n_open; // tasks in queue or being worked on
+    bool must_stop;
+};
+
+struct issue_wants *issue_wants_new(const struct issue_wish *wish);
+// Once nobody uses it.
+void issue_wants_free(struct issue_wants *w);
+// NULL: not wanted. w NULL: nothing is.
+struct issue_item *issue_wants_find(const struct issue_wants *w, struct str id);
+// NULL: none of the item's is that one.
+struct issue_attempt *issue_wants_attempt(const struct issue_item *item,
+                                          const struct issue_issuer *issuer);
+// The issuer whose authority has made a certificate: one of the item's, else any; NULL: none.
+const struct issue_issuer *issue_wants_signer(const struct issue_wants *w,
+                                              const struct issue_item *item,
+                                              const struct certs_meta *meta);
+// What was known of an item stays known; settings may want it otherwise.
+void issue_wants_take_over(struct issue_item *item, const struct issue_item *was);
+// Nothing about it has changed in settings: what is known of it stays, without a look at the disk.
+bool issue_wants_is_same(const struct issue_item *a, const struct issue_item *b);
