@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "conf/conf.h"
 #include "gate/gate.h"
+#include "rt/privileges.h"
 
 static int run_gate(const struct cli_args *args)
 {
@@ -161,6 +162,9 @@ static int run_command(int argc, char **argv)
 
 int cli_main(int argc, char **argv)
 {
+    // Keeper, gate, and commands that work alone: all may hold keys.
+    if (!privileges_never_dump())
+        abort();
     fill_standard_descriptors();
     return end_output(run_command(argc, argv));
 }

@@ -115,6 +115,9 @@ static bool change_user(struct str user, char *reason, size_t cap)
     char *name = mem_copy(user.ptr, user.len);
     if (!privileges_become(name, &why))
         snprintf(reason, cap, "the gate can't become user '%s' (setting 'user'): %s", name, why);
+    // Another user: from here on fs.suid_dumpable would decide.
+    else if (!privileges_never_dump())
+        snprintf(reason, cap, "%s", why = "the gate can't keep its memory out of core dumps");
     mem_free(name);
     return why == NULL;
 }
@@ -423,7 +426,6 @@ int gate_main(void)
 {
     ignore_signals();
     prctl(PR_SET_NAME, "sallyport"); // it was executed as /proc/self/exe, and ps would say "exe"
-    prctl(PR_SET_DUMPABLE, 0);       // keys and passwords stay out of dumps
     raise_descriptor_limit();
     usage_prepare();
     tls_init(); // while files can be read

@@ -47,6 +47,11 @@ static int drop_capabilities(void)
                : 2;
 }
 
+static int give_up_dumps(void)
+{
+    return privileges_never_dump() && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : 1;
+}
+
 static void no_program_gives_privileges_any_more(void)
 {
     CHECK_INT(status_in_child(give_up_gaining), 0);
@@ -57,4 +62,10 @@ static void no_capability_is_left(void)
     CHECK_INT(status_in_child(drop_capabilities), 0);
 }
 
-TEST_MAIN(TEST(no_program_gives_privileges_any_more), TEST(no_capability_is_left))
+static void nothing_is_dumped_any_more(void)
+{
+    CHECK_INT(status_in_child(give_up_dumps), 0);
+}
+
+TEST_MAIN(TEST(nothing_is_dumped_any_more), TEST(no_program_gives_privileges_any_more),
+          TEST(no_capability_is_left))
