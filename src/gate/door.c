@@ -77,6 +77,16 @@ static void leave_idle(struct door_conn *c)
     http_count(c->door->env, HTTP_COUNTER_CONNS_IDLE, -1);
 }
 
+// It counts as open no more.
+static void leave_conns(struct door_conn *c)
+{
+    if (!list_node_is_linked(&c->conn.node))
+        return;
+    list_remove(&c->conn.node);
+    c->guest.listener->n_conns--;
+    http_count(c->door->env, HTTP_COUNTER_CONNS_OPEN, -1);
+}
+
 static void close_conn(struct door_conn *c)
 {
     ASSERT(c->state != DOOR_CLOSED && !c->buf);
@@ -85,9 +95,7 @@ static void close_conn(struct door_conn *c)
     c->state = DOOR_CLOSED;
     if (c->guest.stream.sock.fd >= 0)
         stream_close(&c->guest.stream);
-    list_remove(&c->conn.node);
-    c->guest.listener->n_conns--;
-    http_count(c->door->env, HTTP_COUNTER_CONNS_OPEN, -1);
+    leave_conns(c);
     loop_defer(free_conn, c);
 }
 
@@ -427,7 +435,8 @@ static void leave(struct http_conn *conn, int64_t idle_ms, int64_t not_before_ms
         timer_start(&c->timer, due_ms, on_timer);
 }
 
-static const struct http_conn_ops conn_ops = {.close = stop, .leave = leave};
+static const struct http_conn_ops conn_ops = {
+    .name = STR_INIT("door"), .close = stop, .leave = leave};
 
 // --- public ---
 
@@ -478,6 +487,11 @@ void door_accept(struct door *d, struct http_listener *l, int64_t handshake_ms, 
     http_count(env, HTTP_COUNTER_CONNS_ACCEPTED, 1);
     // TCP_DEFER_ACCEPT: its first bytes are here, as a rule.
     resume(c);
+}
+
+void door_hand_over(struct door_guest *g)
+{
+    leave_conns(CONTAINER_OF(g, struct door_conn, guest));
 }
 
 static void switch_store(struct tls_store **at, struct tls_store *s)

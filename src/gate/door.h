@@ -44,8 +44,9 @@ struct door_app {
     // What is in force for a connection of l, until `end`. NULL: it doesn't speak TLS any more.
     const struct door_conf *(*begin)(struct http_listener *l, void **ret_snapshot);
     void (*end)(struct http_listener *l, void *snapshot);
-    // True: it has taken the connection (stream_move), with a copy of what it needs of the rest,
-    // and counts it as open from now on. Runs on a fiber, and may wait. NULL: nothing is taken.
+    // True: it has taken the connection (stream_move) with a copy of what it needs of the rest,
+    // and counts it as open itself (door_hand_over). Runs on a fiber, and may wait. NULL: nothing
+    // is taken.
     bool (*take)(struct door_guest *g);
 };
 
@@ -84,6 +85,10 @@ void door_free(struct door *d);
 // Takes over an accepted connection, which counts as open until it goes on as HTTP. Never waits.
 void door_accept(struct door *d, struct http_listener *l, int64_t handshake_ms, int fd,
                  const struct rt_addr *peer);
+
+// Whoever takes a guest has its own place for the connection: it has none here any more, and
+// counts once. *g stays until `take` returns.
+void door_hand_over(struct door_guest *g);
 
 // What is used from the next handshake on; each takes a ref, NULL takes the old one away.
 // challenges: certificates for TLS-ALPN-01 (RFC 8737), which are shown to nobody else.

@@ -81,7 +81,7 @@ static void stop(struct http_conn *conn)
 }
 
 // They never are among the idle ones, which are told to leave.
-static const struct http_conn_ops conn_ops = {.close = stop};
+static const struct http_conn_ops conn_ops = {.name = STR_INIT("tcp"), .close = stop};
 
 static struct tcp_conn *new_conn(struct http_listener *l)
 {
@@ -382,6 +382,7 @@ bool tcp_take(struct door_guest *g)
     if (!router_find(s->tcp_router, g->listener->entry_index, &x))
         return false;
     struct tcp_conn *c = new_conn(g->listener);
+    door_hand_over(g);
     stream_move(&g->stream, &c->stream);
     c->stream.sock.on_event = on_event;
     c->peer = g->peer;

@@ -70,6 +70,10 @@ static bool take(struct door_guest *g)
 {
     if (!w.takes)
         return false;
+    CHECK_INT((int64_t)w.env.stats.counters[HTTP_COUNTER_CONNS_OPEN], 1);
+    door_hand_over(g); // it isn't counted twice
+    CHECK_INT((int64_t)w.env.stats.counters[HTTP_COUNTER_CONNS_OPEN], 0);
+    CHECK_INT(w.listener.n_conns, 0);
     w.taken = *g;
     stream_move(&g->stream, &w.taken.stream);
     CHECK_STR(g->server_name, STR(NAME));
