@@ -97,6 +97,7 @@ struct http_conn {
 // What a driver does with its connections. Called in the loop or on any fiber but the connection's
 // own; never frees within the call.
 struct http_conn_ops {
+    struct str name; // "h1", …: which driver's
     // Ends it: an idle one at once, running exchanges are cancelled.
     void (*close)(struct http_conn *c);
     // It leaves: without a byte for idle_ms it ends, but not before a time of the loop's clock.

@@ -274,7 +274,8 @@ static void leave(struct http_conn *conn, int64_t idle_ms, int64_t not_before_ms
     h1_conn_leave(CONTAINER_OF(conn, struct h1_conn, conn), idle_ms, not_before_ms);
 }
 
-static const struct http_conn_ops conn_ops = {.close = stop, .leave = leave};
+static const struct http_conn_ops conn_ops = {
+    .name = STR_INIT("h1"), .close = stop, .leave = leave};
 
 static struct h1_conn *new_conn(struct http_listener *l)
 {

@@ -161,6 +161,7 @@ int main(int argc, char **argv)
     if (!read_options(argc, argv))
         return 2;
     catch_death();
+    sim_tls_init();
     log_set_output(LOG_STREAM_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     warm_up();
     if (options.has_only) {
@@ -172,9 +173,11 @@ int main(int argc, char **argv)
         run_directed(reload_scenarios);
         run_directed(bug_scenarios);
         run_directed(drain_scenarios);
+        run_directed(tls_scenarios);
         if (!options.name || strcmp(options.name, "world") == 0)
             run_seeds();
     }
+    sim_tls_fini();
     printf("1..%u\n", n_run);
     return n_failed > 0 || n_run == 0;
 }

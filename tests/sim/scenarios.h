@@ -24,6 +24,7 @@ extern const struct scenario timeout_scenarios[];
 extern const struct scenario reload_scenarios[];
 extern const struct scenario bug_scenarios[];
 extern const struct scenario drain_scenarios[];
+extern const struct scenario tls_scenarios[];
 
 // Kinds of exchanges that scenarios go through, all to a.example.
 extern const struct sim_plan kinds[];

@@ -29,7 +29,7 @@ struct scene {
 
 // --- settings ---
 
-static const char *entry_of(const struct mood *m, const char *name, unsigned port)
+static const char *entry_of(const struct mood *m, const char *name, unsigned port, const char *tls)
 {
     static const char *const limits[] = {"",
                                          "",
@@ -37,9 +37,9 @@ static const char *entry_of(const struct mood *m, const char *name, unsigned por
                                          ", body-max: 5KiB",
                                          ", head-max: 1KiB",
                                          ", exchange-memory: 64KiB"};
-    return sim_printf("  %s: { listen: ':%u', " WORLD_ENTRY ", linger-timeout: %ums%s }\n", name,
+    return sim_printf("  %s: { listen: ':%u', " WORLD_ENTRY ", linger-timeout: %ums%s%s }\n", name,
                       port, m->is_calm ? 20000 : sim_below(3) * 500,
-                      m->is_calm ? "" : limits[sim_below(ARRAY_LEN(limits))]);
+                      m->is_calm ? "" : limits[sim_below(ARRAY_LEN(limits))], tls);
 }
 
 static const char *service_of(const struct mood *m)
@@ -57,7 +57,7 @@ static const char *service_of(const struct mood *m)
 static const char *site_of(const struct mood *m, const char *name, const char *to)
 {
     bool is_there = !m->removes_sites || sim_chance(60);
-    return is_there ? sim_printf("  %s: { to: %s }\n", name, to) : "";
+    return is_there ? sim_printf("  %s: { to: %s%s }\n", name, to, choose_site_tls(m)) : "";
 }
 
 static const char *settings_of(const struct mood *m)
@@ -68,20 +68,21 @@ static const char *settings_of(const struct mood *m)
         sim_chance(70) ? "'http://app.test:86'" : "'http://app.test:86', 'http://10.0.0.1:84'";
     bool has_other = m->has_other && (m->is_calm || sim_chance(80));
     bool has_web = !m->removes_sites || sim_chance(90);
-    return sim_printf("access-log: { path: '-', format: %s }\n"
-                      "entrypoints:\n%s%s%s"
-                      "services:\n"
-                      "  a: { servers: ['http://10.0.0.1:81'], %s }\n"
-                      "  b: { servers: [%s], %s }\n"
-                      "  n: { servers: [%s], %s }\n"
-                      "  u: { servers: ['unix:/87'], %s }\n"
-                      "sites:\n  other.example: 'http://10.0.0.1:85'\n%s%s%s%s",
-                      sim_chance(50) ? "json" : "combined", has_web ? entry_of(m, "web", 80) : "",
-                      has_other ? entry_of(m, "other", 81) : "",
-                      has_web || has_other ? "" : entry_of(m, "third", 82), service_of(m),
-                      b_servers, service_of(m), n_servers, service_of(m), service_of(m),
-                      site_of(m, "a.example", "a"), site_of(m, "b.example", "b"),
-                      site_of(m, "n.example", "n"), site_of(m, "u.example", "u"));
+    return sim_printf(
+        "access-log: { path: '-', format: %s }\n"
+        "entrypoints:\n%s%s%s"
+        "services:\n"
+        "  a: { servers: ['http://10.0.0.1:81'], %s }\n"
+        "  b: { servers: [%s], %s }\n"
+        "  n: { servers: [%s], %s }\n"
+        "  u: { servers: ['unix:/87'], %s }\n"
+        "sites:\n  other.example: 'http://10.0.0.1:85'\n%s%s%s%s%s",
+        sim_chance(50) ? "json" : "combined", has_web ? entry_of(m, "web", 80, choose_tls(m)) : "",
+        has_other ? entry_of(m, "other", 81, "") : "",
+        has_web || has_other ? "" : entry_of(m, "third", 82, ""), service_of(m), b_servers,
+        service_of(m), n_servers, service_of(m), service_of(m), site_of(m, "a.example", "a"),
+        site_of(m, "b.example", "b"), site_of(m, "n.example", "n"), site_of(m, "u.example", "u"),
+        has_web ? choose_passing(m) : "");
 }
 
 // --- what happens meanwhile ---
@@ -117,17 +118,20 @@ static void reopen(struct scene *s, bool is_other)
 static void choose_operation(struct scene *s)
 {
     bool is_calm = s->m.is_calm;
-    switch (sim_below(is_calm ? 5 : 8)) {
+    switch (sim_below(is_calm ? 6 : 9)) {
     case 0:
         sim_at(some_time(0, FAULTS_UNTIL_MS), set_wall_clock, NULL, 0);
         break;
-    case 5:
-        sim_at(some_time(0, FAULTS_UNTIL_MS - 2000), restart_server, s, sim_below(s->n_servers));
+    case 1:
+        world_equip_at(&s->w, some_time(0, FAULTS_UNTIL_MS - 1000));
         break;
     case 6:
-        reopen(s, false);
+        sim_at(some_time(0, FAULTS_UNTIL_MS - 2000), restart_server, s, sim_below(s->n_servers));
         break;
     case 7:
+        reopen(s, false);
+        break;
+    case 8:
         if (s->m.has_other)
             reopen(s, true);
         break;
@@ -168,13 +172,16 @@ static void start_probe(struct scene *s, int64_t at)
         plans[i]->must_succeed = true;
         s->probes[s->n_probes++] = plans[i];
     }
-    sim_client_start(sim_client_new(plans, n), &s->w.listener, at);
+    struct sim_client *c = sim_client_new(plans, n);
+    if (s->m.is_tls)
+        choose_to_speak_tls(c);
+    sim_client_start(c, &s->w.listener, at);
 }
 
 static void stop_faults(void *arg, uint64_t tag)
 {
     struct scene *s = arg;
-    struct mood calm = {.is_calm = true, .has_other = s->m.has_other};
+    struct mood calm = {.is_calm = true, .has_other = s->m.has_other, .is_tls = s->m.is_tls};
     (void)tag;
     sim_log("the faults stop");
     sim_sys.failure_percent = sim_sys.connect_failure_percent = sim_sys.delay_permille = 0;
@@ -228,6 +235,7 @@ static void choose_mood(struct scene *s, uint64_t seed)
     struct mood *m = &s->m;
     m->is_calm = seed % 3 == 0;
     s->is_tight = seed % 7 == 1 && !m->is_calm;
+    m->is_tls = seed % 4 == 0;
     if (s->is_tight)
         world_limits = (struct world_limits){.conns_max = 3, .fibers_max = 2};
 }
@@ -250,10 +258,11 @@ void scenario_world(uint64_t seed)
     world_start(&s.w, seed, WORLD_YAML);
     choose_faults_of_mood(&s.m);
     choose_network(&s.m);
-    for (uint32_t place = 81; place <= 87; place++) {
+    for (uint32_t place = 81; place <= 88; place++) {
         if (place != 86)
             s.servers[s.n_servers++] = choose_server(&s.m, place);
     }
+    s.servers[s.n_servers - 1]->speaks_tls = true;
     choose_names(&s);
     world_reload_at(&s.w, sim_now_ns(), settings_of(&s.m));
     if (s.m.has_other)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/sim_choose.h"
 
+#include <string.h>
+
 #include "base/num.h"
 #include "sim/scenarios.h"
 
@@ -150,8 +152,121 @@ static struct sim_plan *choose_plan(const struct mood *m, bool is_last, bool is_
     return p;
 }
 
+// --- TLS ---
+
+#define PASSED_HOST "passed.example"
+
+const char *choose_tls(const struct mood *m)
+{
+    static const char *const calm[] = {
+        "",
+        "",
+        ", tickets: off",
+        ", max: '1.2'",
+        ", groups: [P-256]",
+        ", ciphers: [ECDHE-ECDSA-CHACHA20-POLY1305], suites: [TLS_AES_256_GCM_SHA384]",
+    };
+    static const char *const others[] = {", preset: modern", ", strict-sni: on",
+                                         ", ciphers: [ECDHE-RSA-AES128-GCM-SHA256]", ""};
+    if (!m->is_tls)
+        return "";
+    bool is_calm = m->is_calm || sim_chance(60);
+    const char *words =
+        is_calm ? calm[sim_below(ARRAY_LEN(calm))] : others[sim_below(ARRAY_LEN(others))];
+    return sim_printf(", tls: { handshake-timeout: %ums%s }",
+                      m->is_calm ? 10000 : 100 + sim_below(4000), words);
+}
+
+const char *choose_site_tls(const struct mood *m)
+{
+    static const char *const words[] = {"", "", ", tls: { groups: [X25519] }",
+                                        ", tls: { tickets: off }"};
+    return m->is_tls ? sim_printf(", redirect-to-https: off%s", words[sim_below(ARRAY_LEN(words))])
+                     : "";
+}
+
+const char *choose_passing(const struct mood *m)
+{
+    if (!m->is_tls || (!m->is_calm && sim_chance(20)))
+        return "";
+    return "routes: [{ match: 'HostSNI(`" PASSED_HOST "`)', entrypoints: [web], passthrough: on, "
+           "to: 'tcp://10.0.0.1:88' }]\n";
+}
+
+// How a client that asks for the host speaks TLS.
+static struct sim_tls_wish *choose_wish(const struct mood *m, const char *host)
+{
+    struct sim_tls_wish *wish = sim_alloc(sizeof *wish);
+    bool is_passed = strcmp(host, PASSED_HOST) == 0;
+    *wish = (struct sim_tls_wish){
+        .server_name = host,
+        .speaks_1_2 = sim_chance(25),
+        .resumes = sim_chance(60),
+        .shows = !is_passed   ? SIM_TLS_SHOWS_SITE
+                 : m->is_calm ? SIM_TLS_SHOWS_SERVER
+                              : SIM_TLS_SHOWS_EITHER,
+        .is_rude = sim_chance(30),
+        .renews_keys = sim_chance(20),
+    };
+    if (sim_chance(20))
+        wish->pace = (struct sim_pace){1 + sim_below(400), sim_between(1000, SIM_MS)};
+    if (!sim_chance(m->client_faults))
+        return wish;
+    if (sim_chance(70))
+        wish->cut = some_cut(sim_chance(70) ? 700 : 5000);
+    else
+        wish->flip_at = 1 + sim_below(3000);
+    return wish;
+}
+
+// Nobody between client and server knows HTTP.
+static struct sim_plan *choose_passed_plan(const struct mood *m)
+{
+    struct sim_plan *p = sim_plan_new(sim_chance(50) ? "GET" : "POST", PASSED_HOST);
+    p->is_passed = true;
+    p->answer_bytes = some_size(m);
+    if (p->method[0] == 'P') {
+        p->request = SIM_LENGTH;
+        p->request_bytes = some_size(m);
+    }
+    p->think_ns = sim_chance(50) ? 0 : some_ms(0, 80);
+    p->must_succeed = m->is_calm;
+    return p;
+}
+
+static void choose_passed_client(const struct mood *m, struct world *w)
+{
+    struct sim_plan *plans[PLANS_MAX];
+    uint32_t n = 1 + sim_below(PLANS_MAX);
+    for (uint32_t i = 0; i < n; i++)
+        plans[i] = choose_passed_plan(m);
+    struct sim_client *c = sim_client_new(plans, n);
+    c->tls = choose_wish(m, PASSED_HOST);
+    sim_client_start(c, &w->listener, sim_now_ns() + some_ms(0, m->start_within_ms));
+}
+
+// One connection is for one host.
+static void speak_tls(const struct mood *m, struct sim_client *c)
+{
+    for (uint32_t i = 1; i < c->n_plans; i++)
+        c->plans[i]->host = c->plans[0]->host;
+    struct sim_tls_wish *wish = choose_wish(m, c->plans[0]->host);
+    // Nothing but close_notify ends one direction alone.
+    wish->is_rude &= !c->half_closes && !c->plans[c->n_plans - 1]->is_upgrade;
+    c->tls = wish;
+}
+
+void choose_to_speak_tls(struct sim_client *c)
+{
+    speak_tls(&(struct mood){.is_calm = true}, c);
+}
+
 void choose_client(const struct mood *m, struct world *w)
 {
+    if (m->is_tls && sim_chance(20)) {
+        choose_passed_client(m, w);
+        return;
+    }
     struct sim_plan *plans[PLANS_MAX];
     uint32_t n = 1 + sim_below(PLANS_MAX);
     size_t n_up = 0, n_down = 0;
@@ -174,6 +289,8 @@ void choose_client(const struct mood *m, struct world *w)
             c->cut_received = some_cut(n_down);
     }
     struct sim_listener **door = m->has_other && sim_chance(30) ? &w->other : &w->listener;
+    if (m->is_tls && door == &w->listener && (m->is_calm || !sim_chance(3)))
+        speak_tls(m, c);
     sim_client_start(c, door, sim_now_ns() + some_ms(0, m->start_within_ms));
 }
 

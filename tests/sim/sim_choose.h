@@ -10,6 +10,7 @@ struct mood {
     uint32_t client_faults, server_faults; // percent of connections, of exchanges
     bool removes_sites;
     bool has_other; // there is a second entrypoint
+    bool is_tls;    // "web" speaks TLS; and a name of it is passed through
     size_t body_max;
     uint32_t start_within_ms; // clients
 };
@@ -18,6 +19,13 @@ struct mood {
 
 int64_t some_ms(int64_t low, int64_t high); // in ns
 void choose_network(struct mood *m);
+// How "web" speaks TLS, a site of its own kind, and the route that passes through: each empty, or a
+// piece of the settings.
+const char *choose_tls(const struct mood *m);
+const char *choose_site_tls(const struct mood *m);
+const char *choose_passing(const struct mood *m);
 const char *choose_host(void); // one of the sites
+// Makes it a calm client of TLS.
+void choose_to_speak_tls(struct sim_client *c);
 void choose_client(const struct mood *m, struct world *w);
 struct sim_server *choose_server(const struct mood *m, uint32_t place);

@@ -48,12 +48,12 @@ static void finish(struct sim_client *c)
 
 static void close_end(struct sim_client *c, bool reset)
 {
-    if (!c->end->is_closed) {
+    if (!sim_wire_is_closed(&c->wire)) {
         sim_log("#%u client %s", c->end->id, reset ? "resets" : "closes");
         if (reset)
-            sim_net_reset(c->end);
+            sim_wire_reset(&c->wire);
         else
-            sim_net_close(c->end);
+            sim_wire_close(&c->wire);
     }
     finish(c);
 }
@@ -111,7 +111,7 @@ static void on_sent(void *arg)
         return;
     sim_log("#%u client ends its side", c->end->id);
     c->has_shut = true;
-    sim_net_shut_write(c->end);
+    sim_wire_shut_write(&c->wire);
 }
 
 static void on_cut(void *arg)
@@ -290,7 +290,7 @@ static void read_on(struct sim_client *c)
             do_fault(c, c->cut_received.how);
             return;
         }
-        ssize_t got = sim_net_read(c->end, bytes, n);
+        ssize_t got = sim_wire_read(&c->wire, bytes, n);
         if (got == -EAGAIN)
             return;
         if (got <= 0) {
@@ -340,6 +340,13 @@ static void on_event(void *arg, struct sim_end *e)
 
 static const char *const framing_names[] = {"none", "length", "chunks", "to the end"};
 
+static void on_wire_cut(void *arg, enum sim_fault how)
+{
+    struct sim_client *c = arg;
+    if (!c->is_done)
+        do_fault(c, how);
+}
+
 static struct sim_listener nobody; // was never opened: refuses
 
 static void start(void *arg, uint64_t tag)
@@ -348,7 +355,10 @@ static void start(void *arg, uint64_t tag)
     struct sim_listener **l = (struct sim_listener **)(uintptr_t)tag;
     c->listener = *l ? *l : &nobody;
     c->end = sim_net_dial(c->listener, on_event, c);
-    c->sender.end = c->end;
+    c->wire = (struct sim_wire){.end = c->end};
+    c->sender.wire = &c->wire;
+    if (c->tls)
+        c->wire.tls = sim_tls_new(c->end, c->tls, on_event, on_wire_cut, c);
     sim_log("#%u client %u dials", c->end->id, c->id);
     for (uint32_t i = 0; i < c->n_plans; i++) {
         struct sim_plan *p = c->plans[i];

@@ -54,6 +54,7 @@ struct sim_plan {
     bool expects;      // 100-continue
     bool asks_close;
     bool is_upgrade;
+    bool is_passed;          // to a server behind TLS that the worker can't look into
     size_t tunnel_bytes;     // of each direction
     const char *raw_request; // the request's bytes instead of what the plan would give: refused
     const char *fields;      // more of them: "Name: value\r\n"

@@ -4,10 +4,11 @@
 
 #include "sim/sim_message.h"
 #include "sim/sim_net.h"
+#include "sim/sim_tls.h"
 
 // Sends a text at a pace, up to a gate, and does something at a certain byte.
 struct sim_sender {
-    struct sim_end *end;
+    struct sim_wire *wire;
     struct sim_text text;
     size_t at, gate;
     struct sim_pace pace;
@@ -35,6 +36,7 @@ struct sim_client {
     bool is_early;    // nor for 101 before a tunnel's bytes
     struct sim_pace send_pace, read_pace;
     struct sim_cut cut_sent, cut_received;
+    const struct sim_tls_wish *tls; // NULL: speaks plainly
 
     // What came of it.
     uint32_t i_answer; // plan whose answer is awaited
@@ -45,6 +47,7 @@ struct sim_client {
 
     struct sim_listener *listener; // that it has dialled
     struct sim_end *end;
+    struct sim_wire wire;
     struct sim_sender sender;
     struct sim_reader reader;
     size_t *heads_end, *ends; // of each request in the text
@@ -69,6 +72,7 @@ struct sim_server {
     int64_t idle_min_ns, idle_max_ns; // an idle connection is closed after; 0: kept
     bool keeps_fresh;                 // only those that have served are closed so
     struct sim_pace read_pace;
+    bool speaks_tls;
     uint32_t n_accepted, n_open;
     struct sim_server_conn *conns; // all that ever were
 };

@@ -30,11 +30,11 @@ static bool is_cut(struct sim_sender *s)
 void sim_sender_go(struct sim_sender *s)
 {
     size_t limit = limit_of(s);
-    while (!s->is_pausing && !s->end->is_closed && s->at < limit) {
+    while (!s->is_pausing && !sim_wire_is_closed(s->wire) && s->at < limit) {
         size_t n = limit - s->at;
         if (s->pace.piece_bytes > 0 && n > s->pace.piece_bytes)
             n = s->pace.piece_bytes;
-        ssize_t put = sim_net_write(s->end, s->text.ptr + s->at, n);
+        ssize_t put = sim_wire_write(s->wire, s->text.ptr + s->at, n);
         if (put <= 0)
             return; // full, or gone: the end tells
         s->at += (size_t)put;
@@ -44,7 +44,7 @@ void sim_sender_go(struct sim_sender *s)
             return;
         }
     }
-    if (s->is_pausing || s->end->is_closed || is_cut(s))
+    if (s->is_pausing || sim_wire_is_closed(s->wire) || is_cut(s))
         return;
     if (s->at == s->text.len && s->on_sent)
         s->on_sent(s->arg);

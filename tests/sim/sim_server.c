@@ -13,6 +13,7 @@ struct sim_server_conn {
     struct sim_server_conn *next;
     struct sim_server *server;
     struct sim_end *end;
+    struct sim_wire wire;
     struct sim_reader reader;
     struct sim_sender sender;
     struct sim_plan *plan; // of the present request; NULL between two
@@ -39,13 +40,13 @@ uint32_t sim_servers_n_open(void)
 
 static void close_conn(struct sim_server_conn *c, bool reset)
 {
-    if (c->end->is_closed)
+    if (sim_wire_is_closed(&c->wire))
         return;
     sim_log("#%u server %s", c->end->id, reset ? "resets" : "closes");
     if (reset)
-        sim_net_reset(c->end);
+        sim_wire_reset(&c->wire);
     else
-        sim_net_close(c->end);
+        sim_wire_close(&c->wire);
     c->turn++;
     c->server->n_open--;
 }
@@ -126,7 +127,7 @@ static void answer(void *arg, uint64_t turn)
 {
     struct sim_server_conn *c = arg;
     struct sim_plan *p = c->plan;
-    if (c->turn != turn || c->end->is_closed || c->is_stalled)
+    if (c->turn != turn || sim_wire_is_closed(&c->wire) || c->is_stalled)
         return;
     c->is_answering = true;
     c->sender.text.len = c->sender.at = 0;
@@ -196,7 +197,7 @@ static enum sim_read take_head(struct sim_server_conn *c)
     bool expects = sim_reader_field(&c->reader, "Expect").len > 0;
     if (expects && !p->ignores_expect && !p->answers_early) {
         static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-        (void)!sim_net_write(c->end, go_on, sizeof go_on - 1);
+        (void)!sim_wire_write(&c->wire, go_on, sizeof go_on - 1);
     }
     if (p->answers_early)
         sim_in(p->think_ns, answer, c, c->turn);
@@ -205,7 +206,7 @@ static enum sim_read take_head(struct sim_server_conn *c)
 
 static void take_bytes(struct sim_server_conn *c, const char *bytes, size_t n)
 {
-    while (n > 0 && !c->end->is_closed) {
+    while (n > 0 && !sim_wire_is_closed(&c->wire)) {
         if (c->is_read && c->plan->raw) { // whose end is in the eye of the beholder
             close_conn(c, true);
             return;
@@ -250,7 +251,7 @@ static void read_later(void *arg, uint64_t tag)
     struct sim_server_conn *c = arg;
     (void)tag;
     c->is_reading_later = false;
-    if (!c->end->is_closed)
+    if (!sim_wire_is_closed(&c->wire))
         read_on(c);
 }
 
@@ -258,11 +259,11 @@ static void read_on(struct sim_server_conn *c)
 {
     char bytes[16 * 1024];
     const struct sim_server *s = c->server;
-    while (!c->end->is_closed && !c->is_stalled && !c->is_reading_later) {
+    while (!sim_wire_is_closed(&c->wire) && !c->is_stalled && !c->is_reading_later) {
         size_t n = sizeof bytes;
         if (s->read_pace.piece_bytes > 0)
             n = MIN(n, s->read_pace.piece_bytes);
-        ssize_t got = sim_net_read(c->end, bytes, n);
+        ssize_t got = sim_wire_read(&c->wire, bytes, n);
         if (got == -EAGAIN)
             return;
         if (got <= 0) {
@@ -273,7 +274,7 @@ static void read_on(struct sim_server_conn *c)
             echo(c, bytes, (size_t)got);
         else
             take_bytes(c, bytes, (size_t)got);
-        if (s->read_pace.gap_ns > 0 && !c->end->is_closed) {
+        if (s->read_pace.gap_ns > 0 && !sim_wire_is_closed(&c->wire)) {
             c->is_reading_later = true;
             sim_in(s->read_pace.gap_ns, read_later, c, 0);
         }
@@ -300,10 +301,10 @@ static void on_event(void *arg, struct sim_end *e)
         return;
     }
     read_on(c);
-    if (e->is_closed || is_cut_inward(c) || c->is_stalled)
+    if (sim_wire_is_closed(&c->wire) || is_cut_inward(c) || c->is_stalled)
         return;
     sim_sender_go(&c->sender);
-    if (!e->is_closed && c->in_tunnel && e->has_fin)
+    if (!sim_wire_is_closed(&c->wire) && c->in_tunnel && e->has_fin)
         read_on(c);
 }
 
@@ -315,7 +316,8 @@ static bool on_connect(void *arg, struct sim_end *e)
     struct sim_server_conn *c = sim_alloc(sizeof *c);
     c->server = s;
     c->end = e;
-    c->sender.end = e;
+    c->wire = (struct sim_wire){.end = e};
+    c->sender.wire = &c->wire;
     c->sender.on_sent = on_sent;
     c->sender.on_cut = on_cut;
     c->sender.arg = c;
@@ -324,8 +326,13 @@ static bool on_connect(void *arg, struct sim_end *e)
     s->conns = c;
     s->n_accepted++;
     s->n_open++;
-    e->fn = on_event;
-    e->arg = c;
+    if (s->speaks_tls) {
+        static const struct sim_tls_wish wish = {.is_server = true};
+        c->wire.tls = sim_tls_new(e, &wish, on_event, NULL, c);
+    } else {
+        e->fn = on_event;
+        e->arg = c;
+    }
     await_request(c);
     if (sim_chance(s->reset_percent))
         close_conn(c, true);

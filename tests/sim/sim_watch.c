@@ -2,12 +2,14 @@
 #include "sim/sim_watch.h"
 
 #include "base/assert.h"
+#include "gate/door.h"
 #include "gate/snapshot.h"
 #include "http/h1_server_priv.h"
 #include "rt/loop_priv.h"
 #include "sim/sim.h"
 #include "sim/sim_audit.h"
 #include "sim/sim_sys.h"
+#include "sim/sim_tls.h"
 #include "upstream/conn.h"
 
 #define WAIT_MAX_MS (5 * 60 * 1000) // more than any time-out of the scenarios' settings
@@ -17,8 +19,10 @@
 #define HEAP_LOOK_EACH 64 // looks: it is slow
 #define HEAP_FIXED_BYTES ((size_t)128 << 10)
 #define HEAP_SNAPSHOT_BYTES ((size_t)48 << 10)
+#define HEAP_POLICIES_BYTES ((size_t)160 << 10) // of a snapshot: OpenSSL's contexts
 #define HEAP_EXCHANGE_BYTES ((size_t)80 << 10)
 #define HEAP_CONN_BYTES ((size_t)2 << 10)
+#define HEAP_TLS_BYTES ((size_t)192 << 10) // OpenSSL's of both sides, and what waits to be sent
 
 static bool is_warm; // a whole world has been: what is allocated once is there
 
@@ -27,6 +31,8 @@ struct tally {
     const struct rt_loop *loop;
     const struct http_env *env;
     uint32_t n_conns, n_turns, n_begun;
+    uint32_t n_shaking, n_waiting; // connections whose TLS begins, those without a byte so far
+    uint32_t n_tcp;                // on their way to a server, and tunnels
     size_t parked_bytes;
     uint32_t n_fibers;       // in a place where they wait
     uint32_t n_server_socks; // by targets: open or about to be
@@ -153,11 +159,9 @@ static void look_at_rest(const struct tally *t, const struct h1_conn *c)
         sim_fail("an idle connection has something to read");
 }
 
-static void look_at_conn(struct tally *t, const struct sim_watch *w, const struct h1_conn *c)
+static void look_at_h1(struct tally *t, const struct sim_watch *w, const struct h1_conn *c)
 {
     bool is_listed = list_node_is_linked(&c->conn.idle);
-    t->n_conns++;
-    count_of_listener(t, c->conn.listener);
     t->n_turns += c->turn != NULL;
     switch ((enum h1_conn_state)c->state) {
     case H1_CONN_PARKED:
@@ -186,25 +190,43 @@ static void look_at_conn(struct tally *t, const struct sim_watch *w, const struc
     }
 }
 
+static void look_at_conn(struct tally *t, const struct sim_watch *w, struct http_conn *c)
+{
+    t->n_conns++;
+    count_of_listener(t, c->listener);
+    if (str_eq(c->ops->name, STR("h1")))
+        look_at_h1(t, w, CONTAINER_OF(c, struct h1_conn, conn));
+    else if (str_eq(c->ops->name, STR("tcp")))
+        t->n_tcp++;
+    else if (list_node_is_linked(&c->idle))
+        t->n_waiting++;
+    else
+        t->n_shaking++;
+}
+
 static void look_at_clients(struct tally *t, const struct sim_watch *w)
 {
     const struct http_env *env = t->env;
     const uint64_t *counters = env->stats.counters;
     LIST_FOR (n, &env->conns) {
-        struct http_conn *c = CONTAINER_OF(n, struct http_conn, node);
-        look_at_conn(t, w, CONTAINER_OF(c, struct h1_conn, conn));
+        look_at_conn(t, w, CONTAINER_OF(n, struct http_conn, node));
     }
     for (uint32_t i = 0; i < t->n_listeners; i++)
         SIM_CHECK_INT(t->listeners[i]->n_conns, t->n_of_listener[i]);
     SIM_CHECK_INT((int64_t)counters[HTTP_COUNTER_CONNS_OPEN], t->n_conns);
     SIM_CHECK_INT((int64_t)counters[HTTP_COUNTER_CONNS_IDLE], length(&env->idle));
     SIM_CHECK_INT((int64_t)counters[HTTP_COUNTER_EXCHANGES_OPEN], t->n_begun);
-    SIM_CHECK_INT(sim_audit_n_open(), t->n_begun);
+    SIM_CHECK_INT(sim_audit_n_open(), t->n_begun + t->n_tcp);
     SIM_CHECK(counters[HTTP_COUNTER_TUNNELS_OPEN] >= length(&env->tunnels));
     SIM_CHECK(t->n_conns <= env->conns_max);
-    // Bounded memory: a block for each exchange, and three buffers at most.
-    SIM_CHECK_INT(env->blocks.n_out, t->n_turns);
-    SIM_CHECK(env->buffers.n_out <= 3 * t->n_turns);
+    // Bounded memory: a block for each exchange, and three buffers at most; one of both for each
+    // handshake, and one block more when a TCP route has taken it; later a buffer for each
+    // direction in which its tunnel can't move what is there.
+    uint32_t n_welcomed = (uint32_t)w->door->counters[DOOR_COUNTER_OPEN];
+    uint32_t n_taken = n_welcomed - t->n_shaking;
+    SIM_CHECK(n_welcomed >= t->n_shaking && n_taken <= t->n_tcp);
+    SIM_CHECK_INT(env->blocks.n_out, t->n_turns + n_welcomed + n_taken);
+    SIM_CHECK(env->buffers.n_out <= 3 * t->n_turns + n_welcomed + 2 * t->n_tcp);
     SIM_CHECK(env->parked_bytes == t->parked_bytes);
 }
 
@@ -303,7 +325,7 @@ static void look_at_snapshots(const struct tally *t, struct sim_watch *w)
         }
     }
     w->n_snapshots = n_kept;
-    if (n_unknown > orphans(w))
+    if (n_unknown > orphans(w) + (uint32_t)w->door->counters[DOOR_COUNTER_OPEN] + t->n_tcp)
         sim_fail("%u uses of snapshots have no user", n_unknown);
 }
 
@@ -314,8 +336,12 @@ static void look_at_heap(const struct tally *t, struct sim_watch *w)
     if (w->n_looks % HEAP_LOOK_EACH != 0 || !is_warm)
         return;
     size_t heap = sim_heap_bytes();
-    size_t limit = w->heap_start_bytes + HEAP_FIXED_BYTES + HEAP_SNAPSHOT_BYTES * w->n_snapshots +
-                   HEAP_EXCHANGE_BYTES * w->n_turns_peak + HEAP_CONN_BYTES * sim_sys_n_sockets();
+    size_t policies = 0;
+    for (uint32_t i = 0; i < w->n_snapshots; i++)
+        policies += w->snapshots[i]->doors ? HEAP_POLICIES_BYTES : 0;
+    size_t limit = policies + w->heap_start_bytes + HEAP_FIXED_BYTES +
+                   HEAP_SNAPSHOT_BYTES * w->n_snapshots + HEAP_EXCHANGE_BYTES * w->n_turns_peak +
+                   HEAP_CONN_BYTES * sim_sys_n_sockets() + HEAP_TLS_BYTES * sim_tls_n_open();
     if (heap > limit)
         sim_fail("%zu bytes of the heap, where %zu are enough", heap - w->heap_start_bytes,
                  limit - w->heap_start_bytes);
@@ -339,9 +365,11 @@ static void look(void *arg)
     w->n_looks++;
 }
 
-void sim_watch_start(struct sim_watch *w, struct rt_loop *loop, const struct http_stats *stats)
+void sim_watch_start(struct sim_watch *w, struct rt_loop *loop, const struct http_stats *stats,
+                     const struct door_stats *door)
 {
-    *w = (struct sim_watch){.loop = loop, .stats = stats, .heap_start_bytes = sim_heap_bytes()};
+    *w = (struct sim_watch){
+        .loop = loop, .stats = stats, .door = door, .heap_start_bytes = sim_heap_bytes()};
     sim_sys.on_rest = look;
     sim_sys.on_rest_arg = w;
 }

@@ -8,6 +8,7 @@
 
 struct rt_loop;
 struct snapshot;
+struct door_stats;
 struct http_stats;
 
 #define SIM_WATCH_SNAPSHOTS_MAX 64
@@ -15,6 +16,7 @@ struct http_stats;
 struct sim_watch {
     struct rt_loop *loop;           // borrows
     const struct http_stats *stats; // borrows: of the worker
+    const struct door_stats *door;  // borrows: the same
     // Snapshots that somebody may use, the one in force last. One ref of each is ours: they can be
     // looked at as long as they are here.
     struct snapshot *snapshots[SIM_WATCH_SNAPSHOTS_MAX];
@@ -25,7 +27,8 @@ struct sim_watch {
     uint32_t n_turns_peak;   // exchanges at a time
 };
 
-void sim_watch_start(struct sim_watch *w, struct rt_loop *loop, const struct http_stats *stats);
+void sim_watch_start(struct sim_watch *w, struct rt_loop *loop, const struct http_stats *stats,
+                     const struct door_stats *door);
 // A snapshot that the worker is about to be given. Takes over the caller's ref.
 void sim_watch_add_snapshot(struct sim_watch *w, struct snapshot *s);
 // Before the worker is freed, which turns its loop with things half done.

@@ -20,7 +20,7 @@ struct world {
     struct sim_listener *listener; // of entrypoint "web"; the last one that was opened
     struct sim_listener *other;    // of entrypoint "other", if it was opened
     uint32_t listener_id, other_id;
-    uint32_t n_settings, n_ids;
+    uint32_t n_settings, n_ids, n_equipped;
     int64_t busy_until_ns; // world_run doesn't end before
     bool is_leaving;       // no listening socket comes any more
     struct sim_names names;
@@ -55,6 +55,9 @@ void world_start(struct world *w, uint64_t seed, const char *yaml);
 void world_reload_at(struct world *w, int64_t at_ns, const char *yaml);
 // The same right behind the n-th event.
 void world_reload_after(struct world *w, uint64_t n_steps, const char *yaml);
+// Other certificates and keys of tickets, as a renewal brings them.
+void world_equip_at(struct world *w, int64_t at_ns);
+void world_equip_after(struct world *w, uint64_t n_steps);
 void world_unlisten_at(struct world *w, int64_t at_ns);
 // Listening sockets of "web" and "other" come, and go.
 void world_listen_at(struct world *w, int64_t at_ns, bool is_other);
