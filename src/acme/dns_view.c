@@ -207,34 +207,64 @@ static enum err wait_for_all(struct view *v, struct str value)
                             STR_ARG(addr_text(round.lacks, buf, sizeof buf)));
             else
                 text_printf(v->why, "no name server of %s answers", v->name);
-            return ERR_TIMEOUT;
+            return round.lacks ? ERR_TIMEOUT : ERR_UNAVAILABLE;
         }
         if (!acme_cancel_wait(v->o->cancel, pause_ms))
             return ERR_CANCELLED;
     }
 }
 
-enum err dns_view_wait(const struct dns_view_options *o, struct str name, struct str value,
-                       struct text *why)
+// There and back, so that the name has the form of names in answers.
+static enum err begin(struct view *v, struct str name)
 {
     char wire[DNS_NAME_MAX_BYTES + 2];
     struct writer w;
     size_t end;
-    struct view v = {
-        .o = o,
-        .why = why,
-        .until = deadline_in(o->timeout_ms > 0 ? o->timeout_ms : WAIT_MS),
-    };
-    // There and back, so that it has the form of names in answers.
     writer_init(&w, wire, sizeof wire);
-    if (!dns_put_name(&w, name) || w.overflowed ||
-        !dns_message_name(writer_str(&w), 0, v.name, &end)) {
-        text_printf(why, "'" STR_FMT "' is no name", STR_ARG(name));
+    if (dns_put_name(&w, name) && !w.overflowed &&
+        dns_message_name(writer_str(&w), 0, v->name, &end))
+        return ERR_OK;
+    text_printf(v->why, "'" STR_FMT "' is no name", STR_ARG(name));
+    return ERR_SYNTAX;
+}
+
+static struct view view_of(const struct dns_view_options *o, struct text *why)
+{
+    return (struct view){
+        .o = o, .why = why, .until = deadline_in(o->timeout_ms > 0 ? o->timeout_ms : WAIT_MS)};
+}
+
+enum err dns_view_alias(const struct dns_view_options *o, struct str name, char *ret_name,
+                        struct text *why)
+{
+    struct view v = view_of(o, why);
+    struct rt_addr resolver;
+    enum err err = begin(&v, name);
+    if (err != ERR_OK)
+        return err;
+    if (!dns_server_parse(o->resolver, &resolver)) {
+        text_printf(why, "'" STR_FMT "' is no name server", STR_ARG(o->resolver));
         return ERR_SYNTAX;
     }
-    enum err err = choose_servers(&v);
+    err = find_aliases(&v, &resolver);
+    if (err == ERR_OK) {
+        memcpy(ret_name, v.name, sizeof v.name);
+        return ERR_OK;
+    }
+    text_printf(why, "name server " STR_FMT ": %s", STR_ARG(o->resolver), err_text(err));
+    return err == ERR_CANCELLED ? err : ERR_UNAVAILABLE;
+}
+
+enum err dns_view_wait(const struct dns_view_options *o, struct str name, struct str value,
+                       struct text *why)
+{
+    struct view v = view_of(o, why);
+    enum err err = begin(&v, name);
+    if (err != ERR_OK)
+        return err;
+    err = choose_servers(&v);
     if (err == ERR_OK)
         return wait_for_all(&v, value);
     text_printf(why, "the name servers of %s can't be found: %s", v.name, err_text(err));
-    return err;
+    return err == ERR_CANCELLED || err == ERR_SYNTAX ? err : ERR_UNAVAILABLE;
 }

@@ -16,8 +16,15 @@ struct dns_view_options {
     struct acme_cancel *cancel; // borrows, or NULL
 };
 
-// ERR_OK: every server that answers has it, and one does. An alias (CNAME) of name is followed.
-// On failure a reason for people is appended to why. ERR_TIMEOUT, ERR_CANCELLED, ERR_UNAVAILABLE:
-// no server can be found, ERR_SYNTAX.
+// Where a record of that name belongs: behind its aliases (CNAME), if it has some. The resolver is
+// asked. ret_name has room for DNS_NAME_MAX_BYTES. On failure a reason is appended to why;
+// ERR_UNAVAILABLE: it doesn't answer, ERR_CANCELLED, ERR_SYNTAX.
+enum err dns_view_alias(const struct dns_view_options *o, struct str name, char *ret_name,
+                        struct text *why) MUST_CHECK;
+
+// ERR_OK: every server that answers has it, and one does. An alias of name is followed, unless
+// servers are given. On failure a reason for people is appended to why. ERR_TIMEOUT: a server
+// doesn't have it, ERR_UNAVAILABLE: no server can be found, or none answers, ERR_CANCELLED,
+// ERR_SYNTAX.
 enum err dns_view_wait(const struct dns_view_options *o, struct str name, struct str value,
                        struct text *why) MUST_CHECK;

@@ -10,6 +10,22 @@ struct eab_conf {
     struct place place;
 };
 
+struct tsig_conf {
+    struct conf_text name;
+    unsigned algorithm;      // index into issuers_tsig_names
+    struct conf_text secret; // base64
+    struct place place;
+};
+
+struct dns_update_conf {
+    struct conf_text server; // empty: none is asked
+    struct conf_text zone;
+    struct tsig_conf key;
+    int64_t ttl_ms;
+    bool by_tcp;
+    struct place place;
+};
+
 struct acme_conf {
     struct conf_text directory; // URL, or the name of a well-known one
     struct conf_texts email;
@@ -19,6 +35,9 @@ struct acme_conf {
     struct conf_file ca;
     struct eab_conf eab;
     struct conf_text dns_hook;
+    struct dns_update_conf dns_update;
+    struct conf_text dns_resolver;
+    struct conf_texts dns_servers;
     int64_t dns_wait_ms;
     struct place place;
 };
@@ -28,6 +47,8 @@ struct issuer_conf {
 };
 
 extern const struct conf_section issuer_section;
+// "hmac-sha256" …; NULL-terminated.
+extern const char *const issuers_tsig_names[];
 
 // "letsencrypt" and the like as a URL; a URL is itself.
 struct str issuers_directory_url(struct str directory);

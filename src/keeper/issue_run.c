@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "certs/entry.h"
 #include "certs/meta.h"
-#include "keeper/issue_hook.h"
+#include "keeper/issue_dns.h"
 #include "rt/log.h"
 
 #define JOB_MEM_BYTES ((size_t)16 << 20)
@@ -20,6 +20,7 @@ struct run {
     const struct issue_job *job;
     struct arena mem;
     struct acme *acme;
+    struct issue_dns dns;
     struct str entry;   // in mem: of the order under way
     EVP_PKEY *key;      // of the certificate
     struct str key_pem; // in mem, a secret
@@ -204,21 +205,18 @@ static bool prepare(struct run *r)
 static bool present(void *arg, const struct acme_challenge *c, struct text *why)
 {
     struct run *r = arg;
-    if (c->kind != ACME_CHALLENGE_DNS_01)
-        return issue_proofs_put(r->job->proofs, c, now_s(), why);
-    return issue_hook_run(r->job->issuer->dns_hook, "set", c, r->job->cancel, why);
+    if (c->kind == ACME_CHALLENGE_DNS_01)
+        return issue_dns_put(&r->dns, c, why);
+    return issue_proofs_put(r->job->proofs, c, now_s(), why);
 }
 
 static bool settle(void *arg, const struct acme_challenge *const *c, size_t n, struct text *why)
 {
     struct run *r = arg;
-    bool has_dns = false;
-    for (size_t i = 0; i < n; i++)
-        has_dns = has_dns || c[i]->kind == ACME_CHALLENGE_DNS_01;
-    if (has_dns && !acme_cancel_wait(r->job->cancel, r->job->issuer->dns_wait_ms)) {
-        text_put(why, STR("stopped"));
+    (void)c; // all that were presented
+    (void)n;
+    if (!issue_dns_settle(&r->dns, why))
         return false;
-    }
     if (issue_proofs_settle(r->job->proofs, SETTLE_MS))
         return true;
     text_put(why, STR("the gate didn't take the proofs in time"));
@@ -228,13 +226,10 @@ static bool settle(void *arg, const struct acme_challenge *const *c, size_t n, s
 static void clean_up(void *arg, const struct acme_challenge *c)
 {
     struct run *r = arg;
-    struct text why = {.ptr = NULL};
-    if (c->kind != ACME_CHALLENGE_DNS_01)
+    if (c->kind == ACME_CHALLENGE_DNS_01)
+        issue_dns_clear(&r->dns, c);
+    else
         issue_proofs_drop(r->job->proofs, c);
-    else if (!issue_hook_run(r->job->issuer->dns_hook, "clear", c, r->job->cancel, &why))
-        log_warn("the hook left " STR_FMT " behind: " STR_FMT, STR_ARG(c->txt_name),
-                 STR_ARG(text_str(&why)));
-    text_fini(&why);
 }
 
 static void step(void *arg, enum acme_step at, struct str detail)
@@ -400,6 +395,7 @@ void issue_run(const struct issue_job *job, struct issue_outcome *ret)
     struct run r = {.job = job};
     *ret = (struct issue_outcome){.result = ACME_FAILED};
     arena_init(&r.mem, JOB_MEM_BYTES, NULL, 0);
+    r.dns = (struct issue_dns){.issuer = job->issuer, .cancel = job->cancel, .mem = &r.mem};
     r.entry = entry_name(job->need.id, job->issuer->name, &r.mem);
     const struct acme_options options = {.directory_url = job->issuer->directory,
                                          .ca_pem = job->issuer->ca_pem,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "acme/acme.h"
+#include "acme/dns_update.h"
 #include "keeper/issue_plan.h"
 #include "keeper/issue_proofs.h"
 
@@ -21,7 +22,11 @@ struct issue_issuer {
     struct str ca_pem; // of the authority's own TLS; empty: the system's
     struct str eab_kid, eab_key;
     struct str dns_hook; // a program: HOOK set|clear NAME TXT-NAME VALUE; empty: none
-    int64_t dns_wait_ms;
+    struct dns_update_options dns_update; // server empty: none; no cancel
+    struct str dns_resolver;              // empty: the system's
+    const struct str *dns_servers;        // that must have the record; none: the zone's own
+    size_t n_dns_servers;
+    int64_t dns_wait_ms; // 0: DNS isn't looked at
 };
 
 enum issue_kind {

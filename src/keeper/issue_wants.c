@@ -33,6 +33,12 @@ static void copy_issuer(struct arena *mem, const struct issue_issuer *from, stru
     to->eab_kid = arena_dup(mem, from->eab_kid);
     to->eab_key = arena_dup(mem, from->eab_key);
     to->dns_hook = arena_dup(mem, from->dns_hook);
+    to->dns_update.server = arena_dup(mem, from->dns_update.server);
+    to->dns_update.zone = arena_dup(mem, from->dns_update.zone);
+    to->dns_update.key_name = arena_dup(mem, from->dns_update.key_name);
+    to->dns_update.secret_base64 = arena_dup(mem, from->dns_update.secret_base64);
+    to->dns_resolver = arena_dup(mem, from->dns_resolver);
+    to->dns_servers = copy_texts(mem, from->dns_servers, from->n_dns_servers);
 }
 
 static const struct issue_issuer *find_issuer(const struct issue_wants *w, struct str name)
@@ -94,7 +100,7 @@ struct issue_wants *issue_wants_new(const struct issue_wish *wish)
 void issue_wants_free(struct issue_wants *w)
 {
     map_fini(&w->ids);
-    arena_wipe(&w->mem); // keys of external accounts
+    arena_wipe(&w->mem); // keys of external accounts and name servers
     mem_free(w);
 }
 

@@ -11,6 +11,11 @@
 static const enum acme_challenge_kind usual_challenges[] = {ACME_CHALLENGE_TLS_ALPN_01,
                                                             ACME_CHALLENGE_HTTP_01};
 
+static bool has_dns(const struct acme_conf *c)
+{
+    return c->dns_hook.text.len > 0 || c->dns_update.server.text.len > 0;
+}
+
 static void choose_challenges(const struct acme_conf *c, struct issue_issuer *ret)
 {
     for (size_t i = 0; i < c->challenges.n && i < ARRAY_LEN(ret->challenges); i++)
@@ -19,22 +24,43 @@ static void choose_challenges(const struct acme_conf *c, struct issue_issuer *re
         return;
     memcpy(ret->challenges, usual_challenges, sizeof usual_challenges);
     ret->n_challenges = ARRAY_LEN(usual_challenges);
-    if (c->dns_hook.text.len > 0)
+    if (has_dns(c))
         ret->challenges[ret->n_challenges++] = ACME_CHALLENGE_DNS_01;
+}
+
+static const struct str *copy_texts(const struct conf_texts *texts, struct arena *mem)
+{
+    struct str *copy = ARENA_ARRAY(mem, struct str, texts->n + 1);
+    if (!copy)
+        panic("the settings have more issuers than fit");
+    for (size_t i = 0; i < texts->n; i++)
+        copy[i] = arena_dup(mem, texts->items[i].text);
+    return copy;
 }
 
 static const struct str *choose_contacts(const struct settings *s, const struct acme_conf *c,
                                          struct arena *mem, size_t *ret_n)
 {
-    struct str *contacts = ARENA_ARRAY(mem, struct str, c->email.n + 1);
-    if (!contacts)
-        panic("the settings have more issuers than fit");
-    *ret_n = 0;
-    for (size_t i = 0; i < c->email.n; i++)
-        contacts[(*ret_n)++] = arena_dup(mem, c->email.items[i].text);
-    if (*ret_n == 0 && s->email.text.len > 0)
-        contacts[(*ret_n)++] = arena_dup(mem, s->email.text);
-    return contacts;
+    struct conf_text address = s->email;
+    struct conf_texts usual = {.items = &address, .n = address.text.len > 0};
+    const struct conf_texts *chosen = c->email.n > 0 ? &c->email : &usual;
+    *ret_n = chosen->n;
+    return copy_texts(chosen, mem);
+}
+
+static struct dns_update_options update_of(const struct dns_update_conf *c, struct arena *mem)
+{
+    struct dns_update_options o = {
+        .server = arena_dup(mem, c->server.text),
+        .zone = arena_dup(mem, c->zone.text),
+        .key_name = arena_dup(mem, c->key.name.text),
+        .secret_base64 = arena_dup(mem, c->key.secret.text),
+        .ttl_s = (uint32_t)(c->ttl_ms / 1000),
+        .by_tcp = c->by_tcp,
+    };
+    bool is_known = dns_tsig_parse(str_of(issuers_tsig_names[c->key.algorithm]), &o.algorithm);
+    ASSERT(is_known);
+    return o;
 }
 
 static struct issue_issuer issuer_of(const struct settings *s, struct str name,
@@ -50,6 +76,10 @@ static struct issue_issuer issuer_of(const struct settings *s, struct str name,
         .eab_kid = arena_dup(mem, c->eab.kid.text),
         .eab_key = arena_dup(mem, c->eab.key.text),
         .dns_hook = arena_dup(mem, c->dns_hook.text),
+        .dns_update = update_of(&c->dns_update, mem),
+        .dns_resolver = arena_dup(mem, c->dns_resolver.text),
+        .dns_servers = copy_texts(&c->dns_servers, mem),
+        .n_dns_servers = c->dns_servers.n,
         .dns_wait_ms = c->dns_wait_ms,
     };
     issuer.contacts = choose_contacts(s, c, mem, &issuer.n_contacts);
@@ -166,6 +196,42 @@ static enum err check_list(const struct settings *s, const struct conf_texts *li
     return err;
 }
 
+static bool proves_wildcards(const struct settings *s, struct str issuer)
+{
+    for (size_t i = 0; i < s->issuers.n; i++) {
+        const struct issuer_conf *c = s->issuers.items[i].value;
+        if (str_eq(s->issuers.items[i].name, issuer))
+            return has_dns(&c->acme);
+    }
+    return false;
+}
+
+// RFC 8555 leaves it to authorities, and all want dns-01 for a wildcard.
+static void check_wildcards(const struct settings *s, const struct snapshot_site *site,
+                            struct diags *diags)
+{
+    const struct site_conf *conf = site->item->value;
+    const struct conf_texts *chosen = conf->tls.issuer.n > 0 ? &conf->tls.issuer : &s->issuer;
+    struct str wildcard = STR_NONE;
+    for (size_t i = 0; i < site->n_names && wildcard.len == 0; i++) {
+        if (str_starts(site->names[i], STR("*.")) && !certs_is_local_name(site->names[i]))
+            wildcard = site->names[i];
+    }
+    bool has_any = s->issuers.n > 0 || s->email.text.len > 0;
+    if (wildcard.len == 0 || is_local(chosen) || (chosen->n == 0 && !has_any))
+        return;
+    for (size_t i = 0; i < MAX(chosen->n, (size_t)1); i++) {
+        struct str name = chosen->n > 0      ? chosen->items[i].text
+                          : s->issuers.n > 0 ? s->issuers.items[0].name
+                                             : STR(ISSUERS_DEFAULT);
+        if (!proves_wildcards(s, name))
+            diag_warn(diags, site->item->place,
+                      "'" STR_FMT "' needs dns-01, which the issuer '" STR_FMT "' has no means "
+                      "for: give it 'dns-update' or 'dns-hook'",
+                      STR_ARG(wildcard), STR_ARG(name));
+    }
+}
+
 // Its account is a folder of that name.
 static enum err check_name(const struct conf_map_item *item, struct diags *diags)
 {
@@ -187,6 +253,8 @@ enum err wish_issuers_check(const struct snapshot *s, struct diags *diags)
     for (size_t i = 0; i < s->n_sites; i++) {
         const struct site_conf *site = s->sites[i].item->value;
         err = MAX(err, check_list(&s->settings, &site->tls.issuer, diags));
+        if (s->sites[i].tls_entries != 0)
+            check_wildcards(&s->settings, &s->sites[i], diags);
     }
     for (size_t i = 0; i < s->settings.routes.n; i++) {
         const struct route_conf *route = s->settings.routes.items[i];

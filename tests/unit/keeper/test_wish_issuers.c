@@ -114,6 +114,35 @@ static void wrong_names_are_told_with_their_places(void)
     }
 }
 
+static void a_wildcard_without_dns_is_warned_of(void)
+{
+    static const struct {
+        const char *settings;
+        size_t n_warnings;
+    } cases[] = {
+        {"email: a@b.example\nsites: { '*.a.example.com': 'http://h:1' }\n", 1},
+        {TWO "issuer: [first, second]\nsites: { '*.a.example.com': 'http://h:1' }\n", 2},
+        {TWO "issuer: local\nsites: { '*.a.example.com': 'http://h:1' }\n", 0},
+        {TWO "sites: { '*.a.test': 'http://h:1' }\n", 0},
+        {TWO "sites: { '*.a.example.com': { to: 'http://h:1', tls: off } }\n", 0},
+        {"sites: { '*.a.example.com': 'http://h:1' }\n", 0},
+        {"issuers: { le: { acme: { dns-update: { server: 192.0.2.1 } } } }\n"
+         "sites: { '*.a.example.com': 'http://h:1' }\n",
+         0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct loaded l;
+        struct diags diags = {.n = 0};
+        load(&l, cases[i].settings);
+        CHECK_INT(wish_issuers_check(l.snapshot, &diags), ERR_OK);
+        CHECK_INT(diags.n, cases[i].n_warnings);
+        for (size_t k = 0; k < diags.n; k++)
+            CHECK(strstr(diags.items[k].text, "'*.a.example.com' needs dns-01"));
+        diags_fini(&diags);
+        load_fini(&l);
+    }
+}
+
 TEST_MAIN(TEST(each_site_has_its_issuers_in_order),
           TEST(local_names_are_not_asked_of_authorities_by_default),
-          TEST(wrong_names_are_told_with_their_places))
+          TEST(wrong_names_are_told_with_their_places), TEST(a_wildcard_without_dns_is_warned_of))

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's knot as a name server that takes dynamic updates, and a resolver that asks it."""
+import base64
+import socket
+import threading
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rdatatype
+from harness import Process, wait_until
+
+SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+
+
+def free_dns_port():
+    """A port that is free for TCP and UDP."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as tcp, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            try:
+                udp.bind(tcp.getsockname())
+                return tcp.getsockname()[1]
+            except OSError:  # somebody else's
+                continue
+
+
+class Knot:
+    """Authoritative for zones, a dict of names and their records. Every name of a zone is 127.0.0.1.
+    The key `sallyport` may change `updated` zones (all of them)."""
+
+    def __init__(self, folder, zones, algorithm="hmac-sha256", updated=None):
+        folder.mkdir()
+        self.port = free_dns_port()
+        self.address = f"127.0.0.1:{self.port}"
+        sections = ""
+        for zone, records in zones.items():
+            (folder / f"{zone}.zone").write_text(
+                f"$ORIGIN {zone}.\n$TTL 60\n@ SOA ns1 root 1 60 60 60 60\n@ NS ns1\n"
+                f"ns1 A 127.0.0.1\n* A 127.0.0.1\n{records}")
+            acl = "    acl: update\n" if updated is None or zone in updated else ""
+            sections += (f"  - domain: {zone}\n    storage: {folder}\n    file: {zone}.zone\n{acl}"
+                         "    zonefile-sync: -1\n    journal-content: none\n")
+        (folder / "knot.conf").write_text(
+            f"server:\n    rundir: {folder}\n    listen: 127.0.0.1@{self.port}\n"
+            f"database:\n    storage: {folder}\n"
+            "log:\n  - target: stderr\n    any: info\n"
+            f"key:\n  - id: sallyport\n    algorithm: {algorithm}\n    secret: {SECRET}\n"
+            "acl:\n  - id: update\n    key: sallyport\n    action: update\n"
+            f"zone:\n{sections}")
+        self.process = Process(["knotd", "-c", str(folder / "knot.conf")])
+        wait_until(self._answers, "knot")
+
+    def _answers(self):
+        try:
+            return self.ask("ns1.example.com", "SOA") is not None
+        except (OSError, dns.exception.Timeout):
+            return False
+
+    def ask(self, name, kind):
+        return dns.query.udp(dns.message.make_query(name, kind), "127.0.0.1", port=self.port,
+                             timeout=2)
+
+    def txt(self, name):
+        """The TXT records of a name."""
+        return [r.strings[0].decode() for rrset in self.ask(name, "TXT").answer
+                if rrset.rdtype == dns.rdatatype.TXT for r in rrset]
+
+    def stop(self):
+        self.process.end()
+
+
+class Resolver:
+    """Follows aliases from zone to zone of one server, as those of authorities do."""
+
+    def __init__(self, server):
+        self.server = server
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.udp.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            wire, peer = self.udp.recvfrom(65535)
+            if not wire:
+                return
+            query = dns.message.from_wire(wire)
+            self.udp.sendto(self._answer(query).to_wire(), peer)
+
+    def _answer(self, query):
+        answer = dns.message.make_response(query)
+        name, kind = query.question[0].name, query.question[0].rdtype
+        for _ in range(5):
+            found = self.server.ask(name, kind).answer
+            answer.answer += found
+            aliases = [r for r in found if r.rdtype == dns.rdatatype.CNAME]
+            if kind == dns.rdatatype.CNAME or not aliases or len(found) > len(aliases):
+                break
+            name = aliases[-1][0].target
+        return answer
+
+    def stop(self):
+        self.udp.sendto(b"", self.udp.getsockname())
+        self.thread.join()
+        self.udp.close()
