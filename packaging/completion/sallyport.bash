@@ -57,6 +57,9 @@ _sallyport() {
             cert)
                 takes='-c --config --control --reason --state'
                 options='--config --control --quiet --json --force --reason --yes --state --help' ;;
+            pin)
+                takes='-c --config --control'
+                options='--config --control --quiet --json --help' ;;
             trust)
                 takes='--state --folder --command'
                 options='--state --install --remove --folder --command --quiet --help' ;;
@@ -81,7 +84,7 @@ _sallyport() {
             esac
         fi
     done
-    local commands='run proxy check reload stop upgrade status explain cert trust doctor print whoami hash-password version help'
+    local commands='run proxy check reload stop upgrade status explain cert pin trust doctor print whoami hash-password version help'
     case "$command $prev" in
     'run --config' | 'run -c') kind=file ;;
     'proxy --from') kind=text ;;
@@ -106,6 +109,8 @@ _sallyport() {
     'cert --control') kind=file ;;
     'cert --reason') kind=names names='unspecified key-compromise affiliation-changed superseded cessation-of-operation' ;;
     'cert --state') kind=file ;;
+    'pin --config' | 'pin -c') kind=file ;;
+    'pin --control') kind=file ;;
     'trust --state') kind=file ;;
     'trust --folder') kind=file ;;
     'trust --command') kind=text ;;
@@ -129,6 +134,7 @@ _sallyport() {
         'upgrade 0 ') kind=file ;;
         'explain 0 ') kind=sites ;;
         'cert 0 ') kind=names names='list renew revoke forget export import' ;;
+        'pin 0 ') kind=names names='list forget' ;;
         'doctor 0 ') kind=names names='tls' ;;
         'print 1 man') kind=names names='commands settings' ;;
         'print 1 completion') kind=names names='bash zsh' ;;

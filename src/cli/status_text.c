@@ -405,6 +405,27 @@ static void put_certificates(const json_t *status, bool wants_all, struct text *
 // --- counters ---
 
 // An object of numbers; those that aren't 0.
+// Servers that have shown another key than on their first use.
+static void put_alarms(const json_t *status, struct text *to)
+{
+    size_t i;
+    const json_t *pin;
+    bool has_title = false;
+    json_array_foreach(json_object_get(status, "pins"), i, pin)
+    {
+        int64_t n = number_of(pin, "refused");
+        if (n == 0)
+            continue;
+        text_put(to, has_title ? STR_NONE : STR("\nservers that show another key than they did\n"));
+        has_title = true;
+        text_put(to, STR("  "));
+        put_value(to, text_of(pin, "server"));
+        text_printf(to, ": %" PRId64 " connection%s refused, the last one ", n, S_UNLESS_ONE(n));
+        put_time(to, text_of(pin, "refused_at"));
+        text_put(to, STR("; see sallyport pin list\n"));
+    }
+}
+
 static void put_counters(struct text *to, const char *title, json_t *counters)
 {
     size_t width = 0;
@@ -438,6 +459,7 @@ void status_text_put(const json_t *status, bool wants_all, struct text *to)
     put_sites(report, wants_all, to);
     put_services(report, wants_all, to);
     put_certificates(status, wants_all, to);
+    put_alarms(status, to);
     put_counters(to, "counters", json_object_get(report, "counters"));
     put_counters(to, "refused requests", json_object_get(report, "refused_requests"));
     put_counters(to, "refused answers of servers", json_object_get(report, "refused_answers"));

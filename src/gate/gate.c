@@ -15,6 +15,8 @@
 #include "base/text.h"
 #include "gate/credentials.h"
 #include "gate/crew.h"
+#include "gate/petitions.h"
+#include "gate/pins.h"
 #include "gate/protocol.h"
 #include "gate/questions.h"
 #include "gate/snapshot.h"
@@ -47,6 +49,8 @@ struct gate {
     struct upstream_resolver *resolver;
     struct crew *crew; // the workers; NULL before the first snapshot
     struct questions questions;
+    struct petitions *petitions; // owns
+    struct pins *pins;           // owns
     struct credentials credentials;
     char user[64];                 // it runs as
     struct sandbox_report sandbox; // what is in force
@@ -318,6 +322,26 @@ static bool is_there(int fd, const char *what)
     return fd >= 0;
 }
 
+static void take_secrets(struct gate *g, uint32_t type, int fd)
+{
+    if (type == GATE_CERTS)
+        credentials_take_certs(&g->credentials, fd, g->crew);
+    else if (type == GATE_TICKETS)
+        credentials_take_tickets(&g->credentials, fd, g->crew);
+    else
+        credentials_take_challenges(&g->credentials, fd, g->crew);
+}
+
+// What is known of servers is known before those who have asked go on.
+static void take_verdict(struct gate *g, const struct gate_verdict *m)
+{
+    struct gate_petition asked;
+    if (m->is_yes && petitions_find(g->petitions, m->seq, &asked) &&
+        asked.kind == GATE_PETITION_PIN)
+        pins_know(g->pins, str_from(asked.name, asked.name_bytes), m->key);
+    petitions_answer(g->petitions, m);
+}
+
 // One message from the keeper. fd is ours.
 static void take_message(struct gate *g, const char *buf, size_t len, int fd)
 {
@@ -331,6 +355,7 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
         struct gate_snapshot snapshot;
         struct gate_drain drain;
         struct gate_question question;
+        struct gate_verdict verdict;
     } m;
     memset(&m, 0, sizeof m);
     memcpy(&m, buf, MIN(len, sizeof m));
@@ -355,13 +380,9 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
         take_names(g, fd);
         break;
     case GATE_CERTS:
-        credentials_take_certs(&g->credentials, fd, g->crew);
-        break;
     case GATE_TICKETS:
-        credentials_take_tickets(&g->credentials, fd, g->crew);
-        break;
     case GATE_CHALLENGES:
-        credentials_take_challenges(&g->credentials, fd, g->crew);
+        take_secrets(g, type, fd);
         break;
     case GATE_SNAPSHOT:
         take_snapshot(g, &m.snapshot, fd);
@@ -375,6 +396,13 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     case GATE_ASK:
         questions_ask(&g->questions, m.question.seq);
         break;
+    case GATE_VERDICT:
+        take_verdict(g, &m.verdict);
+        break;
+    case GATE_FORGET_PINS:
+        pins_forget(g->pins);
+        break;
+    case GATE_PETITION:
     case GATE_READY:
     case GATE_REFUSED:
     case GATE_PONG:
@@ -436,6 +464,10 @@ int gate_main(void)
     loop_enter(g.loop);
     g.registry = upstream_registry_new();
     g.offload = offload_new(0, OFFLOAD_QUEUE_MAX); // its threads come in the sandbox
+    g.petitions = petitions_new(g.loop, GATE_CHANNEL_FD);
+    g.pins = pins_new(g.petitions);
+    struct upstream_pinning pinning = pins_pinning(g.pins);
+    upstream_registry_set_pinning(g.registry, &pinning);
     g.questions.channel = GATE_CHANNEL_FD;
     sock_init(&g.channel, GATE_CHANNEL_FD);
     g.channel.on_event = on_channel;

@@ -34,6 +34,11 @@ enum gate_message {
     GATE_TICKETS, // (fd, a sealed memfd: tls/tickets.h) the keys of session tickets, as GATE_CERTS
     GATE_CHALLENGES, // (fd, a sealed memfd: gate/challenges.h) proofs for authorities, as
                      // GATE_CERTS
+    // gate to keeper
+    GATE_PETITION, // somebody waits for what only the keeper can do: struct gate_petition
+    // keeper to gate
+    GATE_VERDICT,     // the answer to it: struct gate_verdict
+    GATE_FORGET_PINS, // learnt keys of servers are to be asked for anew: struct gate_secrets
 };
 
 // The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after
@@ -91,6 +96,28 @@ struct gate_ready {
     uint64_t seq;
     int64_t build_ns;  // time to build the snapshot
     int64_t switch_ns; // time that the slowest worker needed to switch to it
+};
+
+enum gate_petition_kind {
+    GATE_PETITION_PIN = 1, // by which key is the server known that shows this one?
+};
+
+#define GATE_PETITION_KEY_BYTES 32
+#define GATE_PETITION_MAX_MS 60000 // the keeper has answered by then
+struct gate_petition {
+    uint32_t type;
+    uint32_t kind; // enum gate_petition_kind
+    uint64_t seq;
+    uint8_t key[GATE_PETITION_KEY_BYTES]; // of a server
+    uint32_t name_bytes;
+    char name[GATE_NAME_MAX_BYTES]; // of a server: HOST:PORT
+};
+
+struct gate_verdict {
+    uint32_t type;
+    uint32_t is_yes;
+    uint64_t seq;                         // the petition's
+    uint8_t key[GATE_PETITION_KEY_BYTES]; // that counts for the server
 };
 
 #define GATE_REASON_MAX_BYTES 1024

@@ -404,6 +404,20 @@ static void do_cert(struct keeper *k, struct control_conn *conn, const json_t *r
     arena_fini(&mem);
 }
 
+static void do_pin(struct keeper *k, struct control_conn *conn, const json_t *request)
+{
+    const char *action = json_string_value(json_object_get(request, "action"));
+    const char *server = json_string_value(json_object_get(request, "server"));
+    const char *why = "an action is needed: list, or forget with a server";
+    if (action && strcmp(action, "list") == 0)
+        finish(conn, json_pack("{s:b, s:o}", "ok", 1, "pins", secrets_report_pins(&k->secrets)));
+    else if (action && strcmp(action, "forget") == 0 && server &&
+             secrets_forget_pin(&k->secrets, str_of(server), &why))
+        finish(conn, json_pack("{s:b}", "ok", 1));
+    else
+        refuse(conn, why);
+}
+
 static void take_request(struct keeper *k, struct control_conn *conn, size_t n)
 {
     json_t *request = json_loadb(conn->in, n, JSON_REJECT_DUPLICATES, NULL);
@@ -422,9 +436,12 @@ static void take_request(struct keeper *k, struct control_conn *conn, size_t n)
         do_settings(k, conn);
     else if (strcmp(command, "cert") == 0)
         do_cert(k, conn, request);
+    else if (strcmp(command, "pin") == 0)
+        do_pin(k, conn, request);
     else
         refuse(conn,
-               "there is no such command; known: status, reload, stop, upgrade, settings, cert");
+               "there is no such command; known: status, reload, stop, upgrade, settings, cert, "
+               "pin");
     json_decref(request);
 }
 

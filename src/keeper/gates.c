@@ -35,6 +35,7 @@ union answer {
     struct gate_ready ready;
     struct gate_refused refused;
     struct gate_question question;
+    struct gate_petition petition;
 };
 
 struct gate *gates_find(const struct keeper *k, enum gate_state state)
@@ -132,6 +133,15 @@ static void send_challenges(struct keeper *k, struct gate *g)
     gates_tell(g, &m, sizeof m, -1);
 }
 
+static void forget_pins(const struct keeper *k, struct gate *g)
+{
+    struct gate_secrets m = {.type = GATE_FORGET_PINS};
+    if (g->pins_version == k->secrets.pins_version)
+        return;
+    g->pins_version = k->secrets.pins_version;
+    gates_tell(g, &m, sizeof m, -1);
+}
+
 void gates_spread_secrets(struct keeper *k)
 {
     LIST_FOR (n, &k->gates) {
@@ -142,6 +152,7 @@ void gates_spread_secrets(struct keeper *k)
         if (g->asked_seq == 0)
             gates_send_secrets(k, g);
         send_challenges(k, g);
+        forget_pins(k, g);
     }
 }
 
@@ -279,10 +290,11 @@ static void end_await(struct keeper *k)
         tell_in_force(k, &m, true);
 }
 
-// What one says that was told to leave may have crossed that order; only one thing matters.
-static void take_last_words(struct keeper *k, const struct gate *g, const union answer *m,
-                            size_t len)
+// What one says that was told to leave may have crossed that order; but its exchanges go on.
+static void take_last_words(struct keeper *k, struct gate *g, const union answer *m, size_t len)
 {
+    if (m->type == GATE_PETITION && len == sizeof m->petition && !g->is_foreign)
+        (void)verdicts_take(k, g, &m->petition);
     if (m->type == GATE_PONG && len == sizeof m->question && g->child.pid == k->awaited.pid &&
         m->question.seq == k->awaited.seq)
         end_await(k);
@@ -375,6 +387,8 @@ static bool take_answer(struct keeper *k, struct gate *g, const union answer *m,
         g->ping_at_ms = clock_now_ms() + PING_EVERY_MS;
         return true;
     }
+    if (m->type == GATE_PETITION && len == sizeof m->petition)
+        return verdicts_take(k, g, &m->petition);
     if (m->type == GATE_STATUS && len == sizeof m->question) {
         on_status(k, &m->question, fd);
         return true;

@@ -41,6 +41,7 @@ struct gate {
     int64_t leaving_since_ms;
     uint64_t certs_version, tickets_version; // of the secrets that it has
     uint64_t challenges_version;             // the same
+    uint64_t pins_version;                   // the same
     uint64_t challenges_seq;                 // of the ping that tells that it has them; 0: none
 };
 
@@ -143,6 +144,11 @@ void gates_ended(struct keeper *k, struct gate *g, int status);
 
 // What is due by now: pings, missing answers, restarts. *next_ms: lowered to when more is due.
 void gates_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms);
+
+// --- verdicts.c ---
+
+// Answers what a gate asks for. False: it makes no sense.
+bool verdicts_take(struct keeper *k, struct gate *g, const struct gate_petition *m);
 
 // --- reload.c ---
 

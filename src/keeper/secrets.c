@@ -26,9 +26,18 @@ void secrets_init(struct secrets *s, void (*on_end)(void *arg, uint64_t number, 
     *s = (struct secrets){.on_end = on_end, .on_end_arg = arg};
 }
 
+static void forget_learnt(struct secrets *s)
+{
+    MAP_FOR(e, &s->learnt)
+    mem_free(e->value);
+    map_fini(&s->learnt);
+}
+
 void secrets_fini(struct secrets *s)
 {
     issue_free(s->issue);
+    keeper_pins_free(s->pins);
+    forget_learnt(s);
     keeper_certs_free(s->certs);
     mem_free(s->state);
     explicit_bzero(s, sizeof *s);
@@ -60,6 +69,9 @@ static void open_state(struct secrets *s, const char *state)
         return;
     issue_free(s->issue); // it has the old folder's store
     s->issue = NULL;
+    keeper_pins_free(s->pins);
+    s->pins = NULL;
+    s->pins_version++;
     keeper_certs_free(s->certs);
     mem_free(s->state);
     s->certs = keeper_certs_new(state);
@@ -115,12 +127,36 @@ static void want_issue(struct secrets *s, const struct issue_wish *w)
     mem_free(needs);
 }
 
+// NULL with a reason.
+static struct keeper_pins *open_pins(struct secrets *s, const char **ret_why)
+{
+    *ret_why = "no settings have wanted keys to be learnt ('pin: first-use')";
+    struct certs_store *store = !s->pins && s->certs ? keeper_certs_store(s->certs, ret_why) : NULL;
+    if (store)
+        s->pins = keeper_pins_new(certs_store_fd(store));
+    return s->pins;
+}
+
+static void want_learnt(struct secrets *s, const struct map *servers)
+{
+    forget_learnt(s);
+    MAP_FOR(e, servers)
+    {
+        char *copy = mem_copy(e->key.ptr, e->key.len);
+        map_set(&s->learnt, str_from(copy, e->key.len), copy);
+    }
+}
+
 void secrets_want(struct secrets *s, const struct wish *w)
 {
-    if (w->certs.has_tls)
+    want_learnt(s, &w->learnt);
+    if (w->certs.has_tls || w->learnt.n > 0)
         open_state(s, w->state);
     if (!s->certs)
         return;
+    const char *why;
+    if (w->learnt.n > 0 && !open_pins(s, &why))
+        log_error("keys of servers can't be learnt: %s", why);
     if (s->n_keys == 0)
         add_ticket_key(s);
     if (keeper_certs_want(s->certs, &w->certs, now_s()))
@@ -191,6 +227,31 @@ bool secrets_forget(struct secrets *s, struct str id, const char **ret_why)
     if (s->issue)
         issue_plan_anew(s->issue, id, now_s());
     return true;
+}
+
+bool secrets_ask_pin(struct secrets *s, struct str server, const uint8_t key[static TLS_PIN_BYTES],
+                     uint8_t ret[static TLS_PIN_BYTES])
+{
+    const char *why;
+    if (!map_get(&s->learnt, server))
+        return false; // of settings that are no longer in force, or a gate that isn't ours any more
+    if (open_pins(s, &why))
+        return keeper_pins_ask(s->pins, server, key, now_s(), ret);
+    log_error("server " STR_FMT ": its key can't be learnt: %s", STR_ARG(server), why);
+    return false;
+}
+
+bool secrets_forget_pin(struct secrets *s, struct str server, const char **ret_why)
+{
+    if (!open_pins(s, ret_why) || !keeper_pins_forget(s->pins, server, ret_why))
+        return false;
+    s->pins_version++;
+    return true;
+}
+
+json_t *secrets_report_pins(const struct secrets *s)
+{
+    return keeper_pins_report(s->pins);
 }
 
 json_t *secrets_report_orders(const struct secrets *s)

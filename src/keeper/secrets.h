@@ -3,12 +3,15 @@
 // keys of session tickets. On the keeper's loop.
 #pragma once
 
+#include "keeper/pins.h"
 #include "keeper/wish.h"
 #include "tls/tickets.h"
 
 struct secrets {
     struct keeper_certs *certs; // owns; NULL: no settings have wanted any
     struct issue *issue;        // owns; NULL: no authority is asked
+    struct keeper_pins *pins;   // owns; NULL: no key of a server was asked for
+    struct map learnt;          // names of servers whose keys are learnt; owns them
     void (*on_end)(void *arg, uint64_t number, const char *error);
     void *on_end_arg;
     char *state;                                     // owns: the folder of certs
@@ -17,6 +20,7 @@ struct secrets {
     int64_t rotate_at_ms;
     // Count up with each change; a gate remembers which it has.
     uint64_t certs_version, tickets_version; // 0: there are none
+    uint64_t pins_version;                   // with keys that are forgotten
 };
 
 // on_end: what secrets_ask has started has ended; error NULL: well.
@@ -56,6 +60,12 @@ int secrets_pack_challenges(const struct secrets *s, uint64_t *ret_version);
 // For GATE_CERTS and GATE_TICKETS: sealed memory files, the caller's. -1 with errno.
 int secrets_pack_certs(const struct secrets *s);
 int secrets_pack_tickets(const struct secrets *s);
+
+// keeper_pins_ask and keeper_pins_forget, for servers that settings want to be learnt.
+bool secrets_ask_pin(struct secrets *s, struct str server, const uint8_t key[static TLS_PIN_BYTES],
+                     uint8_t ret[static TLS_PIN_BYTES]);
+bool secrets_forget_pin(struct secrets *s, struct str server, const char **ret_why);
+json_t *secrets_report_pins(const struct secrets *s);
 
 // The certificates as an array, for the status. The caller's.
 json_t *secrets_report(const struct secrets *s);

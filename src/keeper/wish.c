@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "keeper/state_path.h"
 #include "keeper/wish_issuers.h"
+#include "upstream/service.h"
 
 #define WISH_MAX_BYTES ((size_t)1 << 30)
 
@@ -172,6 +173,13 @@ static void want_names(struct wish *w, const struct settings *s, const struct co
     mem_free(signed_names);
 }
 
+static void want_learnt(void *arg, struct str server)
+{
+    struct wish *w = arg;
+    if (!map_get(&w->learnt, server))
+        map_set(&w->learnt, arena_dup(&w->mem, server), w);
+}
+
 struct wish *wish_new(const struct snapshot *s)
 {
     size_t n_files = 0;
@@ -189,6 +197,8 @@ struct wish *wish_new(const struct snapshot *s)
     }
     for (const struct snapshot_host *h = s->hosts; h; h = h->next)
         want_names(w, &s->settings, h->issuer, &h->name, 1);
+    for (size_t i = 0; i < s->all_services.n; i++)
+        service_each_learnt(s->all_services.items[i], want_learnt, w);
     return w;
 }
 
@@ -213,6 +223,10 @@ struct wish *wish_both(const struct wish *first, const struct wish *second)
             add_name(w, &b->names[i]);
     }
     map_fini(&ids);
+    MAP_FOR(e, &first->learnt)
+    want_learnt(w, e->key);
+    MAP_FOR(e, &second->learnt)
+    want_learnt(w, e->key);
     return w;
 }
 
@@ -221,6 +235,7 @@ void wish_free(struct wish *w)
     if (!w)
         return;
     map_fini(&w->files);
+    map_fini(&w->learnt);
     arena_wipe(&w->mem); // keys of external accounts
     mem_free(w);
 }

@@ -12,6 +12,7 @@ struct wish {
     struct map files;               // paths of those in certs, so that each is there once
     struct keeper_certs_wish certs; // in mem
     struct issue_wish issue;        // in mem
+    struct map learnt;              // servers whose keys are learnt on first use; names in mem
     const char *state;              // in mem: a folder
 };
 

@@ -54,6 +54,15 @@ enum err channel_send(int channel, struct str bytes, int fd)
     }
 }
 
+enum io channel_try_send(int channel, struct str bytes)
+{
+    ssize_t n;
+    do
+        n = send(channel, bytes.ptr, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return n >= 0 ? IO_DONE : errno == EAGAIN ? IO_AGAIN : IO_FAIL;
+}
+
 static int take_fd(struct msghdr *msg)
 {
     int fd = -1;

@@ -19,6 +19,10 @@ bool channel_pair(int ret_fds[2]);
 // full, at most 10 s. ERR_CLOSED, ERR_TIMEOUT, ERR_SYSTEM.
 enum err channel_send(int channel, struct str bytes, int fd) MUST_CHECK;
 
+// Sends bytes alone and doesn't wait: IO_AGAIN: the peer's queue is full. IO_FAIL: the peer
+// is gone, or errno.
+enum io channel_try_send(int channel, struct str bytes) MUST_CHECK;
+
 // Takes the next message: IO_DONE with *ret_len bytes and *ret_fd (the caller's from now on; -1:
 // none came, or this process has no number free for it), IO_AGAIN: none is there, IO_EOF: the peer
 // is gone or sent nothing, IO_FAIL: larger than cap, or errno.

@@ -94,8 +94,8 @@ static void digest_of(struct str s, uint8_t ret[static 32])
 static void make_id(struct tls_client *c, const struct tls_client_conf *conf,
                     const uint8_t roots[static 32])
 {
-    const unsigned numbers[] = {c->demands.is_verified, c->demands.checks_chain, conf->min,
-                                conf->max};
+    const unsigned numbers[] = {c->demands.is_verified, c->demands.checks_chain, c->demands.learns,
+                                conf->min, conf->max};
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
     if (!hash || EVP_DigestInit_ex2(hash, EVP_sha256(), NULL) != 1)
         panic("OpenSSL has no SHA-256");
@@ -245,9 +245,10 @@ static void read_demands(const struct tls_client_conf *conf, struct tls_demands 
 {
     ret->is_verified = conf->verify;
     ret->checks_chain = conf->verify && (conf->pins.n == 0 || conf->ca.is_set);
-    ret->n_pins = conf->pins.n;
+    ret->learns = tls_pins_are_first_use(conf);
+    ret->n_pins = ret->learns ? 0 : conf->pins.n;
     ret->pins = mem_alloc(MAX(conf->pins.n, 1), sizeof *ret->pins);
-    for (size_t i = 0; i < conf->pins.n; i++)
+    for (size_t i = 0; i < ret->n_pins; i++)
         if (tls_pin_parse(conf->pins.items[i].text, ret->pins[i]) != ERR_OK)
             ret->n_pins = i; // an error that was told when the settings were read
 }
@@ -351,6 +352,19 @@ void tls_client_unref(struct tls_client *c)
 const uint8_t *tls_client_id(const struct tls_client *c)
 {
     return c->id;
+}
+
+bool tls_client_learns(const struct tls_client *c)
+{
+    return c->demands.learns;
+}
+
+bool tls_client_peer_key(const struct stream *s, uint8_t ret[static TLS_PIN_BYTES])
+{
+    X509 *leaf = SSL_get0_peer_certificate(tls_conn_ssl(s));
+    bool is_hashed = leaf && tls_key_hash(leaf, ret);
+    ERR_clear_error();
+    return is_hashed;
 }
 
 // --- connecting ---

@@ -34,6 +34,12 @@ void tls_client_unref(struct tls_client *c);
 #define TLS_CLIENT_ID_BYTES 32
 const uint8_t *tls_client_id(const struct tls_client *c);
 
+// Whether servers' keys are to be compared with those that were learnt on first use: by the caller,
+// after each tls_connect and before anything is said.
+bool tls_client_learns(const struct tls_client *c);
+// The SHA-256 of the public key of the server that s speaks TLS with, also on a resumed session.
+bool tls_client_peer_key(const struct stream *s, uint8_t ret[static TLS_PIN_BYTES]);
+
 // The session that the next connection to a server may resume: the newest one. Of one thread; the
 // connections that fill it don't outlive it.
 struct tls_session {

@@ -5,7 +5,6 @@
 #include "codec/idna.h"
 #include "codec/url.h"
 
-#define PIN_TEXT_BYTES 44 // with its padding
 #define NAME_MEM_BYTES 4096
 
 static const char *const version_names[] = {
@@ -17,13 +16,25 @@ static const char *const version_names[] = {
 
 enum err tls_pin_parse(struct str text, uint8_t ret[static TLS_PIN_BYTES])
 {
-    char raw[PIN_TEXT_BYTES / 4 * 3 + 3];
+    char raw[TLS_PIN_TEXT_BYTES / 4 * 3 + 3];
     size_t n = 0;
-    if (text.len != PIN_TEXT_BYTES || base64_decode(text, false, raw, &n) != ERR_OK ||
+    if (text.len != TLS_PIN_TEXT_BYTES || base64_decode(text, false, raw, &n) != ERR_OK ||
         n != TLS_PIN_BYTES)
         return ERR_SYNTAX;
     memcpy(ret, raw, TLS_PIN_BYTES);
     return ERR_OK;
+}
+
+struct str tls_pin_text(const uint8_t pin[static TLS_PIN_BYTES],
+                        char buf[static TLS_PIN_TEXT_BYTES])
+{
+    size_t n = base64_encode(str_from((const char *)pin, TLS_PIN_BYTES), false, buf);
+    return str_from(buf, n);
+}
+
+bool tls_pins_are_first_use(const struct tls_client_conf *c)
+{
+    return c->pins.n == 1 && str_eq(c->pins.items[0].text, STR(TLS_PIN_FIRST_USE));
 }
 
 enum err tls_peer_parse(struct str text, struct arena *mem, struct tls_peer *ret,
@@ -57,11 +68,11 @@ enum err tls_peer_parse(struct str text, struct arena *mem, struct tls_peer *ret
 static enum err check_pin(const struct conf_text *pin, struct diags *diags)
 {
     uint8_t ignored[TLS_PIN_BYTES];
-    if (tls_pin_parse(pin->text, ignored) == ERR_OK)
+    if (str_eq(pin->text, STR(TLS_PIN_FIRST_USE)) || tls_pin_parse(pin->text, ignored) == ERR_OK)
         return ERR_OK;
     return diag_fail(diags, ERR_SYNTAX, pin->place,
                      "'" STR_FMT "' is not a pin: the SHA-256 of a public key in base64, 44 "
-                     "characters",
+                     "characters; or first-use",
                      STR_ARG(pin->text));
 }
 
@@ -97,11 +108,14 @@ static const struct conf_item items[] = {
                      "certificate must name the address, and no SNI is sent.",
               .example = "app.internal"),
     ITEM_TEXTS(tls_client_conf, pins, "pin", .apply = CONF_LIVE, .since = "0.1",
-               .format = "SHA-256 of a public key, in base64", .check_text = check_pin,
+               .format = "SHA-256 of a public key, in base64, or first-use",
+               .check_text = check_pin,
                .doc = "The server's public key must be one of these. Then authority, name and "
                       "dates of its certificate don't matter, unless `ca` is given as well: so a "
                       "self-signed certificate is as good as any. The log tells the pin of a key "
-                      "that was refused.",
+                      "that was refused. `first-use`: the key that a server shows first is kept in "
+                      "the state folder and is its pin from then on; `sallyport pin forget` lets "
+                      "it show another one.",
                .example = "[\"YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=\"]"),
     ITEM_FILE(tls_client_conf, cert, "cert", .apply = CONF_LIVE, .since = "0.1",
               .doc = "PEM file with the certificate, and its chain, that is shown to servers which "
@@ -120,6 +134,12 @@ static enum err check(const void *value, struct diags *diags)
 {
     const struct tls_client_conf *c = value;
     enum err err = ERR_OK;
+    for (size_t i = 0; i < c->pins.n && c->pins.n > 1; i++) {
+        if (str_eq(c->pins.items[i].text, STR(TLS_PIN_FIRST_USE)))
+            err = diag_fail(diags, ERR_RANGE, c->pins.items[i].place,
+                            "'first-use' stands alone: which keys are good is either learnt or "
+                            "written down");
+    }
     if (c->min > c->max)
         err = diag_fail(diags, ERR_RANGE, c->place, "'min' is newer than 'max'");
     if (c->key.is_set && !c->cert.is_set)

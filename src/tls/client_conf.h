@@ -6,15 +6,16 @@
 #include "conf/conf.h"
 #include "tls/tls_conf.h"
 
-#define TLS_PIN_BYTES 32 // SHA-256 of a public key (SubjectPublicKeyInfo)
+#define TLS_PIN_BYTES 32      // SHA-256 of a public key (SubjectPublicKeyInfo)
+#define TLS_PIN_TEXT_BYTES 44 // in base64
 
 struct tls_client_conf {
     bool verify;
     struct conf_file ca;          // not set: the authorities that all services share
     struct conf_text server_name; // empty: the host of the server's URL
     struct conf_file cert, key;   // not set: none is shown
-    struct conf_texts pins;
-    unsigned min, max; // enum tls_version
+    struct conf_texts pins;       // or TLS_PIN_FIRST_USE alone
+    unsigned min, max;            // enum tls_version
     struct place place;
 };
 
@@ -32,3 +33,10 @@ enum err tls_peer_parse(struct str text, struct arena *mem, struct tls_peer *ret
 
 // Base64 of TLS_PIN_BYTES bytes. ERR_SYNTAX: it is something else.
 enum err tls_pin_parse(struct str text, uint8_t ret[static TLS_PIN_BYTES]) MUST_CHECK;
+// And back: all of buf, without a NUL.
+struct str tls_pin_text(const uint8_t pin[static TLS_PIN_BYTES],
+                        char buf[static TLS_PIN_TEXT_BYTES]);
+
+// In the place of pins: the key that a server shows first is its pin from then on.
+#define TLS_PIN_FIRST_USE "first-use"
+bool tls_pins_are_first_use(const struct tls_client_conf *c);

@@ -10,7 +10,6 @@
 #include "base/ascii.h"
 #include "base/assert.h"
 #include "base/writer.h"
-#include "codec/base64.h"
 #include "codec/date.h"
 #include "tls/x509.h"
 
@@ -86,11 +85,9 @@ static void put_wanted(struct writer *w, const struct tls_peer *peer)
 
 static void put_pin(struct writer *w, const struct tls_cert_info *info)
 {
-    char buf[(TLS_SHA256_BYTES + 2) / 3 * 4];
-    size_t n =
-        base64_encode(str_from((const char *)info->spki_sha256, TLS_SHA256_BYTES), false, buf);
+    char buf[TLS_PIN_TEXT_BYTES];
     writer_put(w, STR("; the pin of its key is "));
-    writer_put(w, str_from(buf, n));
+    writer_put(w, tls_pin_text(info->spki_sha256, buf));
 }
 
 static void put_error(struct writer *w, int error, const struct tls_cert_info *at, bool is_leaf,
@@ -155,13 +152,19 @@ static void tell(struct tls_verdict *v, int error, X509 *at, int depth, X509 *le
 
 // --- verifying ---
 
+bool tls_key_hash(X509 *cert, uint8_t ret[static TLS_PIN_BYTES])
+{
+    unsigned char *spki = NULL;
+    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &spki);
+    bool is_hashed = n > 0 && EVP_Digest(spki, (size_t)n, ret, NULL, EVP_sha256(), NULL) == 1;
+    OPENSSL_free(spki);
+    return is_hashed;
+}
+
 static bool has_pin(const struct tls_demands *d, X509 *leaf)
 {
     uint8_t hash[TLS_PIN_BYTES];
-    unsigned char *spki = NULL;
-    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &spki);
-    bool is_hashed = n > 0 && EVP_Digest(spki, (size_t)n, hash, NULL, EVP_sha256(), NULL) == 1;
-    OPENSSL_free(spki);
+    bool is_hashed = tls_key_hash(leaf, hash);
     for (size_t i = 0; i < d->n_pins && is_hashed; i++)
         if (memcmp(d->pins[i], hash, sizeof hash) == 0)
             return true;

@@ -11,6 +11,7 @@
 struct tls_demands {
     bool is_verified;               // anything is demanded
     bool checks_chain;              // authority, dates and name
+    bool learns;                    // its key is compared with what was learnt, by others
     uint8_t (*pins)[TLS_PIN_BYTES]; // owns; one of them is the server's key
     size_t n_pins;                  // 0: any key will do
 };
@@ -28,6 +29,9 @@ struct tls_verdict {
     const struct tls_peer *peer;
     char why[TLS_VERDICT_BYTES]; // for the log; "": nothing was wrong
 };
+
+// The SHA-256 of the certificate's SubjectPublicKeyInfo. False: OpenSSL can't.
+bool tls_key_hash(X509 *cert, uint8_t ret[static TLS_PIN_BYTES]);
 
 // v is there until NULL is attached: during the handshake.
 void tls_verdict_attach(SSL *ssl, struct tls_verdict *v);

@@ -2,6 +2,8 @@
 #include "upstream/conn.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "rt/clock.h"
@@ -193,12 +195,57 @@ static enum conn_got connect_plain(struct conn *c, struct deadline until, int *r
     return err == ERR_CANCELLED ? CONN_CANCELLED : err == ERR_TIMEOUT ? CONN_TIMEOUT : CONN_REFUSED;
 }
 
+COLD static void refuse_key(const struct server_state *state, const uint8_t *key,
+                            const uint8_t *learnt, struct tls_failure *reterr)
+{
+    char why[400], key_text[TLS_PIN_TEXT_BYTES], learnt_text[TLS_PIN_TEXT_BYTES];
+    snprintf(why, sizeof why,
+             "its key has changed since its first use; the pin of its key is " STR_FMT
+             ", learnt was " STR_FMT "; if that is right: sallyport pin forget " STR_FMT,
+             STR_ARG(tls_pin_text(key, key_text)), STR_ARG(tls_pin_text(learnt, learnt_text)),
+             STR_ARG(state->learns_as));
+    tls_failure_tell(reterr, TLS_FAILURE_PEER_CERTIFICATE, why);
+}
+
+// Whether the server has the key that it has shown first, if that is what counts. Nothing was said
+// to it yet. Waits.
+static bool has_learnt_key(const struct conn *c, struct deadline until, struct tls_failure *reterr)
+{
+    const struct server_state *state = c->target->server->state;
+    const struct upstream_pinning *p = registry_pinning(state->shared.registry);
+    uint8_t key[TLS_PIN_BYTES], learnt[TLS_PIN_BYTES];
+    const char *why = "nobody can tell which key it had on its first use";
+    if (LIKELY(state->learns_as.len == 0))
+        return true;
+    if (!tls_client_peer_key(&c->client.stream, key)) {
+        tls_failure_tell(reterr, TLS_FAILURE_INTERNAL, "the server's key can't be read");
+        return false;
+    }
+    enum err err = p ? p->ask(p->arg, state->learns_as, key, until, learnt, &why) : ERR_NOT_FOUND;
+    if (err == ERR_CANCELLED || err == ERR_TIMEOUT)
+        tls_failure_tell(reterr, err == ERR_CANCELLED ? TLS_FAILURE_CANCELLED : TLS_FAILURE_TIMEOUT,
+                         NULL);
+    else if (err != ERR_OK)
+        tls_failure_tell(reterr, TLS_FAILURE_PEER_CERTIFICATE, why);
+    else if (memcmp(key, learnt, sizeof key) != 0)
+        refuse_key(state, key, learnt, reterr);
+    else
+        return true;
+    return false;
+}
+
 static enum conn_got secure(struct conn *c, struct deadline until, struct tls_failure *reterr)
 {
     struct worker_server *server = c->target->server;
     const struct server_state *state = server->state;
     struct stream *s = &c->client.stream;
-    if (tls_connect(s, state->tls, &state->peer, &c->target->session, until, reterr) == IO_DONE) {
+    bool is_done =
+        tls_connect(s, state->tls, &state->peer, &c->target->session, until, reterr) == IO_DONE;
+    if (is_done && !has_learnt_key(c, until, reterr)) {
+        tls_session_forget(&c->target->session);
+        is_done = false;
+    }
+    if (is_done) {
         server->n_handshakes++;
         server->n_resumed += tls_conn_info(s)->is_resumed;
         return CONN_OK;

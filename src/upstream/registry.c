@@ -17,6 +17,7 @@ struct upstream_registry {
     unsigned n_workers;                          // one more than the highest index ever used
     struct inbox *resolver;                      // borrows
     struct tls_clients *tls;                     // owns
+    struct upstream_pinning pinning;             // ask is NULL: there is none
 };
 
 struct upstream_registry *upstream_registry_new(void)
@@ -162,6 +163,7 @@ static void free_if_unused(struct upstream_registry *r, struct shared *s)
     list_remove(&server->unwatched);
     mem_free_str(server->host);
     mem_free_str(server->peer.name);
+    mem_free_str(server->learns_as);
     tls_client_unref(server->tls);
     mem_free(server->answer);
     mem_free(server);
@@ -215,6 +217,7 @@ static struct server_state *new_server(struct upstream_registry *r, const struct
     s->n_slots = n_slots;
     s->tls = tls ? tls_client_ref(tls) : NULL;
     s->peer = (struct tls_peer){.name = own(url->peer.name), .ip = url->peer.ip};
+    s->learns_as = own(url->learns_as);
     if (url->kind != SERVER_NAME) {
         s->addr = url->addr;
         return s;
@@ -230,6 +233,16 @@ static struct server_state *new_server(struct upstream_registry *r, const struct
 struct tls_clients *registry_tls(struct upstream_registry *r)
 {
     return r->tls;
+}
+
+void upstream_registry_set_pinning(struct upstream_registry *r, const struct upstream_pinning *p)
+{
+    r->pinning = *p;
+}
+
+const struct upstream_pinning *registry_pinning(const struct upstream_registry *r)
+{
+    return r->pinning.ask ? &r->pinning : NULL;
 }
 
 struct server_state *registry_take_server(struct upstream_registry *r, const struct server_url *url,

@@ -61,6 +61,7 @@ struct server_state {
     uint16_t port;                    // of names
     struct tls_client *tls;           // shares; NULL: it is spoken with in plain
     struct tls_peer peer;             // with tls; owns its name
+    struct str learns_as;             // as in server_url; owns
     bool is_watched;                  // the resolver has a job for it; under the lock
     struct list_node unwatched;       // of names; under the lock
     struct server_answer *answer;     // owns; of names; under the lock
@@ -90,6 +91,8 @@ struct server_state *registry_take_server(struct upstream_registry *r, const str
                                           struct tls_client *tls);
 // What services say about TLS, ready for use, each once.
 struct tls_clients *registry_tls(struct upstream_registry *r);
+// NULL: nobody remembers keys.
+const struct upstream_pinning *registry_pinning(const struct upstream_registry *r);
 struct shared *registry_take_service(struct upstream_registry *r, struct str key);
 void registry_drop(struct shared *s);
 

@@ -32,6 +32,7 @@ struct server_url {
     struct str authority; // what its own Host field would say: "app.internal", "10.0.0.1:8080"
     bool is_tls;          // "https://…"
     struct tls_peer peer; // who it is, by the URL; only with is_tls
+    struct str learns_as; // its key is learnt on first use, under this name; empty: it isn't
 };
 
 // Texts of *ret are in mem or borrowed from url. On failure one error was added.

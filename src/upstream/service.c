@@ -41,6 +41,7 @@ static enum err secure_server(const struct service_conf *conf, const struct tls_
     struct str raw = str_from((const char *)tls_client_id(tls), TLS_CLIENT_ID_BYTES);
     size_t n_id = base64_encode(raw, false, id);
     struct str peer = url->peer.name.len > 0 ? url->peer.name : ip_text(&url->peer.ip, buf);
+    url->learns_as = tls_client_learns(tls) ? url->key : STR_NONE;
     url->key = arena_printf(mem, STR_FMT " tls " STR_FMT " %.*s", STR_ARG(url->key), STR_ARG(peer),
                             (int)n_id, id);
     if (url->key.ptr)
@@ -205,6 +206,15 @@ enum server_protocol service_protocol(const struct handler *service)
 enum service_proxy_protocol service_proxy_protocol(const struct handler *service)
 {
     return (enum service_proxy_protocol)service_of(service)->conf->proxy_protocol;
+}
+
+void service_each_learnt(const struct handler *service, service_learnt_fn *fn, void *arg)
+{
+    const struct service *s = service_of(service);
+    for (size_t i = 0; i < s->n_servers; i++) {
+        if (s->servers[i].state->learns_as.len > 0)
+            fn(arg, s->servers[i].state->learns_as);
+    }
 }
 
 // What is known of a server now: nothing, as long as all is well.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/deadline.h"
 #include "base/diag.h"
 #include "conf/conf.h"
 #include "http/handler.h"
@@ -63,6 +64,18 @@ struct upstream_registry *upstream_registry_new(void);
 // When no service and no worker is left.
 void upstream_registry_free(struct upstream_registry *r);
 
+// Who remembers the keys that are learnt on first use.
+struct upstream_pinning {
+    // By which key a server is known, as it shows this one: the first that is asked about. Both are
+    // the SHA-256 of a SubjectPublicKeyInfo. On a worker's fiber; waits. ERR_OK; ERR_CANCELLED,
+    // ERR_TIMEOUT; anything else with *ret_why (static).
+    enum err (*ask)(void *arg, struct str server, const uint8_t key[static TLS_PIN_BYTES],
+                    struct deadline until, uint8_t ret[static TLS_PIN_BYTES], const char **ret_why);
+    void *arg;
+};
+// Before any worker is there. Without one, servers whose keys are to be learnt are refused.
+void upstream_registry_set_pinning(struct upstream_registry *r, const struct upstream_pinning *p);
+
 // --- building: off the workers ---
 
 // A service of a snapshot. name is what routes call it. The result is the last handler of chains,
@@ -80,6 +93,10 @@ enum service_proxy_protocol service_proxy_protocol(const struct handler *service
 // For explain and status: "http://10.0.0.1:8080 weight 1, http://…" in mem, with a name's addresses
 // ("at 10.0.0.1 10.0.0.2") and what has failed ("(3 failures, skipped)"). Any thread.
 struct str service_describe(const struct handler *service, struct arena *mem);
+
+// Calls fn with what servers are called whose keys are learnt on first use: "10.0.0.9:443".
+typedef void service_learnt_fn(void *arg, struct str server);
+void service_each_learnt(const struct handler *service, service_learnt_fn *fn, void *arg);
 
 // --- one worker's part ---
 

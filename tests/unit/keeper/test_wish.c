@@ -108,6 +108,23 @@ static void names_of_free_routes_want_a_certificate_each(void)
     end(&f);
 }
 
+static void servers_whose_keys_are_learnt_are_named_once(void)
+{
+    struct fixture f;
+    begin(&f, "services:\n"
+              "  a: { servers: ['https://H:8443', 'https://10.0.0.9'], tls: { pin: first-use } }\n"
+              "  b: { servers: https://10.0.0.9, tls: { pin: first-use, server-name: x } }\n"
+              "  c: { servers: https://10.0.0.8, tls: { verify: off } }\n");
+    struct wish *w = wish_new(f.l.snapshot);
+    struct wish *both = wish_both(w, w);
+    CHECK_INT(w->learnt.n, 2);
+    CHECK(map_get(&w->learnt, STR("h:8443")) && map_get(&w->learnt, STR("10.0.0.9:443")));
+    CHECK_INT(both->learnt.n, 2);
+    wish_free(both);
+    wish_free(w);
+    end(&f);
+}
+
 static void an_unknown_issuer_is_told_with_its_place(void)
 {
     static const char *const cases[] = {
@@ -184,6 +201,7 @@ static void good_files_are_no_reason_for_words(void)
 
 TEST_MAIN(TEST(sites_with_tls_want_certificates_and_files_are_wanted_once),
           TEST(names_of_free_routes_want_a_certificate_each),
+          TEST(servers_whose_keys_are_learnt_are_named_once),
           TEST(an_unknown_issuer_is_told_with_its_place), TEST(without_tls_nothing_is_wanted),
           TEST(what_is_wrong_with_files_is_told_with_its_place),
           TEST(good_files_are_no_reason_for_words))

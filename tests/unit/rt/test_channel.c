@@ -45,6 +45,25 @@ static enum io receive(int fd, struct str *ret, int *ret_fd)
     return io;
 }
 
+static void trying_to_send_does_not_wait_for_room(void)
+{
+    struct pair p = open_pair();
+    struct str got;
+    int fd;
+    enum io io;
+    unsigned n_sent = 0;
+    while ((io = channel_try_send(p.ends[0], STR("more"))) == IO_DONE && n_sent < 1000000)
+        n_sent++;
+    CHECK_INT(io, IO_AGAIN);
+    CHECK(n_sent > 0);
+    CHECK_INT(receive(p.ends[1], &got, &fd), IO_DONE);
+    CHECK_STR(got, STR("more"));
+    CHECK_INT(channel_try_send(p.ends[0], STR("more")), IO_DONE);
+    close(p.ends[1]);
+    CHECK_INT(channel_try_send(p.ends[0], STR("more")), IO_FAIL);
+    close(p.ends[0]);
+}
+
 static void messages_arrive_whole_and_in_order(void)
 {
     struct pair p = open_pair();
@@ -158,7 +177,7 @@ static void a_message_survives_when_no_number_is_free_for_its_descriptor(void)
     close_pair(&p);
 }
 
-TEST_MAIN(TEST(messages_arrive_whole_and_in_order),
+TEST_MAIN(TEST(trying_to_send_does_not_wait_for_room), TEST(messages_arrive_whole_and_in_order),
           TEST(a_descriptor_travels_and_is_closed_by_an_exec),
           TEST(the_end_of_the_peer_is_told_to_both_directions),
           TEST(a_message_larger_than_the_buffer_fails),

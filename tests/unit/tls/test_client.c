@@ -69,6 +69,7 @@ struct talk {
     enum io io;
     struct tls_failure failure;
     struct tls_info info;
+    char peer_pin[TLS_PIN_TEXT_BYTES];
     bool was_answered;
     enum io end; // after the answer
     struct stream near, far;
@@ -143,7 +144,10 @@ static void ask(void *arg)
     t->io = tls_connect(&t->near, t->client, &peer, t->session,
                         deadline_in(t->is_silent ? 20 : SOON_MS), &t->failure);
     if (t->io == IO_DONE) {
+        uint8_t key[TLS_PIN_BYTES] = {0};
         t->info = *tls_conn_info(&t->near);
+        CHECK(tls_client_peer_key(&t->near, key));
+        tls_pin_text(key, t->peer_pin);
         CHECK_STR(t->info.protocol, STR("http/1.1"));
         char buf[16];
         size_t n = 0;
@@ -302,6 +306,40 @@ static void a_pinned_key_is_enough_and_another_one_is_refused(void)
     talk(&t);
     CHECK(t.io == IO_FAIL && says(&t.failure, "wanted b.example"));
     tls_client_unref(t.client);
+    tls_clients_free(set);
+}
+
+static void a_key_that_is_learnt_is_told_also_of_resumed_sessions(void)
+{
+    struct tls_clients *set = tls_clients_new();
+    struct conf_text text = {.text = STR(TLS_PIN_FIRST_USE)};
+    struct tls_client_conf conf = defaults(), other = defaults();
+    struct tls_session session = {.newest = NULL};
+    char pin[45];
+    pin_of(&lonely, pin);
+    conf.pins = (struct conf_texts){&text, 1};
+    other.verify = false;
+    struct tls_client *learns = take(set, &conf), *without = take(set, &other);
+    CHECK(tls_client_learns(learns) && !tls_client_learns(without));
+    CHECK(memcmp(tls_client_id(learns), tls_client_id(without), TLS_CLIENT_ID_BYTES) != 0);
+    char keys[80];
+    memset(keys, 7, sizeof keys);
+    struct tls_tickets *tickets = tls_tickets_new(str_from(keys, sizeof keys));
+    for (int i = 0; i < 2; i++) {
+        struct talk t = {.shown = &lonely,
+                         .url_host = STR("10.0.0.1"),
+                         .client = learns,
+                         .tickets = tickets,
+                         .session = &session};
+        talk(&t);
+        CHECK(t.io == IO_DONE && t.was_answered);
+        CHECK(t.info.is_resumed == (i == 1));
+        CHECK_STR(str_from(t.peer_pin, sizeof t.peer_pin), str_of(pin));
+    }
+    tls_session_forget(&session);
+    tls_tickets_unref(tickets);
+    tls_client_unref(learns);
+    tls_client_unref(without);
     tls_clients_free(set);
 }
 
@@ -530,6 +568,10 @@ static void settings_that_contradict_each_other_are_errors(void)
         {"{verify: off, ca: x.pem}", 0, 2},
         {"{verify: off, pin: YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=}", 1, 1},
         {"{pin: abcd}", 1, 1},
+        {"{pin: first-use}", 0, 0},
+        {"{pin: First-Use}", 1, 1},
+        {"{pin: [first-use, YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=]}", 1, 1},
+        {"{verify: off, pin: first-use}", 1, 1},
         {"{pin: [YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=, sha256]}", 1, 1},
         {"{min: \"1.3\", max: \"1.2\"}", 1, 1},
         {"{min: \"1.1\"}", 1, 1},
@@ -576,6 +618,7 @@ static const struct test_case cases[] = {
     TEST(what_is_no_tls_is_told),
     TEST(the_same_settings_are_the_same_client),
     TEST(files_that_cant_be_used_are_errors),
+    TEST(a_key_that_is_learnt_is_told_also_of_resumed_sessions),
     TEST(settings_that_contradict_each_other_are_errors),
     TEST(rows_are_complete),
 };
