@@ -3,9 +3,9 @@
 """Runs the proxy under mixed load and faults: soak.py [-t SECONDS], ten minutes by default.
 
 Load: the clients of tests/e2e/load.py, with bodies that both sides know. Faults, each on its beat:
-new settings (each second), a server killed and started again, log files moved away and opened anew,
-another number of workers (a new gate), the gate killed (each minute), an upgrade to the same binary
-(each second minute). A finding is a wrong byte, a refused connection, anything lost that no fault
+new settings (each second), a certificate renewed, a server killed and started again, log files moved
+away and opened anew, another number of workers (a new gate), the gate killed (each minute), an
+upgrade to the same binary (each second minute). A finding is a wrong byte, a refused connection, anything lost that no fault
 explains, a reload or an upgrade that fails, memory that grows, descriptors that stay open, a
 sanitizer's report. Ends with 1 when there was one.
 """
@@ -18,11 +18,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+from certificates import Authority  # noqa: E402
 from harness import (BINARY, IS_SANITIZED, Proxy, descriptors, kill_and_wait,  # noqa: E402
                      memory_kb)
-from load import Backend, Load  # noqa: E402
+from https import context  # noqa: E402
+from load import HTTP_HOST, WS_HOST, Backend, Load  # noqa: E402
 
-KINDS = {"keep": 8, "fresh": 4, "post": 3, "slow": 4, "pair": 2, "ws": 4, "echo": 3, "trickle": 2}
+KINDS = {"keep": 6, "fresh": 3, "post": 2, "slow": 3, "pair": 2, "ws": 3, "echo": 2, "trickle": 2,
+         "tls_keep": 4, "tls_fresh": 3, "tls_post": 2, "tls_slow": 2, "wss": 3}
 SLOW_BYTES = 300_000
 BODY_MAX = 2_000_000
 DRAIN_S = 20  # longer than any exchange takes; only tunnels meet it
@@ -30,7 +33,6 @@ SERVER_DOWN_S = 3
 SERVER_SHADOW_S = 1  # after its death requests may still be on their way to a server
 GROWTH_MAX_KB = 8 * 1024  # beyond what a process had once warm
 PROGRESS_S = 10
-TUNNELS = ("ws", "echo")
 
 
 class Fault:
@@ -50,7 +52,7 @@ class Fault:
             return False
         if self.is_deadly:
             return lost.began <= self.ended and lost.ended >= self.began
-        return (lost.kind in TUNNELS and lost.began <= self.ended
+        return (lost.kind in Load.TUNNELS and lost.began <= self.ended
                 and self.began + DRAIN_S - 1 <= lost.ended <= self.ended + DRAIN_S + 5)
 
 
@@ -63,23 +65,29 @@ class Soak:
         self.turn, self.n_workers = 0, 2
         self.findings, self.faults, self.warm = [], [], {}
         self.n_judged, self.n_explained = 0, 0
-        self.counts = dict.fromkeys(("reloads", "servers", "logs", "workers", "kills",
+        self.counts = dict.fromkeys(("reloads", "renewals", "servers", "logs", "workers", "kills",
                                      "upgrades"), 0)
+        self.authority = Authority(folder / "made")
+        self.put_certificate()
         self.proxy = Proxy(folder, self.settings())
-        self.clients = Load(self.proxy.port, KINDS, SLOW_BYTES, BODY_MAX)
+        self.clients = Load(self.proxy.ports["web"], KINDS, SLOW_BYTES, BODY_MAX,
+                            (self.proxy.ports["websecure"], context(self.authority.file)))
         self.restarts = []
 
     def settings(self):
         """Filters, routes and an entrypoint come and go; servers stay."""
         pools = [", ".join(f"'{url}'" for url in urls) for urls in
                  ([s.url for s in self.servers], [s.ws_url for s in self.servers])]
-        more = ", more: '127.0.0.1:0'" if self.turn % 2 else ""
+        more = "  more: '127.0.0.1:0'\n" if self.turn % 2 else ""
         route = "routes: [{ match: 'Path(`/never`)', to: pool }]\n" if self.turn % 3 else ""
         return (f"access-log: {self.folder}/access.log\nworkers: {self.n_workers}\n"
-                f"drain-timeout: {DRAIN_S}s\nentrypoints: {{ web: '127.0.0.1:0'{more} }}\n"
+                f"drain-timeout: {DRAIN_S}s\nentrypoints:\n  web: '127.0.0.1:0'\n"
+                "  websecure: { listen: '127.0.0.1:0', "
+                f"tls: {{ certificates: ['{self.folder}/site.pem'] }} }}\n{more}"
                 "filters:\n  turn: { headers: { response: { set: "
                 f"{{ X-Turn: '{self.turn}' }} }} }} }}\n"
-                "sites:\n  load.example: { use: turn, to: pool }\n  ws.example: { to: sockets }\n"
+                "sites:\n  load.example: { use: turn, to: pool, redirect-to-https: off }\n"
+                "  ws.example: { to: sockets, redirect-to-https: off }\n"
                 f"services:\n  pool: {{ servers: [{pools[0]}] }}\n"
                 f"  sockets: {{ servers: [{pools[1]}] }}\n{route}")
 
@@ -105,6 +113,18 @@ class Soak:
             self.clients.turn = self.turn
         else:
             self.finding(f"reload {self.turn}: {answer}")
+
+    def put_certificate(self):
+        made = self.authority.issue(HTTP_HOST, WS_HOST)
+        new = self.folder / "new.pem"
+        new.write_bytes(made.pem + made.key_pem)
+        new.chmod(0o600)
+        new.rename(self.folder / "site.pem")
+
+    def renew(self):
+        self.counts["renewals"] += 1
+        self.clients.mark(f"renewal {self.counts['renewals']}")
+        self.put_certificate()
 
     def change_workers(self):
         self.n_workers = 3 - self.n_workers
@@ -201,7 +221,7 @@ class Soak:
             time.sleep(0.2)
 
     def run(self, seconds):
-        beats = [(1, 0, self.reload), (20, 7, self.kill_server), (15, 12, self.move_logs),
+        beats = [(1, 0, self.reload), (10, 3, self.renew), (20, 7, self.kill_server), (15, 12, self.move_logs),
                  (30, 18, self.change_workers), (60, 41, self.kill_gate),
                  (120, 55, self.upgrade)]
         before = [len(descriptors(pid)) for pid in (self.proxy.child.pid, self.proxy.gate_pid())]

@@ -16,6 +16,7 @@ import hashlib
 import random
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -57,9 +58,9 @@ class Backend:
         self.process.kill()
         self.process.communicate()
 
-    def sites(self, use=""):
-        """The two sites of the load, as lines of `sites`."""
-        use = f"use: {use}, " if use else ""
+    def sites(self, use="", words=""):
+        """The two sites of the load, as lines of `sites`. words: more of each."""
+        use = (f"use: {use}, " if use else "") + words
         return (f"  {HTTP_HOST}: {{ {use}to: '{self.url}' }}\n"
                 f"  {WS_HOST}: {{ {use}to: '{self.ws_url}' }}\n")
 
@@ -159,6 +160,7 @@ class Flight:
     is_sent: bool = False
     n_received: int = 0
     turn: int = 0  # of the settings that were in force when it began
+    cert: int = 0  # of the certificates that were
     why: str = ""  # it was lost
     ended: float = 0.0
 
@@ -176,6 +178,10 @@ class Wire:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.address = ("127.0.0.1", port)
         self.n_requests = 0
+
+    def der(self):
+        """The certificate that it was shown, if it was shown one."""
+        return None
 
     async def open(self):
         await self.loop.sock_connect(self.sock, self.address)
@@ -228,18 +234,104 @@ class Wire:
         return status, fields, b"" if status == 101 else await read_body(self, fields)
 
 
+class TlsWire(Wire):
+    """The same over TLS. The end of a connection is close_notify; any other is a cut, unless nothing
+    was under way."""
+
+    def __init__(self, loop, port, tls, receive_bytes=0, session=None):
+        super().__init__(loop, port, receive_bytes)
+        self.is_ragged = False  # ended without close_notify, between two exchanges
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = tls.wrap_bio(self.incoming, self.outgoing, server_hostname=HTTP_HOST,
+                                session=session)
+
+    def der(self):
+        return None if self.tls.session_reused else self.tls.getpeercert(binary_form=True)
+
+    async def _flush(self):
+        if self.outgoing.pending:
+            await self.loop.sock_sendall(self.sock, self.outgoing.read())
+
+    async def _feed(self):
+        data = await self.loop.sock_recv(self.sock, 65536)
+        if not data:
+            raise EOFError("closed without close_notify")
+        self.incoming.write(data)
+
+    async def open(self):
+        await super().open()
+        while True:
+            try:
+                self.tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._feed()
+        await self._flush()
+
+    def is_over(self):
+        if self.buffer:
+            raise Wrong(f"bytes that nobody asked for: {self.buffer[:100]!r}")
+        while True:
+            try:
+                data = self.tls.read(100)
+                if data:
+                    raise Wrong(f"bytes that nobody asked for: {data!r}")
+                return True
+            except ssl.SSLZeroReturnError:
+                return True
+            except ssl.SSLWantReadError:
+                pass
+            try:
+                data = self.sock.recv(65536)
+            except BlockingIOError:
+                return False
+            if not data:
+                self.is_ragged = True
+                return True
+            self.incoming.write(data)  # tickets, or the end
+
+    async def send(self, data):
+        self.tls.write(data)
+        await self._flush()
+
+    async def more(self, at_most=65536):
+        while True:
+            try:
+                data = self.tls.read(at_most)
+                break
+            except ssl.SSLZeroReturnError:
+                data = b""
+                break
+            except ssl.SSLWantReadError:
+                await self._feed()
+        if not data:
+            raise EOFError("closed" if self.n_received == 0 else "closed in the middle")
+        self.n_received += len(data)
+        self.buffer += data
+
+
 class Load:
     """Clients in a thread of their own. kinds: how many there are of each. turn: answers to
     requests that begin from now on must have X-Turn of at least this, if they have one at all; an
-    answer that ends its connection may come from a gate that is leaving."""
+    answer that ends its connection may come from a gate that is leaving. tls: (port, context) for
+    those that speak it. certs, cert: the certificates as DER, in order, and which of them, or a
+    later one, handshakes that begin from now on must be shown."""
 
     KINDS = {"keep": 6, "fresh": 3, "post": 2, "slow": 3, "pair": 2, "trickle": 1, "ws": 3,
              "echo": 2}
+    TLS_KINDS = {"tls_keep": 4, "tls_fresh": 3, "tls_post": 2, "tls_slow": 2, "wss": 3, "keep": 2,
+                 "ws": 1}
+    TUNNELS = ("ws", "wss", "echo")
     SLOW_BYTES, SLOW_RATE = 400_000, 150_000  # per second
     BODY_MAX = 200_000
 
-    def __init__(self, port, kinds=None, slow_bytes=SLOW_BYTES, body_max=BODY_MAX):
-        self.port, self.kinds = port, dict(self.KINDS if kinds is None else kinds)
+    def __init__(self, port, kinds=None, slow_bytes=SLOW_BYTES, body_max=BODY_MAX, tls=None):
+        default = self.TLS_KINDS if tls else self.KINDS
+        self.port, self.kinds = port, dict(default if kinds is None else kinds)
+        self.tls_port, self.tls = tls or (0, None)
+        self.certs, self.cert, self.n_resumed, self.session = [], 0, 0, None
+        self.n_ragged = 0  # connections of TLS that ended between two exchanges without close_notify
         self.slow_bytes, self.body_max = slow_bytes, body_max
         self.done, self.lost, self.flights = collections.Counter(), [], set()
         self.reconnects = self.refused = self.last_answers = 0
@@ -254,7 +346,7 @@ class Load:
     def start(self):
         self.thread.start()
         deadline = time.monotonic() + PATIENCE
-        while any(self.done[kind] == 0 for kind in self.kinds if kind != "slow"):
+        while any(self.done[kind] == 0 for kind in self.kinds if "slow" not in kind):
             assert time.monotonic() < deadline, f"the load doesn't come up: {self}\n{self.told()}"
             time.sleep(0.01)
         return self
@@ -298,7 +390,7 @@ class Load:
 
     async def _run(self):
         self.loop = asyncio.get_running_loop()
-        clients = [getattr(self, f"_{kind}")(random.Random(f"{kind}{i}"))
+        clients = [getattr(self, f"_{kind.removeprefix('tls_')}")(random.Random(f"{kind}{i}"), kind)
                    for kind, n in self.kinds.items() for i in range(n)]
         await asyncio.gather(*clients)
 
@@ -311,20 +403,34 @@ class Load:
             self.lost.append(flight)
         await asyncio.sleep(0.02)  # no storm while something is down
 
+    def _new_wire(self, kind, receive_bytes=0):
+        """Those of TLS resume the last session that was given, if a client of kind "tls_fresh"."""
+        if not kind.startswith("tls_"):
+            return Wire(self.loop, self.port, receive_bytes)
+        session = self.session if kind == "tls_fresh" else None
+        return TlsWire(self.loop, self.tls_port, self.tls, receive_bytes, session)
+
+    def _judge_cert(self, flight, wire):
+        der = wire.der()
+        if der and self.certs and self.certs.index(der) < flight.cert:
+            raise Wrong(f"certificate {self.certs.index(der)} when {flight.cert} was in force")
+
     async def _exchange(self, kind, wire, work, is_idempotent=True, receive_bytes=0):
         """One exchange on the wire, or on a new one if that is over. work(wire, flight) sends,
         checks and says whether the connection may be used again. Gives the wire for the next one,
         or None."""
-        flight = Flight(kind, time.monotonic(), is_idempotent, turn=self.turn)
+        flight = Flight(kind, time.monotonic(), is_idempotent, turn=self.turn, cert=self.cert)
         self.flights.add(flight)
         try:
             if wire and wire.is_over():
                 wire.close()
+                self.n_ragged += getattr(wire, "is_ragged", False)
                 wire, self.reconnects = None, self.reconnects + 1
             if not wire:
-                wire = Wire(self.loop, self.port, receive_bytes)
+                wire = self._new_wire(kind, receive_bytes)
                 async with asyncio.timeout(PATIENCE):
                     await wire.open()
+                self._judge_cert(flight, wire)
             flight.is_first, wire.n_received = wire.n_requests == 0, 0
             wire.n_requests += 1
             async with asyncio.timeout(PATIENCE):
@@ -361,30 +467,36 @@ class Load:
         flight.is_sent = True
         return self._judge(flight, await wire.read_answer(), body_of(number, n))
 
-    async def _keep(self, rng):
+    async def _keep(self, rng, kind):
         wire = None
         while not self.is_stopping:
             number, n = rng.randrange(1 << 20), rng.choice((0, 100, 3000, 40_000))
-            wire = await self._exchange("keep", wire, lambda w, f: self._get(w, f, number, n))
+            wire = await self._exchange(kind, wire, lambda w, f: self._get(w, f, number, n))
             await asyncio.sleep(rng.random() * 0.02)
         if wire:
             wire.close()
 
-    async def _fresh(self, rng):
+    async def _fresh(self, rng, kind):
         while not self.is_stopping:
             number = rng.randrange(1 << 20)
             fields = rng.choice(("", "Connection: close\r\n"))
-            wire = await self._exchange("fresh", None,
-                                        lambda w, f: self._get(w, f, number, 500, fields))
+            wire = await self._exchange(kind, None, lambda w, f: self._get_fresh(w, f, number, fields))
             if wire:
                 wire.close()
             await asyncio.sleep(rng.random() * 0.02)
 
-    async def _post(self, rng):
+    async def _get_fresh(self, wire, flight, number, fields):
+        is_kept = await self._get(wire, flight, number, 500, fields)
+        if isinstance(wire, TlsWire):
+            self.n_resumed += wire.tls.session_reused
+            self.session = wire.tls.session
+        return is_kept
+
+    async def _post(self, rng, kind):
         wire = None
         while not self.is_stopping:
             number, n = rng.randrange(1 << 20), rng.randrange(self.body_max)
-            wire = await self._exchange("post", wire, lambda w, f: self._put(w, f, number, n),
+            wire = await self._exchange(kind, wire, lambda w, f: self._put(w, f, number, n),
                                         is_idempotent=False)
             await asyncio.sleep(rng.random() * 0.02)
         if wire:
@@ -406,7 +518,7 @@ class Load:
         expected = hashlib.sha256(data).hexdigest().encode()
         return self._judge(flight, await wire.read_answer(), expected)
 
-    async def _slow(self, rng):
+    async def _slow(self, rng, kind):
         """Takes its bytes in sips, through a small window."""
         async def sip(wire, flight):
             await wire.send(request_for(number, n))
@@ -419,11 +531,11 @@ class Load:
         wire = None
         while not self.is_stopping:
             number, n = rng.randrange(1 << 20), self.slow_bytes + rng.randrange(1000)
-            wire = await self._exchange("slow", wire, sip, receive_bytes=16384)
+            wire = await self._exchange(kind, wire, sip, receive_bytes=16384)
         if wire:
             wire.close()
 
-    async def _trickle(self, rng):
+    async def _trickle(self, rng, kind):
         """Sends its request a few bytes at a time."""
         async def drip(wire, flight):
             request = request_for(number, 5000, "X-Slow: yes\r\n")
@@ -436,11 +548,11 @@ class Load:
         wire = None
         while not self.is_stopping:
             number = rng.randrange(1 << 20)
-            wire = await self._exchange("trickle", wire, drip)
+            wire = await self._exchange(kind, wire, drip)
         if wire:
             wire.close()
 
-    async def _pair(self, rng):
+    async def _pair(self, rng, kind):
         """Two requests in one write. An answer that ends the connection leaves the second one
         unserved, which its client may send again."""
         async def both(wire, flight):
@@ -455,12 +567,12 @@ class Load:
 
         wire = None
         while not self.is_stopping:
-            wire = await self._exchange("pair", wire, both)
+            wire = await self._exchange(kind, wire, both)
             await asyncio.sleep(rng.random() * 0.04)
         if wire:
             wire.close()
 
-    async def _echo(self, rng):
+    async def _echo(self, rng, kind):
         """An upgraded connection that stays open."""
         async def stay(wire, flight):
             await wire.send(f"GET /echo HTTP/1.1\r\nHost: {HTTP_HOST}\r\nConnection: Upgrade\r\n"
@@ -475,17 +587,17 @@ class Load:
                     await wire.send(data)
                     if await wire.read_exactly(len(data)) != data:
                         raise Wrong("a wrong byte in an echo")
-                self.done["echo"] += 1
+                self.done[kind] += 1
                 await asyncio.sleep(rng.random() * 0.05)
             return False
 
-        await self._tunnels("echo", stay)
+        await self._tunnels(kind, stay)
 
     async def _tunnels(self, kind, stay):
         """Opens a tunnel again and again; as a flight it lives as long as it is open."""
         while not self.is_stopping:
             flight = Flight(kind, time.monotonic(), is_idempotent=False)
-            wire = Wire(self.loop, self.port)
+            wire = Wire(self.loop, self.tls_port if kind == "wss" else self.port)
             self.flights.add(flight)
             try:
                 await wire.open()
@@ -498,11 +610,13 @@ class Load:
                 self.flights.discard(flight)
                 wire.close()
 
-    async def _ws(self, rng):
+    async def _ws(self, rng, kind):
         """A WebSocket that stays open."""
+        tls = {"ssl": self.tls, "server_hostname": WS_HOST} if kind == "wss" else {}
+
         async def stay(wire, flight):
-            ws = await websockets.connect(f"ws://{WS_HOST}/", sock=wire.sock, max_size=None,
-                                          open_timeout=PATIENCE, close_timeout=PATIENCE)
+            ws = await websockets.connect(f"{kind}://{WS_HOST}/", sock=wire.sock, max_size=None,
+                                          open_timeout=PATIENCE, close_timeout=PATIENCE, **tls)
             flight.is_sent = True
             while not self.is_stopping:
                 data = body_of(rng.randrange(1 << 20), rng.randrange(1, 5000))
@@ -510,13 +624,16 @@ class Load:
                     await ws.send(data)
                     if await ws.recv() != data:
                         raise Wrong("a wrong byte in a WebSocket's message")
-                self.done["ws"] += 1
+                self.done[kind] += 1
                 await asyncio.sleep(rng.random() * 0.05)
             await ws.close()
             if ws.close_code != 1000:
                 raise Wrong(f"the WebSocket was closed with {ws.close_code}")
 
-        await self._tunnels("ws", stay)
+        await self._tunnels(kind, stay)
+
+    async def _wss(self, rng, kind):
+        await self._ws(rng, kind)
 
 
 if __name__ == "__main__":
