@@ -61,3 +61,8 @@ int keeper_certs_packed(const struct keeper_certs *k);
 // source ("file", "store", "local-ca"), state ("valid", "expired", "not-yet-valid", "missing"),
 // error, path and is_default. The caller's.
 json_t *keeper_certs_report(const struct keeper_certs *k, int64_t now_s);
+
+// All that is known of the certificates for a name, a file's path or an id (keeper/cert_show.h): an
+// array, empty when there is none. Reads the store. The caller's.
+json_t *keeper_certs_show(const struct keeper_certs *k, struct str name, struct str id,
+                          int64_t now_s);

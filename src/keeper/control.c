@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "keeper/control_cert.h"
 #include "keeper/keeper_priv.h"
 #include "rt/clock.h"
 #include "rt/log.h"
@@ -21,6 +22,7 @@
 #define REQUEST_MAX_MS 10000 // to come whole
 #define REPORT_MAX_MS 5000   // for the gate's report
 #define WRITE_MAX_MS 30000   // without a byte taken
+#define BEACON_MAX_MS 10000  // for the gate to have it
 #define SHORTAGE_WAIT_MS 1000
 #define BACKLOG 64
 
@@ -374,34 +376,43 @@ static void do_settings(struct keeper *k, struct control_conn *conn)
                            report_text(str_of(path))));
 }
 
-// A certificate that the store has, by its id or by the site's first name.
 static void do_cert(struct keeper *k, struct control_conn *conn, const json_t *request)
 {
-    const char *action = json_string_value(json_object_get(request, "action"));
-    const char *name = json_string_value(json_object_get(request, "name"));
-    const char *reason = json_string_value(json_object_get(request, "reason"));
-    const char *why = "a certificate's name and an action are needed: renew, revoke, forget";
-    struct issue_order o = {.force = json_is_true(json_object_get(request, "force"))};
-    struct arena mem;
-    arena_init(&mem, REQUEST_MAX_BYTES, NULL, 0);
-    o.id = name ? certs_id_of(str_of(name), &mem) : STR_NONE;
     uint64_t number = 0;
-    bool is_forget = name && action && strcmp(action, "forget") == 0;
-    bool is_renew = name && action && strcmp(action, "renew") == 0;
-    bool is_revoke = name && action && strcmp(action, "revoke") == 0;
-    o.kind = is_revoke ? ISSUE_REVOKE : ISSUE_ORDER;
-    if (is_revoke && reason && !acme_reason_parse(str_of(reason), &o.reason)) {
-        why = "there is no such reason; known: unspecified, key-compromise, affiliation-changed, "
-              "superseded, cessation-of-operation";
-        is_revoke = false;
-    }
-    if (is_forget && secrets_forget(&k->secrets, o.id, &why))
-        finish(conn, json_pack("{s:b}", "ok", 1));
-    else if ((is_renew || is_revoke) && secrets_ask(&k->secrets, &o, &number, &why))
-        wait_for(conn, CONTROL_WAIT_CERT, number, 0);
+    json_t *answer = control_cert(k, request, &number);
+    if (answer)
+        finish(conn, answer);
     else
+        wait_for(conn, CONTROL_WAIT_CERT, number, 0);
+}
+
+static json_t *beacon_answer(const struct keeper *k)
+{
+    return json_pack("{s:b, s:s, s:s}", "ok", 1, "token", k->secrets.beacon.token, "body",
+                     k->secrets.beacon.body);
+}
+
+static void do_beacon(struct keeper *k, struct control_conn *conn)
+{
+    const char *why;
+    if (!secrets_light_beacon(&k->secrets, &why))
         refuse(conn, why);
-    arena_fini(&mem);
+    else if (secrets_beacon_is_seen(&k->secrets))
+        finish(conn, beacon_answer(k));
+    else
+        wait_for(conn, CONTROL_WAIT_BEACON, 0, clock_now_ms() + BEACON_MAX_MS);
+}
+
+void control_beacon(struct keeper *k)
+{
+    if (secrets_beacon_is_seen(&k->secrets))
+        control_answer(&k->control, CONTROL_WAIT_BEACON, 0, beacon_answer(k));
+}
+
+static void do_refresh(struct keeper *k, struct control_conn *conn)
+{
+    secrets_refresh(&k->secrets);
+    finish(conn, json_pack("{s:b}", "ok", 1));
 }
 
 static void do_pin(struct keeper *k, struct control_conn *conn, const json_t *request)
@@ -438,10 +449,13 @@ static void take_request(struct keeper *k, struct control_conn *conn, size_t n)
         do_cert(k, conn, request);
     else if (strcmp(command, "pin") == 0)
         do_pin(k, conn, request);
+    else if (strcmp(command, "refresh") == 0)
+        do_refresh(k, conn);
+    else if (strcmp(command, "beacon") == 0)
+        do_beacon(k, conn);
     else
-        refuse(conn,
-               "there is no such command; known: status, reload, stop, upgrade, settings, cert, "
-               "pin");
+        refuse(conn, "there is no such command; known: status, reload, stop, upgrade, settings, "
+                     "cert, pin, refresh, beacon");
     json_decref(request);
 }
 
@@ -528,7 +542,10 @@ void control_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms)
                 close_conn(&k->control, conn);
                 continue;
             }
-            finish(conn, report_make(k, NULL)); // only the status has a deadline
+            if (conn->wait == CONTROL_WAIT_STATUS)
+                finish(conn, report_make(k, NULL));
+            else
+                refuse(conn, "no gate serves"); // for the beacon
         }
         if (conn->due_ms > 0)
             *next_ms = MIN(*next_ms, conn->due_ms);
@@ -579,7 +596,8 @@ void control_refuse_all(struct control *c, enum control_wait what, const char *w
     }
 }
 
-void control_progress(struct control *c, enum control_wait what, const char *fmt, ...)
+void control_progress(struct control *c, enum control_wait what, uint64_t number, const char *fmt,
+                      ...)
 {
     char text[512];
     va_list args;
@@ -589,7 +607,7 @@ void control_progress(struct control *c, enum control_wait what, const char *fmt
     json_t *line = json_pack("{s:o}", "progress", report_text(str_of(text)));
     LIST_FOR (n, &c->conns) {
         struct control_conn *conn = CONTAINER_OF(n, struct control_conn, node);
-        if (waits_for(conn, what, 0)) {
+        if (waits_for(conn, what, number)) {
             put_json(conn, line);
             (void)flush(conn);
         }

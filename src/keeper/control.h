@@ -32,7 +32,8 @@ enum control_wait {
     CONTROL_WAIT_RELOAD, // the attempt of this number has ended
     CONTROL_WAIT_STATUS, // the answer to the question of this number
     CONTROL_WAIT_UPGRADE,
-    CONTROL_WAIT_CERT, // the order of this number has ended
+    CONTROL_WAIT_CERT,   // the order of this number has ended
+    CONTROL_WAIT_BEACON, // the gate answers with it
 };
 
 void control_init(struct control *c);
@@ -62,7 +63,10 @@ bool control_is_awaited(const struct control *c, enum control_wait what, uint64_
 // Ends all that wait for such a thing, of whatever number.
 void control_refuse_all(struct control *c, enum control_wait what, const char *why);
 // One more line for them.
-void control_progress(struct control *c, enum control_wait what, const char *fmt, ...) PRINTF(3, 4);
+void control_progress(struct control *c, enum control_wait what, uint64_t number, const char *fmt,
+                      ...) PRINTF(4, 5);
+// The gate's workers have other proofs: those who wait for the beacon may see it.
+void control_beacon(struct keeper *k);
 // The descriptor of the connection that waits for an upgrade, and a connection made of one. -1:
 // none.
 int control_upgrade_fd(const struct control *c);

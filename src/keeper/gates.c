@@ -377,6 +377,7 @@ static bool take_answer(struct keeper *k, struct gate *g, const union answer *m,
     if (m->type == GATE_PONG && len == sizeof m->question && m->question.seq == g->challenges_seq) {
         g->challenges_seq = 0;
         secrets_challenges_are_in_place(&k->secrets, g->challenges_version);
+        control_beacon(k);
         return true;
     }
     if (m->type == GATE_PONG && len == sizeof m->question) {

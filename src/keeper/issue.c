@@ -22,10 +22,19 @@
 // An order on its way through a thread.
 struct task {
     struct list_node node;     // in queue, then in done
+    struct list_node extra;    // in issue.extras
+    struct issue *issue;       // borrows
     struct issue_wants *wants; // uses
     uint64_t number;           // of who asked for it; 0: nobody
     struct issue_job job;
     struct issue_outcome outcome;
+};
+
+// What a thread has to say on its way.
+struct note {
+    struct list_node node; // in issue.notes
+    struct task *task;     // borrows: it ends after its notes were read
+    char text[256];
 };
 
 static void wants_unref(struct issue *i, struct issue_wants *w)
@@ -119,7 +128,8 @@ static void plan(struct issue *i, struct issue_item *item, int64_t now_s)
 }
 
 // The issuer that has signed what the store has. NULL: no issuer of the settings.
-static const struct issue_issuer *signer_of(const struct issue *i, const struct issue_item *item)
+static const struct issue_issuer *signer_of(const struct issue *i, const struct issue_wants *wants,
+                                            const struct issue_item *item)
 {
     struct arena mem;
     struct certs_stored stored;
@@ -127,7 +137,7 @@ static const struct issue_issuer *signer_of(const struct issue *i, const struct 
     const struct issue_issuer *signer = NULL;
     arena_init(&mem, CERT_MEM_BYTES, NULL, 0);
     if (certs_store_get(i->store, item->need.id, time(NULL), &mem, &stored, &why) == ERR_OK)
-        signer = issue_wants_signer(i->wants, item, &stored.meta);
+        signer = issue_wants_signer(wants, item, &stored.meta);
     arena_wipe(&mem);
     return signer;
 }
@@ -167,11 +177,26 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-static void enqueue(struct issue *i, struct issue_item *item)
+static void on_step(void *arg, const char *text)
+{
+    struct task *task = arg;
+    struct issue *i = task->issue;
+    struct note *note = MEM_NEW(struct note);
+    note->task = task;
+    snprintf(note->text, sizeof note->text, "%s", text);
+    pthread_mutex_lock(&i->lock);
+    list_push_back(&i->notes, &note->node);
+    pthread_mutex_unlock(&i->lock);
+    wake_loop(i);
+}
+
+static struct task *enqueue(struct issue *i, struct issue_wants *wants, struct issue_item *item)
 {
     struct task *task = MEM_NEW(struct task);
-    const struct issue_issuer *signer = item->kind == ISSUE_REVOKE ? signer_of(i, item) : NULL;
-    task->wants = i->wants;
+    const struct issue_issuer *signer =
+        item->kind == ISSUE_REVOKE ? signer_of(i, wants, item) : NULL;
+    task->issue = i;
+    task->wants = wants;
     task->number = item->number;
     task->job = (struct issue_job){.kind = item->kind,
                                    .reason = item->reason,
@@ -181,10 +206,13 @@ static void enqueue(struct issue *i, struct issue_item *item)
                                    .orders = i->orders,
                                    .proofs = &i->proofs,
                                    .accounts = &i->accounts,
-                                   .cancel = &i->cancel};
+                                   .cancel = &i->cancel,
+                                   .step = on_step,
+                                   .step_arg = task};
     item->state = ITEM_RUNNING;
+    item->task = task;
     pthread_mutex_lock(&i->lock);
-    i->wants->refs++;
+    wants->refs++;
     list_push_back(&i->queue, &task->node);
     i->n_open++;
     bool needs_thread = i->n_open > i->n_threads && i->n_threads < ISSUE_THREADS_MAX;
@@ -194,6 +222,7 @@ static void enqueue(struct issue *i, struct issue_item *item)
         log_error("no thread for certificates can be started; it is tried again with the next one");
     pthread_cond_signal(&i->work);
     pthread_mutex_unlock(&i->lock);
+    return task;
 }
 
 // --- for the loop ---
@@ -228,6 +257,8 @@ struct issue *issue_new(struct certs_store *store, const struct issue_listener *
     pthread_cond_init(&i->work, NULL);
     list_init(&i->queue);
     list_init(&i->done);
+    list_init(&i->notes);
+    list_init(&i->extras);
     return i;
 }
 
@@ -257,6 +288,8 @@ void issue_free(struct issue *i)
     issue_proofs_stop(&i->proofs);
     for (unsigned n = 0; n < i->n_threads; n++)
         pthread_join(i->threads[n], NULL);
+    for (struct list_node *n; (n = list_pop_front(&i->notes)) != NULL;)
+        mem_free(CONTAINER_OF(n, struct note, node));
     free_tasks(i, &waiting);
     free_tasks(i, &i->done);
     wants_unref(i, i->wants);
@@ -384,6 +417,7 @@ static bool settle_item(struct issue *i, struct issue_item *item, const struct t
                         int64_t now_s)
 {
     item->state = ITEM_WAITING;
+    item->task = NULL;
     if (task->job.kind == ISSUE_RENEWAL_INFO)
         item->no_info_before_s = has_failed(task) ? now_s + INFO_AGAIN_S : 0;
     if (task->job.kind == ISSUE_ORDER)
@@ -411,6 +445,12 @@ void issue_plan_anew(struct issue *i, struct str id, int64_t now_s)
         plan(i, item, now_s);
 }
 
+void issue_plan_all_anew(struct issue *i, int64_t now_s)
+{
+    for (size_t n = 0; i->wants && n < i->wants->n_items; n++)
+        issue_plan_anew(i, i->wants->items[n].need.id, now_s);
+}
+
 // For who has asked: what each authority that was asked says.
 static void answer(const struct issue *i, const struct issue_item *item, const struct task *task)
 {
@@ -431,7 +471,8 @@ static void answer(const struct issue *i, const struct issue_item *item, const s
 
 static void take_outcome(struct issue *i, const struct task *task, int64_t now_s)
 {
-    struct issue_item *item = issue_wants_find(i->wants, task->job.need.id);
+    bool is_extra = list_node_is_linked(&task->extra);
+    struct issue_item *item = is_extra ? NULL : issue_wants_find(i->wants, task->job.need.id);
     bool is_done = task->outcome.result == ACME_DONE;
     tell(task);
     if (is_done && task->job.kind == ISSUE_ORDER)
@@ -443,19 +484,35 @@ static void take_outcome(struct issue *i, const struct task *task, int64_t now_s
         answer(i, item, task);
 }
 
+static struct list_node *take(struct issue *i, struct list *from)
+{
+    pthread_mutex_lock(&i->lock);
+    struct list_node *n = list_pop_front(from);
+    pthread_mutex_unlock(&i->lock);
+    return n;
+}
+
 void issue_look(struct issue *i, int64_t now_s)
 {
     uint64_t ignored;
+    struct list_node *n;
+    struct list done;
     if (read(i->event, &ignored, sizeof ignored) < 0 && errno != EAGAIN)
         return;
-    for (;;) {
-        pthread_mutex_lock(&i->lock);
-        struct list_node *n = list_pop_front(&i->done);
-        pthread_mutex_unlock(&i->lock);
-        if (!n)
-            return;
+    list_init(&done);
+    while ((n = take(i, &i->done)) != NULL)
+        list_push_back(&done, n);
+    // After the ends are known: what those tasks had to say is among the notes, all of it.
+    while ((n = take(i, &i->notes)) != NULL) {
+        struct note *note = CONTAINER_OF(n, struct note, node);
+        if (note->task->number > 0)
+            i->listener.on_step(i->listener.arg, note->task->number, note->text);
+        mem_free(note);
+    }
+    while ((n = list_pop_front(&done)) != NULL) {
         struct task *task = CONTAINER_OF(n, struct task, node);
         take_outcome(i, task, now_s);
+        list_remove(&task->extra);
         wants_unref(i, task->wants);
         mem_free(task);
     }
@@ -484,7 +541,7 @@ void issue_do_what_is_due(struct issue *i, int64_t now_s, int64_t now_ms, int64_
         if (item->due_s <= now_s)
             take_turn(i, item, now_s);
         if (item->due_s <= now_s) {
-            enqueue(i, item);
+            (void)enqueue(i, i->wants, item);
             n_open++;
         } else {
             next_s = MIN(next_s, item->due_s);
@@ -498,6 +555,9 @@ struct issue_proofs *issue_proofs_of(struct issue *i)
     return &i->proofs;
 }
 
+static const char too_many[] = "too many certificates for these names were ordered lately: the "
+                               "authority would refuse further ones for a week";
+
 static const char *why_not(const struct issue *i, const struct issue_item *item,
                            const struct issue_order *o, int64_t now_s)
 {
@@ -509,17 +569,86 @@ static const char *why_not(const struct issue *i, const struct issue_item *item,
     if (is_order && !o->force && (item->kind != ISSUE_ORDER || item->due_s > now_s))
         return "it isn't due yet; --force orders it all the same";
     if (is_order && first_allowed(i, item, 0, now_s) == item->need.n_sources)
-        return "too many certificates for these names were ordered lately: the authority would "
-               "refuse further ones for a week";
-    if (!is_order && !signer_of(i, item))
-        return "the store has none that an issuer of the settings has signed";
+        return too_many;
     return NULL;
+}
+
+static struct task *find_extra(const struct issue *i, struct str id)
+{
+    LIST_FOR (n, &i->extras) {
+        struct task *task = CONTAINER_OF(n, struct task, extra);
+        if (str_eq(task->job.need.id, id))
+            return task;
+    }
+    return NULL;
+}
+
+// What settings don't want, at once.
+static void start_extra(struct issue *i, const struct issue_issuer *issuer, struct str id,
+                        const struct str *names, size_t n_names, const struct issue_order *o,
+                        uint64_t *ret_number)
+{
+    const struct issue_source source = {.issuer = issuer->name, .directory = issuer->directory};
+    const struct issue_need need = {
+        .id = id, .names = names, .n_names = n_names, .sources = &source, .n_sources = 1};
+    struct issue_wants *wants = issue_wants_new(
+        &(struct issue_wish){.issuers = issuer, .n_issuers = 1, .needs = &need, .n_needs = 1});
+    struct issue_item *item = &wants->items[0];
+    item->kind = o->kind;
+    item->reason = o->reason;
+    item->number = *ret_number = ++i->last_number;
+    list_push_back(&i->extras, &enqueue(i, wants, item)->extra);
+    wants_unref(i, wants); // the task has it
+}
+
+// It was asked for by hand, or settings have lost its site or its authority: what the store knows
+// is enough.
+static bool revoke_extra(struct issue *i, const struct issue_order *o, int64_t now_s,
+                         uint64_t *ret_number, const char **ret_why)
+{
+    struct arena mem;
+    struct certs_stored stored;
+    arena_init(&mem, CERT_MEM_BYTES, NULL, 0);
+    bool is_known = certs_store_get(i->store, o->id, now_s, &mem, &stored, ret_why) == ERR_OK;
+    if (is_known && stored.meta.directory.len == 0) {
+        *ret_why = "it isn't known which authority it is from";
+        is_known = false;
+    }
+    if (is_known) {
+        const struct certs_meta *meta = &stored.meta;
+        const struct issue_issuer *known = issue_wants_issuer(i->wants, meta->issuer);
+        const struct issue_issuer bare = {.name = meta->issuer, .directory = meta->directory};
+        bool is_same = known && str_eq(known->directory, meta->directory);
+        start_extra(i, is_same ? known : &bare, o->id, meta->names, meta->n_names, o, ret_number);
+    }
+    arena_wipe(&mem);
+    return is_known;
+}
+
+// One more waits for its end, whoever signs it.
+static void join(struct issue *i, struct issue_item *item, struct task *task, uint64_t *ret_number)
+{
+    if (task->number == 0)
+        task->number = ++i->last_number;
+    if (item) {
+        item->number = task->number;
+        item->is_forced = true;
+    }
+    *ret_number = task->number;
 }
 
 bool issue_ask(struct issue *i, const struct issue_order *o, int64_t now_s, uint64_t *ret_number,
                const char **ret_why)
 {
     struct issue_item *item = issue_wants_find(i->wants, o->id);
+    bool is_order = o->kind == ISSUE_ORDER;
+    if (item && is_order && item->state == ITEM_RUNNING && item->kind == ISSUE_ORDER) {
+        join(i, item, item->task, ret_number);
+        return true;
+    }
+    bool is_lost = !is_order && (!item || !signer_of(i, i->wants, item));
+    if (is_lost && !find_extra(i, o->id) && (!item || item->state == ITEM_WAITING))
+        return revoke_extra(i, o, now_s, ret_number, ret_why);
     const char *why = why_not(i, item, o, now_s);
     if (why) {
         *ret_why = why;
@@ -535,4 +664,46 @@ bool issue_ask(struct issue *i, const struct issue_order *o, int64_t now_s, uint
         take_order(i, item, o, *ret_number, now_s);
     }
     return true;
+}
+
+bool issue_ask_extra(struct issue *i, const struct issue_extra *x, int64_t now_s,
+                     uint64_t *ret_number, const char **ret_why)
+{
+    const struct issue_issuer *known = issue_wants_issuer(i->wants, x->issuer);
+    struct task *running = find_extra(i, x->id);
+    if (x->issuer.len == 0 && i->wants && i->wants->n_issuers > 0)
+        known = &i->wants->issuers[0];
+    if (running) {
+        join(i, NULL, running, ret_number);
+        return true;
+    }
+    *ret_why = "the settings have no such issuer";
+    if (!known)
+        return false;
+    *ret_why = too_many;
+    if (issue_ledger_allows_s(&i->ledger, known->name, x->id, now_s) > now_s)
+        return false;
+    struct issue_issuer issuer = *known;
+    if (x->key_kind != TLS_KEY_OTHER)
+        issuer.key_kind = x->key_kind;
+    if (x->challenge != ACME_CHALLENGE_NONE) {
+        issuer.challenges[0] = x->challenge;
+        issuer.n_challenges = 1;
+    }
+    start_extra(i, &issuer, x->id, x->names, x->n_names, &(struct issue_order){.kind = ISSUE_ORDER},
+                ret_number);
+    return true;
+}
+
+bool issue_is_done(const struct issue *i, struct str id, int64_t now_s, int64_t *ret_due_s)
+{
+    const struct issue_item *item = issue_wants_find(i->wants, id);
+    struct arena mem;
+    struct certs_stored stored;
+    const char *why;
+    arena_init(&mem, CERT_MEM_BYTES, NULL, 0);
+    bool is_stored = item && certs_store_get(i->store, id, now_s, &mem, &stored, &why) == ERR_OK;
+    *ret_due_s = is_stored ? issue_due_s(&item->need, &stored, now_s, &why) : now_s;
+    arena_wipe(&mem);
+    return *ret_due_s > now_s;
 }

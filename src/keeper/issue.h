@@ -21,6 +21,8 @@ struct issue_wish {
 struct issue_listener {
     // What issue_ask has started has ended; error NULL: well.
     void (*on_end)(void *arg, uint64_t number, const char *error);
+    // It has come so far.
+    void (*on_step)(void *arg, uint64_t number, const char *text);
     // The store has another certificate of this id, or none any more.
     void (*on_change)(void *arg, struct str id);
     void *arg;
@@ -40,14 +42,15 @@ int issue_fd(const struct issue *i);
 void issue_look(struct issue *i, int64_t now_s);
 // Somebody else has changed the store: it is planned anew.
 void issue_plan_anew(struct issue *i, struct str id, int64_t now_s);
+void issue_plan_all_anew(struct issue *i, int64_t now_s);
 // Starts what is due. *next_ms (monotonic): lowered to when more is.
 void issue_do_what_is_due(struct issue *i, int64_t now_s, int64_t now_ms, int64_t *next_ms);
 
 struct issue_proofs *issue_proofs_of(struct issue *i);
 
 // Orders the certificate of an id (force: whatever its age), or revokes it. *ret_number is told to
-// on_end. False with a reason: it isn't wanted by settings, isn't due, a limit is reached, or it is
-// being worked on already.
+// on_end; an order that runs already is joined. False with a reason: it isn't wanted by settings
+// (what is revoked needn't be), isn't due, a limit is reached, or something else is done to it.
 struct issue_order {
     struct str id;
     enum issue_kind kind; // ISSUE_ORDER or ISSUE_REVOKE
@@ -56,6 +59,26 @@ struct issue_order {
 };
 bool issue_ask(struct issue *i, const struct issue_order *o, int64_t now_s, uint64_t *ret_number,
                const char **ret_why);
+
+// Orders a certificate that settings don't want, once: nobody renews it. The same as issue_ask.
+struct issue_extra {
+    struct str id;
+    const struct str *names;
+    size_t n_names;
+    struct str issuer;                  // empty: the first one
+    enum tls_key_kind key_kind;         // OTHER: the issuer's
+    enum acme_challenge_kind challenge; // NONE: the issuer's
+};
+bool issue_ask_extra(struct issue *i, const struct issue_extra *x, int64_t now_s,
+                     uint64_t *ret_number, const char **ret_why);
+
+// The id of what settings want that has this name, or is called so; empty: none.
+struct str issue_find(const struct issue *i, struct str name);
+// The store has what settings want of this id, and it isn't due for renewal before *ret_due_s.
+bool issue_is_done(const struct issue *i, struct str id, int64_t now_s, int64_t *ret_due_s);
+// The plan for an id: what the status says of it, and "next" ("order", "question": when to renew).
+// NULL: settings don't want it. The caller's.
+json_t *issue_show(const struct issue *i, struct str id, int64_t now_s);
 
 // For the status: of each certificate id, issuer (who is asked next), state ("ordering", "waiting",
 // "due"), due, why, last_error, and for each of its issuers failures, not_before, last_failure,

@@ -71,14 +71,19 @@ static bool write_line(int fd, const struct issue_ledger_line *line)
     return write(fd, text, (size_t)n) == n;
 }
 
-bool issue_ledger_open(struct issue_ledger *l, int folder, int64_t now_s)
+void issue_ledger_read(struct issue_ledger *l, int folder, int64_t now_s)
 {
     *l = (struct issue_ledger){.fd = -1};
-    int old = openat(folder, FILE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (old >= 0) {
-        read_lines(l, old, now_s);
-        close(old);
-    }
+    int fd = openat(folder, FILE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    read_lines(l, fd, now_s);
+    close(fd);
+}
+
+bool issue_ledger_open(struct issue_ledger *l, int folder, int64_t now_s)
+{
+    issue_ledger_read(l, folder, now_s);
     int fd = openat(folder, NEW_NAME,
                     O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     bool is_fine = fd >= 0;
@@ -132,4 +137,16 @@ int64_t issue_ledger_allows_s(const struct issue_ledger *l, struct str issuer, s
     if (room_s > now_s) // then there is no need to look through a week for each id
         return room_s;
     return room_at_s(l, now_s, ISSUE_LEDGER_WEEK_S, ISSUE_LEDGER_PER_ID, of_issuer, &of_id);
+}
+
+int64_t issue_ledger_next_s(const struct issue_ledger *l, struct str issuer, struct str id,
+                            int64_t after_s)
+{
+    uint64_t of_issuer = number_of(issuer), of_id = number_of(id);
+    for (size_t i = 0; i < l->n; i++) {
+        const struct issue_ledger_line *line = &l->lines[i];
+        if (line->at_s > after_s && line->issuer == of_issuer && line->id == of_id)
+            return line->at_s;
+    }
+    return 0;
 }

@@ -27,6 +27,8 @@ struct issue_ledger {
 
 // Reads `ledger` in folder, or makes it; forgets what is older than a week. False: it can't be.
 bool issue_ledger_open(struct issue_ledger *l, int folder, int64_t now_s);
+// The same to look at: nothing is written, and what can't be read is empty.
+void issue_ledger_read(struct issue_ledger *l, int folder, int64_t now_s);
 void issue_ledger_close(struct issue_ledger *l);
 
 // One was issued.
@@ -34,3 +36,6 @@ void issue_ledger_add(struct issue_ledger *l, struct str issuer, struct str id, 
 // When another one may be asked for again: now_s: it may be ordered.
 int64_t issue_ledger_allows_s(const struct issue_ledger *l, struct str issuer, struct str id,
                               int64_t now_s);
+// When one was issued, after after_s; 0: none was.
+int64_t issue_ledger_next_s(const struct issue_ledger *l, struct str issuer, struct str id,
+                            int64_t after_s);

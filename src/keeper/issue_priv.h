@@ -9,6 +9,8 @@
 
 #define ISSUE_THREADS_MAX 4 // orders at a time
 
+struct task;
+
 enum issue_item_state { ITEM_WAITING, ITEM_RUNNING };
 
 // An authority's part in one certificate. Known even where nothing can be written: a full disk must
@@ -32,8 +34,9 @@ struct issue_item {
     size_t turn;      // of attempts: whom it goes to
     enum acme_reason reason;
     bool is_forced;
-    uint64_t number; // of who asked for it; 0: nobody
-    bool has_next;   // asked for while it was only asked when to renew
+    uint64_t number;   // of who asked for it; 0: nobody
+    struct task *task; // borrows: while it runs
+    bool has_next;     // asked for while it was only asked when to renew
     struct issue_order next;
     uint64_t next_number;
     const char *why; // static: what wanted_s is for
@@ -65,6 +68,8 @@ struct issue {
     pthread_mutex_t lock; // the rest
     pthread_cond_t work;
     struct list queue, done; // of struct task
+    struct list notes;       // what tasks have to say
+    struct list extras;      // of struct task: what settings don't want; the loop's
     pthread_t threads[ISSUE_THREADS_MAX];
     unsigned n_threads;
     unsigned n_open; // tasks in queue or being worked on
@@ -76,6 +81,8 @@ struct issue_wants *issue_wants_new(const struct issue_wish *wish);
 void issue_wants_free(struct issue_wants *w);
 // NULL: not wanted. w NULL: nothing is.
 struct issue_item *issue_wants_find(const struct issue_wants *w, struct str id);
+// By its name; NULL: there is none. w NULL: there are none.
+const struct issue_issuer *issue_wants_issuer(const struct issue_wants *w, struct str name);
 // NULL: none of the item's is that one.
 struct issue_attempt *issue_wants_attempt(const struct issue_item *item,
                                           const struct issue_issuer *issuer);

@@ -173,3 +173,11 @@ void issue_proofs_are_in_place(struct issue_proofs *p, uint64_t version)
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
 }
+
+bool issue_proofs_are_seen(struct issue_proofs *p, uint64_t version)
+{
+    pthread_mutex_lock(&p->lock);
+    bool are_seen = p->in_place >= version;
+    pthread_mutex_unlock(&p->lock);
+    return are_seen;
+}

@@ -39,3 +39,5 @@ void issue_proofs_stop(struct issue_proofs *p);
 int issue_proofs_pack(struct issue_proofs *p, uint64_t *ret_version);
 uint64_t issue_proofs_version(struct issue_proofs *p);
 void issue_proofs_are_in_place(struct issue_proofs *p, uint64_t version);
+// The gate's workers have this version, or a later one.
+bool issue_proofs_are_seen(struct issue_proofs *p, uint64_t version);

@@ -1,30 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the status says of orders.
-#include "codec/date.h"
 #include "keeper/issue_priv.h"
-
-static json_t *time_json(int64_t s)
-{
-    char date[DATE_ISO_BYTES];
-    date_iso(s * 1000000000, date);
-    return json_stringn(date, sizeof date);
-}
-
-static json_t *text_json(struct str s)
-{
-    json_t *j = json_stringn(s.len > 0 ? s.ptr : "", s.len);
-    return j ? j : json_string("?"); // an authority's words
-}
+#include "keeper/to_json.h"
 
 static json_t *attempt_json(const struct issue_attempt *a, int64_t now_s)
 {
     json_t *j = json_object();
-    json_object_set_new(j, "issuer", text_json(a->issuer->name));
+    json_object_set_new(j, "issuer", to_json_text(a->issuer->name));
     json_object_set_new(j, "failures", json_integer(a->n_failures));
     json_object_set_new(j, "not_before",
-                        a->not_before_s > now_s ? time_json(a->not_before_s) : json_null());
-    json_object_set_new(j, "last_failure", a->failed_s > 0 ? time_json(a->failed_s) : json_null());
-    json_object_set_new(j, "last_error", a->error[0] ? text_json(str_of(a->error)) : json_null());
+                        to_json_time(a->not_before_s > now_s ? a->not_before_s : 0));
+    json_object_set_new(j, "last_failure", to_json_time(a->failed_s));
+    json_object_set_new(j, "last_error",
+                        a->error[0] ? to_json_text(str_of(a->error)) : json_null());
     return j;
 }
 
@@ -50,12 +38,12 @@ static json_t *item_json(const struct issue_item *item, int64_t now_s)
 {
     json_t *j = json_object(), *issuers = json_array();
     const char *error = last_error(item);
-    json_object_set_new(j, "id", text_json(item->need.id));
-    json_object_set_new(j, "issuer", text_json(item->attempts[item->turn].issuer->name));
+    json_object_set_new(j, "id", to_json_text(item->need.id));
+    json_object_set_new(j, "issuer", to_json_text(item->attempts[item->turn].issuer->name));
     json_object_set_new(j, "state", json_string(state_of(item, now_s)));
-    json_object_set_new(j, "due", time_json(item->due_s));
+    json_object_set_new(j, "due", to_json_time(item->due_s));
     json_object_set_new(j, "why", json_string(item->why));
-    json_object_set_new(j, "last_error", error ? text_json(str_of(error)) : json_null());
+    json_object_set_new(j, "last_error", error ? to_json_text(str_of(error)) : json_null());
     for (size_t i = 0; i < item->need.n_sources; i++)
         json_array_append_new(issuers, attempt_json(&item->attempts[i], now_s));
     json_object_set_new(j, "issuers", issuers);
@@ -68,4 +56,28 @@ json_t *issue_report(const struct issue *i, int64_t now_s)
     for (size_t n = 0; i->wants && n < i->wants->n_items; n++)
         json_array_append_new(list, item_json(&i->wants->items[n], now_s));
     return list;
+}
+
+struct str issue_find(const struct issue *i, struct str name)
+{
+    for (size_t n = 0; i->wants && n < i->wants->n_items; n++) {
+        const struct issue_need *need = &i->wants->items[n].need;
+        bool is_it = str_eq(need->id, name);
+        for (size_t k = 0; !is_it && k < need->n_names; k++)
+            is_it = str_eq(need->names[k], name);
+        if (is_it)
+            return need->id;
+    }
+    return STR_NONE;
+}
+
+json_t *issue_show(const struct issue *i, struct str id, int64_t now_s)
+{
+    const struct issue_item *item = issue_wants_find(i->wants, id);
+    if (!item)
+        return NULL;
+    json_t *j = item_json(item, now_s);
+    const char *next = item->kind == ISSUE_RENEWAL_INFO ? "question" : "order";
+    json_object_set_new(j, "next", json_string(next));
+    return j;
 }

@@ -241,6 +241,13 @@ static void step(void *arg, enum acme_step at, struct str detail)
     }
     log_debug("certificate " STR_FMT ": %s " STR_FMT, STR_ARG(r->job->need.id), acme_step_text(at),
               STR_ARG(detail));
+    if (r->job->step) {
+        struct text line = {.ptr = NULL};
+        text_printf(&line, "%s%s" STR_FMT, acme_step_text(at), detail.len > 0 ? ": " : "",
+                    STR_ARG(detail));
+        r->job->step(r->job->step_arg, line.ptr);
+        text_fini(&line);
+    }
 }
 
 // --- the order ---

@@ -45,6 +45,8 @@ struct issue_job {
     struct issue_proofs *proofs;
     pthread_mutex_t *accounts; // held while an account is looked up or made
     struct acme_cancel *cancel;
+    void (*step)(void *arg, const char *text); // progress, for people; NULL: not wanted
+    void *step_arg;
 };
 
 struct issue_outcome {

@@ -41,9 +41,9 @@ static void copy_issuer(struct arena *mem, const struct issue_issuer *from, stru
     to->dns_servers = copy_texts(mem, from->dns_servers, from->n_dns_servers);
 }
 
-static const struct issue_issuer *find_issuer(const struct issue_wants *w, struct str name)
+const struct issue_issuer *issue_wants_issuer(const struct issue_wants *w, struct str name)
 {
-    for (size_t i = 0; i < w->n_issuers; i++) {
+    for (size_t i = 0; w && i < w->n_issuers; i++) {
         if (str_eq(w->issuers[i].name, name))
             return &w->issuers[i];
     }
@@ -59,7 +59,7 @@ static void add_sources(struct issue_wants *w, const struct issue_need *need,
     item->attempts = must(ARENA_ARRAY(&w->mem, struct issue_attempt, need->n_sources + 1));
     item->need.sources = sources;
     for (size_t i = 0; i < MIN(need->n_sources, (size_t)ISSUE_SOURCES_MAX); i++) {
-        const struct issue_issuer *issuer = find_issuer(w, need->sources[i].issuer);
+        const struct issue_issuer *issuer = issue_wants_issuer(w, need->sources[i].issuer);
         size_t n = item->need.n_sources;
         if (!issuer)
             continue;

@@ -255,9 +255,14 @@ static bool start(struct keeper *k, int signals)
 static void on_order_end(void *arg, uint64_t number, const char *error)
 {
     struct keeper *k = arg;
-    json_t *answer =
-        error ? json_pack("{s:b, s:s}", "ok", 0, "error", error) : json_pack("{s:b}", "ok", 1);
+    json_t *answer = error ? report_failure(error) : json_pack("{s:b}", "ok", 1);
     control_answer(&k->control, CONTROL_WAIT_CERT, number, answer);
+}
+
+static void on_order_step(void *arg, uint64_t number, const char *text)
+{
+    struct keeper *k = arg;
+    control_progress(&k->control, CONTROL_WAIT_CERT, number, "%s", text);
 }
 
 int keeper_main(const struct keeper_options *options)
@@ -273,7 +278,8 @@ int keeper_main(const struct keeper_options *options)
                        .log_format = LOG_TEXT};
     list_init(&k.gates);
     control_init(&k.control);
-    secrets_init(&k.secrets, on_order_end, &k);
+    secrets_init(&k.secrets, &(struct secrets_listener){
+                                 .on_end = on_order_end, .on_step = on_order_step, .arg = &k});
     upgrade_init(&k.upgrade);
     if (notify_watchdog_ms() > 0)
         k.alive_at_ms = clock_now_ms() + notify_watchdog_ms();

@@ -20,10 +20,9 @@ static void add_ticket_key(struct secrets *s)
     s->tickets_version++;
 }
 
-void secrets_init(struct secrets *s, void (*on_end)(void *arg, uint64_t number, const char *error),
-                  void *arg)
+void secrets_init(struct secrets *s, const struct secrets_listener *listener)
 {
-    *s = (struct secrets){.on_end = on_end, .on_end_arg = arg};
+    *s = (struct secrets){.listener = *listener};
 }
 
 static void forget_learnt(struct secrets *s)
@@ -69,6 +68,7 @@ static void open_state(struct secrets *s, const char *state)
         return;
     issue_free(s->issue); // it has the old folder's store
     s->issue = NULL;
+    s->beacon = (struct beacon){.version = 0};
     keeper_pins_free(s->pins);
     s->pins = NULL;
     s->pins_version++;
@@ -92,8 +92,15 @@ static bool has_files(const struct secrets *s, const struct issue_need *need)
 static void on_end(void *arg, uint64_t number, const char *error)
 {
     const struct secrets *s = arg;
-    if (s->on_end)
-        s->on_end(s->on_end_arg, number, error);
+    if (s->listener.on_end)
+        s->listener.on_end(s->listener.arg, number, error);
+}
+
+static void on_step(void *arg, uint64_t number, const char *text)
+{
+    const struct secrets *s = arg;
+    if (s->listener.on_step)
+        s->listener.on_step(s->listener.arg, number, text);
 }
 
 static void on_change(void *arg, struct str id)
@@ -114,12 +121,13 @@ static void want_issue(struct secrets *s, const struct issue_wish *w)
         if (!has_files(s, &w->needs[i]))
             needs[open.n_needs++] = w->needs[i];
     }
-    struct certs_store *store =
-        !s->issue && open.n_needs > 0 ? keeper_certs_store(s->certs, &why) : NULL;
+    // With an authority in the settings others may be asked for by hand.
+    bool is_needed = open.n_needs > 0 || open.n_issuers > 0;
+    struct certs_store *store = !s->issue && is_needed ? keeper_certs_store(s->certs, &why) : NULL;
+    const struct issue_listener listener = {
+        .on_end = on_end, .on_step = on_step, .on_change = on_change, .arg = s};
     if (store)
-        s->issue = issue_new(
-            store, &(struct issue_listener){.on_end = on_end, .on_change = on_change, .arg = s},
-            &why);
+        s->issue = issue_new(store, &listener, &why);
     if (s->issue)
         issue_want(s->issue, &open, now_s());
     else if (open.n_needs > 0)
@@ -202,6 +210,8 @@ void secrets_do_what_is_due(struct secrets *s, int64_t now_ms, int64_t *next_ms)
 {
     if (s->issue)
         issue_do_what_is_due(s->issue, now_s(), now_ms, next_ms);
+    if (s->issue)
+        beacon_do_what_is_due(&s->beacon, issue_proofs_of(s->issue), now_ms, next_ms);
     if (s->n_keys == 0)
         return;
     if (now_ms >= s->rotate_at_ms)
@@ -209,11 +219,61 @@ void secrets_do_what_is_due(struct secrets *s, int64_t now_ms, int64_t *next_ms)
     *next_ms = MIN(*next_ms, s->rotate_at_ms);
 }
 
+static const char no_authority[] =
+    "the settings name no authority: certificates come from files and the local CA";
+
 bool secrets_ask(struct secrets *s, const struct issue_order *o, uint64_t *ret_number,
                  const char **ret_why)
 {
-    *ret_why = "the settings name no authority: certificates come from files and the local CA";
+    *ret_why = no_authority;
     return s->issue && issue_ask(s->issue, o, now_s(), ret_number, ret_why);
+}
+
+bool secrets_ask_extra(struct secrets *s, const struct issue_extra *x, uint64_t *ret_number,
+                       const char **ret_why)
+{
+    *ret_why = no_authority;
+    return s->issue && issue_ask_extra(s->issue, x, now_s(), ret_number, ret_why);
+}
+
+struct str secrets_find(const struct secrets *s, struct str name)
+{
+    return s->issue ? issue_find(s->issue, name) : STR_NONE;
+}
+
+bool secrets_is_done(const struct secrets *s, struct str id, int64_t *ret_due_s)
+{
+    return s->issue && issue_is_done(s->issue, id, now_s(), ret_due_s);
+}
+
+json_t *secrets_show(const struct secrets *s, struct str name, struct str id)
+{
+    json_t *list = s->certs ? keeper_certs_show(s->certs, name, id, now_s()) : json_array();
+    json_t *plan = s->issue ? issue_show(s->issue, id, now_s()) : NULL;
+    size_t i;
+    json_t *cert;
+    json_array_foreach(list, i, cert)
+    {
+        const char *source = json_string_value(json_object_get(cert, "source"));
+        if (plan && source && strcmp(source, "store") == 0)
+            json_object_set(cert, "plan", plan);
+    }
+    json_decref(plan);
+    return list;
+}
+
+bool secrets_light_beacon(struct secrets *s, const char **ret_why)
+{
+    *ret_why = no_authority;
+    if (s->issue)
+        beacon_light(&s->beacon, issue_proofs_of(s->issue), now_s(), clock_now_ms());
+    return s->issue != NULL;
+}
+
+bool secrets_beacon_is_seen(const struct secrets *s)
+{
+    return s->issue && s->beacon.version > 0 &&
+           issue_proofs_are_seen(issue_proofs_of(s->issue), s->beacon.version);
 }
 
 bool secrets_forget(struct secrets *s, struct str id, const char **ret_why)
@@ -252,6 +312,15 @@ bool secrets_forget_pin(struct secrets *s, struct str server, const char **ret_w
 json_t *secrets_report_pins(const struct secrets *s)
 {
     return keeper_pins_report(s->pins);
+}
+
+void secrets_refresh(struct secrets *s)
+{
+    if (!s->certs)
+        return;
+    on_change(s, STR_NONE);
+    if (s->issue)
+        issue_plan_all_anew(s->issue, now_s());
 }
 
 json_t *secrets_report_orders(const struct secrets *s)

@@ -3,17 +3,25 @@
 // keys of session tickets. On the keeper's loop.
 #pragma once
 
+#include "keeper/beacon.h"
 #include "keeper/pins.h"
 #include "keeper/wish.h"
 #include "tls/tickets.h"
+
+// Of what secrets_ask and secrets_ask_extra have started.
+struct secrets_listener {
+    void (*on_end)(void *arg, uint64_t number, const char *error); // error NULL: well
+    void (*on_step)(void *arg, uint64_t number, const char *text); // it has come so far
+    void *arg;
+};
 
 struct secrets {
     struct keeper_certs *certs; // owns; NULL: no settings have wanted any
     struct issue *issue;        // owns; NULL: no authority is asked
     struct keeper_pins *pins;   // owns; NULL: no key of a server was asked for
     struct map learnt;          // names of servers whose keys are learnt; owns them
-    void (*on_end)(void *arg, uint64_t number, const char *error);
-    void *on_end_arg;
+    struct secrets_listener listener;
+    struct beacon beacon;
     char *state;                                     // owns: the folder of certs
     struct tls_ticket_key keys[TLS_TICKET_KEYS_MAX]; // newest first
     size_t n_keys;
@@ -23,18 +31,30 @@ struct secrets {
     uint64_t pins_version;                   // with keys that are forgotten
 };
 
-// on_end: what secrets_ask has started has ended; error NULL: well.
-void secrets_init(struct secrets *s, void (*on_end)(void *arg, uint64_t number, const char *error),
-                  void *arg);
+void secrets_init(struct secrets *s, const struct secrets_listener *listener);
 void secrets_fini(struct secrets *s);
 
 // Orders or revokes a certificate (secrets' issue_ask); forgets one: takes it out of the store.
 // False with a reason.
 bool secrets_ask(struct secrets *s, const struct issue_order *o, uint64_t *ret_number,
                  const char **ret_why);
+bool secrets_ask_extra(struct secrets *s, const struct issue_extra *x, uint64_t *ret_number,
+                       const char **ret_why);
 bool secrets_forget(struct secrets *s, struct str id, const char **ret_why);
 // Orders that wait or run, for the status. The caller's.
 json_t *secrets_report_orders(const struct secrets *s);
+// As issue_find and issue_is_done.
+struct str secrets_find(const struct secrets *s, struct str name);
+bool secrets_is_done(const struct secrets *s, struct str id, int64_t *ret_due_s);
+// As keeper_certs_show, with the plan of what is to be ordered ("plan"). The caller's.
+json_t *secrets_show(const struct secrets *s, struct str name, struct str id);
+// Somebody else has changed the store: imported certificates.
+void secrets_refresh(struct secrets *s);
+
+// Lights the beacon (keeper/beacon.h). False with a reason. Once secrets_beacon_is_seen, the gate
+// answers with it.
+bool secrets_light_beacon(struct secrets *s, const char **ret_why);
+bool secrets_beacon_is_seen(const struct secrets *s);
 
 // The keys of tickets from the keeper before an upgrade: a file of secrets_pack_tickets (borrowed),
 // and when they are to change. What makes no sense is left out.

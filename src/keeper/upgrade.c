@@ -167,7 +167,8 @@ static void on_version(struct keeper *k)
         return;
     }
     snprintf(u->version, sizeof u->version, STR_FMT, STR_ARG(version));
-    control_progress(&k->control, CONTROL_WAIT_UPGRADE, "%s is version %s", u->binary, u->version);
+    control_progress(&k->control, CONTROL_WAIT_UPGRADE, 0, "%s is version %s", u->binary,
+                     u->version);
     if (!config) {
         u->state = UPGRADE_READY;
         return;
@@ -187,7 +188,7 @@ static void tell_output(struct keeper *k)
             rest = STR_NONE;
         if (line.len > 0) {
             log_error("not upgraded: " STR_FMT, STR_ARG(line));
-            control_progress(&k->control, CONTROL_WAIT_UPGRADE, STR_FMT, STR_ARG(line));
+            control_progress(&k->control, CONTROL_WAIT_UPGRADE, 0, STR_FMT, STR_ARG(line));
         }
     }
 }
@@ -230,7 +231,7 @@ static void execute(struct keeper *k)
     }
     log_info("upgrading from version %s to %s: executing %s", SALLYPORT_VERSION, u->version,
              u->binary);
-    control_progress(&k->control, CONTROL_WAIT_UPGRADE, "executing it");
+    control_progress(&k->control, CONTROL_WAIT_UPGRADE, 0, "executing it");
     notify_reloading();
     handover_execute(k, u->binary, old_binary, NULL);
     close(old_binary);

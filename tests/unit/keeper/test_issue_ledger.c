@@ -58,6 +58,24 @@ static void five_of_an_id_a_week_and_no_more(void)
     end(&f);
 }
 
+static void looking_at_it_finds_what_was_issued_and_changes_nothing(void)
+{
+    struct fixture f;
+    struct issue_ledger seen;
+    begin(&f);
+    issue_ledger_add(&f.ledger, LE, STR("a"), NOW_S + 1);
+    issue_ledger_add(&f.ledger, LE, STR("b"), NOW_S + 2);
+    issue_ledger_add(&f.ledger, LE, STR("a"), NOW_S + 3);
+    issue_ledger_read(&seen, f.fd, NOW_S + 4);
+    CHECK_INT(seen.fd, -1);
+    CHECK_INT(issue_ledger_next_s(&seen, LE, STR("a"), 0), NOW_S + 1);
+    CHECK_INT(issue_ledger_next_s(&seen, LE, STR("a"), NOW_S + 1), NOW_S + 3);
+    CHECK_INT(issue_ledger_next_s(&seen, LE, STR("a"), NOW_S + 3), 0);
+    CHECK_INT(issue_ledger_next_s(&seen, STR("other"), STR("a"), 0), 0);
+    issue_ledger_close(&seen);
+    end(&f);
+}
+
 static void an_issuer_has_a_limit_for_all_together(void)
 {
     struct fixture f;
@@ -116,7 +134,9 @@ static void where_it_cannot_be_written_it_is_not_opened(void)
     issue_ledger_close(&ledger);
 }
 
-TEST_MAIN(TEST(five_of_an_id_a_week_and_no_more), TEST(an_issuer_has_a_limit_for_all_together),
+TEST_MAIN(TEST(five_of_an_id_a_week_and_no_more),
+          TEST(looking_at_it_finds_what_was_issued_and_changes_nothing),
+          TEST(an_issuer_has_a_limit_for_all_together),
           TEST(another_process_knows_of_them_and_forgets_after_a_week),
           TEST(lines_that_make_no_sense_are_skipped),
           TEST(where_it_cannot_be_written_it_is_not_opened))
