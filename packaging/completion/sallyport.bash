@@ -55,8 +55,8 @@ _sallyport() {
                 takes='-c --config --control -X --method -H --header --from --entrypoint'
                 options='--config --running --control --method --header --from --entrypoint --help' ;;
             cert)
-                takes='-c --config --control --reason --state'
-                options='--config --control --quiet --json --force --reason --yes --state --help' ;;
+                takes='-c --config --control --issuer --key-type --challenge --reason --to --state'
+                options='--config --control --quiet --json --force --issuer --key-type --challenge --reason --yes --bundle --to --state --help' ;;
             pin)
                 takes='-c --config --control'
                 options='--config --control --quiet --json --help' ;;
@@ -107,7 +107,11 @@ _sallyport() {
     'explain --entrypoint') kind=entrypoints ;;
     'cert --config' | 'cert -c') kind=file ;;
     'cert --control') kind=file ;;
+    'cert --issuer') kind=text ;;
+    'cert --key-type') kind=names names='p-256 p-384 rsa-2048 rsa-3072 rsa-4096' ;;
+    'cert --challenge') kind=names names='http-01 tls-alpn-01 dns-01' ;;
     'cert --reason') kind=names names='unspecified key-compromise affiliation-changed superseded cessation-of-operation' ;;
+    'cert --to') kind=file ;;
     'cert --state') kind=file ;;
     'pin --config' | 'pin -c') kind=file ;;
     'pin --control') kind=file ;;
@@ -133,11 +137,20 @@ _sallyport() {
     [[ -n $kind ]] || case "$command ${#words[@]} ${words[0]}" in
         'upgrade 0 ') kind=file ;;
         'explain 0 ') kind=sites ;;
-        'cert 0 ') kind=names names='list renew revoke forget export import' ;;
+        'cert '1' show') kind=sites ;;
+        'cert '*' request') kind=sites ;;
+        'cert '1' renew') kind=sites ;;
+        'cert '1' revoke') kind=sites ;;
+        'cert '1' forget') kind=sites ;;
+        'cert '1' export') kind=sites ;;
+        'cert '1' import') kind=file ;;
+        'cert 0 ') kind=names names='list show request renew revoke forget export import' ;;
+        'pin '1' forget') kind=text ;;
         'pin 0 ') kind=names names='list forget' ;;
+        'doctor '1' tls') kind=text ;;
         'doctor 0 ') kind=names names='tls' ;;
-        'print 1 man') kind=names names='commands settings' ;;
-        'print 1 completion') kind=names names='bash zsh' ;;
+        'print '1' man') kind=names names='commands settings' ;;
+        'print '1' completion') kind=names names='bash zsh' ;;
         'print 0 ') kind=names names='settings config commands access-log-fields refusals ends man completion' ;;
         'help 0 ') kind=names names=$commands ;;
     esac

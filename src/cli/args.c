@@ -147,10 +147,14 @@ static int check_words(const struct cli_args *args)
             continue;
         if (args->n_words == 1)
             return w->needs_next ? wrong_name(c, w->name, NULL, w->next) : CLI_OK;
-        if (w->takes_any)
+        if (w->takes_many || (w->takes_any && args->n_words == 2))
             return CLI_OK;
+        if (w->takes_any)
+            return cli_usage_error(c, "%s: '%s' is one word too many", c->name, args->words[2]);
         if (!w->next)
             return cli_usage_error(c, "%s: '%s' is one word too many", c->name, args->words[1]);
+        if (args->n_words > 2)
+            return cli_usage_error(c, "%s: '%s' is one word too many", c->name, args->words[2]);
         return is_among(args->words[1], w->next) ? CLI_OK
                                                  : wrong_name(c, w->name, args->words[1], w->next);
     }

@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "base/text.h"
 
-#define CLI_OPTIONS_MAX 16
+#define CLI_OPTIONS_MAX 24
 #define CLI_VALUES_MAX 64  // of one repeatable option
 #define CLI_CHOICES_MAX 16 // of a first word
 
@@ -38,7 +38,9 @@ struct cli_word {
     const char *name;
     const char *const *next; // NULL-terminated: what the second word is one of; NULL: none belongs
     bool needs_next;
-    bool takes_any; // the second word is anything
+    bool takes_any;           // the second word is anything
+    bool takes_many;          // and so are those behind it
+    enum cli_value_kind kind; // of them
 };
 
 // What was given; index of an option's row gives its values.

@@ -123,10 +123,15 @@ static void put_words(struct text *to, const struct cli_command *c)
     const char *names[CLI_CHOICES_MAX + 1] = {NULL};
     for (size_t i = 0; i < c->n_choices; i++) {
         names[i] = c->choices[i].name;
-        if (!c->choices[i].next)
+        const struct cli_word *word = &c->choices[i];
+        if (!word->next && !word->takes_any && !word->takes_many)
             continue;
-        text_printf(to, "        '%s 1 %s') ", c->name, c->choices[i].name);
-        put_names(to, c->choices[i].next);
+        text_printf(to, "        '%s '%s' %s') ", c->name, word->takes_many ? "*" : "1",
+                    word->name);
+        if (word->next)
+            put_names(to, word->next);
+        else
+            put_kind(to, word->kind);
         text_put(to, STR(" ;;\n"));
     }
     if (c->words_max == 0)

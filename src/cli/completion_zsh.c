@@ -125,9 +125,12 @@ static void put_words(struct text *to, const struct cli_command *c)
 {
     const char *names[CLI_CHOICES_MAX + 1] = {NULL};
     size_t n_next = 0;
+    bool is_many = false;
     for (size_t i = 0; i < c->n_choices; i++) {
-        names[i] = c->choices[i].name;
-        n_next += c->choices[i].next != NULL;
+        const struct cli_word *word = &c->choices[i];
+        names[i] = word->name;
+        n_next += word->next || word->takes_any || word->takes_many;
+        is_many = is_many || word->takes_many;
     }
     text_printf(to, " \\\n            '1%s:", c->words_min > 0 ? "" : ":"); // '::' is optional
     put_escaped(to, str_of(c->words));
@@ -139,13 +142,18 @@ static void put_words(struct text *to, const struct cli_command *c)
     text_byte(to, '\'');
     if (n_next == 0)
         return;
-    text_put(to, STR(" \\\n            '2:which:{case $line[1] in"));
+    text_printf(to, " \\\n            '%s:which:{case $line[1] in", is_many ? "*" : "2");
     for (size_t i = 0; i < c->n_choices; i++) {
-        if (!c->choices[i].next)
+        const struct cli_word *word = &c->choices[i];
+        if (!word->next && !word->takes_any && !word->takes_many)
             continue;
-        text_printf(to, " %s) compadd --", c->choices[i].name);
-        for (size_t k = 0; c->choices[i].next[k]; k++)
-            text_printf(to, " %s", c->choices[i].next[k]);
+        text_printf(to, " %s) ", word->name);
+        if (word->next)
+            text_put(to, STR("compadd --"));
+        else
+            put_kind(to, word->kind);
+        for (size_t k = 0; word->next && word->next[k]; k++)
+            text_printf(to, " %s", word->next[k]);
         text_put(to, STR(" ;;"));
     }
     text_put(to, STR(" esac}'"));

@@ -76,6 +76,23 @@ static bool check_peer(struct control_client *c)
     return false;
 }
 
+bool control_client_is_there(const struct cli_args *args)
+{
+    struct text path = {.ptr = NULL}, note = {.ptr = NULL};
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct control_client c = {.fd = -1};
+    bool is_there = control_find(args, &path, &note) && path.len < sizeof at.sun_path;
+    if (is_there) {
+        memcpy(at.sun_path, path.ptr, path.len);
+        is_there = connect_to(&c, &at);
+    }
+    if (c.fd >= 0)
+        close(c.fd);
+    text_fini(&path);
+    text_fini(&note);
+    return is_there;
+}
+
 bool control_client_open(struct control_client *c, const struct cli_args *args, const char *what)
 {
     struct text path = {.ptr = NULL}, note = {.ptr = NULL};

@@ -34,6 +34,9 @@ struct control_client {
 bool control_client_open(struct control_client *c, const struct cli_args *args, const char *what)
     MUST_CHECK;
 
+// Whether a proxy answers there; nothing is told when none does.
+bool control_client_is_there(const struct cli_args *args);
+
 // Sends the request (its reference is taken) and reads to the answer, printing the steps between.
 // The caller owns the answer, an object with a boolean "ok". NULL after telling what went wrong.
 // patience_ms: how long nothing at all may come.

@@ -160,7 +160,7 @@ def test_export_prints_chain_and_key_in_one(acme):
     """S1-24."""
     proxy, _ = acme(SITE)
     wait_issued(proxy, "app.example.com")
-    done = run("cert", "export", "app.example.com", "--state", proxy.state)
+    done = run("cert", "export", "app.example.com", "--bundle", "--state", proxy.state)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("BEGIN CERTIFICATE") == 2 and done.stdout.count("PRIVATE KEY") == 2
     assert run("cert", "export", "other.example.com", "--state", proxy.state).returncode == 1

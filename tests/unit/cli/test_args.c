@@ -29,13 +29,15 @@ static const struct cli_word things[] = {
     {.name = "alone"},
     {.name = "page", .next = forms},
     {.name = "script", .next = shells, .needs_next = true},
+    {.name = "one", .takes_any = true},
+    {.name = "many", .takes_many = true},
 };
 
 static const struct cli_command choosing = {
     .name = "choose",
     .words = "WHAT [WHICH]",
     .words_min = 1,
-    .words_max = 2,
+    .words_max = 4,
     .choices = things,
     .n_choices = ARRAY_LEN(things),
     .summary = "Choose.",
@@ -67,6 +69,11 @@ static void values_and_words_are_among_those_allowed(void)
         int status;
     } cases[] = {
         {"alone", CLI_OK},
+        {"one|x", CLI_OK},
+        {"one|x|y", CLI_USAGE},
+        {"many", CLI_OK},
+        {"many|x|y|z", CLI_OK},
+        {"many|x|y|z|zz", CLI_USAGE},
         {"page", CLI_OK},
         {"page|json", CLI_OK},
         {"script|zsh", CLI_OK},
@@ -76,6 +83,7 @@ static void values_and_words_are_among_those_allowed(void)
         {"", CLI_USAGE},
         {"alone|json", CLI_USAGE},
         {"page|zsh", CLI_USAGE},
+        {"page|json|x", CLI_USAGE},
         {"script", CLI_USAGE},
         {"script|json", CLI_USAGE},
         {"alone|--as|xml", CLI_USAGE},
