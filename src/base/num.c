@@ -23,6 +23,8 @@ static const struct unit sizes[] = {
     {STR_INIT("MB"), 1000000},     {STR_INIT("kB"), 1000},          {STR_INIT("B"), 1},
 };
 
+#define PICO 1000000000000u
+
 static const struct unit periods[] = {
     {STR_INIT("s"), 1},
     {STR_INIT("m"), 60},
@@ -142,24 +144,21 @@ enum err num_size(struct str s, uint64_t *ret_bytes)
     return ERR_OK;
 }
 
-enum err num_rate(struct str s, uint64_t *ret_milli_per_s)
+enum err num_rate(struct str s, uint64_t *ret_pico_per_s)
 {
     struct str count, period;
     if (!str_cut(s, '/', &count, &period))
         return ERR_SYNTAX;
     uint64_t value;
-    enum err err = num_dec(count, UINT64_MAX / 1000, &value);
+    enum err err = num_dec(count, UINT64_MAX / PICO, &value);
     if (err != ERR_OK)
         return err;
     const struct unit *unit = find_unit(periods, ARRAY_LEN(periods), period);
     if (!unit)
         return ERR_SYNTAX;
-    uint64_t milli = value * 1000;
-    bool rounds_up = milli % unit->factor * 2 >= unit->factor;
-    uint64_t rate = milli / unit->factor + rounds_up;
-    if (value > 0 && rate == 0) // rounding must not turn "seldom" into "never"
-        return ERR_RANGE;
-    *ret_milli_per_s = rate;
+    uint64_t pico = value * PICO;
+    bool rounds_up = pico % unit->factor * 2 >= unit->factor;
+    *ret_pico_per_s = pico / unit->factor + rounds_up;
     return ERR_OK;
 }
 

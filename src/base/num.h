@@ -20,9 +20,8 @@ enum err num_duration(struct str s, uint64_t *ret_ms) MUST_CHECK;
 // the unit.
 enum err num_size(struct str s, uint64_t *ret_bytes) MUST_CHECK;
 
-// A rate in events per second times 1000, rounded: "100/s", "30/m", "5/h", "1000/d". ERR_RANGE when
-// a rate is too low to be told from none.
-enum err num_rate(struct str s, uint64_t *ret_milli_per_s) MUST_CHECK;
+// A rate in events per second times 10^12, rounded: "100/s", "30/m", "5/h", "1000/d".
+enum err num_rate(struct str s, uint64_t *ret_pico_per_s) MUST_CHECK;
 
 // The shortest text that num_duration and num_size read back, for dumps. At most 24 bytes, NUL
 // at the end.

@@ -80,7 +80,7 @@ enum conf_kind {
     CONF_UINT,     // uint32_t
     CONF_SIZE,     // uint64_t, bytes
     CONF_DURATION, // int64_t, milliseconds
-    CONF_RATE,     // uint64_t, events per second * 1000
+    CONF_RATE,     // uint64_t, events per second * 10^12
     CONF_ENUM,     // unsigned: index into .names
     CONF_TEXT,     // struct conf_text
     CONF_SECRET,   // struct conf_text: "file:PATH" or "env:NAME" is resolved; a literal is allowed

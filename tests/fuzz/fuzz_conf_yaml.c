@@ -12,7 +12,7 @@ static void check_values(const struct sample_root *root)
 {
     ASSERT(root->workers <= 1024);
     ASSERT(root->body_max_bytes <= 1u << 30);
-    ASSERT(root->rate <= 10000 * 1000);
+    ASSERT(root->rate <= 10000 * 1000000000000u);
     ASSERT(root->timeouts.idle_ms >= 1000 && root->timeouts.idle_ms <= 3600 * 1000);
     ASSERT(root->timeouts.connect_ms == 0 || root->timeouts.connect_ms >= 100);
     ASSERT(root->log.level < 4);

@@ -19,7 +19,7 @@ static void nothing_given_means_defaults(void)
     CHECK_INT(conf_read(&sample_root_section, NULL, NULL, &f.mem, &f.diags, &root), ERR_OK);
     CHECK_INT(root.workers, 0);
     CHECK_INT(root.body_max_bytes, 1 << 20);
-    CHECK_INT(root.rate, 100000);
+    CHECK_INT(root.rate, 100000000000000);
     CHECK(root.is_strict);
     CHECK_INT(root.trusted.n, 2);
     CHECK_INT(root.trusted.items[1].bits, 128);
@@ -74,7 +74,7 @@ static void every_kind_is_read(void)
     CHECK_INT(root.email.place.column, 8);
     CHECK_INT(root.workers, 8);
     CHECK_INT(root.body_max_bytes, 4 << 20);
-    CHECK_INT(root.rate, 500);
+    CHECK_INT(root.rate, 500000000000);
     CHECK(!root.is_strict);
     CHECK_INT(root.trusted.n, 1);
     CHECK_INT(root.trusted.items[0].bits, 8);
