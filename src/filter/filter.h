@@ -8,13 +8,15 @@
 #include "conf/conf.h"
 #include "http/handler.h"
 
+struct filter_states;
 struct offload;
 
 // What filters may use while they are built; everything outlives the snapshot.
 struct filter_env {
     struct arena *mem; // of the snapshot
     struct diags *diags;
-    struct offload *offload; // threads for slow work; NULL in `check` and `explain`
+    struct offload *offload;      // threads for slow work; NULL in `check` and `explain`
+    struct filter_states *states; // what outlives snapshots; NULL there, too
 };
 
 #define FILTER_RESERVED_MAX 16
@@ -41,7 +43,8 @@ struct filter_type {
     X(basic_auth)                                                                                  \
     X(client_cert)                                                                                 \
     X(allow)                                                                                       \
-    X(deny)
+    X(deny)                                                                                        \
+    X(rate_limit)
 
 #define X(name) extern const struct filter_type filter_##name;
 FILTER_LIST(X)

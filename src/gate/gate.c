@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "filter/states.h"
 #include "gate/credentials.h"
 #include "gate/crew.h"
 #include "gate/petitions.h"
@@ -45,6 +46,7 @@ struct gate {
     struct rt_sock channel; // to the keeper
     struct upstream_registry *registry;
     struct offload *offload;
+    struct filter_states *states;
     struct dns *dns;
     struct upstream_resolver *resolver;
     struct crew *crew; // the workers; NULL before the first snapshot
@@ -233,8 +235,10 @@ static struct snapshot *build_snapshot(struct gate *g, struct str bytes, char *r
     struct snapshot *s = NULL;
     snprintf(reason, cap, "the settings arrived damaged");
     if (root) {
-        s = snapshot_build(
-            root, &(struct snapshot_env){.registry = g->registry, .offload = g->offload}, &diags);
+        s = snapshot_build(root,
+                           &(struct snapshot_env){
+                               .registry = g->registry, .offload = g->offload, .states = g->states},
+                           &diags);
         if (!s)
             diag_text(&diags.items[0], reason, cap);
     }
@@ -463,6 +467,7 @@ int gate_main(void)
     struct gate g = {.loop = loop_new(&(struct loop_options){.fibers_max = 0})};
     loop_enter(g.loop);
     g.registry = upstream_registry_new();
+    g.states = filter_states_new();
     g.offload = offload_new(0, OFFLOAD_QUEUE_MAX); // its threads come in the sandbox
     g.petitions = petitions_new(g.loop, GATE_CHANNEL_FD);
     g.pins = pins_new(g.petitions);

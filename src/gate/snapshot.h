@@ -15,6 +15,7 @@
 #include "route/router.h"
 #include "rt/loop.h"
 
+struct filter_states;
 struct offload;
 struct upstream_registry;
 
@@ -77,7 +78,8 @@ struct snapshot {
 
 struct snapshot_env {
     struct upstream_registry *registry;
-    struct offload *offload; // NULL: only checked, nothing will be served
+    struct offload *offload;      // NULL: only checked, nothing will be served
+    struct filter_states *states; // NULL, too
 };
 
 // Reads settings from the tree and builds everything. Texts borrow from the tree's memory, which

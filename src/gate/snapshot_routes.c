@@ -137,7 +137,7 @@ static const struct handler *build_filter(struct builder *b, const struct conf_t
 {
     const struct conf_map *map = &b->s->settings.filters;
     const struct filter_env env = {
-        .mem = &b->s->mem, .diags = b->diags, .offload = b->env->offload};
+        .mem = &b->s->mem, .diags = b->diags, .offload = b->env->offload, .states = b->env->states};
     for (size_t i = 0; i < map->n; i++) {
         const struct conf_choice *choice =
             &((const struct filter_conf *)map->items[i].value)->choice;

@@ -339,3 +339,82 @@ def test_who_is_refused_is_in_the_log_with_the_reason(start):
     assert answer.status == 403 and "list" not in answer.text and "127" not in answer.text
     line = proxy.wait_line(".*403.*", proxy.out)[0]
     assert "filtered" in line and "filter here: the client is on the list" in line, line
+
+
+# --- rate-limit ---
+
+def counts(proxy, n, headers=""):
+    """Statuses of n requests, each on a connection of its own: they reach all workers."""
+    seen = {}
+    for _ in range(n):
+        status = proxy.get(host="a.example", headers=headers).status
+        seen[status] = seen.get(status, 0) + 1
+    return seen
+
+
+LIMITED = "filters: {{ f: {{ rate-limit: {} }}, hello: {{ respond: hello }} }}\n" \
+          "sites: {{ a.example: {{ use: [f, hello] }} }}\nworkers: 4\n"
+
+
+def test_all_workers_count_together_and_exactly(start):
+    proxy = start(LIMITED.format("{ rate: 1/d, burst: 37 }"))
+    assert counts(proxy, 60) == {200: 37, 429: 23}
+    answer = proxy.get(host="a.example")
+    assert 86300 < int(answer.get("Retry-After")) <= 86400
+    assert answer.get("RateLimit-Policy") == f'"f";q=37;w={37 * 86400}'
+    assert answer.get("RateLimit").startswith('"f";r=0;t=')
+
+
+def test_a_reload_forgets_nobody(start):
+    proxy = start(LIMITED.format("{ rate: 1/d, burst: 5 }"))
+    assert counts(proxy, 10) == {200: 5, 429: 5}
+    proxy.write(LIMITED.format("{ rate: 1/d, burst: 8 }"))
+    assert proxy.ask(command="reload")["ok"]
+    assert counts(proxy, 10) == {200: 3, 429: 7}
+    proxy.write(LIMITED.format("{ rate: 1/d, burst: 8 }").replace("f:", "g:").replace("[f", "[g"))
+    assert proxy.ask(command="reload")["ok"]
+    assert counts(proxy, 9) == {200: 8, 429: 1}, "a filter of another name counts anew"
+
+
+def test_keys_tell_clients_apart(start):
+    proxy = start(LIMITED.format("{ rate: 1/d, burst: 2, key: ['header:X-Api-Key', method] }"))
+    for key in ["a", "b"]:
+        assert counts(proxy, 3, f"X-Api-Key: {key}\r\n") == {200: 2, 429: 1}
+    assert proxy.get(host="a.example", method="HEAD", headers="X-Api-Key: a\r\n").status == 200
+    assert counts(proxy, 3) == {200: 2, 429: 1}, "those without one share a limit"
+
+
+def test_what_is_beyond_the_rate_waits_for_its_turn(start):
+    proxy = start(LIMITED.format("{ rate: 10/s, delay: 300ms }"))
+    proxy.get(host="a.example")
+    began = time.monotonic()
+    with proxy.connect() as client:
+        for _ in range(3):
+            client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            assert client.read_answer().status == 200
+    assert time.monotonic() - began >= 0.25
+    clients = [proxy.connect() for _ in range(20)]
+    for client in clients:
+        client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+    statuses = [client.read_answer().status for client in clients]
+    for client in clients:
+        client.close()
+    assert 2 <= statuses.count(200) < 20 and statuses.count(200) + statuses.count(429) == 20
+
+
+def test_a_client_that_goes_while_it_waits_is_no_request(start, origin):
+    server = origin(lambda r, c: "late")
+    proxy = start(f"filters: {{ f: {{ rate-limit: {{ rate: 1/m, delay: 60s }} }} }}\n"
+                  f"access-log: {{ format: json }}\n"
+                  f"sites: {{ a.example: {{ use: f, to: '{server.url}' }} }}\n")
+    assert proxy.get(host="a.example").status == 200
+    with proxy.connect() as client:
+        client.send(b"GET /gone HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        client.reset()
+    assert "client-gone" in proxy.wait_line(".*/gone.*", proxy.out)[0]
+
+
+def test_a_dry_run_tells_what_it_would_do(start):
+    proxy = start("access-log: { format: json }\n" + LIMITED.format("{ rate: 1/d, dry-run: yes }"))
+    assert counts(proxy, 3) == {200: 3}
+    assert "would have denied" in proxy.wait_line(".*would have denied.*", proxy.out)[0]

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "filter/states.h"
 #include "rt/log.h"
 #include "rt/offload.h"
 #include "rt/sys.h"
@@ -23,8 +24,10 @@ static struct snapshot *build(struct world *w, const char *yaml)
     const struct conf_node *root = conf_yaml_parse(str_of(yaml), "sim.yaml", &tree, &diags);
     struct snapshot *s = NULL;
     if (root)
-        s = snapshot_build(
-            root, &(struct snapshot_env){.registry = w->registry, .offload = w->offload}, &diags);
+        s = snapshot_build(root,
+                           &(struct snapshot_env){
+                               .registry = w->registry, .offload = w->offload, .states = w->states},
+                           &diags);
     if (!s)
         panic("settings of the simulation: %s", diags.n > 0 ? diags.items[0].text : "?");
     diags_fini(&diags);
@@ -77,6 +80,7 @@ void world_start(struct world *w, uint64_t seed, const char *yaml)
     loop_enter(w->loop);
     w->registry = upstream_registry_new();
     w->offload = offload_new(0, 16);
+    w->states = filter_states_new();
     w->worker = worker_new(0, w->registry, world_limits.conns_max);
     sim_audit_start(worker_stats(w->worker));
     sim_watch_start(&w->watch, w->loop, worker_stats(w->worker), worker_door_stats(w->worker));
@@ -300,6 +304,7 @@ void world_end(struct world *w)
     sim_watch_end(&w->watch);
     upstream_registry_free(w->registry);
     offload_free(w->offload);
+    filter_states_free(w->states);
     loop_free(w->loop);
     sim_tls_stop();
     sim_sys_fini();

@@ -16,6 +16,7 @@ struct world {
     struct rt_loop *loop;
     struct upstream_registry *registry;
     struct offload *offload;
+    struct filter_states *states;
     struct worker *worker;
     struct sim_listener *listener; // of entrypoint "web"; the last one that was opened
     struct sim_listener *other;    // of entrypoint "other", if it was opened

@@ -5,6 +5,7 @@
 #include "conf/conf.h"
 #include "conf/node.h"
 #include "filter/filter.h"
+#include "filter/states.h"
 #include "unit/route/fixture.h"
 
 // The handler behind: keeps what it saw and answers 200 with the fields given.
@@ -35,6 +36,7 @@ struct filter_fixture {
     struct arena mem;
     struct diags diags;
     struct mock_server server;
+    struct filter_states *states;
     const struct filter_type *type;
     struct handler *filter; // NULL: refused, diags tell why
 };
@@ -42,12 +44,14 @@ struct filter_fixture {
 static inline void filter_start(struct filter_fixture *f, const struct filter_type *type,
                                 const char *yaml, struct offload *offload)
 {
-    *f = (struct filter_fixture){.server.handler.type = &mock_type, .type = type};
+    *f = (struct filter_fixture){
+        .server.handler.type = &mock_type, .type = type, .states = filter_states_new()};
     arena_init(&f->mem, 4 << 20, NULL, 0);
     const struct conf_section *section = type->choice.section;
     void *settings = arena_zalloc(&f->mem, 1, section->bytes, section->align);
     struct conf_node *node = conf_yaml_parse(str_of(yaml), "test.yaml", &f->mem, &f->diags);
-    const struct filter_env env = {.mem = &f->mem, .diags = &f->diags, .offload = offload};
+    const struct filter_env env = {
+        .mem = &f->mem, .diags = &f->diags, .offload = offload, .states = f->states};
     CHECK(settings != NULL && node != NULL);
     if (settings && node && conf_read(section, node, NULL, &f->mem, &f->diags, settings) == ERR_OK)
         f->filter = type->build(STR("it"), settings, &f->server.handler, &env);
@@ -58,6 +62,7 @@ static inline void filter_end(struct filter_fixture *f)
 {
     if (f->filter && f->filter->type->fini)
         f->filter->type->fini(f->filter);
+    filter_states_free(f->states);
     diags_fini(&f->diags);
     arena_fini(&f->mem);
 }

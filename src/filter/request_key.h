@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of a request says whose it is, for limits: a list such as [client-ip, "header:X-Api-Key"].
+#pragma once
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "conf/conf.h"
+#include "http/exchange.h"
+
+// Kind, name in settings, whether ":NAME" follows.
+#define REQUEST_KEY_LIST(X)                                                                        \
+    X(ALL, "all", false)                                                                           \
+    X(CLIENT_IP, "client-ip", false)                                                               \
+    X(USER, "user", false)                                                                         \
+    X(HOST, "host", false)                                                                         \
+    X(PATH, "path", false)                                                                         \
+    X(METHOD, "method", false)                                                                     \
+    X(HEADER, "header", true)                                                                      \
+    X(COOKIE, "cookie", true)
+
+enum request_key_kind {
+#define X(id, name, has_argument) REQUEST_KEY_##id,
+    REQUEST_KEY_LIST(X)
+#undef X
+};
+
+#define REQUEST_KEY_PARTS_MAX 8
+#define REQUEST_KEY_FORMAT                                                                         \
+    "client-ip, user, host, path, method, header:NAME, cookie:NAME, or all: a list for several"
+
+struct request_key {
+    struct {
+        enum request_key_kind kind;
+        struct str name; // of the field or cookie; borrows: the settings'
+    } parts[REQUEST_KEY_PARTS_MAX];
+    size_t n;
+    uint8_t v4_bits, v6_bits; // of an address that count: clients have whole networks of IPv6
+};
+
+// Reads the parts. False with errors in diags.
+bool request_key_parse(const struct conf_texts *texts, struct diags *diags,
+                       struct request_key *ret);
+
+// A keyed hash of these things of a request: nobody can find two that are equal. What a request
+// lacks (a header, a cookie) counts as empty.
+uint64_t request_key_hash(const struct request_key *key, const struct exchange *x);
