@@ -203,6 +203,23 @@ enum err certs_account_get(const struct certs_store *s, struct str issuer, struc
     return ERR_OK;
 }
 
+enum err certs_account_put_next(const struct certs_store *s, struct str issuer,
+                                struct str next_key_pem, const char **ret_why)
+{
+    const struct certs_entry_file file = {.name = "next.pem", .bytes = next_key_pem};
+    return certs_entry_put_file(s->accounts, issuer, &file, ret_why);
+}
+
+enum err certs_account_get_next(const struct certs_store *s, struct str issuer, struct arena *mem,
+                                struct str *ret_next_key_pem, const char **ret_why)
+{
+    struct certs_entry_file file = {.name = "next.pem"};
+    enum err err = certs_entry_get(s->accounts, issuer, &file, 1, mem, ret_why);
+    if (err == ERR_OK)
+        *ret_next_key_pem = file.bytes;
+    return err;
+}
+
 bool certs_account_list(const struct certs_store *s, struct arena *mem, struct str **ret,
                         size_t *ret_n)
 {

@@ -88,6 +88,12 @@ enum err certs_account_put(const struct certs_store *s, struct str issuer, struc
 enum err certs_account_get(const struct certs_store *s, struct str issuer, struct arena *mem,
                            struct str *ret_key_pem, struct certs_account_meta *ret_meta,
                            const char **ret_why) MUST_CHECK;
+// The key that an account's is about to be changed to, beside its own, until the next
+// certs_account_put. ERR_NOT_FOUND: none.
+enum err certs_account_put_next(const struct certs_store *s, struct str issuer,
+                                struct str next_key_pem, const char **ret_why) MUST_CHECK;
+enum err certs_account_get_next(const struct certs_store *s, struct str issuer, struct arena *mem,
+                                struct str *ret_next_key_pem, const char **ret_why) MUST_CHECK;
 bool certs_account_list(const struct certs_store *s, struct arena *mem, struct str **ret,
                         size_t *ret_n) MUST_CHECK;
 enum err certs_account_forget(const struct certs_store *s, struct str issuer, const char **ret_why)

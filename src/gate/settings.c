@@ -526,6 +526,9 @@ static const struct conf_item root_items[] = {
         .doc = "Who signs where sites and routes don't say it: names in `issuers`, best first, of "
                "which the next is asked when one fails; or `local` for the local CA. By "
                "default the first of `issuers`."),
+    ITEM_SECTION(settings, hooks, "hooks", struct hooks_conf, .section = &hooks_section,
+                 .since = "0.1", .apply = CONF_LIVE,
+                 .doc = "Programs that are run when something has happened to a certificate."),
     ITEM_FILE(settings, authorities, "authorities", .since = "0.1", .apply = CONF_LIVE,
               .example = "/etc/ssl/certs/ca-certificates.crt",
               .doc = "PEM file with the authorities that servers with `https://` are verified "

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "conf/conf.h"
+#include "gate/hooks_conf.h"
 #include "gate/log_conf.h"
 #include "tls/tls_conf.h"
 
@@ -132,7 +133,8 @@ struct settings {
     struct log_conf log;
     struct access_log_conf access_log;
     struct resolver_conf resolver;
-    struct conf_text email;       // stands for an issuer when there is no other
+    struct conf_text email; // stands for an issuer when there is no other
+    struct hooks_conf hooks;
     struct conf_map issuers;      // of issuer_conf
     struct conf_texts issuer;     // of sites that name none; none: the first of issuers
     struct conf_file authorities; // that servers are verified against; by default the system's

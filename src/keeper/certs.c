@@ -473,3 +473,38 @@ int keeper_certs_packed(const struct keeper_certs *k)
 {
     return file_sealed("sallyport certificates", text_str(&k->bundle));
 }
+
+int64_t keeper_certs_end_s(const struct keeper_certs *k, struct str id)
+{
+    for (size_t i = 0; i < k->n_sites; i++) {
+        const struct site_cert *s = k->sites[i];
+        if (str_eq(s->wish.id, id))
+            return s->stored.cert.n_chain > 0 ? s->stored.cert.leaf.not_after_s : 0;
+    }
+    return 0;
+}
+
+static bool is_expiring(const struct tls_credential *cert, int64_t now_s, int64_t within_s)
+{
+    const struct tls_cert_info *leaf = &cert->leaf;
+    int64_t life_s = leaf->not_after_s - leaf->not_before_s;
+    return cert->n_chain > 0 && leaf->not_after_s - now_s < MIN(within_s, life_s / 4);
+}
+
+void keeper_certs_expiring(const struct keeper_certs *k, int64_t now_s, int64_t within_s,
+                           void (*fn)(void *arg, const struct keeper_certs_expiring *e), void *arg)
+{
+    for (size_t i = 0; i < certs_files_n(k->files); i++) {
+        const struct certs_file *file = certs_files_get(k->files, i);
+        if (is_expiring(&file->cert, now_s, within_s))
+            fn(arg, &(struct keeper_certs_expiring){
+                        .id = file->path, .path = file->path, .leaf = &file->cert.leaf});
+    }
+    for (size_t i = 0; i < k->n_sites; i++) {
+        const struct certs_stored *stored = &k->sites[i]->stored;
+        if (is_expiring(&stored->cert, now_s, within_s))
+            fn(arg, &(struct keeper_certs_expiring){.id = k->sites[i]->wish.id,
+                                                    .issuer = stored->meta.issuer,
+                                                    .leaf = &stored->cert.leaf});
+    }
+}

@@ -66,3 +66,17 @@ json_t *keeper_certs_report(const struct keeper_certs *k, int64_t now_s);
 // array, empty when there is none. Reads the store. The caller's.
 json_t *keeper_certs_show(const struct keeper_certs *k, struct str name, struct str id,
                           int64_t now_s);
+
+// When what the store has of an id ends, in s since 1970; 0: it has none.
+int64_t keeper_certs_end_s(const struct keeper_certs *k, struct str id);
+
+struct keeper_certs_expiring {
+    struct str id;   // in the store, or the file's path
+    struct str path; // of a file that settings name; empty: it is in the store
+    struct str issuer;
+    const struct tls_cert_info *leaf;
+};
+// Calls fn with each certificate, but for the local CA's, that ends within that time, and within a
+// quarter of its life: one for six days isn't in trouble all along.
+void keeper_certs_expiring(const struct keeper_certs *k, int64_t now_s, int64_t within_s,
+                           void (*fn)(void *arg, const struct keeper_certs_expiring *e), void *arg);

@@ -17,6 +17,7 @@
 #define CERT_MEM_BYTES ((size_t)8 << 20)
 #define LOOK_AGAIN_S 86400
 #define STORE_AGAIN_S 600
+#define HOPELESS_AFTER 3  // failures in a row; the third is after some six minutes
 #define INFO_AGAIN_S 3600 // when the last answer can't be kept
 
 // An order on its way through a thread.
@@ -70,6 +71,7 @@ static void read_attempt(struct issue *i, const struct issue_item *item,
         !issue_is_from(&source, &tries) || !issue_has_names(&item->need, &tries))
         return;
     attempt->not_before_s = MAX(attempt->not_before_s, issue_again_s(item->need.id, &tries));
+    attempt->n_failures = MAX(attempt->n_failures, tries.n_failures);
     if (tries.last_error.len == 0)
         return;
     keep_error(attempt, tries.last_error);
@@ -451,8 +453,8 @@ void issue_plan_all_anew(struct issue *i, int64_t now_s)
         issue_plan_anew(i, i->wants->items[n].need.id, now_s);
 }
 
-// For who has asked: what each authority that was asked says.
-static void answer(const struct issue *i, const struct issue_item *item, const struct task *task)
+// What each authority that was asked says.
+static struct text say_why(const struct issue_item *item, const struct task *task)
 {
     struct text why = {.ptr = NULL};
     bool has_others = item && item->need.n_sources > 1 && task->job.kind == ISSUE_ORDER;
@@ -464,8 +466,42 @@ static void answer(const struct issue *i, const struct issue_item *item, const s
     }
     if (why.len == 0)
         text_put(&why, str_of(task->outcome.error));
+    return why;
+}
+
+static void answer(const struct issue *i, const struct issue_item *item, const struct task *task)
+{
+    struct text why = say_why(item, task);
     i->listener.on_end(i->listener.arg, task->number,
                        task->outcome.result == ACME_DONE ? NULL : why.ptr);
+    text_fini(&why);
+}
+
+// Another try doesn't help, or hasn't for a while; and nobody else is left to be asked now.
+static bool is_hopeless(const struct issue_item *item, const struct task *task, int64_t now_s)
+{
+    const struct issue_attempt *a = issue_wants_attempt(item, task->job.issuer);
+    bool has_next = item->kind == ISSUE_ORDER && item->due_s <= now_s;
+    return has_failed(task) && task->job.kind == ISSUE_ORDER && !has_next && a &&
+           (!task->outcome.is_passing || a->n_failures >= HOPELESS_AFTER);
+}
+
+// For hooks.
+static void tell_listener(const struct issue *i, struct issue_item *item, const struct task *task,
+                          int64_t now_s)
+{
+    bool is_issued = task->outcome.result == ACME_DONE && task->job.kind == ISSUE_ORDER;
+    if (is_issued)
+        i->listener.on_issued(i->listener.arg, &task->job.need, task->job.issuer->name,
+                              task->outcome.is_renewal);
+    if (!item)
+        return;
+    item->is_told = item->is_told && !is_issued;
+    if (item->is_told || !is_hopeless(item, task, now_s))
+        return;
+    struct text why = say_why(item, task);
+    item->is_told = true;
+    i->listener.on_failed(i->listener.arg, &item->need, why.ptr);
     text_fini(&why);
 }
 
@@ -480,6 +516,7 @@ static void take_outcome(struct issue *i, const struct task *task, int64_t now_s
     bool has_ended = !item || settle_item(i, item, task, now_s);
     if (is_done && task->job.kind != ISSUE_RENEWAL_INFO)
         i->listener.on_change(i->listener.arg, task->job.need.id);
+    tell_listener(i, item, task, now_s);
     if (task->number > 0 && has_ended)
         answer(i, item, task);
 }

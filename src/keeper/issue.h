@@ -25,6 +25,11 @@ struct issue_listener {
     void (*on_step)(void *arg, uint64_t number, const char *text);
     // The store has another certificate of this id, or none any more.
     void (*on_change)(void *arg, struct str id);
+    // A certificate was issued, after on_change. is_renewal: there was one before.
+    void (*on_issued)(void *arg, const struct issue_need *need, struct str issuer, bool is_renewal);
+    // Nobody issues one that settings want: told once until it is issued, at once where another try
+    // doesn't help, else after some.
+    void (*on_failed)(void *arg, const struct issue_need *need, const char *error);
     void *arg;
 };
 

@@ -40,6 +40,7 @@ struct issue_item {
     struct issue_order next;
     uint64_t next_number;
     const char *why; // static: what wanted_s is for
+    bool is_told;    // that nobody issues it, since the last success
     int64_t no_info_before_s;
 };
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "certs/entry.h"
 #include "certs/meta.h"
+#include "keeper/issue_account.h"
 #include "keeper/issue_dns.h"
 #include "rt/log.h"
 
@@ -20,6 +21,7 @@ struct run {
     const struct issue_job *job;
     struct arena mem;
     struct acme *acme;
+    struct issue_account account;
     struct issue_dns dns;
     struct str entry;   // in mem: of the order under way
     EVP_PKEY *key;      // of the certificate
@@ -77,84 +79,6 @@ static bool save_tries(struct run *r)
     if (err != ERR_OK)
         log_error("the order of " STR_FMT " can't be kept: %s", STR_ARG(r->job->need.id), why);
     return err == ERR_OK;
-}
-
-// --- the account ---
-
-static bool new_account_key(struct run *r, EVP_PKEY **ret, struct str *ret_pem)
-{
-    struct text pem = {.ptr = NULL};
-    EVP_PKEY *key = tls_key_new(TLS_KEY_P256);
-    bool is_fine = key && tls_key_put_pem(key, &pem);
-    *ret_pem = arena_dup(&r->mem, text_str(&pem));
-    *ret = key;
-    text_wipe(&pem);
-    return is_fine && ret_pem->len > 0;
-}
-
-static enum acme_result open_account(struct run *r, EVP_PKEY *key, struct str key_pem)
-{
-    const struct issue_issuer *issuer = r->job->issuer;
-    struct acme_account account;
-    struct acme_account_wish wish = {.contacts = issuer->contacts,
-                                     .n_contacts = issuer->n_contacts,
-                                     .agrees_terms = true,
-                                     .eab_kid = issuer->eab_kid,
-                                     .eab_key = issuer->eab_key};
-    const char *why = NULL;
-    // The key first: an account whose key is lost would be made again and again.
-    struct certs_account_meta meta = {.directory = issuer->directory, .created_s = now_s()};
-    if (certs_account_put(r->job->store, issuer->name, key_pem, &meta, &why) != ERR_OK) {
-        acme_problem_set(&r->problem, &r->mem, ACME_PROBLEM_LOCAL, "the account can't be kept: %s",
-                         why);
-        return ACME_FAILED;
-    }
-    enum acme_result result =
-        acme_account_open(r->acme, key, &wish, &r->mem, &account, &r->problem);
-    if (result != ACME_DONE)
-        return result;
-    meta.url = account.url;
-    meta.contact = account.n_contacts > 0 ? account.contacts[0] : STR_NONE;
-    if (certs_account_put(r->job->store, issuer->name, key_pem, &meta, &why) != ERR_OK)
-        log_error("the account at " STR_FMT " can't be kept: %s", STR_ARG(issuer->name), why);
-    log_info("%s account at " STR_FMT " (" STR_FMT ")", account.is_new ? "new" : "found the",
-             STR_ARG(issuer->name), STR_ARG(account.url));
-    return result;
-}
-
-// The account that is kept, or another one. is_again: the one that is kept isn't known any more.
-static enum acme_result use_account(struct run *r, bool is_again)
-{
-    const struct issue_issuer *issuer = r->job->issuer;
-    struct certs_account_meta meta;
-    struct str key_pem;
-    const char *why = NULL;
-    EVP_PKEY *key = NULL;
-    enum acme_result result = ACME_DONE;
-    pthread_mutex_lock(r->job->accounts);
-    enum err err = certs_account_get(r->job->store, issuer->name, &r->mem, &key_pem, &meta, &why);
-    bool is_kept = err == ERR_OK && str_eq(meta.directory, issuer->directory) &&
-                   (key = tls_key_read(key_pem, &why)) != NULL;
-    if (is_kept && !acme_account_key_fits(key)) {
-        tls_key_free(key);
-        key = NULL;
-        is_kept = false;
-    }
-    if (err == ERR_SYSTEM) { // it may well be there: another one isn't put in its place
-        acme_problem_set(&r->problem, &r->mem, ACME_PROBLEM_LOCAL, "the account can't be read: %s",
-                         why);
-        result = ACME_FAILED;
-    } else if (is_kept && meta.url.len > 0 && !is_again) {
-        acme_account_use(r->acme, key, meta.url);
-    } else if (is_kept || new_account_key(r, &key, &key_pem)) {
-        result = open_account(r, key, key_pem);
-    } else {
-        acme_problem_set(&r->problem, &r->mem, ACME_PROBLEM_LOCAL, "no key can be made");
-        result = ACME_FAILED;
-    }
-    pthread_mutex_unlock(r->job->accounts);
-    tls_key_free(key);
-    return result;
 }
 
 // --- the key, and what is known of earlier tries ---
@@ -269,7 +193,7 @@ static enum acme_result order(struct run *r, struct str replaces, struct acme_ce
                                          .solver = &solver};
     enum acme_result result = acme_order_run(r->acme, &wish, &r->mem, ret, &r->problem);
     if (result == ACME_FAILED && r->problem.kind == ACME_PROBLEM_ACCOUNT_DOES_NOT_EXIST &&
-        use_account(r, true) == ACME_DONE)
+        issue_account_use(&r->account, true) == ACME_DONE)
         result = acme_order_run(r->acme, &wish, &r->mem, ret, &r->problem);
     return result;
 }
@@ -292,6 +216,7 @@ static void keep_certificate(struct run *r, const struct acme_certificate *cert,
     if (certs_store_put(job->store, job->need.id, cert->chain_pem, r->key_pem, &meta, &why) !=
         ERR_OK) {
         ret->result = ACME_FAILED;
+        ret->is_passing = true;
         snprintf(ret->error, sizeof ret->error, "the certificate can't be kept: %s", why);
         return;
     }
@@ -318,6 +243,7 @@ static void describe(const struct acme_problem *p, struct text *to)
 static void keep_failure(struct run *r, struct issue_outcome *ret)
 {
     struct text words = {.ptr = NULL};
+    ret->is_passing = r->problem.is_passing;
     describe(&r->problem, &words);
     snprintf(ret->error, sizeof ret->error, STR_FMT, STR_ARG(text_str(&words)));
     text_fini(&words);
@@ -335,9 +261,10 @@ static void get_certificate(struct run *r, struct issue_outcome *ret)
     struct certs_stored stored;
     struct acme_certificate cert;
     struct str replaces = STR_NONE;
-    if (read_stored(r, &stored) && str_eq(stored.meta.directory, r->job->issuer->directory))
+    ret->is_renewal = read_stored(r, &stored);
+    if (ret->is_renewal && str_eq(stored.meta.directory, r->job->issuer->directory))
         replaces = tls_cert_ari_id(&stored.cert.leaf, &r->mem);
-    ret->result = use_account(r, false);
+    ret->result = issue_account_use(&r->account, false);
     if (ret->result == ACME_DONE)
         ret->result = order(r, replaces, &cert);
     if (ret->result == ACME_DONE)
@@ -408,6 +335,12 @@ void issue_run(const struct issue_job *job, struct issue_outcome *ret)
                                          .ca_pem = job->issuer->ca_pem,
                                          .cancel = job->cancel};
     r.acme = acme_new(&options, &r.mem, &r.problem);
+    r.account = (struct issue_account){.issuer = job->issuer,
+                                       .store = job->store,
+                                       .lock = job->accounts,
+                                       .acme = r.acme,
+                                       .mem = &r.mem,
+                                       .problem = &r.problem};
     if (r.acme && job->kind == ISSUE_RENEWAL_INFO) {
         get_renewal_info(&r, ret);
     } else if (r.acme && job->kind == ISSUE_REVOKE) {

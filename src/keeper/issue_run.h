@@ -52,6 +52,8 @@ struct issue_job {
 struct issue_outcome {
     enum acme_result result;
     char error[2048]; // for people
+    bool is_passing;  // ACME_FAILED: another try may help
+    bool is_renewal;  // ACME_DONE: there was one before
 };
 
 void issue_run(const struct issue_job *job, struct issue_outcome *ret);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/secrets.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -9,6 +10,7 @@
 #include "rt/log.h"
 #include "rt/sys.h"
 
+#define DAY_S 86400
 #define ROTATE_EVERY_MS (12 * 3600 * INT64_C(1000))
 
 static void add_ticket_key(struct secrets *s)
@@ -37,6 +39,7 @@ void secrets_fini(struct secrets *s)
     issue_free(s->issue);
     keeper_pins_free(s->pins);
     forget_learnt(s);
+    hooks_free(s->hooks);
     keeper_certs_free(s->certs);
     mem_free(s->state);
     explicit_bzero(s, sizeof *s);
@@ -110,6 +113,90 @@ static void on_change(void *arg, struct str id)
         s->certs_version++;
 }
 
+// Of a file in the folder of a certificate in the store. The caller's.
+static struct text file_of(const struct secrets *s, struct str id, const char *name)
+{
+    struct text path = {.ptr = NULL};
+    text_printf(&path, "%s/certs/" STR_FMT "/%s", s->state, STR_ARG(id), name);
+    return path;
+}
+
+static void call_hook(const struct secrets *s, struct hooks_call *call)
+{
+    struct text cert = file_of(s, call->id, "cert.pem"), key = file_of(s, call->id, "key.pem");
+    if (call->cert_file.len == 0) {
+        call->cert_file = text_str(&cert);
+        call->key_file = text_str(&key);
+    }
+    hooks_call(s->hooks, call);
+    text_fini(&cert);
+    text_fini(&key);
+}
+
+static void on_issued(void *arg, const struct issue_need *need, struct str issuer, bool is_renewal)
+{
+    const struct secrets *s = arg;
+    call_hook(s, &(struct hooks_call){
+                     .event = is_renewal ? HOOKS_RENEWED : HOOKS_ISSUED,
+                     .id = need->id,
+                     .names = need->names,
+                     .n_names = need->n_names,
+                     .issuer = issuer,
+                     .not_after_s = keeper_certs_end_s(s->certs, need->id),
+                 });
+}
+
+static void on_failed(void *arg, const struct issue_need *need, const char *error)
+{
+    const struct secrets *s = arg;
+    call_hook(s, &(struct hooks_call){
+                     .event = HOOKS_FAILED,
+                     .id = need->id,
+                     .names = need->names,
+                     .n_names = need->n_names,
+                     .error = str_of(error),
+                     .not_after_s = keeper_certs_end_s(s->certs, need->id),
+                 });
+}
+
+static void on_expiring(void *arg, const struct keeper_certs_expiring *e)
+{
+    const struct secrets *s = arg;
+    log_warn("certificate " STR_FMT " expires in %" PRId64 " days", STR_ARG(e->id),
+             MAX(e->leaf->not_after_s - now_s(), INT64_C(0)) / DAY_S);
+    call_hook(s, &(struct hooks_call){
+                     .event = HOOKS_EXPIRING,
+                     .id = e->id,
+                     .names = e->leaf->names,
+                     .n_names = e->leaf->n_names,
+                     .issuer = e->issuer,
+                     .cert_file = e->path,
+                     .not_after_s = e->leaf->not_after_s,
+                 });
+}
+
+// Once a day, and when settings come.
+static void look_what_expires(struct secrets *s, int64_t now_ms, int64_t *next_ms)
+{
+    if (!s->certs || s->expires_within_s == 0)
+        return;
+    if (now_s() >= s->look_at_s) {
+        s->look_at_s = now_s() + DAY_S;
+        keeper_certs_expiring(s->certs, now_s(), s->expires_within_s, on_expiring, s);
+    }
+    *next_ms = MIN(*next_ms, now_ms + (s->look_at_s - now_s()) * 1000);
+}
+
+static void want_hooks(struct secrets *s, const struct wish *w)
+{
+    if (!s->hooks)
+        s->hooks = hooks_new();
+    hooks_want(s->hooks, &w->hooks);
+    if (s->expires_within_s != w->expires_within_s)
+        s->look_at_s = 0;
+    s->expires_within_s = w->expires_within_s;
+}
+
 static void want_issue(struct secrets *s, const struct issue_wish *w)
 {
     const char *why = NULL;
@@ -124,8 +211,12 @@ static void want_issue(struct secrets *s, const struct issue_wish *w)
     // With an authority in the settings others may be asked for by hand.
     bool is_needed = open.n_needs > 0 || open.n_issuers > 0;
     struct certs_store *store = !s->issue && is_needed ? keeper_certs_store(s->certs, &why) : NULL;
-    const struct issue_listener listener = {
-        .on_end = on_end, .on_step = on_step, .on_change = on_change, .arg = s};
+    const struct issue_listener listener = {.on_end = on_end,
+                                            .on_step = on_step,
+                                            .on_change = on_change,
+                                            .on_issued = on_issued,
+                                            .on_failed = on_failed,
+                                            .arg = s};
     if (store)
         s->issue = issue_new(store, &listener, &why);
     if (s->issue)
@@ -167,6 +258,7 @@ void secrets_want(struct secrets *s, const struct wish *w)
         log_error("keys of servers can't be learnt: %s", why);
     if (s->n_keys == 0)
         add_ticket_key(s);
+    want_hooks(s, w);
     if (keeper_certs_want(s->certs, &w->certs, now_s()))
         s->certs_version++;
     want_issue(s, &w->issue);
@@ -210,6 +302,7 @@ void secrets_do_what_is_due(struct secrets *s, int64_t now_ms, int64_t *next_ms)
 {
     if (s->issue)
         issue_do_what_is_due(s->issue, now_s(), now_ms, next_ms);
+    look_what_expires(s, now_ms, next_ms);
     if (s->issue)
         beacon_do_what_is_due(&s->beacon, issue_proofs_of(s->issue), now_ms, next_ms);
     if (s->n_keys == 0)

@@ -20,6 +20,9 @@ struct secrets {
     struct issue *issue;        // owns; NULL: no authority is asked
     struct keeper_pins *pins;   // owns; NULL: no key of a server was asked for
     struct map learnt;          // names of servers whose keys are learnt; owns them
+    struct hooks *hooks;        // owns; NULL: no settings were there yet
+    int64_t expires_within_s;   // then hooks are told; 0: never
+    int64_t look_at_s;          // when to look which expire
     struct secrets_listener listener;
     struct beacon beacon;
     char *state;                                     // owns: the folder of certs

@@ -180,6 +180,26 @@ static void want_learnt(void *arg, struct str server)
         map_set(&w->learnt, arena_dup(&w->mem, server), w);
 }
 
+static const struct str *copy_texts(struct wish *w, const struct conf_texts *texts)
+{
+    struct str *copy = ARENA_ARRAY(&w->mem, struct str, texts->n + 1);
+    if (!copy)
+        panic("the settings' hooks don't fit");
+    for (size_t i = 0; i < texts->n; i++)
+        copy[i] = arena_dup(&w->mem, texts->items[i].text);
+    return copy;
+}
+
+static void want_hooks(struct wish *w, const struct hooks_conf *c)
+{
+    w->hooks = (struct hooks_wish){.issued = copy_texts(w, &c->issued),
+                                   .n_issued = c->issued.n,
+                                   .trouble = copy_texts(w, &c->trouble),
+                                   .n_trouble = c->trouble.n,
+                                   .timeout_ms = c->timeout_ms};
+    w->expires_within_s = c->expires_within_ms / 1000;
+}
+
 struct wish *wish_new(const struct snapshot *s)
 {
     size_t n_files = 0;
@@ -188,6 +208,7 @@ struct wish *wish_new(const struct snapshot *s)
     w->certs.has_tls = s->doors != NULL;
     w->state = state_of(&s->settings, &w->mem);
     wish_issuers_add(w, &s->settings);
+    want_hooks(w, &s->settings.hooks);
     each_certificate(s, want_certificate, w);
     for (size_t i = 0; i < s->n_sites; i++) {
         const struct snapshot_site *site = &s->sites[i];
@@ -209,6 +230,8 @@ struct wish *wish_both(const struct wish *first, const struct wish *second)
     struct map ids = {.n = 0};
     w->certs.has_tls = a->has_tls || b->has_tls;
     w->issue = first->issue; // orders are for what comes; borrowed, see the header
+    w->hooks = first->hooks; // the same
+    w->expires_within_s = first->expires_within_s;
     w->state = arena_dup(&w->mem, str_of(first->state)).ptr;
     for (size_t i = 0; i < a->n_files; i++)
         want_file(w, &a->files[i]);
@@ -305,6 +328,7 @@ enum err wish_check_files(const struct snapshot *s, int64_t now_s, struct diags 
 {
     struct check k = {.diags = diags, .now_s = now_s, .err = ERR_OK};
     each_certificate(s, check_one, &k);
+    hooks_check(&s->settings.hooks, diags);
     enum err err = wish_issuers_check(s, diags);
     return k.err != ERR_OK ? k.err : err;
 }

@@ -5,6 +5,7 @@
 
 #include "gate/snapshot.h"
 #include "keeper/certs.h"
+#include "keeper/hooks.h"
 #include "keeper/issue.h"
 
 struct wish {
@@ -13,12 +14,14 @@ struct wish {
     struct keeper_certs_wish certs; // in mem
     struct issue_wish issue;        // in mem
     struct map learnt;              // servers whose keys are learnt on first use; names in mem
-    const char *state;              // in mem: a folder
+    struct hooks_wish hooks;        // in mem
+    int64_t expires_within_s;
+    const char *state; // in mem: a folder
 };
 
 struct wish *wish_new(const struct snapshot *s);
 // What both want; where they differ in a certificate of one id, as `first` does. In the arena of
-// neither, but for what is to be ordered, which is first's.
+// neither, but for hooks and what is to be ordered, which are first's.
 struct wish *wish_both(const struct wish *first, const struct wish *second);
 // Accepts NULL.
 void wish_free(struct wish *w);
