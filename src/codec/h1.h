@@ -169,5 +169,10 @@ enum io h1_chunks_next(struct h1_chunks *c, struct str in, size_t *ret_used, str
 enum io h1_trailers_parse(struct str in, const struct h1_limits *limits, struct field *fields,
                           size_t *ret_n_fields, size_t *ret_used, enum h1_error *reterr);
 
+// Whether a trailer section may have this field: not what is for framing, routing, authentication,
+// how content is to be read and what it may be used for (RFC 9110 6.5.1), nor what a proxy sets
+// itself or removes.
+bool h1_field_may_trail(const struct field *f);
+
 // True when value (a list like Connection's) has this element, in any case.
 bool h1_list_has(struct str value, struct str element);

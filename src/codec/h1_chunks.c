@@ -176,9 +176,7 @@ enum io h1_chunks_next(struct h1_chunks *c, struct str in, size_t *ret_used, str
     return c->state == LAST ? IO_EOF : IO_AGAIN;
 }
 
-// Framing, routing, authentication, how content is to be read and what it may be used for (RFC
-// 9110 6.5.1), and all that a proxy sets itself or removes.
-static bool is_forbidden(const struct field *f)
+bool h1_field_may_trail(const struct field *f)
 {
     switch (f->id) {
     case FIELD_ACCEPT_RANGES:
@@ -218,15 +216,15 @@ static bool is_forbidden(const struct field *f)
     case FIELD_WWW_AUTHENTICATE:
     case FIELD_X_REAL_IP:
     case FIELD_X_REQUEST_ID:
-        return true;
+        return false;
     }
     static const struct str prefixes[] = {STR_INIT("If-"), STR_INIT("Proxy-"), STR_INIT("Sec-"),
                                           STR_INIT("X-Forwarded-"), STR_INIT("Access-Control-")};
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
         if (str_istarts(f->name, prefixes[i]))
-            return true;
+            return false;
     }
-    return false;
+    return true;
 }
 
 enum io h1_trailers_parse(struct str in, const struct h1_limits *limits, struct field *fields,
@@ -237,7 +235,7 @@ enum io h1_trailers_parse(struct str in, const struct h1_limits *limits, struct 
     if (io != IO_DONE)
         return io;
     for (size_t i = 0; i < n_fields; i++) {
-        if (is_forbidden(&fields[i])) {
+        if (!h1_field_may_trail(&fields[i])) {
             *reterr = H1_ERROR_TRAILER;
             return IO_FAIL;
         }
