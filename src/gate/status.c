@@ -70,6 +70,7 @@ bool status_add(struct status *s, const struct worker *w)
     add_all(s->stats.counters, stats->counters, HTTP_COUNTER_COUNT);
     add_all(s->stats.client_errors, stats->client_errors, H1_ERROR_COUNT);
     add_all(s->stats.server_errors, stats->server_errors, H1_ERROR_COUNT);
+    add_all(s->stats.server_h2_errors, stats->server_h2_errors, H2_ERROR_COUNT);
     const struct door_stats *door = worker_door_stats(w);
     add_all(s->door.counters, door->counters, DOOR_COUNTER_COUNT);
     add_all(s->door.failures, door->failures, TLS_FAILURE_COUNT);
@@ -160,12 +161,17 @@ static void write_tls(const struct door_stats *door, struct text *t)
     text_put(t, STR("}}"));
 }
 
-static void write_refusals(const char *key, const uint64_t *counts, struct text *t)
+static void write_refusals(const char *key, const uint64_t *counts, const uint64_t *h2_counts,
+                           struct text *t)
 {
     put_open(t, key, '{');
     for (unsigned i = H1_ERROR_NONE + 1; i < H1_ERROR_COUNT; i++) {
         if (counts[i] > 0)
             put_uint(t, h1_error_name((enum h1_error)i), counts[i]);
+    }
+    for (unsigned i = H2_ERROR_NONE + 1; h2_counts && i < H2_ERROR_COUNT; i++) {
+        if (h2_counts[i] > 0)
+            put_uint(t, h2_error_name((enum h2_error)i), h2_counts[i]);
     }
     text_byte(t, '}');
 }
@@ -322,8 +328,8 @@ void status_write(const struct status *s, const struct status_process *p, struct
     write_process(s, p, to);
     write_counters(&s->stats, to);
     write_tls(&s->door, to);
-    write_refusals("refused_requests", s->stats.client_errors, to);
-    write_refusals("refused_answers", s->stats.server_errors, to);
+    write_refusals("refused_requests", s->stats.client_errors, NULL, to);
+    write_refusals("refused_answers", s->stats.server_errors, s->stats.server_h2_errors, to);
     write_entrypoints(s, to);
     write_sites(&s->snapshot->settings.sites, to);
     write_services(s->survey, to);

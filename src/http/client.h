@@ -2,6 +2,7 @@
 // What all protocols have in common that are spoken with servers.
 #pragma once
 
+#include "base/deadline.h"
 #include "codec/h1.h"
 
 struct http_client_options {
@@ -9,8 +10,9 @@ struct http_client_options {
     int64_t head_ms;         // from the request's end to the answer's head
     int64_t body_idle_ms; // between two pieces of the answer, and without progress of the request
     int64_t tunnel_idle_ms;
-    struct str host; // what to send as Host; empty: x->req.authority
-    struct str path; // what to send as path; empty: x->req.path
+    struct deadline until; // of the whole exchange; only of HTTP/2
+    struct str host;       // what to send as Host; empty: x->req.authority
+    struct str path;       // what to send as path; empty: x->req.path
 };
 
 // How sending and waiting for the answer's head ended.
@@ -18,6 +20,7 @@ enum http_client_end {
     HTTP_CLIENT_OK,       // x->resp is filled; its body reads from the connection
     HTTP_CLIENT_STALE,    // closed or reset before any byte of an answer, on a reused connection
     HTTP_CLIENT_CLOSED,   // the same on a fresh one, or in the middle of the head
+    HTTP_CLIENT_REFUSED,  // the server says that it did nothing of it (RFC 9113 8.7)
     HTTP_CLIENT_TIMEOUT,  // no head in time
     HTTP_CLIENT_PROTOCOL, // malformed answer; noted in x->end_detail and counted
     HTTP_CLIENT_BODY, // the client's request body failed (too slow, malformed, gone): x->end is set

@@ -24,6 +24,7 @@ void http_env_init(struct http_env *env, const struct http_app *app, void *app_d
     // A connection has a buffer for each side, and a filter may hold a third.
     uint32_t n = MIN(conns_max, UINT32_MAX / 4);
     pool_init(&env->buffers, HTTP_BUFFER_BYTES, POOL_KEEP_MAX, 3 * n + POOL_SPARE);
+    pool_init(&env->pieces, HTTP_BUFFER_BYTES, POOL_KEEP_MAX, UINT32_MAX);
     pool_init(&env->blocks, HTTP_BLOCK_BYTES, POOL_KEEP_MAX, n + POOL_SPARE);
     list_init(&env->conns);
     list_init(&env->idle);
@@ -35,6 +36,7 @@ void http_env_fini(struct http_env *env)
 {
     ASSERT(list_is_empty(&env->conns));
     pool_fini(&env->buffers);
+    pool_fini(&env->pieces);
     pool_fini(&env->blocks);
     mem_free(env->fields);
     *env = (struct http_env){.app = NULL};

@@ -11,6 +11,7 @@
 #include "codec/h1.h"
 #include "codec/ip.h"
 #include "codec/url.h"
+#include "http/h2_error.h"
 #include "rt/pool.h"
 
 struct exchange;
@@ -84,6 +85,7 @@ struct http_stats {
     uint64_t counters[HTTP_COUNTER_COUNT];
     uint64_t client_errors[H1_ERROR_COUNT]; // refused requests by reason
     uint64_t server_errors[H1_ERROR_COUNT]; // refused answers by reason
+    uint64_t server_h2_errors[H2_ERROR_COUNT];
 };
 
 // A client connection of any protocol; embedded in the driver's.
@@ -132,6 +134,8 @@ struct http_env {
     const struct http_app *app; // borrows
     void *app_data;             // the application's
     struct rt_pool buffers;     // HTTP_BUFFER_BYTES each
+    struct rt_pool pieces;      // HTTP_BUFFER_BYTES each: of connections that many exchanges share;
+                                // as many as windows of flow control allow
     struct rt_pool blocks;      // HTTP_BLOCK_BYTES each: an exchange with the start of its arena
     struct list conns;          // struct http_conn: all of this worker
     struct list idle;           // struct http_conn: longest idle first
@@ -175,6 +179,12 @@ static inline void http_count_client_error(struct http_env *env, enum h1_error e
 static inline void http_count_server_error(struct http_env *env, enum h1_error e)
 {
     uint64_t *at = &env->stats.server_errors[e];
+    __atomic_store_n(at, *at + 1, __ATOMIC_RELAXED);
+}
+
+static inline void http_count_server_h2_error(struct http_env *env, enum h2_error e)
+{
+    uint64_t *at = &env->stats.server_h2_errors[e];
     __atomic_store_n(at, *at + 1, __ATOMIC_RELAXED);
 }
 

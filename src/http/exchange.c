@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "http/grpc.h"
 #include "http/tunnel.h"
 
 static const struct {
@@ -100,6 +101,16 @@ void exchange_fail(struct exchange *x, unsigned status, enum exchange_end end, c
     x->end = end;
     x->end_detail = arena_dup(x->mem, str_from(detail, MIN((size_t)MAX(n, 0), sizeof detail - 1)));
 
+    if (grpc_is(x)) {
+        drop_answer(x);
+        x->resp.is_internal = true;
+        x->resp.status = 200;
+        if (!grpc_fail(x, status)) {
+            headers_init(&x->resp.headers, x->mem);
+            x->resp.status = (uint16_t)status;
+        }
+        return;
+    }
     // A full arena costs the page, never the answer.
     struct str type = STR_NONE;
     struct str page = exchange_page(x, status, &type);

@@ -160,8 +160,8 @@ static inline void exchange_watch(struct exchange *x)
 }
 
 // Makes x->resp a neutral answer of our own: status page with the request id, nothing of the
-// inside. end and detail (printf) go to the log. Drops what resp held. Keeps resp.must_close if
-// set.
+// inside; a client of gRPC gets 200 with a code of its own. end and detail (printf) go to the log.
+// Drops what resp held. Keeps resp.must_close if set.
 void exchange_fail(struct exchange *x, unsigned status, enum exchange_end end, const char *fmt, ...)
     PRINTF(4, 5);
 

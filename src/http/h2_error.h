@@ -30,7 +30,13 @@
     X(HEAD_LENGTH, "head-length", 431, "9113 10.5.1", "the field section is too long")             \
     X(FIELD_COUNT, "field-count", 431, "9113 10.5.1", "too many fields")                           \
     X(MEMORY, "memory", 431, "9113 10.5", "the memory of the exchange is used up")                 \
-    X(TRAILER, "trailer", 400, "9110 6.5.1", "a field that must not be a trailer")
+    X(TRAILER, "trailer", 400, "9110 6.5.1", "a field that must not be a trailer")                 \
+    X(TRAILERS_OPEN, "trailers-open", 400, "9113 8.1", "trailers that don't end the message")      \
+    X(INTERIM_END, "interim-end", 502, "9113 8.1", "an interim answer that ends the message")      \
+    X(INTERIM_COUNT, "interim-count", 502, "9110 15.2", "too many interim answers")                \
+    X(BODY, "body", 502, "9110 6.4.1", "DATA where an answer has no body")                         \
+    X(FRAMES, "frames", 400, "9113 5.4", "a frame that is malformed or not allowed here")          \
+    X(FLOOD, "flood", 400, "9113 10.5", "too many frames that bring nothing")
 
 enum h2_error {
 #define X(id, name, status, section, text) H2_ERROR_##id,

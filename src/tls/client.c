@@ -224,7 +224,6 @@ static int wire_version(unsigned version)
 
 static SSL_CTX *new_ctx(const struct tls_client_conf *conf)
 {
-    static const unsigned char protocols[] = "\x08http/1.1";
     tls_init();
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     if (!ctx)
@@ -236,8 +235,6 @@ static SSL_CTX *new_ctx(const struct tls_client_conf *conf)
     SSL_CTX_set_read_ahead(ctx, 1); // a record costs one read, not two
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_session);
-    if (SSL_CTX_set_alpn_protos(ctx, protocols, sizeof protocols - 1) != 0)
-        panic("OpenSSL has no memory");
     return ctx;
 }
 
@@ -383,13 +380,23 @@ static bool is_fresh(SSL_SESSION *session)
            X509_cmp_current_time(X509_get0_notAfter(cert)) > 0;
 }
 
+// As ALPN has it (RFC 7301): each with its length.
+static const struct str offers[] = {
+    [TLS_OFFER_HTTP_1] = STR_INIT("\x08http/1.1"),
+    [TLS_OFFER_HTTP_2] = STR_INIT("\x02h2"),
+    [TLS_OFFER_BOTH] = STR_INIT("\x02h2\x08http/1.1"),
+};
+
 static SSL *new_ssl(const struct tls_client *c, const struct tls_peer *peer,
-                    struct tls_session *session)
+                    struct tls_session *session, enum tls_offer offer)
 {
     SSL *ssl = SSL_new(c->ctx);
     if (!ssl)
         panic("OpenSSL has no memory");
     SSL_set_connect_state(ssl);
+    if (SSL_set_alpn_protos(ssl, (const unsigned char *)offers[offer].ptr,
+                            (unsigned)offers[offer].len) != 0)
+        panic("OpenSSL has no memory");
     if (!tls_demand_peer(ssl, &c->demands, peer)) {
         SSL_free(ssl);
         return NULL;
@@ -402,11 +409,22 @@ static SSL *new_ssl(const struct tls_client *c, const struct tls_peer *peer,
     return ssl;
 }
 
+// What is wrong with the server's choice; NULL: nothing.
+static const char *dislike(struct str chosen, enum tls_offer offer)
+{
+    if (str_eq(chosen, STR("h2")))
+        return offer != TLS_OFFER_HTTP_1 ? NULL : "it chose a protocol that wasn't offered";
+    if (chosen.len > 0 && !str_eq(chosen, STR("http/1.1")))
+        return "it chose a protocol that wasn't offered";
+    return offer != TLS_OFFER_HTTP_2 ? NULL : "it doesn't speak HTTP/2 (ALPN)";
+}
+
 enum io tls_connect(struct stream *s, const struct tls_client *c, const struct tls_peer *peer,
-                    struct tls_session *session, struct deadline until, struct tls_failure *reterr)
+                    struct tls_session *session, enum tls_offer offer, struct deadline until,
+                    struct tls_failure *reterr)
 {
     ERR_clear_error();
-    SSL *ssl = new_ssl(c, peer, session);
+    SSL *ssl = new_ssl(c, peer, session, offer);
     ERR_clear_error();
     if (!ssl) {
         tls_failure_tell(reterr, TLS_FAILURE_INTERNAL, "the server's name can't be asked for");
@@ -418,10 +436,10 @@ enum io tls_connect(struct stream *s, const struct tls_client *c, const struct t
     enum io io = tls_conn_handshake(s, until, reterr);
     tls_verdict_attach(ssl, NULL);
     if (io == IO_DONE) {
-        struct str protocol = tls_conn_info(s)->protocol;
-        if (protocol.len == 0 || str_eq(protocol, STR("http/1.1")))
+        const char *why = dislike(tls_conn_info(s)->protocol, offer);
+        if (!why)
             return IO_DONE;
-        tls_failure_tell(reterr, TLS_FAILURE_PROTOCOL, "it chose a protocol that wasn't offered");
+        tls_failure_tell(reterr, TLS_FAILURE_PROTOCOL, why);
     } else if (reterr->kind == TLS_FAILURE_PEER_CERTIFICATE && verdict.why[0] != '\0') {
         tls_failure_tell(reterr, TLS_FAILURE_PEER_CERTIFICATE, verdict.why);
     }

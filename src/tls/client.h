@@ -47,9 +47,16 @@ struct tls_session {
 };
 void tls_session_forget(struct tls_session *s);
 
+// Which HTTP is offered to a server (ALPN).
+enum tls_offer {
+    TLS_OFFER_HTTP_1, // a server that chooses none speaks it
+    TLS_OFFER_HTTP_2, // that alone: the server must choose it
+    TLS_OFFER_BOTH,   // HTTP/2 rather
+};
+
 // Makes s (a connected, plain stream) speak TLS as a client. Waits. On failure s can only be
-// closed; *reterr tells. session is remembered for as long as the stream speaks TLS.
-// IO_DONE or IO_FAIL.
+// closed; *reterr tells. What the server chose of the offer is tls_info's. session is remembered
+// for as long as the stream speaks TLS. IO_DONE or IO_FAIL.
 enum io tls_connect(struct stream *s, const struct tls_client *c, const struct tls_peer *peer,
-                    struct tls_session *session, struct deadline until, struct tls_failure *reterr)
-    MUST_CHECK;
+                    struct tls_session *session, enum tls_offer offer, struct deadline until,
+                    struct tls_failure *reterr) MUST_CHECK;

@@ -1,26 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/conn.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "rt/clock.h"
-
-enum queue_state {
-    QUEUE_WAITING,
-    QUEUE_GRANTED, // conn, or when that is NULL the right to open one
-    QUEUE_SENT_AWAY,
-};
-
-// An exchange in the queue, on its fiber's stack.
-struct queued {
-    struct list_node node;
-    struct fiber *fiber; // borrows
-    enum queue_state state;
-    struct conn *conn; // owns
-};
 
 static struct conn *conn_of(struct list_node *n)
 {
@@ -30,30 +15,6 @@ static struct conn *conn_of(struct list_node *n)
 static void free_later(void *arg)
 {
     mem_free(arg);
-}
-
-// The next in the queue gets c, or (NULL) the right to open one. False: nobody waits.
-static bool grant(struct target *t, struct conn *c)
-{
-    struct list_node *n = list_pop_front(&t->queue);
-    if (!n)
-        return false;
-    struct queued *q = CONTAINER_OF(n, struct queued, node);
-    t->n_queued--;
-    q->state = QUEUE_GRANTED;
-    q->conn = c;
-    fiber_wake(q->fiber);
-    return true;
-}
-
-// One connection less. t may be freed.
-static void give_up_place(struct target *t)
-{
-    if (grant(t, NULL))
-        return;
-    ASSERT(t->n_conns > 0);
-    t->n_conns--;
-    target_free_if_left(t);
 }
 
 // Ends c; its place is the caller's.
@@ -70,7 +31,7 @@ static void conn_close(struct conn *c)
 {
     struct target *t = c->target;
     conn_drop(c);
-    give_up_place(t);
+    place_give_up(t);
 }
 
 // --- idle ones ---
@@ -174,7 +135,7 @@ static void on_done(struct h1_client *client, bool is_reusable)
         conn_close(c);
         return;
     }
-    if (grant(t, c))
+    if (place_grant_conn(t, c))
         return;
     if (t->n_idle >= c->idle_max || c->idle_ms == 0) {
         conn_close(c);
@@ -234,14 +195,18 @@ static bool has_learnt_key(const struct conn *c, struct deadline until, struct t
     return false;
 }
 
-static enum conn_got secure(struct conn *c, struct deadline until, struct tls_failure *reterr)
+static enum conn_got secure(struct conn *c, const struct conn_wish *wish, struct deadline until)
 {
     struct worker_server *server = c->target->server;
     const struct server_state *state = server->state;
     struct stream *s = &c->client.stream;
-    bool is_done =
-        tls_connect(s, state->tls, &state->peer, &c->target->session, until, reterr) == IO_DONE;
-    if (is_done && !has_learnt_key(c, until, reterr)) {
+    struct tls_failure *failure = &wish->failure->tls;
+    enum tls_offer offer = !wish->may_share      ? TLS_OFFER_HTTP_1
+                           : !wish->may_be_alone ? TLS_OFFER_HTTP_2
+                                                 : TLS_OFFER_BOTH;
+    bool is_done = tls_connect(s, state->tls, &state->peer, &c->target->session, offer, until,
+                               failure) == IO_DONE;
+    if (is_done && !has_learnt_key(c, until, failure)) {
         tls_session_forget(&c->target->session);
         is_done = false;
     }
@@ -250,98 +215,158 @@ static enum conn_got secure(struct conn *c, struct deadline until, struct tls_fa
         server->n_resumed += tls_conn_info(s)->is_resumed;
         return CONN_OK;
     }
-    if (reterr->kind == TLS_FAILURE_CANCELLED)
+    if (failure->kind == TLS_FAILURE_CANCELLED)
         return CONN_CANCELLED;
-    return reterr->kind == TLS_FAILURE_TIMEOUT ? CONN_TIMEOUT : CONN_TLS;
+    return failure->kind == TLS_FAILURE_TIMEOUT ? CONN_TIMEOUT : CONN_TLS;
 }
 
-static enum conn_got open_conn(struct target *t, const struct conn_wish *wish, struct conn **ret,
-                               int *ret_error)
+// Connects c within the time that the tries have. Waits.
+static enum conn_got connect_to(struct conn *c, const struct conn_wish *wish)
 {
-    struct conn *c = MEM_NEW(struct conn);
-    c->target = t;
-    c->client.done = on_done;
-    c->client.owner = t;
     int64_t began_ms = clock_now_ms();
     int64_t wait_ms = MIN(wish->connect_ms, *wish->connect_left_ms);
     struct deadline until = deadline_at(began_ms + wait_ms);
-    enum conn_got got = connect_plain(c, until, ret_error);
-    if (got == CONN_OK && t->server->state->tls)
-        got = secure(c, until, wish->tls_failure);
+    wish->failure->tls.kind = TLS_FAILURE_NONE;
+    enum conn_got got = connect_plain(c, until, &wish->failure->error);
+    if (got == CONN_OK && c->target->server->state->tls)
+        got = secure(c, wish, until);
     *wish->connect_left_ms -= clock_now_ms() - began_ms;
-    if (got == CONN_OK) {
-        *ret = c;
-        return CONN_OK;
-    }
-    conn_drop(c);
-    give_up_place(t);
+    wish->failure->got = got;
     return got;
 }
+
+// What a connection that stands speaks: HTTP/2 where both sides want it.
+static bool is_shared(const struct conn *c, const struct conn_wish *wish)
+{
+    const struct stream *s = &c->client.stream;
+    if (stream_is_plain(s))
+        return wish->may_share;
+    return str_eq(tls_conn_info(s)->protocol, STR("h2"));
+}
+
+// c turns out to be one that many share.
+static void make_shared(struct conn *c, struct mux *m, const struct conn_wish *wish)
+{
+    mux_open(m, &c->client.stream, wish->env);
+    loop_defer(free_later, c);
+}
+
+// The caller has the place for it.
+static enum conn_got open_conn(struct target *t, const struct conn_wish *wish, struct lease *ret)
+{
+    struct conn *c = MEM_NEW(struct conn);
+    struct mux *m = wish->may_share ? mux_new(t) : NULL;
+    c->target = t;
+    c->client.done = on_done;
+    c->client.owner = t;
+    enum conn_got got = connect_to(c, wish);
+    if (got != CONN_OK) {
+        if (m)
+            mux_fail(m, got == CONN_CANCELLED ? NULL : wish->failure);
+        conn_drop(c);
+        place_give_up(t);
+        return got;
+    }
+    if (wish->may_share && wish->may_be_alone) {
+        t->is_known = true;
+        t->is_shared = is_shared(c, wish);
+    }
+    if (is_shared(c, wish)) {
+        make_shared(c, m, wish);
+        *ret = (struct lease){.mux = m};
+        return CONN_OK;
+    }
+    if (m)
+        mux_fail(m, NULL);
+    *ret = (struct lease){.conn = c};
+    return CONN_OK;
+}
+
+// --- waiting ---
 
 // Gives back what came although it is no longer wanted.
 static void return_grant(struct target *t, struct queued *q)
 {
-    if (q->conn)
+    if (q->mux)
+        mux_renounce(q->mux);
+    else if (q->conn)
         on_done(&q->conn->client, true);
     else
-        give_up_place(t);
+        place_give_up(t);
+}
+
+static struct queued queued_for(const struct conn_wish *wish)
+{
+    return (struct queued){
+        .may_share = wish->may_share && !wish->is_fresh,
+        .may_be_alone = wish->may_be_alone,
+        .failure = wish->failure,
+    };
 }
 
 static enum conn_got wait_in_queue(struct target *t, const struct conn_wish *wish,
-                                   struct conn **ret)
+                                   struct lease *ret)
 {
     if (t->n_queued >= wish->queue_max)
         return CONN_QUEUE_FULL;
-    struct queued q = {.fiber = fiber_self()};
-    struct deadline until = deadline_in(wish->queue_ms);
-    list_push_back(&t->queue, &q.node);
-    t->n_queued++;
-    enum fiber_wake wake;
-    do {
-        wake = fiber_wait(until);
-    } while (wake == FIBER_READY && q.state == QUEUE_WAITING);
-    switch (q.state) {
-    case QUEUE_WAITING:
-        list_remove(&q.node);
-        t->n_queued--;
-        return wake == FIBER_CANCELLED ? CONN_CANCELLED : CONN_QUEUE_TIMEOUT;
-    case QUEUE_SENT_AWAY:
-        return wake == FIBER_CANCELLED ? CONN_CANCELLED : CONN_MOVED;
-    case QUEUE_GRANTED:
-        break;
+    struct queued q = queued_for(wish);
+    enum conn_got got = queue_wait(&t->queue, &t->n_queued, &q, deadline_in(wish->queue_ms));
+    if (got != CONN_OK) {
+        if (q.state == QUEUE_GRANTED)
+            return_grant(t, &q);
+        return got;
     }
-    if (wake == FIBER_CANCELLED) {
-        return_grant(t, &q);
-        return CONN_CANCELLED;
-    }
-    *ret = q.conn;
+    *ret = (struct lease){.conn = q.conn, .mux = q.mux};
     if (q.conn && (wish->is_fresh || !is_alive(q.conn, wish->is_sure))) {
         conn_drop(q.conn);
-        *ret = NULL;
+        ret->conn = NULL;
     }
     return CONN_OK;
 }
 
-void target_send_away(struct target *t)
+// Waits for a connection that another exchange makes, and that both can share.
+static enum conn_got wait_for_mux(struct mux *m, const struct conn_wish *wish, struct lease *ret)
 {
-    struct list_node *n;
-    while ((n = list_pop_front(&t->queue)) != NULL) {
-        struct queued *q = CONTAINER_OF(n, struct queued, node);
-        q->state = QUEUE_SENT_AWAY;
-        fiber_wake(q->fiber);
+    struct queued q = queued_for(wish);
+    int64_t began_ms = clock_now_ms();
+    int64_t wait_ms = MIN(wish->connect_ms, *wish->connect_left_ms);
+    wish->failure->tls.kind = TLS_FAILURE_NONE;
+    enum conn_got got = queue_wait(&m->waiters, &m->n_waiters, &q, deadline_at(began_ms + wait_ms));
+    *wish->connect_left_ms -= clock_now_ms() - began_ms;
+    if (got == CONN_QUEUE_TIMEOUT || (got == CONN_MOVED && *wish->connect_left_ms <= 0))
+        return CONN_TIMEOUT;
+    if (got != CONN_OK) {
+        if (q.state == QUEUE_GRANTED)
+            mux_renounce(q.mux);
+        return got;
     }
-    t->n_queued = 0;
+    *ret = (struct lease){.mux = q.mux};
+    return CONN_OK;
+}
+
+// --- getting one ---
+
+static bool is_leased(const struct lease *l)
+{
+    return l->conn || l->mux;
 }
 
 // A place among the connections, and with luck one that is open. Waits when all are taken.
-static enum conn_got get_place(struct target *t, const struct conn_wish *wish, struct conn **ret)
+static enum conn_got get_place(struct target *t, const struct conn_wish *wish, struct lease *ret)
 {
-    *ret = wish->is_fresh ? NULL : take_idle(t, wish->is_sure);
-    if (*ret)
+    bool may_share = wish->may_share && !wish->is_fresh;
+    ret->mux = may_share ? mux_take(t) : NULL;
+    if (!ret->mux && wish->may_be_alone && !wish->is_fresh)
+        ret->conn = take_idle(t, wish->is_sure);
+    if (is_leased(ret))
         return CONN_OK;
+    bool may_expect = may_share && (!wish->may_be_alone || !t->is_known || t->is_shared);
+    struct mux *expected = may_expect ? mux_expected(t) : NULL;
+    if (expected)
+        return wait_for_mux(expected, wish, ret);
     if (wish->conns_max > 0 && t->n_conns >= wish->conns_max) {
         if (t->n_idle == 0)
-            return wait_in_queue(t, wish, ret);
+            return mux_evict(t) ? CONN_OK : wait_in_queue(t, wish, ret);
         struct list_node *last = list_last(&t->idle);
         ASSERT(last != NULL);
         struct conn *oldest = conn_of(last);
@@ -353,18 +378,21 @@ static enum conn_got get_place(struct target *t, const struct conn_wish *wish, s
     return CONN_OK;
 }
 
-enum conn_got target_get(struct target *t, const struct conn_wish *wish, struct conn **ret,
-                         int *ret_error)
+enum conn_got target_get(struct target *t, const struct conn_wish *wish, struct lease *ret)
 {
+    ASSERT(wish->may_share || wish->may_be_alone);
+    *ret = (struct lease){.conn = NULL};
     enum conn_got got = get_place(t, wish, ret);
+    if (got == CONN_OK && !is_leased(ret))
+        got = open_conn(t, wish, ret);
     if (got != CONN_OK)
         return got;
-    if (!*ret) {
-        got = open_conn(t, wish, ret, ret_error);
-        if (got != CONN_OK)
-            return got;
+    if (ret->mux) {
+        ret->mux->idle_ms = wish->idle_max > 0 ? wish->idle_ms : 0;
+        h2_client_probe(&ret->mux->client, wish->connect_ms);
+        return CONN_OK;
     }
-    (*ret)->idle_ms = wish->idle_ms;
-    (*ret)->idle_max = wish->idle_max;
+    ret->conn->idle_ms = wish->idle_ms;
+    ret->conn->idle_max = wish->idle_max;
     return CONN_OK;
 }

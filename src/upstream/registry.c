@@ -214,6 +214,7 @@ static struct server_state *new_server(struct upstream_registry *r, const struct
         mem_alloc(1, sizeof(struct server_state) + n_slots * sizeof(struct server_slot));
     enter(r, &s->shared, SHARED_SERVER, url->key, hash);
     s->kind = url->kind;
+    s->http = url->http;
     s->n_slots = n_slots;
     s->tls = tls ? tls_client_ref(tls) : NULL;
     s->peer = (struct tls_peer){.name = own(url->peer.name), .ip = url->peer.ip};

@@ -56,6 +56,7 @@ struct server_answer {
 struct server_state {
     struct shared shared;
     enum server_kind kind;
+    enum server_http http;
     struct rt_addr addr;              // not of names
     struct str host;                  // of names; owns
     uint16_t port;                    // of names

@@ -12,6 +12,7 @@
 #include "codec/h1.h"
 #include "http/env.h"
 #include "http/exchange.h"
+#include "http/grpc.h"
 #include "rt/clock.h"
 #include "rt/log.h"
 #include "upstream/balance.h"
@@ -20,19 +21,23 @@
 
 #define ANSWER_LINE_MAX_BYTES (16 * 1024)
 #define ANSWER_FIELDS_MAX 256
+#define REFUSALS_MAX 5 // of one exchange, by servers that leave or have no room (RFC 9113 8.7)
 
 struct attempt {
     struct exchange *x;
     const struct service *s;
     struct upstream_worker *w;
     bool is_idempotent;
+    bool is_grpc;
     bool wants_fresh;        // an idle connection turned out to be dead
     int64_t connect_left_ms; // for all tries together
+    struct deadline until;   // what the client gives it all
     uint32_t tried[SERVICE_TRIES_MAX];
     uint32_t n_tried;
     int64_t now_ms;
-    struct tls_failure tls_failure; // of the last try to connect
-    enum exchange_end end;          // how the last try failed; EXCHANGE_END_OK: none did
+    uint32_t n_refused;          // tries of which servers say that they did nothing
+    struct conn_failure failure; // of the last try to connect
+    enum exchange_end end;       // how the last try failed; EXCHANGE_END_OK: none did
     struct str detail;
 };
 
@@ -58,6 +63,8 @@ COLD static void PRINTF(3, 4) note(struct attempt *a, enum exchange_end end, con
 COLD static enum err give_up(struct attempt *a)
 {
     struct exchange *x = a->x;
+    if (a->end == EXCHANGE_END_OK)
+        note(a, EXCHANGE_END_SERVER_CONNECT_TIMEOUT, "no connection in time");
     // A server that can't be reached isn't a slow one, whatever the way in which it can't.
     unsigned status =
         a->end == EXCHANGE_END_SERVER_CONNECT_TIMEOUT ? 502 : exchange_end_status(a->end);
@@ -221,9 +228,10 @@ static void note_reached(const struct attempt *a, struct server_slot *slot)
                  STR_ARG(a->x->server_name));
 }
 
-COLD static enum step connect_failed(struct attempt *a, enum conn_got got, int error,
-                                     struct server_slot *slot, struct str name)
+COLD static enum step connect_failed(struct attempt *a, enum conn_got got, struct server_slot *slot,
+                                     struct str name)
 {
+    int error = a->failure.error;
     switch (got) {
     case CONN_OK:
         return STEP_DONE;
@@ -243,12 +251,12 @@ COLD static enum step connect_failed(struct attempt *a, enum conn_got got, int e
     case CONN_TIMEOUT:
         note(a, EXCHANGE_END_SERVER_CONNECT_TIMEOUT, "server " STR_FMT ": no %s in time",
              STR_ARG(name),
-             a->tls_failure.kind == TLS_FAILURE_TIMEOUT ? "TLS handshake" : "connection");
+             a->failure.tls.kind == TLS_FAILURE_TIMEOUT ? "TLS handshake" : "connection");
         skip_for_a_while(a, slot);
         return STEP_AGAIN;
     case CONN_TLS:
         note(a, EXCHANGE_END_SERVER_TLS, "server " STR_FMT ": %s", STR_ARG(name),
-             a->tls_failure.text);
+             a->failure.tls.text);
         skip_for_a_while(a, slot);
         return STEP_AGAIN;
     case CONN_REFUSED:
@@ -265,11 +273,27 @@ COLD static enum step connect_failed(struct attempt *a, enum conn_got got, int e
     return STEP_AGAIN;
 }
 
-static enum conn_got connect_to(struct attempt *a, struct target *t, struct conn **ret,
-                                int *ret_error)
+// What an upgrade needs is HTTP/1.1's own, and what gRPC needs, HTTP/2's: trailers, and bodies
+// both ways at a time.
+static bool may_share(const struct attempt *a, const struct target *t)
+{
+    enum server_http http = t->server->state->http;
+    const struct request *r = &a->x->req;
+    return http != SERVER_HTTP_1 && !r->is_raw && !r->is_upgrade;
+}
+
+static bool may_be_alone(const struct attempt *a, const struct target *t)
+{
+    return a->x->req.is_raw || (t->server->state->http != SERVER_HTTP_2 && !a->is_grpc);
+}
+
+static enum conn_got connect_to(struct attempt *a, struct target *t, struct lease *ret)
 {
     const struct service_conf *conf = a->s->conf;
     struct conn_wish wish = {
+        .env = a->x->env,
+        .may_share = may_share(a, t),
+        .may_be_alone = may_be_alone(a, t),
         .is_fresh = a->wants_fresh || a->x->req.is_raw,
         .is_sure = !a->is_idempotent || a->x->req.body,
         .conns_max = conf->conns_max,
@@ -277,14 +301,13 @@ static enum conn_got connect_to(struct attempt *a, struct target *t, struct conn
         .queue_ms = conf->queue_ms,
         .connect_ms = conf->connect_ms,
         .connect_left_ms = &a->connect_left_ms,
-        .tls_failure = &a->tls_failure,
+        .failure = &a->failure,
         .idle_ms = conf->idle_ms,
         .idle_max = conf->idle_max,
     };
-    a->tls_failure.kind = TLS_FAILURE_NONE;
     if (target_is_full(t, conf->conns_max)) // who leaves the queue gives up the place in it
         exchange_watch(a->x);
-    return target_get(t, &wish, ret, ret_error);
+    return target_get(t, &wish, ret);
 }
 
 // --- the exchange ---
@@ -332,6 +355,12 @@ static enum step served(struct attempt *a, enum http_client_end end, bool sent_b
         count_failure(slot);
         note_told(a, EXCHANGE_END_SERVER_GONE);
         return may_repeat ? STEP_AGAIN : STEP_GIVE_UP;
+    case HTTP_CLIENT_REFUSED:
+        note_told(a, EXCHANGE_END_SERVER_GONE);
+        if (sent_body || ++a->n_refused > REFUSALS_MAX)
+            return STEP_GIVE_UP;
+        a->n_tried--; // it was not the server's whole refusal, as a rule: this connection's
+        return STEP_AGAIN;
     case HTTP_CLIENT_TIMEOUT:
         count_failure(slot);
         note_told(a, EXCHANGE_END_SERVER_TIMEOUT);
@@ -351,8 +380,23 @@ static enum step served(struct attempt *a, enum http_client_end end, bool sent_b
     return STEP_CANCELLED;
 }
 
-static enum step serve_on(struct attempt *a, struct conn *c, size_t server,
-                          struct server_slot *slot)
+static struct http_client_options options_for(const struct attempt *a, size_t server)
+{
+    const struct service_conf *conf = a->s->conf;
+    return (struct http_client_options){
+        .limits = {.line_max_bytes = ANSWER_LINE_MAX_BYTES,
+                   .head_max_bytes = (uint32_t)conf->head_max_bytes,
+                   .fields_max = ANSWER_FIELDS_MAX},
+        .head_ms = conf->head_ms,
+        .body_idle_ms = conf->body_idle_ms,
+        .tunnel_idle_ms = a->x->entry->tunnel_idle_ms,
+        .until = a->until,
+        .host = host_for(a, server),
+    };
+}
+
+static enum step serve_alone(struct attempt *a, struct conn *c, size_t server,
+                             struct server_slot *slot)
 {
     struct exchange *x = a->x;
     x->is_reused = c->client.n_exchanges > 0;
@@ -362,18 +406,45 @@ static enum step serve_on(struct attempt *a, struct conn *c, size_t server,
         x->resp.tunnel = h1_client_take(&c->client);
         return STEP_DONE;
     }
-    const struct http_client_options options = {
-        .limits = {.line_max_bytes = ANSWER_LINE_MAX_BYTES,
-                   .head_max_bytes = (uint32_t)a->s->conf->head_max_bytes,
-                   .fields_max = ANSWER_FIELDS_MAX},
-        .head_ms = a->s->conf->head_ms,
-        .body_idle_ms = a->s->conf->body_idle_ms,
-        .tunnel_idle_ms = x->entry->tunnel_idle_ms,
-        .host = host_for(a, server),
-    };
+    const struct http_client_options options = options_for(a, server);
     bool sent_body = false;
     enum http_client_end end = h1_client_serve(&c->client, x, &options, &sent_body);
     return served(a, end, sent_body, slot);
+}
+
+static enum step serve_shared(struct attempt *a, struct mux *m, size_t server,
+                              struct server_slot *slot)
+{
+    struct exchange *x = a->x;
+    if (!mux_begin(m)) { // over before it could begin
+        a->n_tried--;
+        return STEP_AGAIN;
+    }
+    x->is_reused = m->client.n_exchanges > 0;
+    m->target->n_requests++;
+    x->times.connected = clock_now_ns();
+    const struct http_client_options options = options_for(a, server);
+    bool sent_body = false;
+    enum http_client_end end = h2_client_serve(&m->client, x, &options, &sent_body);
+    return served(a, end, sent_body, slot);
+}
+
+// Whether the server's protocol is one that the exchange can go by.
+static bool can_speak(struct attempt *a, const struct target *t)
+{
+    if (may_share(a, t) || may_be_alone(a, t))
+        return true;
+    if (a->x->req.is_upgrade) {
+        note(a, EXCHANGE_END_SERVER_PROTOCOL,
+             "server " STR_FMT ": an upgrade needs HTTP/1.1, and the settings say HTTP/2 alone",
+             STR_ARG(t->name));
+        return false;
+    }
+    note(a, EXCHANGE_END_SERVER_PROTOCOL,
+         "server " STR_FMT ": gRPC needs HTTP/2, and the settings say HTTP/1.1: write its URL with "
+         "h2c:// or https://, or 'http: 2' in the service",
+         STR_ARG(t->name));
+    return false;
 }
 
 static enum step try_once(struct attempt *a)
@@ -385,6 +456,8 @@ static enum step try_once(struct attempt *a)
         return step;
     if (a->end != EXCHANGE_END_OK)
         trail_add(&x->trail, a->s->who, "retried", a->detail);
+    if (!can_speak(a, e->target))
+        return STEP_GIVE_UP;
     // What waits may let the target go: the slot is the server's, which the snapshot keeps.
     struct server_slot *slot = e->target->slot;
     size_t server = ring_server(e);
@@ -393,14 +466,16 @@ static enum step try_once(struct attempt *a)
     trail_add(&x->trail, a->s->who, "chose", x->server_name);
     x->times.chosen = clock_now_ns();
     x->n_tries++;
-    struct conn *c = NULL;
-    int error = 0;
-    enum conn_got got = connect_to(a, e->target, &c, &error);
+    struct lease lease;
+    enum conn_got got = connect_to(a, e->target, &lease);
     if (got != CONN_OK)
-        return connect_failed(a, got, error, slot, x->server_name);
-    if (c->client.n_exchanges == 0)
+        return connect_failed(a, got, slot, x->server_name);
+    bool is_new =
+        lease.mux ? lease.mux->client.n_exchanges == 0 : lease.conn->client.n_exchanges == 0;
+    if (is_new)
         note_reached(a, slot);
-    return serve_on(a, c, server, slot);
+    return lease.mux ? serve_shared(a, lease.mux, server, slot)
+                     : serve_alone(a, lease.conn, server, slot);
 }
 
 static enum err service_serve(const struct handler *h, struct exchange *x)
@@ -411,10 +486,17 @@ static enum err service_serve(const struct handler *h, struct exchange *x)
         .s = s,
         .w = upstream_worker_self(),
         .is_idempotent = method_is_idempotent(x->req.method_id),
+        .is_grpc = grpc_is(x),
+        .until = deadline_at(INT64_MAX),
         .connect_left_ms = s->conf->connect_ms + s->conf->connect_ms / 2,
     };
     ASSERT(a.w != NULL);
     x->service_name = s->handler.name;
+    int64_t timeout_ms = a.is_grpc ? grpc_timeout_ms(x) : -1;
+    if (timeout_ms >= 0) {
+        a.until = deadline_in(timeout_ms);
+        a.connect_left_ms = MIN(a.connect_left_ms, timeout_ms);
+    }
     for (;;) {
         enum step step = try_once(&a);
         if (LIKELY(step == STEP_DONE))

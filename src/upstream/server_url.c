@@ -5,8 +5,8 @@
 #include "codec/url.h"
 
 #define FORMS                                                                                      \
-    "allowed are http://HOST[:PORT], https://HOST[:PORT], tcp://HOST:PORT, unix:/PATH and "        \
-    "unix:@NAME"
+    "allowed are http://HOST[:PORT], https://HOST[:PORT], h2c://HOST[:PORT], tcp://HOST:PORT, "    \
+    "unix:/PATH and unix:@NAME"
 #define HTTP_PORT 80
 #define HTTPS_PORT 443
 #define ADDR_TEXT_BYTES 128
@@ -144,6 +144,12 @@ enum err server_url_parse(const struct conf_text *url, struct arena *mem, struct
         enum err err = parse_host(url, SERVER_HTTP, HTTPS_PORT, mem, diags, ret);
         if (!err)
             speak_tls(ret);
+        return err;
+    }
+    if (str_istarts(url->text, STR("h2c://"))) {
+        enum err err = parse_host(url, SERVER_HTTP, HTTP_PORT, mem, diags, ret);
+        if (!err)
+            ret->http = SERVER_HTTP_2;
         return err;
     }
     if (str_istarts(url->text, STR("tcp://")))

@@ -70,6 +70,32 @@ static enum err use_tls(struct servers *b, struct server_url *url)
     return b->tls ? secure_server(b->conf, b->tls, b->mem, b->diags, url) : ERR_NOT_FOUND;
 }
 
+// What is spoken with the server. It is part of the key, since connections are shared by it.
+static enum err choose_http(const struct servers *b, const struct server_conf *conf,
+                            struct server_url *url)
+{
+    enum server_http wanted = (enum server_http)b->conf->http;
+    if (url->protocol == SERVER_TCP && wanted != SERVER_HTTP_AUTO)
+        return diag_fail(b->diags, ERR_SYNTAX, conf->url.place,
+                         "service '" STR_FMT "' says which 'http' its servers speak, but those of "
+                         "TCP routes speak none",
+                         STR_ARG(b->s->handler.name));
+    if (url->http == SERVER_HTTP_2 && wanted == SERVER_HTTP_1)
+        return diag_fail(b->diags, ERR_SYNTAX, conf->url.place,
+                         "server '" STR_FMT "' speaks HTTP/2, but the service's 'http' is 1.1: "
+                         "write http:// or leave 'http' out",
+                         STR_ARG(conf->url.text));
+    if (url->http == SERVER_HTTP_AUTO)
+        url->http = wanted == SERVER_HTTP_AUTO && !url->is_tls ? SERVER_HTTP_1 : wanted;
+    const char *mark = url->http == SERVER_HTTP_2                  ? " http/2"
+                       : url->http == SERVER_HTTP_1 && url->is_tls ? " http/1.1"
+                                                                   : "";
+    url->key = arena_concat(b->mem, url->key, str_of(mark), STR_NONE);
+    if (url->key.ptr)
+        return ERR_OK;
+    return diag_fail(b->diags, ERR_LIMIT, conf->url.place, "memory limit of the settings");
+}
+
 static enum err build_server(struct servers *b, struct service_server *to,
                              const struct server_conf *conf)
 {
@@ -79,6 +105,8 @@ static enum err build_server(struct servers *b, struct service_server *to,
         err = join_protocols(b->s, url.protocol, conf, b->diags);
     if (!err && url.is_tls)
         err = use_tls(b, &url);
+    if (!err)
+        err = choose_http(b, conf, &url);
     if (err)
         return err;
     *to = (struct service_server){

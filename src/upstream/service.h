@@ -24,6 +24,7 @@ struct server_conf {
 struct service_conf {
     struct conf_list servers; // of server_conf
     unsigned balance;         // enum service_balance
+    unsigned http;            // enum server_http
     int64_t connect_ms, head_ms, body_idle_ms;
     uint32_t tries;          // servers tried for one exchange
     int64_t skip_ms;         // how long a server that can't be reached is skipped

@@ -4,15 +4,16 @@
 
 static const struct conf_item server_items[] = {
     ITEM_TEXT(server_conf, url, "url", .is_required = true, .since = "0.1",
-              .format = "http://HOST[:PORT], https://HOST[:PORT], tcp://HOST:PORT, unix:/PATH or "
-                        "unix:@NAME",
-              .pattern = "^([hH][tT][tT][pP][sS]?://.+|[tT][cC][pP]://.+|unix:[/@].+)$",
+              .format = "http://HOST[:PORT], https://HOST[:PORT], h2c://HOST[:PORT], "
+                        "tcp://HOST:PORT, unix:/PATH or unix:@NAME",
+              .pattern = "^([hH][tT][tT][pP][sS]?://.+|[hH]2[cC]://.+|[tT][cC][pP]://.+|"
+                         "unix:[/@].+)$",
               .example = "http://10.0.0.1:8080",
               .doc = "Where the server listens. A name is resolved when it is first needed and "
                      "again when its time to live ends; each of its addresses becomes a target of "
-                     "its own. The port is 80 when none is given, 443 with `https://`. `tcp://` is "
-                     "for TCP routes, "
-                     "whose bytes pass untouched."),
+                     "its own. The port is 80 when none is given, 443 with `https://`. `h2c://` is "
+                     "HTTP/2 without TLS, as gRPC servers speak it inside. `tcp://` is for TCP "
+                     "routes, whose bytes pass untouched."),
     ITEM_UINT(server_conf, weight, "weight", .def = "1", .min = "0", .max = "1000", .since = "0.1",
               .example = "2",
               .doc = "Share of the requests, compared with the weights of the other servers. 0: "
@@ -32,6 +33,13 @@ static const char *const balance_names[] = {
     NULL,
 };
 
+static const char *const http_names[] = {
+    [SERVER_HTTP_AUTO] = "auto",
+    [SERVER_HTTP_1] = "1.1",
+    [SERVER_HTTP_2] = "2",
+    NULL,
+};
+
 static const char *const proxy_protocol_names[] = {
     [SERVICE_PROXY_PROTOCOL_OFF] = "off",
     [SERVICE_PROXY_PROTOCOL_V1] = "v1",
@@ -46,6 +54,14 @@ static const struct conf_item service_items[] = {
     ITEM_ENUM(service_conf, balance, "balance", .names = balance_names, .def = "round-robin",
               .since = "0.1", .example = "round-robin",
               .doc = "How requests are shared. `round-robin`: in turn, by weight, evenly spread."),
+    ITEM_ENUM(service_conf, http, "http", .names = http_names, .def = "auto", .since = "0.1",
+              .example = "2",
+              .doc =
+                  "Which HTTP the servers speak. `auto`: with `https://` what the server prefers "
+                  "of HTTP/2 and HTTP/1.1 (ALPN), HTTP/1.1 where it can't tell. `1.1`, `2`: that "
+                  "alone; `2` without TLS means that the server knows it beforehand, as with "
+                  "`h2c://`. Many requests share a connection of HTTP/2; an upgrade (WebSocket) "
+                  "gets one of HTTP/1.1 with `auto`."),
     ITEM_TEXT(service_conf, host, "host", .def = "keep", .since = "0.1",
               .format = "keep, server or HOST[:PORT]", .example = "app.internal",
               .doc = "The Host field that servers see. `keep`: as the client sent it. `server`: "
@@ -93,7 +109,8 @@ static const struct conf_item service_items[] = {
     ITEM_UINT(service_conf, conns_max, "connections-max", .def = "0", .min = "0", .max = "1000000",
               .since = "0.1", .example = "100",
               .doc = "How many connections there may be, for each server and worker. Requests "
-                     "beyond wait in a queue. 0: any number."),
+                     "beyond wait in a queue. 0: any number. One of HTTP/2 serves up to 100 "
+                     "requests at a time, or as many as the server allows."),
     ITEM_UINT(service_conf, queue_max, "queue-max", .def = "1000", .min = "0", .max = "1000000",
               .since = "0.1", .example = "100",
               .doc = "How many requests may wait for a connection, for each server and worker, "

@@ -67,6 +67,7 @@ static struct target *target_new(struct worker_server *s, const struct rt_addr *
         .name = str_from(mem_copy(name.ptr, name.len), name.len),
     };
     list_init(&t->idle);
+    list_init(&t->muxes);
     list_init(&t->queue);
     return t;
 }
@@ -91,7 +92,7 @@ void target_free_if_left(struct target *t)
 {
     if (!t->is_leaving || t->n_conns > 0)
         return;
-    ASSERT(list_is_empty(&t->idle) && list_is_empty(&t->queue));
+    ASSERT(list_is_empty(&t->idle) && list_is_empty(&t->muxes) && list_is_empty(&t->queue));
     struct worker_server *s = t->server;
     timer_stop(&t->idle_timer);
     tls_session_forget(&t->session);
@@ -115,6 +116,7 @@ static void target_leave(struct target *t)
     t->server->worker->generation++;
     t->n_conns++; // keeps it while its connections are closed
     target_close_idle(t);
+    target_leave_muxes(t);
     target_send_away(t);
     t->n_conns--;
     target_free_if_left(t);

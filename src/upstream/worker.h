@@ -47,8 +47,9 @@ struct target {
     struct server_slot *slot;     // borrows: the state's
     uint8_t slot_index;
     struct rt_addr addr;
-    struct str name;  // owns: for logs
-    struct list idle; // of struct conn, last used first
+    struct str name;   // owns: for logs
+    struct list idle;  // of struct conn, last used first
+    struct list muxes; // of struct mux, oldest first
     uint32_t n_idle;
     uint32_t n_conns;           // idle, serving, being connected or promised to one in the queue
     uint64_t n_requests;        // sent: each try counts
@@ -57,6 +58,8 @@ struct target {
     struct tls_session session; // of TLS, for the next connection
     struct rt_timer idle_timer; // runs while there are idle ones
     bool is_leaving;            // not in the answer any more: connections serve to their end
+    bool is_shared;             // where both may be spoken: the last connection spoke HTTP/2
+    bool is_known;              // there was one
 };
 
 // The server, known from now on. The caller's exchange has the snapshot that refers to it.

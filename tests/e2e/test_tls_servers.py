@@ -21,7 +21,7 @@ class TlsOrigin(Origin):
 
     def __init__(self, handler=None, cert=None, before=None, client_ca=None, newest=None, **kwargs):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.set_alpn_protocols(["h2", "http/1.1"])
+        self.context.set_alpn_protocols(["http/1.1"])
         if cert:
             self.use(cert)
         if client_ca:

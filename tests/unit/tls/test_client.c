@@ -141,7 +141,7 @@ static void ask(void *arg)
     const char *why;
     arena_init(&mem, sizeof scratch * 2, scratch, sizeof scratch);
     CHECK_INT(tls_peer_parse(t->url_host, &mem, &peer, &why), ERR_OK);
-    t->io = tls_connect(&t->near, t->client, &peer, t->session,
+    t->io = tls_connect(&t->near, t->client, &peer, t->session, TLS_OFFER_HTTP_1,
                         deadline_in(t->is_silent ? 20 : SOON_MS), &t->failure);
     if (t->io == IO_DONE) {
         uint8_t key[TLS_PIN_BYTES] = {0};

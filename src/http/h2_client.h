@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP/2 with servers (RFC 9113): one connection, many exchanges at a time. The connection has no
+// fiber: events of its socket feed nghttp2, and each exchange's fiber waits for what its stream
+// gets. Servers are parsed as strictly and as bounded as clients.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include "base/list.h"
+#include "http/client.h"
+#include "http/exchange.h"
+#include "rt/stream.h"
+#include "rt/timer.h"
+
+struct h2_client;
+
+#define H2_CLIENT_STREAMS_MAX 100 // at a time on one connection, however many the server allows
+
+// More or fewer exchanges may begin than before, none is left, or the connection is over
+// (h2_client_is_over): then the owner frees it (h2_client_fini). Called at the end of a turn of the
+// loop, never inside a call of the owner's.
+typedef void h2_client_changed_fn(struct h2_client *c);
+
+struct h2_client {
+    struct stream stream;          // connected
+    struct list_node node;         // the owner's
+    h2_client_changed_fn *changed; // the owner's
+    struct http_env *env;          // borrows: the worker's
+    nghttp2_session *session;      // owns
+    struct list calls;             // struct h2_call: those that have a stream
+    uint32_t n_calls;
+    uint32_t n_exchanges; // begun so far
+    int64_t heard_ms;     // when its last byte came
+    int64_t idle_since_ms;
+    int64_t grown_bytes;    // by which windows of streams are larger than they were at first
+    struct rt_timer timer;  // runs: a PING waits for its answer, or more waits to be read
+    int64_t probe_ms;       // until then anything must have come; 0: no PING is on its way
+    int64_t credit;         // of frames that bring nothing; see h2_client_session.c
+    int64_t credit_ms;      // when it was reckoned up
+    uint64_t unknown_bytes; // since a frame began that nghttp2 knows
+    char *rest;             // owns: bytes that the socket didn't take; NULL: none
+    size_t rest_at, rest_end;
+    uint8_t error;     // enum h2_error: what the server broke; NONE
+    char why[80];      // what nghttp2 says of it; empty: nothing
+    bool is_ready;     // the server's SETTINGS have come
+    bool is_leaving;   // no exchange begins any more: GOAWAY was sent or has come
+    bool is_over;      // the socket is closed
+    bool is_scheduled; // its turn's end is to be called
+    bool is_changed;   // the owner is to be told
+};
+
+// c->stream is connected, c->changed set, the rest zero. Takes it over: the connection's preface
+// goes out with the end of this turn.
+void h2_client_start(struct h2_client *c, struct http_env *env);
+
+// How many exchanges may begin now. Before the server has told its limits: one at a time.
+uint32_t h2_client_room(const struct h2_client *c);
+
+// Sends x->req and reads the answer's head into x->resp, as h1_client_serve does, on a stream of
+// its own. There is room. Waits.
+enum http_client_end h2_client_serve(struct h2_client *c, struct exchange *x,
+                                     const struct http_client_options *options,
+                                     bool *ret_sent_body);
+
+// Asks the server for a sign of life, if it was silent for long: when none comes within within_ms,
+// the connection is over, and what runs on it fails.
+void h2_client_probe(struct h2_client *c, int64_t within_ms);
+
+// No exchange begins any more; the connection is over when the last one has ended.
+void h2_client_leave(struct h2_client *c);
+
+// Frees what it holds; c's memory is the owner's. No exchange runs on it.
+void h2_client_fini(struct h2_client *c);

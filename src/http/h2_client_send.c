@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request on its way to a server: its head with what is at hand of the body; the rest is brought
+// by a fiber of its own, the pump, piece by piece, as the server's windows and the socket take it.
+#include "http/env.h"
+#include "http/h2_client_priv.h"
+#include "http/replay.h"
+#include "rt/clock.h"
+#include "rt/fiber.h"
+
+#define FIELDS_OURS 8 // pseudo-headers, and what says how the message is framed
+
+// --- the head ---
+
+// ptr is NULL: the arena is full.
+static struct str path_of(const struct exchange *x, const struct http_client_options *options)
+{
+    const struct request *r = &x->req;
+    struct str path = options->path.len > 0 ? options->path : r->path;
+    if (r->is_asterisk)
+        return STR("*");
+    return r->has_query ? arena_concat(x->mem, path, STR("?"), r->query) : path;
+}
+
+static bool build_head(const struct h2_call *call, const struct http_client_options *options,
+                       struct h2_list *l)
+{
+    struct exchange *x = call->x;
+    const struct request *r = &x->req;
+    bool is_plain = stream_is_plain(&call->c->stream);
+    struct str path = path_of(x, options);
+    h2_list_init(l, x->mem, FIELDS_OURS, &r->headers);
+    h2_list_add(l, STR(":method"), r->method);
+    h2_list_add(l, STR(":scheme"), is_plain ? STR("http") : STR("https"));
+    h2_list_add(l, STR(":authority"), options->host.len > 0 ? options->host : r->authority);
+    h2_list_add(l, STR(":path"), path);
+    if (r->body ? r->body->length >= 0 : headers_find(&r->headers, FIELD_CONTENT_LENGTH) != NULL)
+        h2_list_add_number(l, STR("content-length"), r->body ? (uint64_t)r->body->length : 0);
+    if (r->body && r->expects_continue)
+        h2_list_add(l, STR("expect"), STR("100-continue"));
+    if (r->takes_trailers)
+        h2_list_add(l, STR("te"), STR("trailers"));
+    h2_list_add_headers(l, &r->headers,
+                        FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_CONTENT_LENGTH) |
+                            FIELD_BIT(FIELD_EXPECT));
+    return path.ptr && !l->is_failed;
+}
+
+// The exchange may end before nghttp2 has sent the fields: it keeps copies.
+static const nghttp2_nv *copied(struct h2_list *l)
+{
+    const uint8_t borrowed = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+    for (size_t i = 0; i < l->n; i++)
+        l->items[i].flags &= (uint8_t)~borrowed;
+    return l->items;
+}
+
+// --- the body, as nghttp2 asks for it ---
+
+// Leaves a state that was set by h2_call_stop_pump meanwhile.
+static void go(struct h2_call *call, enum h2_sending to)
+{
+    if (call->sending == H2_SENDING_RUNS || call->sending == H2_SENDING_LAST)
+        call->sending = to;
+    call->send_moved_ms = clock_now_ms();
+}
+
+// Everything has been taken. Trailers end the stream instead of DATA.
+static uint32_t finish_body(struct h2_call *call)
+{
+    const struct headers *trailers = call->x->req.body->trailers;
+    go(call, H2_SENDING_DONE);
+    h2_call_wake(call); // the time for the answer's head begins
+    if (!trailers || !headers_next(trailers, NULL))
+        return NGHTTP2_DATA_FLAG_EOF;
+    struct h2_list l;
+    h2_list_init(&l, call->x->mem, 0, trailers);
+    h2_list_add_headers(&l, trailers, 0);
+    if (l.is_failed || nghttp2_submit_trailer(call->c->session, call->id, copied(&l), l.n) != 0)
+        return NGHTTP2_DATA_FLAG_EOF; // no memory: the message is whole without them
+    return NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+}
+
+static ssize_t give_data(nghttp2_session *session, int32_t id, uint8_t *to, size_t cap,
+                         uint32_t *flags, nghttp2_data_source *source, void *arg)
+{
+    (void)source;
+    (void)arg;
+    struct h2_call *call = nghttp2_session_get_stream_user_data(session, id);
+    if (!call || call->sending > H2_SENDING_LAST)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; // it was given up
+    size_t n = MIN(cap, call->out.len);
+    if (n > 0)
+        memcpy(to, call->out.ptr, n);
+    call->out = str_skip(call->out, n);
+    if (n > 0)
+        call->send_moved_ms = clock_now_ms();
+    if (call->out.len == 0 && call->sending == H2_SENDING_LAST) {
+        *flags |= finish_body(call);
+        return (ssize_t)n;
+    }
+    if (call->out.len == 0 && call->is_pump_waiting)
+        fiber_wake(call->pump);
+    if (n > 0)
+        return (ssize_t)n;
+    call->is_asleep = true;
+    return NGHTTP2_ERR_DEFERRED;
+}
+
+// More is in call->out, or nothing comes any more.
+static void tell_more(struct h2_call *call)
+{
+    if (!call->c)
+        return;
+    if (call->is_asleep)
+        (void)nghttp2_session_resume_data(call->c->session, call->id);
+    call->is_asleep = false;
+    h2_client_schedule(call->c);
+}
+
+// --- the pump ---
+
+static struct deadline client_deadline(const struct h2_call *call)
+{
+    const struct http_entry *entry = call->x->entry;
+    return deadline_in(entry ? entry->body_idle_ms : call->body_idle_ms);
+}
+
+// A piece is there. Of a body with a length, the last one is known.
+static void take_piece(struct h2_call *call, struct str piece)
+{
+    call->out = piece;
+    if (call->x->req.body->length < 0)
+        return;
+    ASSERT(piece.len <= call->send_left);
+    call->send_left -= piece.len;
+    if (call->send_left == 0)
+        call->sending = H2_SENDING_LAST;
+}
+
+static void wait_until_taken(struct h2_call *call)
+{
+    while (call->out.len > 0 && call->sending <= H2_SENDING_LAST) {
+        call->is_pump_waiting = true;
+        enum fiber_wake wake = fiber_wait(deadline_at(call->send_moved_ms + call->body_idle_ms));
+        call->is_pump_waiting = false;
+        if (wake == FIBER_CANCELLED)
+            return;
+        if (wake == FIBER_EXPIRED && call->out.len > 0 &&
+            call->send_moved_ms + call->body_idle_ms <= clock_now_ms())
+            go(call, H2_SENDING_STUCK);
+    }
+}
+
+static void send_part(struct h2_call *call)
+{
+    struct str piece = STR_NONE;
+    switch (body_read(call->x->req.body, &piece, client_deadline(call))) {
+    case IO_DONE:
+        call->has_taken_body = true;
+        if (call->sending != H2_SENDING_RUNS) // meanwhile
+            break;
+        call->send_moved_ms = clock_now_ms();
+        take_piece(call, piece);
+        tell_more(call);
+        fiber_give_way(BODY_PIECE_COST + (uint32_t)piece.len);
+        break;
+    case IO_EOF:
+        go(call, call->x->req.body->length >= 0 ? H2_SENDING_FAILED : H2_SENDING_LAST);
+        tell_more(call);
+        break;
+    case IO_FAIL:
+    case IO_AGAIN:
+        go(call, H2_SENDING_FAILED);
+        break;
+    }
+}
+
+static void run_pump(void *arg)
+{
+    struct h2_call *call = arg;
+    while (call->sending == H2_SENDING_RUNS) {
+        wait_until_taken(call); // what is still to be sent is borrowed from the body
+        if (call->sending == H2_SENDING_RUNS)
+            send_part(call);
+    }
+    // Nothing comes of this request any more: the waiting for its answer ends at once.
+    if (call->sending == H2_SENDING_FAILED || call->sending == H2_SENDING_STUCK)
+        h2_call_reset(call, H2_FAILURE_RESET, NGHTTP2_CANCEL);
+    call->pump = NULL; // the call may be freed from here on
+}
+
+void h2_call_start_pump(struct h2_call *call)
+{
+    ASSERT(!call->pump);
+    call->sending = H2_SENDING_RUNS;
+    call->pump = fiber_start(run_pump, call);
+    if (call->pump)
+        return;
+    // Without a fiber nothing can be sent while this one waits.
+    h2_call_note(call, "too many exchanges run to send a request's body");
+    h2_call_reset(call, H2_FAILURE_RESOURCES, NGHTTP2_CANCEL);
+}
+
+void h2_call_stop_pump(struct h2_call *call)
+{
+    if (!call->pump)
+        return;
+    // That the client's body ends with a cancelled wait is our doing, not the client's.
+    struct exchange *x = call->x;
+    enum exchange_end end = x->end;
+    struct str detail = x->end_detail;
+    bool is_ours_to_end = call->sending <= H2_SENDING_LAST;
+    if (is_ours_to_end)
+        call->sending = H2_SENDING_STOPPED;
+    fiber_cancel(call->pump);
+    while (call->pump)
+        fiber_yield();
+    if (is_ours_to_end) {
+        x->end = end;
+        x->end_detail = detail;
+    }
+}
+
+// --- the beginning ---
+
+// What is at hand of the body. False: it failed.
+static bool take_first(struct h2_call *call)
+{
+    struct exchange *x = call->x;
+    struct body *b = x->req.body;
+    struct str piece = STR_NONE;
+    switch (body_read(b, &piece, BODY_NO_WAIT)) {
+    case IO_DONE:
+        take_piece(call, piece);
+        if (call->sending != H2_SENDING_LAST || piece.len != (uint64_t)b->length ||
+            !replay_keep(x, piece))
+            call->has_taken_body = true;
+        return true;
+    case IO_EOF:
+        call->sending = H2_SENDING_LAST;
+        return b->length < 0; // else it is shorter than it said
+    case IO_AGAIN:
+        return true;
+    case IO_FAIL:
+        break;
+    }
+    return false;
+}
+
+// How the body is sent: what is at hand goes with the head. False: it failed.
+static bool begin_body(struct h2_call *call)
+{
+    struct body *b = call->x->req.body;
+    call->sending = H2_SENDING_DONE;
+    if (!b || b->length == 0)
+        return true;
+    call->send_left = b->length > 0 ? (uint64_t)b->length : 0;
+    call->sending = call->x->req.expects_continue ? H2_SENDING_HELD : H2_SENDING_RUNS;
+    return call->sending == H2_SENDING_HELD || take_first(call);
+}
+
+enum http_client_end h2_call_send(struct h2_call *call, const struct http_client_options *options)
+{
+    struct h2_list head;
+    bool has_body = false;
+    if (!begin_body(call))
+        return HTTP_CLIENT_BODY;
+    has_body = call->sending != H2_SENDING_DONE;
+    const nghttp2_data_provider provider = {.read_callback = give_data};
+    int32_t id = -1;
+    if (build_head(call, options, &head))
+        id = nghttp2_submit_request(call->c->session, NULL, copied(&head), head.n,
+                                    has_body ? &provider : NULL, call);
+    if (id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE) { // after 2^30 of them
+        h2_client_leave(call->c);
+        return HTTP_CLIENT_REFUSED;
+    }
+    if (id < 0) {
+        h2_call_note(call, "no memory for another stream");
+        return HTTP_CLIENT_RESOURCES;
+    }
+    call->id = id;
+    h2_client_schedule(call->c);
+    if (call->sending == H2_SENDING_RUNS)
+        h2_call_start_pump(call);
+    return HTTP_CLIENT_OK;
+}

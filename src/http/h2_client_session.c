@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+// What nghttp2 tells of a server's frames. Nothing here sends or waits: streams are ended by
+// frames that go out with the end of the turn.
+//
+// nghttp2 knows frames, states, windows and header compression. What messages may hold is checked
+// here and in h2_fields.c: its own checks repair some of it silently.
+#include "http/env.h"
+#include "http/h2_client_priv.h"
+#include "rt/clock.h"
+
+#define CONN_WINDOW_BYTES (16 * 1024 * 1024)
+#define CONTINUATIONS_MAX 64 // of 16 KiB each: the largest head that settings allow
+
+// Frames that bring nothing cost credit: PING, SETTINGS, WINDOW_UPDATE, empty DATA and the like.
+// Time and what is useful earn it.
+#define CREDIT_FIRST 1000
+#define CREDIT_MAX 10000
+#define CREDIT_PER_S 200
+#define CREDIT_PER_FRAME 4 // of DATA or heads; sent or received
+
+static struct h2_call *call_of(nghttp2_session *session, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(session, id);
+}
+
+// --- floods ---
+
+static void earn(struct h2_client *c, int64_t n)
+{
+    c->credit = MIN(c->credit + n, CREDIT_MAX);
+}
+
+static void spend(struct h2_client *c)
+{
+    int64_t now = clock_now_ms();
+    if (now - c->credit_ms >= 1000) {
+        earn(c, (now - c->credit_ms) / 1000 * CREDIT_PER_S);
+        c->credit_ms = now;
+    }
+    if (--c->credit < 0 && c->error == H2_ERROR_NONE)
+        c->error = H2_ERROR_FLOOD; // the reader ends the connection
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
+{
+    (void)session;
+    struct h2_client *c = arg;
+    c->unknown_bytes = 0;
+    bool is_useful = (hd->type == NGHTTP2_DATA && hd->length > 0) || hd->type == NGHTTP2_HEADERS;
+    if (is_useful)
+        earn(c, CREDIT_PER_FRAME);
+    else if (hd->type != NGHTTP2_DATA || (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
+        spend(c);
+    return 0;
+}
+
+// --- field sections ---
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    (void)arg;
+    struct h2_call *call = call_of(session, frame->hd.stream_id);
+    if (!call)
+        return 0;
+    bool is_trailers = call->has_head;
+    struct headers *to = is_trailers ? &call->trailers : &call->head;
+    call->has_answer = true;
+    headers_init(to, call->x->mem);
+    h2_section_init(&call->section, is_trailers ? H2_SECTION_TRAILERS : H2_SECTION_RESPONSE, to,
+                    &call->limits);
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_bytes, const uint8_t *value, size_t value_bytes, uint8_t flags,
+                     void *arg)
+{
+    (void)flags;
+    (void)arg;
+    struct h2_call *call = call_of(session, frame->hd.stream_id);
+    if (!call)
+        return 0;
+    h2_section_add(&call->section, str_from((const char *)name, name_bytes),
+                   str_from((const char *)value, value_bytes));
+    if (call->section.error == H2_ERROR_NONE)
+        return 0;
+    // Nothing more of it is worth being looked at, however long it is.
+    h2_call_refuse(call, call->section.error);
+    return 0;
+}
+
+static void take_interim(struct h2_call *call, bool is_end)
+{
+    call->interim_bytes += call->section.bytes;
+    if (is_end) {
+        h2_call_refuse(call, H2_ERROR_INTERIM_END);
+    } else if (++call->n_interim > HTTP_CLIENT_INTERIM_MAX ||
+               call->interim_bytes > call->limits.head_max_bytes) {
+        h2_call_refuse(call, H2_ERROR_INTERIM_COUNT);
+    } else {
+        struct h2_interim *i = ARENA_NEW(call->x->mem, struct h2_interim);
+        if (!i) {
+            h2_call_note(call, "the exchange's memory is used up");
+            h2_call_reset(call, H2_FAILURE_RESOURCES, NGHTTP2_CANCEL);
+            return;
+        }
+        *i = (struct h2_interim){.status = call->section.status, .headers = call->head};
+        *call->interims_end = i;
+        call->interims_end = &i->next;
+        h2_call_wake(call);
+    }
+}
+
+// Of the final answer. HEAD, 204 and 304 have no body, whatever their fields tell of one (RFC 9110
+// 6.4.1).
+static void take_head(struct h2_call *call)
+{
+    unsigned status = call->section.status;
+    call->has_head = true;
+    call->has_body = call->x->req.method_id != METHOD_HEAD && status != 204 && status != 304;
+    call->status = call->section.status;
+    call->announced = call->section.length;
+    call->length.wanted = call->has_body ? call->announced : 0;
+    call->came_ms = clock_now_ms();
+    h2_call_wake(call);
+}
+
+static void take_end(struct h2_call *call)
+{
+    if (!h2_length_is_whole(&call->length)) {
+        h2_call_refuse(call, H2_ERROR_LENGTH_DIFFERS);
+        return;
+    }
+    call->is_complete = true;
+    call->came_ms = clock_now_ms();
+    h2_call_wake(call);
+}
+
+static void on_section_end(struct h2_call *call, bool is_end)
+{
+    enum h2_error e = h2_section_end(&call->section);
+    if (e != H2_ERROR_NONE) {
+        h2_call_refuse(call, e);
+        return;
+    }
+    if (call->section.kind == H2_SECTION_TRAILERS) {
+        if (!is_end) {
+            h2_call_refuse(call, H2_ERROR_TRAILERS_OPEN);
+            return;
+        }
+        call->has_trailers = headers_next(&call->trailers, NULL) != NULL;
+    } else if (call->section.status < 200) {
+        take_interim(call, is_end);
+        return;
+    } else {
+        take_head(call);
+    }
+    if (is_end)
+        take_end(call);
+}
+
+// --- frames ---
+
+static void on_goaway(struct h2_client *c)
+{
+    c->is_leaving = true; // nghttp2 ends the streams that the server will not serve
+    h2_client_change(c);
+}
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    struct h2_client *c = arg;
+    struct h2_call *call = NULL;
+    bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        call = call_of(session, frame->hd.stream_id);
+        if (call)
+            on_section_end(call, is_end);
+        break;
+    case NGHTTP2_DATA:
+        call = is_end ? call_of(session, frame->hd.stream_id) : NULL;
+        if (call)
+            take_end(call);
+        break;
+    case NGHTTP2_RST_STREAM:
+        call = call_of(session, frame->hd.stream_id);
+        if (call && call->failure == H2_FAILURE_NONE && !call->is_complete) {
+            h2_call_note(call, "reset the stream: %s",
+                         nghttp2_http2_strerror(frame->rst_stream.error_code));
+            call->failure = H2_FAILURE_RESET;
+        }
+        break;
+    case NGHTTP2_SETTINGS:
+        c->is_ready = true;
+        h2_client_change(c);
+        break;
+    case NGHTTP2_PING:
+        break;
+    case NGHTTP2_GOAWAY:
+        on_goaway(c);
+        break;
+    }
+    c->probe_ms = 0; // it lives
+    return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
+                   size_t n, void *arg)
+{
+    (void)flags;
+    (void)arg;
+    // What waits for one slow client is bounded by its stream's window, and holds up nobody else.
+    (void)nghttp2_session_consume_connection(session, n);
+    struct h2_call *call = call_of(session, id);
+    if (!call)
+        return 0;
+    if (!call->has_head)
+        h2_call_refuse(call, H2_ERROR_FRAMES);
+    else if (!call->has_body)
+        h2_call_refuse(call, H2_ERROR_BODY);
+    else if (!h2_length_add(&call->length, n))
+        h2_call_refuse(call, H2_ERROR_LENGTH_DIFFERS);
+    else
+        h2_call_add_data(call, (const char *)data, n);
+    return 0;
+}
+
+// The frame broke a rule of its stream or of the connection; nghttp2 says so to the server.
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int code,
+                            void *arg)
+{
+    struct h2_client *c = arg;
+    struct h2_call *call = call_of(session, frame->hd.stream_id);
+    if (call && call->failure == H2_FAILURE_NONE && !call->is_complete) {
+        h2_call_note(call, "malformed answer: %s (RFC 9113 5.1)", nghttp2_strerror(code));
+        call->failure = H2_FAILURE_PROTOCOL;
+        http_count_server_h2_error(c->env, H2_ERROR_FRAMES);
+    }
+    return 0;
+}
+
+static enum h2_failure failure_of(uint32_t code)
+{
+    return code == NGHTTP2_REFUSED_STREAM ? H2_FAILURE_REFUSED : H2_FAILURE_RESET;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
+{
+    (void)arg;
+    struct h2_call *call = call_of(session, id);
+    if (!call)
+        return 0;
+    enum h2_failure failure = H2_FAILURE_NONE;
+    if (code == NGHTTP2_REFUSED_STREAM && !call->has_answer)
+        failure = call->failure = H2_FAILURE_REFUSED;
+    else if (!call->is_complete)
+        failure = failure_of(code);
+    h2_call_end_stream(call, failure);
+    return 0;
+}
+
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    struct h2_client *c = arg;
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
+        earn(c, CREDIT_PER_FRAME);
+    struct h2_call *call = call_of(session, frame->hd.stream_id);
+    if (call && frame->hd.type == NGHTTP2_HEADERS && call->x->times.sent == 0)
+        call->x->times.sent = clock_now_ns();
+    if (frame->hd.type != NGHTTP2_GOAWAY || frame->goaway.error_code == NGHTTP2_NO_ERROR)
+        return 0;
+    size_t n = MIN(frame->goaway.opaque_data_len, sizeof c->why - 1);
+    if (n > 0)
+        memcpy(c->why, frame->goaway.opaque_data, n);
+    c->why[n] = '\0';
+    return 0;
+}
+
+// --- the session ---
+
+static nghttp2_session_callbacks *make_callbacks(void)
+{
+    nghttp2_session_callbacks *to;
+    if (nghttp2_session_callbacks_new(&to) != 0)
+        panic("nghttp2 has no memory");
+    nghttp2_session_callbacks_set_on_begin_frame_callback(to, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(to, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(to, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(to, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, on_data);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(to, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(to, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(to, on_frame_send);
+    return to;
+}
+
+static nghttp2_option *make_options(void)
+{
+    nghttp2_option *o;
+    if (nghttp2_option_new(&o) != 0)
+        panic("nghttp2 has no memory");
+    nghttp2_option_set_no_auto_window_update(o, 1);
+    nghttp2_option_set_no_http_messaging(o, 1);
+    nghttp2_option_set_max_reserved_remote_streams(o, 0);
+    nghttp2_option_set_max_continuations(o, CONTINUATIONS_MAX);
+    return o;
+}
+
+void h2_session_begin(struct h2_client *c)
+{
+    static const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_CLIENT_WINDOW_BYTES},
+    };
+    nghttp2_session_callbacks *callbacks = make_callbacks();
+    nghttp2_option *options = make_options();
+    int failed = nghttp2_session_client_new2(&c->session, callbacks, c, options);
+    nghttp2_option_del(options);
+    nghttp2_session_callbacks_del(callbacks);
+    if (failed != 0 ||
+        nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings)) ||
+        nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0, CONN_WINDOW_BYTES))
+        panic("nghttp2 has no memory");
+    c->credit = CREDIT_FIRST;
+}
