@@ -8,6 +8,9 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+// A client's last words in a handshake, and a first request behind them.
+#define AHEAD_BYTES 2048
+
 static BIO_METHOD *method; // made once, never freed
 
 static size_t take_early(struct tls_wire *w, char *to, size_t n)
@@ -22,31 +25,57 @@ static size_t take_early(struct tls_wire *w, char *to, size_t n)
     return n;
 }
 
+enum io tls_wire_read(struct tls_wire *w, char *to, size_t n, size_t *ret_n)
+{
+    if (w->early.len > 0) {
+        *ret_n = take_early(w, to, n);
+        return IO_DONE;
+    }
+    // A socket that is known to be empty isn't asked: whoever waits has it watched, and watching
+    // tells of what has come in between.
+    enum io io = w->sock->is_readable ? sock_try_read(w->sock, to, n, ret_n) : IO_AGAIN;
+    w->is_ended |= io == IO_EOF;
+    w->is_broken |= io == IO_FAIL;
+    return io;
+}
+
+// OpenSSL asks for a record's head, and then for the rest of it. What comes with them lies in
+// early, where whoever goes on after the handshake finds it.
+static enum io read_ahead(struct tls_wire *w, char *to, size_t n, size_t *ret_n)
+{
+    char ahead[AHEAD_BYTES];
+    size_t got = 0;
+    if (n >= sizeof ahead || w->early.len > 0)
+        return tls_wire_read(w, to, n, ret_n);
+    enum io io = tls_wire_read(w, ahead, sizeof ahead, &got);
+    if (io != IO_DONE)
+        return io;
+    *ret_n = MIN(n, got);
+    memcpy(to, ahead, *ret_n);
+    if (got > n) {
+        w->early_copy = mem_copy(ahead + n, got - n);
+        w->early = str_from(w->early_copy, got - n);
+    }
+    return IO_DONE;
+}
+
 static int read_bytes(BIO *b, char *to, size_t n, size_t *ret_n)
 {
     struct tls_wire *w = BIO_get_data(b);
     BIO_clear_retry_flags(b);
     if (n == 0)
         return 0;
-    if (w->early.len > 0) {
-        *ret_n = take_early(w, to, n);
-        return 1;
-    }
-    // A socket that is known to be empty isn't asked: whoever waits has it watched, and watching
-    // tells of what has come in between.
-    switch (w->sock->is_readable ? sock_try_read(w->sock, to, n, ret_n) : IO_AGAIN) {
+    switch (w->reads_ahead ? read_ahead(w, to, n, ret_n) : tls_wire_read(w, to, n, ret_n)) {
     case IO_DONE:
         return 1;
     case IO_AGAIN:
         BIO_set_retry_read(b);
         return -1;
     case IO_EOF:
-        w->is_ended = true;
         return 0;
     case IO_FAIL:
         break;
     }
-    w->is_broken = true;
     return -1;
 }
 
@@ -83,20 +112,25 @@ static enum io send_some(struct tls_wire *w, const char *from, size_t n, size_t 
     return sock_try_writev(w->sock, &iov, 1, ret_n);
 }
 
-static int write_bytes(BIO *b, const char *from, size_t n, size_t *ret_n)
+bool tls_wire_write(struct tls_wire *w, const char *from, size_t n)
 {
-    struct tls_wire *w = BIO_get_data(b);
-    BIO_clear_retry_flags(b);
-    if (w->is_broken)
-        return -1;
-    if (n == 0)
-        return 0;
     size_t put = 0;
+    if (w->is_broken)
+        return false;
     if (!w->is_corked && !w->out && send_some(w, from, n, &put) == IO_FAIL)
         w->is_broken = true;
     else if (put < n && !keep(w, from + put, n - put))
         w->is_broken = true;
-    if (w->is_broken)
+    return !w->is_broken;
+}
+
+static int write_bytes(BIO *b, const char *from, size_t n, size_t *ret_n)
+{
+    struct tls_wire *w = BIO_get_data(b);
+    BIO_clear_retry_flags(b);
+    if (n == 0)
+        return 0;
+    if (!tls_wire_write(w, from, n))
         return -1;
     *ret_n = n;
     return 1;

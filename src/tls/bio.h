@@ -16,9 +16,10 @@ struct tls_wire {
     char *early_copy;     // owns: early, once it doesn't borrow any more
     char *out;            // owns: records on their way; NULL: none
     size_t out_pos, out_len, out_cap;
-    bool is_corked; // records are kept until the next flush
-    bool is_ended;  // the peer has ended the connection
-    bool is_broken; // sock->error tells, or too much was kept
+    bool reads_ahead; // for OpenSSL, into early
+    bool is_corked;   // records are kept until the next flush
+    bool is_ended;    // the peer has ended the connection
+    bool is_broken;   // sock->error tells, or too much was kept
 };
 
 // More is never kept, whatever a peer that doesn't read makes OpenSSL answer.
@@ -27,6 +28,12 @@ struct tls_wire {
 // A BIO for SSL_set_bio; w outlives it.
 BIO *tls_wire_bio(struct tls_wire *w);
 void tls_wire_fini(struct tls_wire *w);
+
+// What OpenSSL does through the BIO, for who goes on without it. Reading: IO_DONE, IO_AGAIN, IO_EOF
+// (is_ended), IO_FAIL (is_broken). Writing sends, and keeps what the socket doesn't take (or all,
+// when something is kept already); false: is_broken.
+enum io tls_wire_read(struct tls_wire *w, char *to, size_t n, size_t *ret_n) MUST_CHECK;
+bool tls_wire_write(struct tls_wire *w, const char *from, size_t n) MUST_CHECK;
 
 // Room for what will be gathered, so that it isn't moved.
 void tls_wire_reserve(struct tls_wire *w, size_t n);

@@ -11,21 +11,27 @@
 #include "rt/clock.h"
 #include "rt/loop.h"
 #include "tls/bio.h"
+#include "tls/records.h"
+#include "tls/secrets.h"
 
 #define RECORD_BYTES 16384    // of plain text, at most (RFC 8446 5.1)
 #define RECORD_EXTRA_BYTES 64 // what sealing adds, at most for the ciphers that we allow
-#define GATHER_MAX_BYTES (4 * RECORD_BYTES)
+#define GATHER_RECORDS 4
+#define GATHER_MAX_BYTES (GATHER_RECORDS * RECORD_BYTES)
 
 struct tls_conn {
     struct tls_info info;
     struct tls_wire wire;
-    SSL *ssl;          // owns
-    char *name;        // owns: info.server_name
-    bool is_open;      // the handshake has succeeded
-    bool is_broken;    // nothing can be sent or read any more
-    bool has_sent_end; // our close_notify
-    bool ends_socket;  // the socket's side ends with what is kept
-    const char *alert; // static: of the peer, after the handshake; NULL: none
+    SSL *ssl;                    // owns; NULL: the handshake is done, and nobody needs it
+    struct tls_records *records; // owns; NULL: OpenSSL has them
+    X509 *peer_cert;             // owns: info.peer_cert
+    char *protocol;              // owns: info.protocol, once ssl has gone
+    char *name;                  // owns: info.server_name
+    bool is_open;                // the handshake has succeeded
+    bool is_broken;              // nothing can be sent or read any more
+    bool has_sent_end;           // our close_notify
+    bool ends_socket;            // the socket's side ends with what is kept
+    const char *alert;           // static: of the peer, after the handshake; NULL: none
 };
 
 _Static_assert(sizeof(struct tls_conn) <= 512, "an idle connection is small");
@@ -43,7 +49,8 @@ static struct tls_conn *enter(struct stream *s)
 {
     struct tls_conn *t = s->tls;
     t->wire.sock = &s->sock;
-    clear_errors();
+    if (!t->records)
+        clear_errors();
     return t;
 }
 
@@ -89,11 +96,36 @@ static const char *alert_text(void)
     return ERR_GET_REASON(error) > SSL_AD_REASON_OFFSET ? ERR_reason_error_string(error) : NULL;
 }
 
+static void send_alert(struct tls_conn *t, unsigned alert)
+{
+    char bytes[TLS_RECORDS_ALERT_BYTES];
+    size_t n = tls_records_seal_alert(t->records, alert, bytes);
+    if (!tls_wire_write(&t->wire, bytes, n))
+        t->is_broken = true;
+}
+
+static enum io try_read_records(struct tls_conn *t, char *buf, size_t n, size_t *ret_n)
+{
+    enum tls_record_alert alert;
+    enum io io = tls_records_read(t->records, &t->wire, buf, n, ret_n, &alert);
+    if (io == IO_AGAIN)
+        flush_some(t);
+    if (io != IO_FAIL)
+        return io;
+    if (alert != TLS_RECORD_ALERT_NONE)
+        send_alert(t, (unsigned)alert);
+    if (t->records->alert != TLS_RECORD_ALERT_NONE)
+        t->alert = SSL_alert_desc_string_long(t->records->alert);
+    return fail(t, t->wire.is_ended ? ECONNRESET : EPROTO);
+}
+
 static enum io try_read(struct stream *s, void *buf, size_t n, size_t *ret_n)
 {
     struct tls_conn *t = enter(s);
     if (t->is_broken)
         return fail(t, EPROTO);
+    if (t->records)
+        return try_read_records(t, buf, n, ret_n);
     if (SSL_read_ex(t->ssl, buf, n, ret_n) == 1)
         return IO_DONE;
     switch (SSL_get_error(t->ssl, 0)) {
@@ -125,7 +157,8 @@ static enum io read_waiting(struct stream *s, void *buf, size_t n, struct deadli
 static bool has_pending(const struct stream *s)
 {
     const struct tls_conn *t = s->tls;
-    return t->wire.early.len > 0 || SSL_has_pending(t->ssl);
+    return t->wire.early.len > 0 ||
+           (t->records ? tls_records_has_pending(t->records) : SSL_has_pending(t->ssl));
 }
 
 // --- writing ---
@@ -173,14 +206,43 @@ static struct str next_record(struct pieces *p, char scratch[static RECORD_BYTES
     return str_from(scratch, n);
 }
 
-static bool seal(struct tls_conn *t, struct str record)
+// Between filling it and sending what it holds nothing waits, so that one for each thread suffices.
+static _Thread_local char
+    scratch_of_thread[GATHER_RECORDS * (RECORD_BYTES + TLS_RECORDS_EXTRA_BYTES)];
+
+static bool put_by_openssl(struct tls_conn *t, struct pieces *p, size_t n_bytes)
 {
-    size_t put;
-    return SSL_write_ex(t->ssl, record.ptr, record.len, &put) == 1 && put == record.len;
+    bool is_good = true;
+    clear_errors(); // what others did while this one waited
+    if (n_bytes > RECORD_BYTES || t->wire.out)
+        tls_wire_reserve(&t->wire, n_bytes + (n_bytes / RECORD_BYTES + 1) * RECORD_EXTRA_BYTES);
+    for (size_t sealed = 0, put; is_good && sealed < n_bytes;) {
+        struct str text = next_record(p, scratch_of_thread);
+        sealed += text.len;
+        t->wire.is_corked = sealed < n_bytes;
+        is_good = SSL_write_ex(t->ssl, text.ptr, text.len, &put) == 1 && put == text.len;
+    }
+    t->wire.is_corked = false;
+    return is_good;
 }
 
-// Between filling it and sealing what it holds nothing waits, so that one for each thread suffices.
-static _Thread_local char scratch_of_thread[RECORD_BYTES];
+static bool put_by_records(struct tls_conn *t, struct pieces *p, size_t n_bytes)
+{
+    char *to = scratch_of_thread;
+    for (size_t sealed = 0; sealed < n_bytes;) {
+        struct str text = next_record(p, tls_records_place(t->records, to));
+        sealed += text.len;
+        to += tls_records_seal(t->records, text, to);
+    }
+    return tls_wire_write(&t->wire, scratch_of_thread, (size_t)(to - scratch_of_thread));
+}
+
+// Seals n_bytes, at most GATHER_MAX_BYTES of p, as full records and a last one, and sends them in
+// one call. What the socket doesn't take is kept.
+static bool put(struct tls_conn *t, struct pieces *p, size_t n_bytes)
+{
+    return t->records ? put_by_records(t, p, n_bytes) : put_by_openssl(t, p, n_bytes);
+}
 
 static enum io writev_waiting(struct stream *s, struct iovec *iov, int n_iov, int64_t each_ms,
                               struct deadline until)
@@ -189,25 +251,14 @@ static enum io writev_waiting(struct stream *s, struct iovec *iov, int n_iov, in
     if (t->is_broken)
         return fail(t, EPROTO);
     struct pieces p = {.iov = iov, .n = n_iov};
-    size_t left = pieces_bytes(iov, n_iov);
-    while (left > 0) {
+    for (size_t left = pieces_bytes(iov, n_iov); left > 0;) {
         size_t part = MIN(left, (size_t)GATHER_MAX_BYTES);
-        if (part > RECORD_BYTES || t->wire.out)
-            tls_wire_reserve(&t->wire, part + (part / RECORD_BYTES + 1) * RECORD_EXTRA_BYTES);
-        for (size_t sealed = 0; sealed < part;) {
-            struct str record = next_record(&p, scratch_of_thread);
-            sealed += record.len;
-            left -= record.len;
-            t->wire.is_corked = sealed < part;
-            if (!seal(t, record)) {
-                t->wire.is_corked = false;
-                return fail(t, EPROTO);
-            }
-        }
+        if (!put(t, &p, part))
+            return fail(t, EPROTO);
+        left -= part;
         enum io io = flush(t, each_ms, until);
         if (io != IO_DONE)
             return io;
-        clear_errors(); // what others did meanwhile
     }
     return IO_DONE;
 }
@@ -221,11 +272,11 @@ static enum io try_writev(struct stream *s, const struct iovec *iov, int n_iov, 
     if (io != IO_DONE)
         return io;
     struct pieces p = {.iov = iov, .n = n_iov};
-    struct str record = next_record(&p, scratch_of_thread);
-    ASSERT(record.len > 0);
-    if (!seal(t, record))
+    size_t n = MIN(pieces_bytes(iov, n_iov), (size_t)RECORD_BYTES);
+    ASSERT(n > 0);
+    if (!put(t, &p, n))
         return fail(t, EPROTO);
-    *ret_n = record.len; // what the socket didn't take of it goes with the next call
+    *ret_n = n; // what the socket didn't take of it goes with the next call
     return IO_DONE;
 }
 
@@ -236,7 +287,9 @@ static void send_end(struct tls_conn *t)
     if (!t->is_open || t->is_broken || t->has_sent_end)
         return;
     t->has_sent_end = true;
-    if (SSL_shutdown(t->ssl) < 0)
+    if (t->records)
+        send_alert(t, SSL_AD_CLOSE_NOTIFY);
+    else if (SSL_shutdown(t->ssl) < 0)
         t->is_broken = true;
 }
 
@@ -252,7 +305,10 @@ static void free_conn(void *arg)
 {
     struct tls_conn *t = arg;
     SSL_free(t->ssl);
+    tls_records_free(t->records);
+    X509_free(t->peer_cert);
     tls_wire_fini(&t->wire);
+    mem_free(t->protocol);
     mem_free(t->name);
     mem_free(t);
 }
@@ -379,7 +435,8 @@ static void learn(struct tls_conn *t)
     t->info.is_resumed = SSL_session_reused(t->ssl) == 1;
     bool is_verified = SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE &&
                        SSL_get_verify_result(t->ssl) == X509_V_OK;
-    t->info.peer_cert = is_verified ? SSL_get0_peer_certificate(t->ssl) : NULL;
+    t->peer_cert = is_verified ? SSL_get1_peer_certificate(t->ssl) : NULL;
+    t->info.peer_cert = t->peer_cert;
     t->info.has_peer_cert = t->info.peer_cert != NULL;
 }
 
@@ -389,6 +446,7 @@ void tls_conn_start(struct stream *s, SSL *ssl, struct str early)
     struct tls_conn *t = MEM_NEW(struct tls_conn);
     t->ssl = ssl;
     t->wire.early = early;
+    t->wire.reads_ahead = SSL_is_server(ssl); // what is read behind the handshake isn't OpenSSL's
     BIO *bio = tls_wire_bio(&t->wire);
     SSL_set_bio(ssl, bio, bio);
     s->tls = t;
@@ -432,6 +490,28 @@ enum io tls_conn_handshake(struct stream *s, struct deadline until, struct tls_f
     if (!stream_is_readable(s))
         flush_some(t);
     return IO_DONE;
+}
+
+void tls_conn_take_over(struct stream *s, const struct tls_secrets *secrets)
+{
+    struct tls_conn *t = enter(s);
+    size_t n = secrets->n_of_client;
+    t->wire.reads_ahead = false;
+    if (t->info.version == TLS1_3_VERSION && n > 0 && n == secrets->n_of_server &&
+        !SSL_has_pending(t->ssl))
+        t->records = tls_records_new(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(t->ssl)),
+                                     secrets->of_client, secrets->of_server, n, secrets->n_sent);
+    if (!t->records) {
+        SSL_set_read_ahead(t->ssl, 1); // a record costs one read, not two
+        return;
+    }
+    if (t->peer_cert) // its chain is asked for
+        return;
+    struct str protocol = t->info.protocol;
+    t->protocol = protocol.len > 0 ? mem_copy(protocol.ptr, protocol.len) : NULL;
+    t->info.protocol = str_from(t->protocol, protocol.len);
+    SSL_free(t->ssl);
+    t->info.ssl = t->ssl = NULL;
 }
 
 const struct tls_info *tls_conn_info(const struct stream *s)

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // TLS on a stream, whichever side began it: the handshake, and then stream_ops. OpenSSL never waits
 // and never sees a socket: it reads and writes through a BIO, and waiting is done here, on fibers,
-// between two of its calls. At rest no record buffer is held.
+// between two of its calls. At rest no record buffer is held. With clients that speak TLS 1.3,
+// OpenSSL does the handshake and goes; the records are ours (tls/records.h).
 #pragma once
 
 #include <openssl/types.h>
 
 #include "rt/stream.h"
 #include "tls/info.h"
+#include "tls/secrets.h"
 
 // Why a handshake failed; text for the log, counted by whoever asked for it.
 #define TLS_FAILURE_LIST(X)                                                                        \
@@ -49,12 +51,18 @@ void tls_conn_start(struct stream *s, SSL *ssl, struct str early);
 enum io tls_conn_handshake(struct stream *s, struct deadline until, struct tls_failure *reterr)
     MUST_CHECK;
 
+// After the handshake as a server, and before anything is read: the records are sealed and opened
+// here from now on, and OpenSSL's part of the connection goes, unless the version or the suite
+// forbids it.
+void tls_conn_take_over(struct stream *s, const struct tls_secrets *secrets);
+
 // Of a stream that speaks TLS; NULL: it doesn't. Lives as long as the stream's TLS.
 const struct tls_info *tls_conn_info(const struct stream *s);
 // The name that the server's side was asked for, copied.
 void tls_conn_set_server_name(struct stream *s, struct str name);
 // That the certificate which the server's side has shown is from the local CA.
 void tls_conn_set_local_ca(struct stream *s, bool is_local_ca);
+// NULL: OpenSSL has gone, or no TLS.
 SSL *tls_conn_ssl(const struct stream *s);
 // The alert by which the peer has ended it after the handshake, static; NULL: none, or no TLS.
 const char *tls_conn_alert(const struct stream *s);

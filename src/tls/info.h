@@ -17,6 +17,6 @@ struct tls_info {
     const char *cipher;       // "TLS_AES_128_GCM_SHA256"
     struct str server_name;   // asked for by the client; empty: none
     X509 *peer_cert;          // borrows: the one that was verified (tls/x509.h); NULL: none
-    SSL *ssl;                 // borrows: for tls/peer.h
-    struct str protocol;      // ALPN: "http/1.1"; empty: none
+    SSL *ssl;            // borrows: for tls/peer.h; NULL: it has gone, and there is no peer_cert
+    struct str protocol; // ALPN: "http/1.1"; empty: none
 };

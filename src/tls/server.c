@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "base/assert.h"
+#include "base/mem.h"
 
 static EVP_MD *sha256; // fetched once
 
@@ -19,6 +20,7 @@ static void init_library(void)
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     if (!sha256)
         panic("OpenSSL has no SHA-256");
+    tls_record_init();
 }
 
 void tls_init(void)
@@ -49,6 +51,7 @@ void tls_server_prepare(SSL_CTX *ctx)
 {
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     tls_tickets_use(ctx);
+    tls_secrets_prepare(ctx);
 }
 
 static void add_chain(EVP_MD_CTX *hash, const struct tls_chain *c)
@@ -95,7 +98,6 @@ static SSL *new_ssl(const struct tls_accept_options *o)
         return NULL;
     }
     SSL_set_accept_state(ssl);
-    // OpenSSL asks about protocols while the handshake runs, and never after it.
     SSL_set_app_data(ssl, (void *)(uintptr_t)o);
     tls_tickets_set(ssl, o->tickets);
     if (!o->tickets) {
@@ -128,6 +130,26 @@ static enum err err_of(enum tls_failure_kind kind)
     return ERR_PROTOCOL;
 }
 
+// The handshake, and what comes of it.
+static enum err shake(struct stream *s, SSL *ssl, const struct tls_accept_options *o,
+                      struct tls_failure *reterr)
+{
+    struct tls_secrets secrets = {.n_sent = 0};
+    tls_conn_start(s, ssl, o->early);
+    tls_secrets_collect(ssl, &secrets);
+    enum io io = tls_conn_handshake(s, o->until, reterr);
+    // OpenSSL asks for none of these after the handshake. Who was closed meanwhile has none.
+    if (tls_conn_ssl(s)) {
+        SSL_set_app_data(ssl, NULL);
+        tls_tickets_set(ssl, NULL);
+        tls_secrets_collect(ssl, NULL);
+    }
+    if (io == IO_DONE)
+        tls_conn_take_over(s, &secrets);
+    mem_wipe(&secrets, sizeof secrets);
+    return io == IO_DONE ? ERR_OK : err_of(reterr->kind);
+}
+
 enum err tls_accept(struct stream *s, const struct tls_accept_options *o,
                     struct tls_failure *reterr)
 {
@@ -138,11 +160,9 @@ enum err tls_accept(struct stream *s, const struct tls_accept_options *o,
         ERR_clear_error();
         return ERR_SYSTEM;
     }
-    tls_conn_start(s, ssl, o->early);
-    if (tls_conn_handshake(s, o->until, reterr) != IO_DONE)
-        return err_of(reterr->kind);
-    SSL_set_app_data(ssl, NULL);
-    tls_tickets_set(ssl, NULL);
+    enum err err = shake(s, ssl, o, reterr);
+    if (err != ERR_OK)
+        return err;
     tls_conn_set_server_name(s, o->server_name);
     // Of both kinds, or of none (tls/store.c).
     tls_conn_set_local_ca(s, (o->entry->ecdsa ? o->entry->ecdsa : o->entry->rsa)->is_local_ca);

@@ -402,6 +402,48 @@ static void keys_change_while_bytes_flow(void)
     rig_run(&r);
 }
 
+// --- who has the records ---
+
+static bool has_openssl;
+
+static void tell_who_has_them(struct rig *r)
+{
+    has_openssl = tls_conn_ssl(&r->stream) != NULL;
+    echo(r);
+}
+
+static void talk(struct rig *r)
+{
+    int version = *(int *)r->arg;
+    struct rig_client c = {.max = version, .alpn = STR("\x08http/1.1")};
+    SSL *ssl = rig_connect(r, &c);
+    char buf[10];
+    for (unsigned i = 0; i < 20; i++) {
+        CHECK_INT(SSL_write(ssl, "some text", 9), 9);
+        CHECK_INT(SSL_read(ssl, buf, sizeof buf), 9);
+        CHECK(memcmp(buf, "some text", 9) == 0);
+    }
+    SSL_shutdown(ssl);
+    CHECK_INT(SSL_read(ssl, buf, sizeof buf), 0);
+    CHECK_INT(SSL_get_error(ssl, 0), SSL_ERROR_ZERO_RETURN);
+    SSL_free(ssl);
+    SSL_SESSION_free(c.session);
+}
+
+static void openssl_goes_when_a_handshake_of_tls_1_3_is_done(void)
+{
+    static int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        struct rig r = rig_of(tell_who_has_them, talk);
+        r.arg = &versions[i];
+        r.alpn = TLS_ALPN_HTTP1;
+        rig_run(&r);
+        CHECK_INT(has_openssl, versions[i] == TLS1_2_VERSION);
+        CHECK_STR(str_of(r.protocol), STR("http/1.1"));
+        CHECK_INT(r.info.version, versions[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -414,6 +456,7 @@ int main(int argc, char **argv)
         TEST(a_client_that_takes_nothing_runs_into_the_limit),
         TEST(what_lies_in_openssl_counts_as_readable),
         TEST(keys_change_while_bytes_flow),
+        TEST(openssl_goes_when_a_handshake_of_tls_1_3_is_done),
     };
     struct str name = STR(NAME);
     tls_init();
