@@ -55,8 +55,8 @@ _sallyport() {
                 takes='-c --config --control -X --method -H --header --from --entrypoint'
                 options='--config --running --control --method --header --from --entrypoint --help' ;;
             cert)
-                takes='-c --config --control --issuer --key-type --challenge --reason --to --state'
-                options='--config --control --quiet --json --force --issuer --key-type --challenge --reason --yes --bundle --to --state --help' ;;
+                takes='-c --config --control --issuer --key-type --challenge --reason --to --state --http-port --https-port'
+                options='--config --control --quiet --json --force --dry-run --issuer --key-type --challenge --reason --yes --bundle --to --state --http-port --https-port --help' ;;
             pin)
                 takes='-c --config --control'
                 options='--config --control --quiet --json --help' ;;
@@ -64,8 +64,8 @@ _sallyport() {
                 takes='--state --folder --command'
                 options='--state --install --remove --folder --command --quiet --help' ;;
             doctor)
-                takes='--to --http-port --authority'
-                options='--to --http-port --authority --json --help' ;;
+                takes='-c --config --control --to --http-port --https-port --authority'
+                options='--config --control --quiet --to --http-port --https-port --authority --json --help' ;;
             print)
                 takes='-c --config --as'
                 options='--config --as --help' ;;
@@ -113,13 +113,18 @@ _sallyport() {
     'cert --reason') kind=names names='unspecified key-compromise affiliation-changed superseded cessation-of-operation' ;;
     'cert --to') kind=file ;;
     'cert --state') kind=file ;;
+    'cert --http-port') kind=text ;;
+    'cert --https-port') kind=text ;;
     'pin --config' | 'pin -c') kind=file ;;
     'pin --control') kind=file ;;
     'trust --state') kind=file ;;
     'trust --folder') kind=file ;;
     'trust --command') kind=text ;;
+    'doctor --config' | 'doctor -c') kind=file ;;
+    'doctor --control') kind=file ;;
     'doctor --to') kind=text ;;
     'doctor --http-port') kind=text ;;
+    'doctor --https-port') kind=text ;;
     'doctor --authority') kind=file ;;
     'print --config' | 'print -c') kind=file ;;
     'print --as') kind=names names='markdown json-schema yaml' ;;
@@ -144,11 +149,12 @@ _sallyport() {
         'cert '1' forget') kind=sites ;;
         'cert '1' export') kind=sites ;;
         'cert '1' import') kind=file ;;
-        'cert 0 ') kind=names names='list show request renew revoke forget export import' ;;
+        'cert '*' doctor') kind=sites ;;
+        'cert 0 ') kind=names names='list show request renew revoke forget export import doctor' ;;
         'pin '1' forget') kind=text ;;
         'pin 0 ') kind=names names='list forget' ;;
-        'doctor '1' tls') kind=text ;;
-        'doctor 0 ') kind=names names='tls' ;;
+        'doctor '1' tls') kind=sites ;;
+        'doctor 0 ') kind=names names='tls ports' ;;
         'print '1' man') kind=names names='commands settings' ;;
         'print '1' completion') kind=names names='bash zsh' ;;
         'print 0 ') kind=names names='settings config commands access-log-fields refusals ends man completion' ;;

@@ -56,6 +56,8 @@ struct acme_directory {
     const struct acme_profile *profiles;
     size_t n_profiles;
     bool needs_eab;
+    bool has_clock;         // it tells the time:
+    int64_t clock_offset_s; // how far this machine's clock is before the authority's
 };
 
 // NULL: an option makes no sense. Options are copied, but for what they borrow.

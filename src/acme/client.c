@@ -193,6 +193,8 @@ enum acme_result acme_directory(struct acme *a, const struct acme_directory **re
     if (result != ACME_DONE)
         return result;
     a->has_directory = acme_directory_read(reply.doc, &a->mem, &a->directory);
+    a->directory.has_clock = reply.answer.fields.date_s > 0;
+    a->directory.clock_offset_s = clock_wall_s() - reply.answer.fields.date_s;
     acme_reply_fini(&reply);
     if (a->has_directory)
         return ACME_DONE;

@@ -196,6 +196,8 @@ void acme_head_parse(struct str raw, int64_t now_s, struct acme_head *ret)
             str_cut(value, ';', &ret->content_type, NULL);
         else if (str_ieq(name, STR("retry-after")))
             (void)!acme_retry_after(value, now_s, &ret->retry_after_s);
+        else if (str_ieq(name, STR("date")))
+            (void)!date_http_parse(value, &ret->date_s);
         else if (str_ieq(name, STR("link")))
             parse_links(value, ret);
     }

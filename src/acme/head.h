@@ -15,6 +15,7 @@ struct acme_head {
     struct str location;                   // visible ASCII; empty: none
     struct str content_type;               // without parameters
     int64_t retry_after_s;                 // 0: none; at least 1 otherwise
+    int64_t date_s;                        // of the answer; 0: none
     struct str alternates[ACME_LINKS_MAX]; // rel=alternate
     size_t n_alternates;
     struct str terms; // rel=terms-of-service

@@ -5,6 +5,7 @@
 #include "acme/acme.h"
 #include "cli/cert.h"
 #include "cli/control_client.h"
+#include "cli/doctor.h"
 
 static const char *const reasons[] = {
 #define X(id, name, code) name,
@@ -25,21 +26,7 @@ static const struct cli_word words[] = {
     {.name = "forget", .takes_any = true, .kind = CLI_VALUE_SITE},
     {.name = "export", .takes_any = true, .kind = CLI_VALUE_SITE},
     {.name = "import", .takes_any = true, .kind = CLI_VALUE_FILE},
-};
-
-// What they do; in the order of words.
-static const struct {
-    int (*run)(const struct cli_args *args);
-    const char *example; // of the words behind it; NULL: none are needed
-} actions[ARRAY_LEN(words)] = {
-    {.run = cert_list},
-    {.run = cert_show, .example = "app.example.com"},
-    {.run = cert_request, .example = "app.example.com"},
-    {.run = cert_renew, .example = "app.example.com"},
-    {.run = cert_revoke, .example = "app.example.com"},
-    {.run = cert_forget, .example = "app.example.com"},
-    {.run = cert_export, .example = "app.example.com"},
-    {.run = cert_import, .example = "/etc/letsencrypt"},
+    {.name = "doctor", .takes_many = true, .kind = CLI_VALUE_SITE},
 };
 
 static const struct cli_option options[] = {
@@ -48,6 +35,9 @@ static const struct cli_option options[] = {
     CLI_OPTION_QUIET,
     {.name = "json", .doc = "Print what is shown, or what came of it, as JSON."},
     {.name = "force", .doc = "`request`, `renew`: also a certificate that isn't due yet."},
+    {.name = "dry-run",
+     .doc = "`request`: order nothing, only look at what would keep it from working, as `doctor` "
+            "does."},
     {.name = "issuer",
      .value = "ISSUER",
      .doc = "`request`: which of the settings' issuers. By default the first."},
@@ -75,6 +65,33 @@ static const struct cli_option options[] = {
      .kind = CLI_VALUE_FILE,
      .doc = "`export`, `import`: the state folder. By default the usual one: that of the setting "
             "`state` must be named here."},
+    DOCTOR_OPTION_PORTS,
+};
+
+static int cert_doctor(const struct cli_args *args)
+{
+    return doctor_certs(args, args->words + 1, (size_t)args->n_words - 1);
+}
+
+static int cert_request_or_doctor(const struct cli_args *args)
+{
+    return cli_has(args, "dry-run") ? cert_doctor(args) : cert_request(args);
+}
+
+// What they do; in the order of words.
+static const struct {
+    int (*run)(const struct cli_args *args);
+    const char *example; // of the words behind it; NULL: none are needed
+} actions[ARRAY_LEN(words)] = {
+    {.run = cert_list},
+    {.run = cert_show, .example = "app.example.com"},
+    {.run = cert_request_or_doctor, .example = "app.example.com"},
+    {.run = cert_renew, .example = "app.example.com"},
+    {.run = cert_revoke, .example = "app.example.com"},
+    {.run = cert_forget, .example = "app.example.com"},
+    {.run = cert_export, .example = "app.example.com"},
+    {.run = cert_import, .example = "/etc/letsencrypt"},
+    {.run = cert_doctor},
 };
 
 static int run(const struct cli_args *args)
@@ -113,6 +130,12 @@ const struct cli_command cli_cert = {
         "takes certificates and accounts over from Traefik's `acme.json` or certbot's "
         "`/etc/letsencrypt`. NAME is any name of the site, or the certificate's id as `list` "
         "shows it.\n\n"
+        "`doctor` looks at all certificates that the settings want, `doctor NAME…` at those of "
+        "these "
+        "names, also before they are in the settings: the authority and this machine's clock, A "
+        "and AAAA records, CAA, who answers at ports 80 and 443 of the name, limits, and the last "
+        "error. It works without a running proxy, but only one that runs can prove that the name "
+        "leads to it.\n\n"
         "The exit status is 0 when it is done, when nothing was to be done and when you said no; "
         "1 when it failed, with the authority's words on standard error; 2 when the command line "
         "is wrong. Nobody is ever asked where standard input is no terminal.",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks at a served site from outside, and says what to do.
+// Looks at settings, machine, names and served sites, and says what to do.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #include "base/num.h"
-#include "cli/command.h"
+#include "cli/control_client.h"
+#include "cli/doctor.h"
+#include "cli/doctor_http.h"
+#include "cli/doctor_machine.h"
 #include "cli/doctor_tls.h"
 #include "codec/url.h"
 #include "rt/file.h"
@@ -18,20 +21,23 @@
 #define AUTHORITY_MAX_BYTES ((size_t)1 << 20)
 
 static const struct cli_word topics[] = {
-    {.name = "tls", .takes_any = true},
+    {.name = "tls", .takes_any = true, .kind = CLI_VALUE_SITE},
+    {.name = "ports"},
 };
 
 static const struct cli_option options[] = {
+    CLI_OPTION_CONFIG,
+    CLI_OPTION_CONTROL,
+    CLI_OPTION_QUIET,
     {.name = "to",
      .value = "ADDRESS",
-     .doc = "Where the server is. By default this machine: `127.0.0.1`, else `::1`."},
-    {.name = "http-port",
-     .value = "PORT",
-     .doc = "Where plain HTTP is looked for. By default 80 when TLS is at 443, else nowhere."},
+     .doc = "`tls`: where the server is. By default this machine: `127.0.0.1`, else `::1`."},
+    DOCTOR_OPTION_PORTS,
     {.name = "authority",
      .value = "FILE",
      .kind = CLI_VALUE_FILE,
-     .doc = "Certificates to trust beside the system's, as those that `sallyport trust` prints."},
+     .doc = "`tls`: certificates to trust beside the system's, as those that `sallyport trust` "
+            "prints."},
     {.name = "json", .doc = "Print what was found as JSON."},
 };
 
@@ -63,12 +69,15 @@ static struct ip find_here(uint16_t port)
 static int read_target(const struct cli_args *args, char *name, struct doctor_tls *ret)
 {
     struct url_authority at;
-    uint64_t http_port;
+    uint64_t http_port, https_port = HTTPS_PORT;
     const char *text = args->words[1], *to = cli_value(args, "to", NULL);
     const char *http = cli_value(args, "http-port", NULL);
+    const char *https = cli_value(args, "https-port", NULL);
     if (url_authority_parse(str_of(text), &at) != ERR_OK || at.host.len >= NAME_MAX_BYTES)
         return cli_usage_error(args->command, "doctor: '%s' is no NAME[:PORT]", text);
-    uint16_t port = at.port ? at.port : HTTPS_PORT;
+    if (https && num_dec(str_of(https), UINT16_MAX, &https_port) != ERR_OK)
+        return cli_usage_error(args->command, "doctor: '%s' is no port", https);
+    uint16_t port = at.port ? at.port : (uint16_t)https_port;
     http_port = port == HTTPS_PORT ? HTTP_PORT : 0;
     if (http && num_dec(str_of(http), UINT16_MAX, &http_port) != ERR_OK)
         return cli_usage_error(args->command, "doctor: '%s' is no port", http);
@@ -100,16 +109,12 @@ static int look(const struct cli_args *args, const struct doctor_tls *d)
                 STR_ARG(ip_text(&d->address, at)), d->port, why);
         return CLI_FAILED;
     }
-    if (cli_has(args, "json"))
-        doctor_print_json(&report, args->words[1]);
-    else
-        doctor_print(&report);
-    bool is_fine = doctor_count(&report, DOCTOR_WEAK) == 0;
+    int code = doctor_tell(args, &report, args->words[1]);
     doctor_fini(&report);
-    return is_fine ? CLI_OK : CLI_FAILED;
+    return code;
 }
 
-static int run(const struct cli_args *args)
+static int run_tls(const struct cli_args *args)
 {
     char name[NAME_MAX_BYTES];
     struct doctor_tls d;
@@ -120,7 +125,6 @@ static int run(const struct cli_args *args)
     int status = read_target(args, name, &d);
     if (status != CLI_OK)
         return status;
-    signal(SIGPIPE, SIG_IGN); // OpenSSL writes to connections that servers may have closed
     arena_init(&mem, AUTHORITY_MAX_BYTES * 2, NULL, 0);
     if (authority &&
         file_read(authority, AUTHORITY_MAX_BYTES, &mem, &d.authorities_pem, &why) != ERR_OK) {
@@ -133,21 +137,57 @@ static int run(const struct cli_args *args)
     return status;
 }
 
+// Everything, or with only_ports who listens here.
+static int run_all(const struct cli_args *args, bool only_ports)
+{
+    struct doctor_world w;
+    struct doctor_report r = {.n = 0};
+    struct listening l;
+    int code = CLI_USAGE;
+    doctor_world_open(&w, args, &r);
+    (void)listening_look(&l); // without /proc nothing is known, which is told as nobody's
+    if (doctor_read_ports(args, &w)) {
+        if (only_ports)
+            doctor_look_at_ports(&w, &l, &r);
+        else
+            doctor_look_at_machine(&w, &l, &r);
+        if (!only_ports)
+            doctor_look_at_certs(&w, NULL, 0, &r);
+        code = doctor_tell(args, &r, only_ports ? "ports" : "everything");
+    }
+    listening_fini(&l);
+    doctor_world_close(&w);
+    doctor_fini(&r);
+    return code;
+}
+
+static int run(const struct cli_args *args)
+{
+    signal(SIGPIPE, SIG_IGN); // OpenSSL writes to connections that servers may have closed
+    if (args->n_words > 0 && strcmp(args->words[0], "tls") == 0)
+        return run_tls(args);
+    return run_all(args, args->n_words > 0);
+}
+
 const struct cli_command cli_doctor = {
     .name = "doctor",
-    .words = "TOPIC [NAME]",
-    .words_min = 1,
+    .words = "[TOPIC [NAME]]",
     .words_max = 2,
     .choices = topics,
     .n_choices = ARRAY_LEN(topics),
-    .summary = "Look at a served site from outside.",
+    .summary = "Look for what is wrong, and say what to do.",
     .doc =
-        "`tls NAME[:PORT]` connects as strange clients do and reports each thing as `ok`, `note` "
-        "or "
-        "`weak`, with what to do: versions of TLS, weak suites, compression, renegotiation, the "
-        "certificate and its chain, HSTS, the redirect from plain HTTP, resumption. The exit "
-        "status is 1 when something is weak. It needs no other program, and nothing that the proxy "
-        "keeps: any server can be looked at.",
+        "Alone it looks at what usually breaks: the settings, the proxy that runs, the state "
+        "folder, ports and who has them, open files, the sandbox, and for each certificate that "
+        "the settings want what `cert doctor` looks at: the authority and this machine's clock, "
+        "A and AAAA records, CAA, who answers at ports 80 and 443 of the name, limits.\n\n"
+        "`ports` lists who listens at addresses that others can reach. `tls NAME[:PORT]` connects "
+        "as strange clients do: versions of TLS, weak suites, compression, renegotiation, the "
+        "certificate and its chain, HSTS, the redirect from plain HTTP, resumption. It needs "
+        "nothing that the proxy keeps: any server can be looked at.\n\n"
+        "Each thing is told as `ok`, `note`, `weak` or `bad`, with what to do. The exit status is "
+        "1 when something is weak or bad.\n\n"
+        "It needs no other program.",
     .options = options,
     .n_options = ARRAY_LEN(options),
     .run = run,

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `doctor` has found: one line each, with what to do about it.
+// What `doctor` has found: one line each, with why it matters and what to do about it.
 #pragma once
 
 #include <stdbool.h>
 
 #include "base/text.h"
 
-#define DOCTOR_FINDINGS_MAX 48
-
 #define DOCTOR_LEVEL_LIST(X)                                                                       \
     X(OK, "ok")                                                                                    \
     X(NOTE, "note")                                                                                \
-    X(WEAK, "weak")
+    X(WEAK, "weak")                                                                                \
+    X(BAD, "bad")
 
 enum doctor_level {
 #define X(id, text) DOCTOR_##id,
@@ -21,20 +20,31 @@ enum doctor_level {
 
 struct doctor_finding {
     enum doctor_level level;
-    const char *check;  // "tls-1.0"; static, as advice
+    const char *check;  // "tls-1.0"; static
+    struct text about;  // owns: a name, an address; empty: what the report is about
     struct text text;   // owns
-    const char *advice; // NULL: nothing is to be done
+    const char *why;    // it matters; static; NULL: it speaks for itself
+    struct text advice; // owns; empty: nothing is to be done
 };
 
 struct doctor_report {
-    struct doctor_finding findings[DOCTOR_FINDINGS_MAX];
-    size_t n;
+    struct doctor_finding *findings; // owns
+    size_t n, cap;
+    struct text about; // owns: of the findings to come
 };
 
-// Control characters of a peer's texts don't reach the terminal.
+// Control characters of a peer's texts don't reach the terminal. advice: NULL, or what is to be
+// done.
 void doctor_add(struct doctor_report *r, enum doctor_level level, const char *check,
                 const char *advice, const char *fmt, ...) PRINTF(5, 6);
+// Says of the last finding why it matters (static), and what is to be done.
+void doctor_explain(struct doctor_report *r, const char *why, const char *fmt, ...) PRINTF(3, 4);
+// The findings from now on are about this; empty: nothing particular.
+void doctor_begin(struct doctor_report *r, struct str about);
+
 size_t doctor_count(const struct doctor_report *r, enum doctor_level level);
+// Nothing is weak or bad.
+bool doctor_is_fine(const struct doctor_report *r);
 void doctor_print(const struct doctor_report *r);
 // about: what was looked at.
 void doctor_print_json(const struct doctor_report *r, const char *about);

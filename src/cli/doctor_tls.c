@@ -10,13 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "codec/h1.h"
-#include "rt/addr.h"
+#include "cli/doctor_http.h"
 #include "tls/probe.h"
 #include "tls/probe_hello.h"
 
-#define PATIENCE_S 5
-#define ANSWER_MAX_BYTES ((size_t)64 << 10)
 #define CERT_MEM_BYTES ((size_t)1 << 20)
 #define DAY_S 86400
 #define SOON_DAYS 14
@@ -27,35 +24,6 @@
 #define ADVICE_CHAIN                                                                               \
     "send the intermediates; for an authority of your own use --authority, for the local CA "      \
     "'sallyport trust'"
-
-int doctor_connect(const struct ip *address, uint16_t port)
-{
-    struct rt_addr to;
-    struct timeval limit = {.tv_sec = PATIENCE_S};
-    addr_from_ip(address, port, &to);
-    int fd = socket(to.u.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    if (connect(fd, &to.u.any, to.len) == 0)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-static bool send_all(int fd, struct str bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t n = send(fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
-        if (n <= 0)
-            return false;
-        bytes = str_skip(bytes, (size_t)n);
-    }
-    return true;
-}
 
 // --- what is accepted ---
 
@@ -82,7 +50,7 @@ static bool accepts(const struct doctor_tls *d, unsigned version, struct tls_pro
     *ret = (struct tls_probe_answer){.version = 0};
     tls_probe_hello(&hello, version, d->is_ip ? STR_NONE : d->name, suites);
     bool is_accepted =
-        fd >= 0 && send_all(fd, text_str(&hello)) && hear(fd, ret) == TLS_PROBE_ACCEPTED;
+        fd >= 0 && doctor_send(fd, text_str(&hello)) && hear(fd, ret) == TLS_PROBE_ACCEPTED;
     text_fini(&hello);
     if (fd >= 0)
         close(fd);
@@ -220,16 +188,6 @@ static void look_at_cert(const struct doctor_tls *d, const struct tls_cert_info 
 
 // --- HTTP ---
 
-// Reads the answer's head; values of fields are in bytes.
-static bool read_head(struct str bytes, struct field fields[static H1_FIELDS_MAX],
-                      struct h1_response *ret)
-{
-    const struct h1_limits limits = {ANSWER_MAX_BYTES, ANSWER_MAX_BYTES, H1_FIELDS_MAX};
-    enum h1_error error;
-    size_t n_used;
-    return h1_response_parse(bytes, &limits, fields, ret, &n_used, &error) == IO_DONE;
-}
-
 static struct str field_of(const struct h1_response *h, enum field_id id)
 {
     for (size_t i = 0; i < h->n_fields; i++) {
@@ -239,19 +197,12 @@ static struct str field_of(const struct h1_response *h, enum field_id id)
     return STR_NONE;
 }
 
-static void put_request(struct text *to, const struct doctor_tls *d)
-{
-    text_printf(to,
-                "GET / HTTP/1.1\r\nHost: " STR_FMT "\r\nUser-Agent: sallyport-doctor\r\n"
-                "Connection: close\r\n\r\n",
-                STR_ARG(d->host));
-}
-
 static void look_at_hsts(struct str answer, struct doctor_report *r)
 {
     struct field fields[H1_FIELDS_MAX];
     struct h1_response head;
-    if (!read_head(answer, fields, &head)) {
+    struct str body;
+    if (!doctor_read_answer(answer, fields, &head, &body)) {
         doctor_add(r, DOCTOR_NOTE, "hsts", NULL, "no HTTP/1.1 is spoken behind TLS");
         return;
     }
@@ -264,18 +215,11 @@ static void look_at_hsts(struct str answer, struct doctor_report *r)
         doctor_add(r, DOCTOR_OK, "hsts", NULL, STR_FMT, STR_ARG(value));
 }
 
-static void read_to_end(int fd, struct text *to)
-{
-    char buf[4096];
-    ssize_t n;
-    while (to->len < ANSWER_MAX_BYTES && (n = recv(fd, buf, sizeof buf, 0)) > 0)
-        text_put(to, str_from(buf, (size_t)n));
-}
-
 static void look_at_redirect(const struct doctor_tls *d, struct doctor_report *r)
 {
     struct field fields[H1_FIELDS_MAX];
     struct h1_response head;
+    struct str body;
     struct text request = {.ptr = NULL}, answer = {.ptr = NULL};
     if (d->http_port == 0)
         return;
@@ -284,11 +228,11 @@ static void look_at_redirect(const struct doctor_tls *d, struct doctor_report *r
         doctor_add(r, DOCTOR_OK, "redirect", NULL, "nothing answers at port %u", d->http_port);
         return;
     }
-    put_request(&request, d);
-    if (send_all(fd, text_str(&request)))
-        read_to_end(fd, &answer);
+    doctor_put_request(&request, d->host, "/");
+    if (doctor_send(fd, text_str(&request)))
+        doctor_read_to_end(fd, &answer);
     close(fd);
-    if (!read_head(text_str(&answer), fields, &head))
+    if (!doctor_read_answer(text_str(&answer), fields, &head, &body))
         doctor_add(r, DOCTOR_NOTE, "redirect", NULL, "no HTTP at port %u", d->http_port);
     else if (head.status / 100 == 3 &&
              str_istarts(field_of(&head, FIELD_LOCATION), STR("https://")))
@@ -375,8 +319,8 @@ static void look_at_connection(const struct doctor_tls *d, struct tls_probe *p, 
     else
         doctor_add(r, DOCTOR_WEAK, "name", "give the server a certificate",
                    "the server has shown no certificate that can be read");
-    put_request(&request, d);
-    tls_probe_ask(p, text_str(&request), ANSWER_MAX_BYTES, &answer);
+    doctor_put_request(&request, d->host, "/");
+    tls_probe_ask(p, text_str(&request), DOCTOR_ANSWER_MAX_BYTES, &answer);
     close(fd);
     look_at_hsts(text_str(&answer), r);
     text_fini(&request);

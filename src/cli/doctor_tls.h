@@ -18,6 +18,3 @@ struct doctor_tls {
 // False: nobody answers at the address, *ret_why.
 bool doctor_tls_look(const struct doctor_tls *d, struct doctor_report *report, const char **ret_why)
     MUST_CHECK;
-
-// A blocking connection whose reads and writes time out. -1 with errno.
-int doctor_connect(const struct ip *address, uint16_t port);

@@ -105,3 +105,54 @@ class Resolver:
         self.udp.sendto(b"", self.udp.getsockname())
         self.thread.join()
         self.udp.close()
+
+
+class Script:
+    """Answers with records = {("a.example", "A"): [...]}, by UDP. A value that is a text is an rcode:
+    "SERVFAIL". Names that records don't have don't exist; "silent" gets no answer."""
+
+    def __init__(self, records):
+        self.records = {(name.lower(), kind): value for (name, kind), value in records.items()}
+        self.asked = []
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.udp.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            wire, peer = self.udp.recvfrom(65535)
+            if not wire:
+                return
+            answer = self._answer(dns.message.from_wire(wire))
+            if answer:
+                self.udp.sendto(answer.to_wire(), peer)
+
+    def _answer(self, query):
+        answer = dns.message.make_response(query)
+        question = query.question[0]
+        name, kind = question.name.to_text().rstrip(".").lower(), dns.rdatatype.to_text(question.rdtype)
+        self.asked.append((name, kind))
+        for _ in range(5):
+            found = self.records.get((name, kind), [])
+            alias = self.records.get((name, "CNAME"))
+            if found == "silent":
+                return None
+            if isinstance(found, str):
+                answer.set_rcode(dns.rcode.from_text(found))
+                break
+            if found:
+                answer.answer.append(dns.rrset.from_text_list(name + ".", 60, "IN", kind, found))
+            if found or not alias:
+                break
+            answer.answer.append(dns.rrset.from_text_list(name + ".", 60, "IN", "CNAME", alias))
+            name = alias[0].rstrip(".").lower()
+        if not any(known == name or known.endswith("." + name) for known, _ in self.records):
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        return answer
+
+    def stop(self):
+        self.udp.sendto(b"", self.udp.getsockname())
+        self.thread.join()
+        self.udp.close()

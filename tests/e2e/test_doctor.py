@@ -133,7 +133,6 @@ def test_what_speaks_no_tls_is_told(nginx):
 
 
 def test_the_command_line_is_checked(tmp_path):
-    run("doctor", check=2)
     run("doctor", "tls", check=2)
     run("doctor", "tls", "a b", check=2)
     run("doctor", "tls", NAME, "--to", "example.com", check=2)
