@@ -71,6 +71,21 @@ bool disk_replace(int folder, const char *name, struct str bytes)
     return is_fine;
 }
 
+bool disk_read(int folder, const char *name, size_t max, struct text *to)
+{
+    char piece[16 * 1024];
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT;
+    ssize_t n;
+    while ((n = read(fd, piece, sizeof piece)) > 0 && to->len + (size_t)n <= max)
+        text_put(to, str_from(piece, (size_t)n));
+    disk_close(fd);
+    if (n > 0)
+        errno = EFBIG;
+    return n == 0;
+}
+
 DIR *disk_list(int folder)
 {
     int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

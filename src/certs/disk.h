@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/diag.h"
+#include "base/text.h"
 
 // Begins the names of what isn't complete yet. No entry begins so with its dot before it.
 #define DISK_NEW_PREFIX "..new."
@@ -25,6 +26,9 @@ bool disk_write(int folder, const char *name, struct str bytes);
 
 // The same in the place of another, all durable: the old file or the new one is there.
 bool disk_replace(int folder, const char *name, struct str bytes);
+
+// Appends the bytes of a file; one that isn't there is empty. False with errno: EFBIG beyond max.
+bool disk_read(int folder, const char *name, size_t max, struct text *to);
 
 // Removes a file, a link, or a folder with what is in it, two levels deep. Keeps errno when done.
 bool disk_remove(int folder, const char *name);

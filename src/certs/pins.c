@@ -2,9 +2,7 @@
 #include "certs/pins.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/num.h"
@@ -112,27 +110,11 @@ static enum err save(const struct certs_pins *p, const char **ret_why)
     return ERR_SYSTEM;
 }
 
-// A file that isn't there is empty.
-static bool read_all(int folder, struct text *to)
-{
-    char piece[16 * 1024];
-    int fd = openat(folder, FILE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return errno == ENOENT;
-    ssize_t n;
-    while ((n = read(fd, piece, sizeof piece)) > 0 && to->len <= FILE_MAX_BYTES)
-        text_put(to, str_from(piece, (size_t)n));
-    disk_close(fd);
-    if (n > 0)
-        errno = EFBIG;
-    return n == 0;
-}
-
 bool certs_pins_open(struct certs_pins *p, int folder, const char **ret_why)
 {
     struct text bytes = {.ptr = NULL};
     *p = (struct certs_pins){.n = 0};
-    bool is_read = read_all(folder, &bytes);
+    bool is_read = disk_read(folder, FILE_NAME, FILE_MAX_BYTES, &bytes);
     *ret_why = is_read ? "the file 'pins' in the state folder makes no sense: mend it, or move it "
                          "away and all keys are learnt anew"
                        : strerrordesc_np(errno);

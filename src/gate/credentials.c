@@ -85,6 +85,7 @@ struct credentials credentials_ref(const struct credentials *c)
         .store = c->store ? tls_store_ref(c->store) : NULL,
         .challenges = challenges_ref(c->challenges),
         .tickets = tls_tickets_ref(c->tickets),
+        .demand = c->demand,
     };
 }
 

@@ -11,11 +11,13 @@
 #include "tls/tickets.h"
 
 struct crew;
+struct demand;
 
 struct credentials {
     struct tls_store *store;       // shares; NULL: none came yet
     struct challenges *challenges; // shares: proofs for authorities; NULL: none
     struct tls_tickets *tickets;   // shares; NULL: sessions aren't resumed
+    struct demand *demand;         // borrows: the gate's; NULL: no certificates on demand
 };
 
 // GATE_CERTS, GATE_TICKETS, GATE_CHALLENGES: a sealed memfd (borrowed). What can't be used changes

@@ -47,6 +47,7 @@ struct door {
     struct tls_store *store;      // shares; NULL: none yet
     struct tls_store *challenges; // shares
     struct tls_tickets *tickets;  // shares
+    struct demand *demand;        // borrows; NULL: none
     struct list shaking;          // struct door_conn: oldest first
     uint32_t handshakes_max;
     struct door_stats stats;
@@ -274,10 +275,29 @@ static void answer_challenge(struct door_conn *c)
     tls_store_unref(store);
 }
 
+// A name that may have a certificate and has none yet waits for it; then its handshake has the
+// whole time that handshakes have.
+static void wait_for_demand(struct door_conn *c)
+{
+    struct door *d = c->door;
+    struct door_guest *g = &c->guest;
+    bool has;
+    if (!d->demand || !demand_is_for(g->conf->demand, d->store, g->server_name, &has))
+        return;
+    if (has) {
+        demand_note_use(d->demand, g->server_name);
+        return;
+    }
+    count(d, DOOR_COUNTER_DEMANDED, 1);
+    (void)demand_wait(d->demand, g->conf->demand, g->server_name);
+    g->until = deadline_in(g->conf->handshake_ms);
+}
+
 static void terminate(struct door_conn *c)
 {
     struct door *d = c->door;
     struct door_guest *g = &c->guest;
+    wait_for_demand(c);
     if (!d->store) {
         refuse_name(c);
         return;
@@ -521,6 +541,11 @@ void door_set_tickets(struct door *d, struct tls_tickets *t)
     struct tls_tickets *before = d->tickets;
     d->tickets = tls_tickets_ref(t);
     tls_tickets_unref(before);
+}
+
+void door_set_demand(struct door *d, struct demand *demand)
+{
+    d->demand = demand;
 }
 
 const struct door_stats *door_stats(const struct door *d)

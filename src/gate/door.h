@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "codec/client_hello.h"
 #include "codec/ip.h"
+#include "gate/demand.h"
 #include "http/env.h"
 #include "rt/addr.h"
 #include "rt/stream.h"
@@ -20,10 +21,11 @@ struct door;
 
 // How an entrypoint speaks TLS; part of a snapshot.
 struct door_conf {
-    const struct tls_policy *policy; // borrows; NULL: it doesn't
-    struct map policies;             // of names with one of their own: struct tls_policy
-    bool strict_sni;                 // a name without a certificate is refused
-    int64_t handshake_ms;            // from the connection's beginning
+    const struct tls_policy *policy;   // borrows; NULL: it doesn't
+    struct map policies;               // of names with one of their own: struct tls_policy
+    bool strict_sni;                   // a name without a certificate is refused
+    int64_t handshake_ms;              // from the connection's beginning
+    const struct demand_rules *demand; // borrows; NULL: none on demand
 };
 
 // A connection whose ClientHello is known. Nothing was sent to it yet.
@@ -57,6 +59,7 @@ struct door_app {
     X(TAKEN, "connections passed through")                                                         \
     X(PLAIN_HTTP, "plain HTTP on a port for HTTPS")                                                \
     X(BAD_HELLO, "first messages that were no ClientHello")                                        \
+    X(DEMANDED, "handshakes that waited for a certificate on demand")                              \
     X(UNKNOWN_NAME, "names without a certificate")                                                 \
     X(SLOW, "first messages that didn't come in time")                                             \
     X(CROWDED, "handshakes ended because too many ran")
@@ -97,5 +100,8 @@ void door_set_store(struct door *d, struct tls_store *s);
 const struct tls_store *door_store(const struct door *d);
 void door_set_challenges(struct door *d, struct tls_store *s);
 void door_set_tickets(struct door *d, struct tls_tickets *t);
+
+// Who gets certificates on demand; borrowed. NULL: nobody.
+void door_set_demand(struct door *d, struct demand *demand);
 
 const struct door_stats *door_stats(const struct door *d);

@@ -16,6 +16,7 @@
 #include "filter/states.h"
 #include "gate/credentials.h"
 #include "gate/crew.h"
+#include "gate/demand.h"
 #include "gate/petitions.h"
 #include "gate/pins.h"
 #include "gate/protocol.h"
@@ -471,6 +472,7 @@ int gate_main(void)
     g.offload = offload_new(0, OFFLOAD_QUEUE_MAX); // its threads come in the sandbox
     g.petitions = petitions_new(g.loop, GATE_CHANNEL_FD);
     g.pins = pins_new(g.petitions);
+    g.credentials.demand = demand_new(g.petitions);
     struct upstream_pinning pinning = pins_pinning(g.pins);
     upstream_registry_set_pinning(g.registry, &pinning);
     g.questions.channel = GATE_CHANNEL_FD;

@@ -220,6 +220,14 @@ enum err petitions_ask(struct petitions *p, struct gate_petition m, struct deadl
     return ERR_OK;
 }
 
+void petitions_tell(struct petitions *p, struct gate_petition m)
+{
+    lock(p);
+    forget_expired(p, clock_now_ms());
+    (void)find_or_add(p, &m);
+    unlock(p);
+}
+
 // --- answers ---
 
 static struct petition *find_open(const struct petitions *p, uint64_t seq)

@@ -26,6 +26,9 @@ void petitions_free(struct petitions *p);
 enum err petitions_ask(struct petitions *p, struct gate_petition m, struct deadline until,
                        struct gate_verdict *ret) MUST_CHECK;
 
+// The same without waiting for an answer. On any thread.
+void petitions_tell(struct petitions *p, struct gate_petition m);
+
 // On the aux loop: what was asked under a number (false: nothing), and the keeper's answer.
 bool petitions_find(struct petitions *p, uint64_t seq, struct gate_petition *ret_asked);
 void petitions_answer(struct petitions *p, const struct gate_verdict *m);

@@ -100,6 +100,7 @@ struct gate_ready {
 
 enum gate_petition_kind {
     GATE_PETITION_PIN = 1, // by which key is the server known that shows this one?
+    GATE_PETITION_CERT,    // a certificate for a name that a client asks for, or that one is used
 };
 
 #define GATE_PETITION_KEY_BYTES 32
@@ -108,9 +109,9 @@ struct gate_petition {
     uint32_t type;
     uint32_t kind; // enum gate_petition_kind
     uint64_t seq;
-    uint8_t key[GATE_PETITION_KEY_BYTES]; // of a server
+    uint8_t key[GATE_PETITION_KEY_BYTES]; // of a server; else 0
     uint32_t name_bytes;
-    char name[GATE_NAME_MAX_BYTES]; // of a server: HOST:PORT
+    char name[GATE_NAME_MAX_BYTES]; // of a server: HOST:PORT; or of a host
 };
 
 struct gate_verdict {

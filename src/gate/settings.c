@@ -324,6 +324,11 @@ static const struct conf_item site_tls_items[] = {
                .doc = "Who signs the site's certificate: names in `issuers`, best first, of which "
                       "the next is asked when one fails; or `local` for the local CA. By default "
                       "the setting `issuer`."),
+    ITEM_BOOL(
+        site_tls_conf, on_demand, "on-demand", .def = "no", .since = "0.1", .apply = CONF_LIVE,
+        .doc = "For the site's names with `*.`: each name below gets a certificate of its own "
+               "when it is first asked for, as the setting `on-demand` allows, and none is "
+               "ordered for the wildcard."),
     TLS_CONF_ITEMS(site_tls_conf, policy.),
 };
 
@@ -529,6 +534,10 @@ static const struct conf_item root_items[] = {
     ITEM_SECTION(settings, hooks, "hooks", struct hooks_conf, .section = &hooks_section,
                  .since = "0.1", .apply = CONF_LIVE,
                  .doc = "Programs that are run when something has happened to a certificate."),
+    ITEM_SWITCHED(settings, on_demand, "on-demand", struct demand_conf, is_on,
+                  .section = &demand_section, .def = "off", .since = "0.1", .apply = CONF_LIVE,
+                  .doc = "Certificates that are ordered in the first handshake that asks for their "
+                         "name, or `off`."),
     ITEM_FILE(settings, authorities, "authorities", .since = "0.1", .apply = CONF_LIVE,
               .example = "/etc/ssl/certs/ca-certificates.crt",
               .doc = "PEM file with the authorities that servers with `https://` are verified "

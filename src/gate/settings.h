@@ -4,6 +4,7 @@
 #pragma once
 
 #include "conf/conf.h"
+#include "gate/demand_conf.h"
 #include "gate/hooks_conf.h"
 #include "gate/log_conf.h"
 #include "tls/tls_conf.h"
@@ -38,6 +39,7 @@ struct site_tls_conf {
     bool is_on;
     struct conf_list certificates; // of certificate_conf
     struct conf_texts issuer;      // names of issuers, best first, or "local"; none: the default
+    bool on_demand;                // of its wildcards: each name gets its own when asked for
     struct tls_conf policy;        // over the entrypoint's: snapshot_tls.c reads it again
 };
 
@@ -137,6 +139,7 @@ struct settings {
     struct hooks_conf hooks;
     struct conf_map issuers;      // of issuer_conf
     struct conf_texts issuer;     // of sites that name none; none: the first of issuers
+    struct demand_conf on_demand; // certificates for names that aren't known beforehand
     struct conf_file authorities; // that servers are verified against; by default the system's
     struct conf_map entrypoints;  // of entrypoint_conf
     struct conf_map sites;        // of site_conf

@@ -199,6 +199,8 @@ static void snapshot_free(struct snapshot *s)
     map_fini(&s->services);
     for (unsigned i = 0; s->doors && i < s->n_entries; i++)
         map_fini(&s->doors[i].policies);
+    if (s->demand)
+        map_fini(&s->demand->wildcards);
     for (size_t i = 0; i < s->n_policies; i++)
         tls_policy_free(s->policies[i]);
     struct str bytes = s->bytes;
@@ -242,6 +244,7 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
         check_filters(&b);
         reserve_fields(&b);
         snapshot_build_routes(&b);
+        snapshot_build_demand(&b);
     }
     if (is_read)
         snapshot_build_site_policies(&b);

@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "gate/access_log.h"
+#include "gate/demand.h"
 #include "gate/door.h"
 #include "gate/settings.h"
 #include "gate/tcp.h"
@@ -55,6 +56,7 @@ struct snapshot {
     size_t n_policies;
     struct snapshot_site *sites; // in mem: as in the settings
     size_t n_sites;
+    struct demand_rules *demand; // in mem; NULL: no certificates on demand
     struct snapshot_host *hosts; // in mem: in the order of routes; NULL: none
     size_t n_hosts;
     struct route *routes; // in mem

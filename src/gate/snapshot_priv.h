@@ -34,6 +34,9 @@ void snapshot_build_site_policies(struct builder *b);
 void snapshot_build_hosts(struct builder *b, const struct route_conf *r, const struct rule *rule,
                           uint64_t entries);
 
+// When sites and doors are there.
+void snapshot_build_demand(struct builder *b);
+
 // Entrypoints for TCP, after those with TLS; each route of the list that is for TCP (false: it
 // isn't); and when all are there, their router.
 void snapshot_build_tcp_entries(struct builder *b);

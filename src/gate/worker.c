@@ -382,6 +382,7 @@ void worker_equip(struct worker *w, const struct credentials *c)
     w->challenges = challenges_ref(c->challenges);
     door_set_challenges(w->door, c->challenges ? challenges_store(c->challenges) : NULL);
     door_set_tickets(w->door, c->tickets);
+    door_set_demand(w->door, c->demand);
 }
 
 void worker_drain(struct worker *w, int64_t idle_ms)

@@ -212,6 +212,7 @@ static void complete_site(struct keeper_certs *k, struct site_cert *s, int64_t n
 struct packing {
     struct tls_bundle_item *items;
     size_t n;
+    size_t n_own;  // before those on demand
     size_t marked; // index of the one that settings mark as the default, or SIZE_MAX
 };
 
@@ -238,10 +239,13 @@ static void add_all(const struct keeper_certs *k, struct packing *p)
         const struct certs_file *file = certs_files_get(k->files, i);
         add(p, file->path, &file->cert, false, file->is_default);
     }
+    p->n_own = p->n;
     for (size_t i = 0; i < k->n_sites; i++) {
         const struct site_cert *s = k->sites[i];
         add(p, s->wish.id, &s->stored.cert, false, s->wish.is_default);
         add(p, s->wish.id, &s->local, true, s->wish.is_default);
+        if (!s->wish.is_on_demand)
+            p->n_own = p->n;
     }
 }
 
@@ -252,7 +256,7 @@ static void complete_fallback(struct keeper_certs *k, struct packing *p, int64_t
                                            .names = &fallback_name,
                                            .n_names = 1,
                                            .issuer = STR(CERTS_ISSUER_LOCAL)};
-    if (!k->has_tls || p->n > 0) {
+    if (!k->has_tls || p->n_own > 0) {
         free_site(k->fallback);
         k->fallback = NULL;
         return;

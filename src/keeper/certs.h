@@ -19,6 +19,7 @@ struct keeper_certs_name {
     size_t n_names;
     struct str issuer; // who may sign, for people; CERTS_ISSUER_LOCAL: the local CA
     bool is_default;
+    bool is_on_demand; // never the default; behind all that aren't
 };
 
 // What settings want.

@@ -610,6 +610,12 @@ static const char *why_not(const struct issue *i, const struct issue_item *item,
     return NULL;
 }
 
+void issue_forget_orders(struct issue *i, struct str id)
+{
+    for (size_t n = 0; i->wants && n < i->wants->n_issuers; n++)
+        issue_order_forget(i->orders, id, i->wants->issuers[n].name);
+}
+
 static struct task *find_extra(const struct issue *i, struct str id)
 {
     LIST_FOR (n, &i->extras) {

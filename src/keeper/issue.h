@@ -85,6 +85,9 @@ bool issue_is_done(const struct issue *i, struct str id, int64_t now_s, int64_t 
 // NULL: settings don't want it. The caller's.
 json_t *issue_show(const struct issue *i, struct str id, int64_t now_s);
 
+// What is kept of orders that have led to nothing, for a certificate that won't be wanted any more.
+void issue_forget_orders(struct issue *i, struct str id);
+
 // For the status: of each certificate id, issuer (who is asked next), state ("ordering", "waiting",
 // "due"), due, why, last_error, and for each of its issuers failures, not_before, last_failure,
 // last_error. The caller's.

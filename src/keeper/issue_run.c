@@ -13,6 +13,7 @@
 #include "keeper/issue_dns.h"
 #include "rt/log.h"
 
+#define ENTRY_MEM_BYTES ((size_t)4096)
 #define JOB_MEM_BYTES ((size_t)16 << 20)
 #define SETTLE_MS 30000 // for the gate's workers to have the proofs
 #define ARI_UNSUPPORTED_S (7 * 86400)
@@ -65,6 +66,17 @@ enum err issue_order_get(int orders, struct str id, struct str issuer, struct ar
         return ERR_SYNTAX;
     *ret_key_pem = files[0].bytes;
     return ERR_OK;
+}
+
+void issue_order_forget(int orders, struct str id, struct str issuer)
+{
+    struct arena mem;
+    const char *why;
+    arena_init(&mem, ENTRY_MEM_BYTES, NULL, 0);
+    if (certs_entry_remove(orders, entry_name(id, issuer, &mem), &why) == ERR_SYSTEM)
+        log_warn("what is known of an order for " STR_FMT " can't be removed: %s", STR_ARG(id),
+                 why);
+    arena_fini(&mem);
 }
 
 static bool save_tries(struct run *r)

@@ -61,3 +61,6 @@ void issue_run(const struct issue_job *job, struct issue_outcome *ret);
 // What is known of an issuer's order that hasn't led to a certificate. ERR_NOT_FOUND: nothing.
 enum err issue_order_get(int orders, struct str id, struct str issuer, struct arena *mem,
                          struct certs_meta *ret_meta, struct str *ret_key_pem) MUST_CHECK;
+
+// Forgets it. One that isn't there is fine.
+void issue_order_forget(int orders, struct str id, struct str issuer);

@@ -18,7 +18,7 @@
 
 #define STOP_IDLE_MS 1000  // for a request that is on its way on a kept connection
 #define KILL_AFTER_MS 2000 // beyond the drain time-out
-#define OWN_FDS 5          // signals, names, the output of a trial, secrets, orders
+#define OWN_FDS 6 // signals, names, the output of a trial, secrets, orders, names on demand
 #define FDS_MAX (OWN_FDS + GATES_MAX + 1 + CONTROL_CONNS_MAX)
 
 // --- stopping ---
@@ -163,6 +163,7 @@ static int do_what_is_due(struct keeper *k)
     gates_do_what_is_due(k, now_ms, &next_ms);
     control_do_what_is_due(k, now_ms, &next_ms);
     upgrade_do_what_is_due(k, now_ms, &next_ms);
+    verdicts_do_what_is_due(k, now_ms, &next_ms);
     secrets_do_what_is_due(&k->secrets, now_ms, &next_ms);
     gates_spread_secrets(k);
     kill_what_is_left(k, now_ms, &next_ms);
@@ -214,6 +215,8 @@ static void run(struct keeper *k, int signals)
         fds[n++] = (struct pollfd){.fd = k->upgrade.out, .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = secrets_fd(&k->secrets), .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = secrets_issue_fd(&k->secrets), .events = POLLIN};
+        // verdicts_do_what_is_due takes what has come
+        fds[n++] = (struct pollfd){.fd = secrets_demand_fd(&k->secrets), .events = POLLIN};
         LIST_FOR (node, &k->gates) {
             ASSERT(n < OWN_FDS + GATES_MAX);
             fds[n++] = (struct pollfd){.fd = CONTAINER_OF(node, struct gate, node)->child.channel,
@@ -277,6 +280,7 @@ int keeper_main(const struct keeper_options *options)
                        .log_level = LOG_INFO,
                        .log_format = LOG_TEXT};
     list_init(&k.gates);
+    list_init(&k.awaiting);
     control_init(&k.control);
     secrets_init(&k.secrets, &(struct secrets_listener){
                                  .on_end = on_order_end, .on_step = on_order_step, .arg = &k});
@@ -299,6 +303,7 @@ int keeper_main(const struct keeper_options *options)
     offer_fini(&k.next);
     json_decref(k.attempt.diagnostics); // of one that a stop has cut off
     names_free(k.names);
+    verdicts_fini(&k);
     secrets_fini(&k.secrets);
     close(signals);
     log_stop();

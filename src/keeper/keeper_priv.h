@@ -85,6 +85,8 @@ struct keeper {
     struct upgrade upgrade;
     struct names *names; // owns: what the system says of host names
     struct secrets secrets;
+    struct list awaiting; // gates that wait for a name to be decided on: verdicts.c
+    size_t n_awaiting;
     bool is_stopping;
     int64_t kill_at_ms;    // while stopping
     int64_t restart_at_ms; // 0: no restart is planned
@@ -149,6 +151,9 @@ void gates_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms);
 
 // Answers what a gate asks for. False: it makes no sense.
 bool verdicts_take(struct keeper *k, struct gate *g, const struct gate_petition *m);
+// Puts in force what was decided on, and tells those who wait.
+void verdicts_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms);
+void verdicts_fini(struct keeper *k);
 
 // --- reload.c ---
 
@@ -156,6 +161,8 @@ bool verdicts_take(struct keeper *k, struct gate *g, const struct gate_petition 
 void reload_ask(struct keeper *k);
 // Starts what reload_ask put off. False: the settings have errors.
 bool reload_begin(struct keeper *k);
+// Certificates that aren't the settings' alone have changed: what is wanted is wanted anew.
+void reload_want_again(struct keeper *k);
 bool reload_is_possible(const struct keeper *k);
 // The log's level and form, as settings want them.
 void reload_follow_log(struct keeper *k, const struct offer *o);

@@ -63,20 +63,35 @@ static int seal_tree(const struct conf_node *root, struct diags *diags)
     return fd;
 }
 
-// A copy of the root alone; the nodes below are shared.
-static struct conf_node *tree_for_gate(struct loaded *l)
+// A copy of a map without a key; the nodes below are shared. NULL: no memory.
+static struct conf_node *without(const struct conf_node *map, struct str key, struct arena *mem)
 {
-    struct conf_node *root = conf_node_new(&l->mem, CONF_NODE_MAP, l->root->place);
-    for (const struct conf_node *n = l->root->first; root && n; n = n->next) {
-        if (str_eq(n->key, STR("issuers")))
+    struct conf_node *to = conf_node_new(mem, CONF_NODE_MAP, map->place);
+    for (const struct conf_node *n = map->first; to && n; n = n->next) {
+        if (str_eq(n->key, key))
             continue;
-        struct conf_node *copy = ARENA_NEW(&l->mem, struct conf_node);
+        struct conf_node *copy = ARENA_NEW(mem, struct conf_node);
         if (!copy)
             return NULL;
         *copy = *n;
         copy->next = NULL;
-        conf_node_append(root, copy);
+        conf_node_append(to, copy);
     }
+    return to;
+}
+
+// Without accounts' keys, and without the URL that says who may have certificates on demand, which
+// may hold a secret.
+static struct conf_node *tree_for_gate(struct loaded *l)
+{
+    struct conf_node *root = without(l->root, STR("issuers"), &l->mem);
+    const struct conf_node *demand = root ? conf_node_get(root, STR("on-demand")) : NULL;
+    if (!demand || demand->kind != CONF_NODE_MAP)
+        return root;
+    struct conf_node *rest = without(demand, STR("ask"), &l->mem);
+    root = rest ? without(root, STR("on-demand"), &l->mem) : NULL;
+    if (root)
+        conf_node_put(root, STR("on-demand"), rest);
     return root;
 }
 

@@ -118,6 +118,14 @@ static void want_next(struct keeper *k)
     wish_free(both);
 }
 
+void reload_want_again(struct keeper *k)
+{
+    if (k->next.wish)
+        want_next(k);
+    else if (k->current.wish)
+        secrets_want(&k->secrets, k->current.wish);
+}
+
 // Loads and opens what is needed. False with a reason.
 static bool prepare(struct keeper *k, const char **ret_why)
 {

@@ -118,12 +118,13 @@ json_t *report_make(const struct keeper *k, json_t *gate_report)
                   (json_int_t)k->current.seq, "in_force_since", time_json(k->in_force_ns),
                   "last_reload", last_reload_json(&k->last_reload));
     json_t *status = json_pack(
-        "{s:s, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "version",
+        "{s:s, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "version",
         SALLYPORT_VERSION, "pid", (int)getpid(), "started", time_json(k->started_ns), "uptime_s",
         (json_int_t)(up_ns / 1000000000), "settings", settings, "control",
         report_text(str_of(k->control.path)), "entrypoints", entrypoints_json(&k->listeners),
         "gate", g ? gate_json(k, g) : json_null(), "leaving", leaving_json(k), "orders",
         secrets_report_orders(&k->secrets), "certificates", secrets_report(&k->secrets), "pins",
-        secrets_report_pins(&k->secrets), "report", gate_report ? gate_report : json_null());
+        secrets_report_pins(&k->secrets), "on_demand", secrets_report_demand(&k->secrets), "report",
+        gate_report ? gate_report : json_null());
     return json_pack("{s:b, s:o}", "ok", 1, "status", status);
 }

@@ -37,6 +37,7 @@ static void forget_learnt(struct secrets *s)
 void secrets_fini(struct secrets *s)
 {
     issue_free(s->issue);
+    demand_desk_free(s->demand);
     keeper_pins_free(s->pins);
     forget_learnt(s);
     hooks_free(s->hooks);
@@ -72,6 +73,8 @@ static void open_state(struct secrets *s, const char *state)
     issue_free(s->issue); // it has the old folder's store
     s->issue = NULL;
     s->beacon = (struct beacon){.version = 0};
+    demand_desk_free(s->demand);
+    s->demand = NULL;
     keeper_pins_free(s->pins);
     s->pins = NULL;
     s->pins_version++;
@@ -95,6 +98,11 @@ static bool has_files(const struct secrets *s, const struct issue_need *need)
 static void on_end(void *arg, uint64_t number, const char *error)
 {
     const struct secrets *s = arg;
+    struct str name;
+    bool is_on_demand =
+        s->demand && demand_desk_end(s->demand, number, error, now_s(), clock_now_ms(), &name);
+    if (is_on_demand && error)
+        issue_forget_orders(s->issue, name);
     if (s->listener.on_end)
         s->listener.on_end(s->listener.arg, number, error);
 }
@@ -246,6 +254,60 @@ static void want_learnt(struct secrets *s, const struct map *servers)
     }
 }
 
+// Opened when it is first wanted.
+static void want_demand(struct secrets *s, const struct wish *w)
+{
+    const char *why;
+    struct certs_store *store =
+        !s->demand && w->demand.is_on ? keeper_certs_store(s->certs, &why) : NULL;
+    if (store)
+        s->demand = demand_desk_new(store, clock_now_ms());
+    else if (!s->demand && w->demand.is_on)
+        log_error("there are no certificates on demand: %s", why);
+    if (s->demand)
+        demand_desk_want(s->demand, &w->demand, w->certs.names, w->certs.n_names);
+}
+
+static void begin_orders(struct secrets *s)
+{
+    struct str name;
+    while (demand_desk_next_order(s->demand, &name)) {
+        const char *why = "there is no authority";
+        uint64_t number;
+        const struct issue_order o = {.id = name, .kind = ISSUE_ORDER};
+        if (s->issue && issue_ask(s->issue, &o, now_s(), &number, &why))
+            demand_desk_ordered(s->demand, name, number);
+        else
+            demand_desk_not_ordered(s->demand, name, why, clock_now_ms());
+    }
+}
+
+// What settings want and what is wanted on demand.
+static void want_all(struct secrets *s, const struct wish *w)
+{
+    size_t n_more = s->demand ? demand_desk_n_max(s->demand) : 0;
+    struct keeper_certs_wish certs = w->certs;
+    struct issue_wish issue = w->issue;
+    struct keeper_certs_name *names =
+        MEM_ARRAY(struct keeper_certs_name, certs.n_names + n_more + 1);
+    struct issue_need *needs = MEM_ARRAY(struct issue_need, issue.n_needs + n_more + 1);
+    for (size_t i = 0; i < certs.n_names; i++)
+        names[i] = certs.names[i];
+    for (size_t i = 0; i < issue.n_needs; i++)
+        needs[i] = issue.needs[i];
+    certs.names = names;
+    issue.needs = needs;
+    if (s->demand)
+        demand_desk_add(s->demand, names, &certs.n_names, needs, &issue.n_needs);
+    if (keeper_certs_want(s->certs, &certs, now_s()))
+        s->certs_version++;
+    want_issue(s, &issue);
+    if (s->demand)
+        begin_orders(s);
+    mem_free(names);
+    mem_free(needs);
+}
+
 void secrets_want(struct secrets *s, const struct wish *w)
 {
     want_learnt(s, &w->learnt);
@@ -259,9 +321,8 @@ void secrets_want(struct secrets *s, const struct wish *w)
     if (s->n_keys == 0)
         add_ticket_key(s);
     want_hooks(s, w);
-    if (keeper_certs_want(s->certs, &w->certs, now_s()))
-        s->certs_version++;
-    want_issue(s, &w->issue);
+    want_demand(s, w);
+    want_all(s, w);
 }
 
 int secrets_fd(const struct secrets *s)
@@ -376,6 +437,8 @@ bool secrets_forget(struct secrets *s, struct str id, const char **ret_why)
         *ret_why = "no settings want TLS: there is no store";
     if (!store || certs_store_forget(store, id, ret_why) != ERR_OK)
         return false;
+    if (s->demand)
+        demand_desk_drop(s->demand, id);
     on_change(s, id);
     if (s->issue)
         issue_plan_anew(s->issue, id, now_s());
@@ -414,6 +477,32 @@ void secrets_refresh(struct secrets *s)
     on_change(s, STR_NONE);
     if (s->issue)
         issue_plan_all_anew(s->issue, now_s());
+}
+
+enum demand_answer secrets_ask_name(struct secrets *s, struct str name)
+{
+    return s->demand ? demand_desk_ask(s->demand, name, now_s(), clock_now_ms()) : DEMAND_NO;
+}
+
+bool secrets_turn_names(struct secrets *s, int64_t now_ms, int64_t *next_ms)
+{
+    return s->demand && demand_desk_turn(s->demand, now_s(), now_ms, next_ms);
+}
+
+bool secrets_next_name(struct secrets *s, char ret_name[static DEMAND_ASK_NAME_BYTES],
+                       bool *ret_is_yes)
+{
+    return s->demand && demand_desk_next(s->demand, ret_name, ret_is_yes);
+}
+
+int secrets_demand_fd(const struct secrets *s)
+{
+    return s->demand ? demand_desk_fd(s->demand) : -1;
+}
+
+json_t *secrets_report_demand(const struct secrets *s)
+{
+    return s->demand ? demand_desk_report(s->demand) : json_null();
 }
 
 json_t *secrets_report_orders(const struct secrets *s)

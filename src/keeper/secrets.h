@@ -18,6 +18,7 @@ struct secrets_listener {
 struct secrets {
     struct keeper_certs *certs; // owns; NULL: no settings have wanted any
     struct issue *issue;        // owns; NULL: no authority is asked
+    struct demand_desk *demand; // owns; NULL: no settings have wanted certificates on demand
     struct keeper_pins *pins;   // owns; NULL: no key of a server was asked for
     struct map learnt;          // names of servers whose keys are learnt; owns them
     struct hooks *hooks;        // owns; NULL: no settings were there yet
@@ -83,6 +84,16 @@ int secrets_pack_challenges(const struct secrets *s, uint64_t *ret_version);
 // For GATE_CERTS and GATE_TICKETS: sealed memory files, the caller's. -1 with errno.
 int secrets_pack_certs(const struct secrets *s);
 int secrets_pack_tickets(const struct secrets *s);
+
+// Certificates on demand (demand_desk_ask, demand_desk_turn, demand_desk_next). secrets_turn_names:
+// true: secrets_want is to be called again, with what settings want; before
+// secrets_do_what_is_due.
+enum demand_answer secrets_ask_name(struct secrets *s, struct str name);
+bool secrets_turn_names(struct secrets *s, int64_t now_ms, int64_t *next_ms);
+bool secrets_next_name(struct secrets *s, char ret_name[static DEMAND_ASK_NAME_BYTES],
+                       bool *ret_is_yes);
+int secrets_demand_fd(const struct secrets *s);
+json_t *secrets_report_demand(const struct secrets *s);
 
 // keeper_pins_ask and keeper_pins_forget, for servers that settings want to be learnt.
 bool secrets_ask_pin(struct secrets *s, struct str server, const uint8_t key[static TLS_PIN_BYTES],

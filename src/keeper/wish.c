@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "keeper/state_path.h"
+#include "keeper/wish_demand.h"
 #include "keeper/wish_issuers.h"
 #include "upstream/service.h"
 
@@ -159,17 +160,26 @@ static void add_need(struct wish *w, const struct issue_need *need)
                                                     .n_sources = need->n_sources};
 }
 
-// A certificate for all of the names, of which the first is its id.
+// A certificate for all of the names, of which the first is its id. on_demand: not for its
+// wildcards, which are the local CA's until a name below is asked for.
 static void want_names(struct wish *w, const struct settings *s, const struct conf_texts *chosen,
-                       const struct str *names, size_t n)
+                       const struct str *names, size_t n, bool on_demand)
 {
-    struct str *signed_names = MEM_ARRAY(struct str, n);
+    struct str *asked = MEM_ARRAY(struct str, n), *signed_names = MEM_ARRAY(struct str, n);
     struct issue_need need = {.id = certs_id_of(names[0], &w->mem), .names = signed_names};
-    struct str issuer = wish_issuers_choose(w, s, chosen, names, n, signed_names, &need);
+    struct str issuer = STR(CERTS_ISSUER_LOCAL);
+    size_t n_asked = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!on_demand || !str_starts(names[i], STR("*.")))
+            asked[n_asked++] = names[i];
+    }
+    if (n_asked > 0)
+        issuer = wish_issuers_choose(w, s, chosen, asked, n_asked, signed_names, &need);
     add_name(w, &(struct keeper_certs_name){
                     .id = need.id, .names = names, .n_names = n, .issuer = issuer});
     if (need.n_sources > 0)
         add_need(w, &need);
+    mem_free(asked);
     mem_free(signed_names);
 }
 
@@ -208,16 +218,18 @@ struct wish *wish_new(const struct snapshot *s)
     w->certs.has_tls = s->doors != NULL;
     w->state = state_of(&s->settings, &w->mem);
     wish_issuers_add(w, &s->settings);
+    wish_demand_add(w, s);
     want_hooks(w, &s->settings.hooks);
     each_certificate(s, want_certificate, w);
     for (size_t i = 0; i < s->n_sites; i++) {
         const struct snapshot_site *site = &s->sites[i];
         const struct site_conf *conf = site->item->value;
         if (site->tls_entries != 0 && site->n_names > 0)
-            want_names(w, &s->settings, &conf->tls.issuer, site->names, site->n_names);
+            want_names(w, &s->settings, &conf->tls.issuer, site->names, site->n_names,
+                       conf->tls.on_demand);
     }
     for (const struct snapshot_host *h = s->hosts; h; h = h->next)
-        want_names(w, &s->settings, h->issuer, &h->name, 1);
+        want_names(w, &s->settings, h->issuer, &h->name, 1, false);
     for (size_t i = 0; i < s->all_services.n; i++)
         service_each_learnt(s->all_services.items[i], want_learnt, w);
     return w;
@@ -229,6 +241,7 @@ struct wish *wish_both(const struct wish *first, const struct wish *second)
     struct wish *w = new_wish(a->n_files + b->n_files, a->n_names + b->n_names);
     struct map ids = {.n = 0};
     w->certs.has_tls = a->has_tls || b->has_tls;
+    w->demand = first->demand;
     w->issue = first->issue; // orders are for what comes; borrowed, see the header
     w->hooks = first->hooks; // the same
     w->expires_within_s = first->expires_within_s;
@@ -329,6 +342,7 @@ enum err wish_check_files(const struct snapshot *s, int64_t now_s, struct diags 
     struct check k = {.diags = diags, .now_s = now_s, .err = ERR_OK};
     each_certificate(s, check_one, &k);
     hooks_check(&s->settings.hooks, diags);
-    enum err err = wish_issuers_check(s, diags);
-    return k.err != ERR_OK ? k.err : err;
+    enum err issuers_err = wish_issuers_check(s, diags);
+    enum err demand_err = wish_demand_check(s, diags);
+    return k.err ? k.err : issuers_err ? issuers_err : demand_err;
 }

@@ -5,6 +5,7 @@
 
 #include "gate/snapshot.h"
 #include "keeper/certs.h"
+#include "keeper/demand.h"
 #include "keeper/hooks.h"
 #include "keeper/issue.h"
 
@@ -13,6 +14,7 @@ struct wish {
     struct map files;               // paths of those in certs, so that each is there once
     struct keeper_certs_wish certs; // in mem
     struct issue_wish issue;        // in mem
+    struct demand_wish demand;      // in mem
     struct map learnt;              // servers whose keys are learnt on first use; names in mem
     struct hooks_wish hooks;        // in mem
     int64_t expires_within_s;

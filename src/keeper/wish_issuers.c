@@ -245,20 +245,27 @@ static enum err check_name(const struct conf_map_item *item, struct diags *diags
                      STR_ARG(item->name));
 }
 
+// The arguments are evaluated once, which tell their errors.
+static enum err worse(enum err a, enum err b)
+{
+    return MAX(a, b);
+}
+
 enum err wish_issuers_check(const struct snapshot *s, struct diags *diags)
 {
-    enum err err = check_list(&s->settings, &s->settings.issuer, diags);
+    enum err err = worse(check_list(&s->settings, &s->settings.issuer, diags),
+                         check_list(&s->settings, &s->settings.on_demand.issuer, diags));
     for (size_t i = 0; i < s->settings.issuers.n; i++)
-        err = MAX(err, check_name(&s->settings.issuers.items[i], diags));
+        err = worse(err, check_name(&s->settings.issuers.items[i], diags));
     for (size_t i = 0; i < s->n_sites; i++) {
         const struct site_conf *site = s->sites[i].item->value;
-        err = MAX(err, check_list(&s->settings, &site->tls.issuer, diags));
+        err = worse(err, check_list(&s->settings, &site->tls.issuer, diags));
         if (s->sites[i].tls_entries != 0)
             check_wildcards(&s->settings, &s->sites[i], diags);
     }
     for (size_t i = 0; i < s->settings.routes.n; i++) {
         const struct route_conf *route = s->settings.routes.items[i];
-        err = MAX(err, check_list(&s->settings, &route->tls.issuer, diags));
+        err = worse(err, check_list(&s->settings, &route->tls.issuer, diags));
     }
     return err;
 }

@@ -257,9 +257,14 @@ void tls_store_unref(struct tls_store *s)
 
 // --- looking up ---
 
+const struct tls_entry *tls_store_find_own(const struct tls_store *s, struct str server_name)
+{
+    return server_name.len > 0 ? map_get(&s->exact, server_name) : NULL;
+}
+
 const struct tls_entry *tls_store_find_exact(const struct tls_store *s, struct str server_name)
 {
-    const struct tls_entry *e = server_name.len > 0 ? map_get(&s->exact, server_name) : NULL;
+    const struct tls_entry *e = tls_store_find_own(s, server_name);
     if (e)
         return e;
     size_t dot = str_find(server_name, '.');

@@ -49,6 +49,8 @@ void tls_store_unref(struct tls_store *s);
 
 // By the exact name, else by a wildcard for its first label. server_name: lower case. NULL: none.
 const struct tls_entry *tls_store_find_exact(const struct tls_store *s, struct str server_name);
+// By the exact name alone. NULL: none.
+const struct tls_entry *tls_store_find_own(const struct tls_store *s, struct str server_name);
 // Answers names that no certificate has. NULL: none.
 const struct tls_entry *tls_store_default(const struct tls_store *s);
 // The one or the other.

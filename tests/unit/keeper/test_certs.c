@@ -183,6 +183,28 @@ static void the_marked_certificate_is_the_default(void)
     end(&f);
 }
 
+static void one_on_demand_is_never_the_default(void)
+{
+    const struct str other = STR("b.test");
+    const struct keeper_certs_name sites[] = {
+        {.id = STR("b"), .names = &other, .n_names = 1, .issuer = STR(CERTS_ISSUER_LOCAL)},
+        {.id = STR("a"), .names = one, .n_names = 1, .issuer = STR("le"), .is_on_demand = true},
+    };
+    struct fixture f;
+    struct tls_bundle_item *items = NULL;
+    begin(&f);
+    put_stored(&f, STR("a"));
+    CHECK(want_names(&f, &sites[1], 1));
+    CHECK_INT(unpack(&f, &items), 2);
+    CHECK_STR(items[0].id, STR("a"));
+    CHECK(!items[0].is_default && items[1].is_default);
+    CHECK_STR(items[1].names[0], STR("default.invalid"));
+    CHECK(want_names(&f, sites, 2));
+    CHECK_INT(unpack(&f, &items), 2);
+    CHECK(items[0].is_default && !items[1].is_default);
+    end(&f);
+}
+
 static void the_local_ca_renews_at_two_thirds(void)
 {
     const struct keeper_certs_name site = {
@@ -283,7 +305,7 @@ static void many_of_the_local_ca_are_made_in_turns(void)
 TEST_MAIN(TEST(without_tls_nothing_is_made), TEST(with_tls_there_is_a_default_in_any_case),
           TEST(a_site_is_served_by_the_local_ca_until_its_certificate_is_there),
           TEST(a_file_serves_its_names_and_is_watched), TEST(the_marked_certificate_is_the_default),
-          TEST(the_local_ca_renews_at_two_thirds),
+          TEST(one_on_demand_is_never_the_default), TEST(the_local_ca_renews_at_two_thirds),
           TEST(a_state_that_cannot_be_written_does_not_stop_the_local_ca),
           TEST(many_of_the_local_ca_are_made_in_turns),
           TEST(the_report_says_what_there_is_and_what_is_wrong))
