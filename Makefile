@@ -38,8 +38,9 @@ sim: $(BUILD)/build.ninja
 	$(BUILD)/tests/sim/sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 soak: all
-	@tools/install-deps test bench
+	@tools/install-deps test bench soak
 	/usr/bin/python3 tools/soak.py
+	/usr/bin/python3 tools/testssl.py
 
 fmt:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
