@@ -36,7 +36,7 @@ def files(tmp_path_factory):
     return {"htpasswd": HTPASSWD.encode(), "internal-ca.pem": ca.pem, "client.pem": client.pem,
             "client.key": client.key_pem, "clients-ca.pem": ca.pem, "app.pem": client.pem,
             "app.key": client.key_pem, "both-in-one.pem": client.pem + client.key_pem,
-            "eab.key": b"MTIzNDU2Nzg"}
+            "eab.key": b"MTIzNDU2Nzg", "dns.key": b"MTIzNDU2Nzg=", "scanners.txt": b"203.0.113.0/24\n"}
 
 
 @pytest.mark.parametrize("text", [t for _, t in EXAMPLES], ids=[n for n, _ in EXAMPLES])
