@@ -12,18 +12,9 @@ import threading
 import urllib.request
 from pathlib import Path
 
-from harness import BINARY, PATIENCE, Process, wait_until
+from harness import BINARY, PATIENCE, Process, free_ports, wait_until
 
 DRIVER = Path(BINARY).parent / "tests/tools/acme_driver"
-
-
-def free_ports(n):
-    """Ports of the kernel's. Held until all are known, so that they differ."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
 
 
 def openssl(*args, stdin=None):

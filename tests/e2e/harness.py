@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import queue
+import random
 import re
 import signal
 import socket
@@ -58,6 +59,23 @@ def descriptors(pid):
         except FileNotFoundError:  # closed since
             pass
     return found
+
+
+def free_ports(n):
+    """Ports for what can't take one of the kernel's. They are below those that clients are given, so
+    that no connection of anybody's gets one before it is listened to."""
+    first_of_clients = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    found = set()
+    while len(found) < n:
+        port = random.SystemRandom().randrange(10000, max(first_of_clients, 20000))
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(("127.0.0.1", port))
+                udp.bind(("127.0.0.1", port))
+                found.add(port)
+            except OSError:  # somebody has it
+                pass
+    return list(found)
 
 
 def is_refused(port, host="127.0.0.1"):
@@ -227,11 +245,23 @@ class Proxy(Process):
             return self.child.returncode
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
+            # Two that come together would be one.
+            wait_until(lambda: not self._has_pending(signal.SIGTERM), "an answer to SIGTERM")
         status = self.end()
         for line in self.err:
             assert not re.search("(Address|Leak|Thread)Sanitizer|runtime error:|panic", line), \
                 "\n".join(self.err[-60:])
         return status
+
+    def _has_pending(self, sig):
+        """Whether a signal was sent that it hasn't seen."""
+        try:
+            status = Path(f"/proc/{self.child.pid}/status").read_text()
+        except FileNotFoundError:
+            return False
+        return self.child.poll() is None and any(
+            int(mask, 16) >> (sig - 1) & 1 for mask in
+            re.findall(r"^(?:Shd|Sig)Pnd:\s*([0-9a-f]+)$", status, re.M))
 
     def connect(self, entrypoint=None):
         return Client(self.ports[entrypoint] if entrypoint else self.port)
@@ -512,9 +542,7 @@ class Nginx:
         root.mkdir()
         for name, data in files.items():
             (root / name).write_bytes(data)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_ports(1)[0]
         (folder / "nginx.conf").write_text(f"""
 daemon off; pid {folder}/pid; error_log stderr warn; worker_processes 1; user root;
 events {{ worker_connections 512; }}

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients of TLS entrypoints: Python's, curl, openssl s_client, GnuTLS."""
 import re
-import socket
 import ssl
 import subprocess
 
-from harness import PATIENCE, Client, wait_until
+from harness import PATIENCE, Client, free_ports, wait_until
 
 ENTRIES = "entrypoints:\n  web: '127.0.0.1:0'\n  websecure: { listen: '127.0.0.1:0', tls: on }\n"
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def root_of(proxy):

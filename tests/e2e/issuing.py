@@ -7,7 +7,7 @@ import ssl
 import pytest
 from authority import Pebble
 from cryptography import x509
-from harness import run, wait_until
+from harness import free_ports, run, wait_until
 
 
 @pytest.fixture
@@ -24,18 +24,12 @@ def pebble(tmp_path):
         authority.stop()
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 @pytest.fixture
 def acme(start, pebble, tmp_path):
     """acme(sites, …): a proxy whose sites get certificates from a pebble that validates here.
     issuer: more settings of the issuer, or a function that makes them of the pebble."""
     def go(sites, env=None, issuer="", **kwargs):
-        http, tls = free_port(), free_port()
+        http, tls = free_ports(2)
         authority = pebble(ports=(http, tls), serves=("dns-01",), env=env, **kwargs)
         state = tmp_path / "state"
         more = issuer(authority) if callable(issuer) else issuer
@@ -57,7 +51,7 @@ def two_acmes(start, pebble, tmp_path):
     """two_acmes(sites, more="", …): a proxy that knows two pebbles, `first` and `second`; first and
     second: more arguments of theirs. Its settings begin with `more`."""
     def go(sites, more="issuer: [first, second]\n", first=None, second=None):
-        http, tls = free_port(), free_port()
+        http, tls = free_ports(2)
         both = [pebble(ports=(http, tls), serves=("dns-01",), **(each or {}))
                 for each in (first, second)]
         issuers = "".join(f"  {name}: {{ acme: {{ directory: '{a.url}', ca: {a.ca_file} }} }}\n"

@@ -8,21 +8,9 @@ import dns.exception
 import dns.message
 import dns.query
 import dns.rdatatype
-from harness import Process, wait_until
+from harness import Process, free_ports, wait_until
 
 SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
-
-
-def free_dns_port():
-    """A port that is free for TCP and UDP."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as tcp, \
-                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            try:
-                udp.bind(tcp.getsockname())
-                return tcp.getsockname()[1]
-            except OSError:  # somebody else's
-                continue
 
 
 class Knot:
@@ -31,7 +19,7 @@ class Knot:
 
     def __init__(self, folder, zones, algorithm="hmac-sha256", updated=None):
         folder.mkdir()
-        self.port = free_dns_port()
+        self.port = free_ports(1)[0]
         self.address = f"127.0.0.1:{self.port}"
         sections = ""
         for zone, records in zones.items():

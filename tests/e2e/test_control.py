@@ -412,7 +412,9 @@ def test_a_terminal_sees_how_long_it_takes(keeper):
 def test_an_interrupted_command_ends(keeper):
     end = threading.Event()
     k = keeper(lambda request, conn: end.wait(PATIENCE) and None)
-    child = subprocess.Popen([BINARY, "reload", "--control", k.path])
+    # A shell's job in the background would be started with the signal ignored.
+    child = subprocess.Popen([BINARY, "reload", "--control", k.path],
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     wait_until(lambda: k.requests, "the request")
     child.send_signal(signal.SIGINT)
     assert child.wait(PATIENCE) == -signal.SIGINT

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the service manager is told, what the unit allows, what `make install` installs; and the unit
 itself under a real systemd."""
+import fcntl
 import json
 import os
 import re
@@ -176,13 +177,15 @@ def installed(tmp_path_factory):
     tree = tmp_path_factory.mktemp("installed")
     tree.chmod(0o755)
     log = BUILD / "meson-logs" / "install-log.txt"
-    old = log.read_bytes() if log.exists() else None
-    subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", tree], check=True,
-                   capture_output=True)
-    new = log.read_text()
-    log.unlink()
-    if old is not None:  # or the next `make uninstall` would look for this tree
-        log.write_bytes(old)
+    with open(BUILD / "meson-logs" / "install.lock", "w") as lock:  # others may install, too
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        old = log.read_bytes() if log.exists() else None
+        subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", tree],
+                       check=True, capture_output=True)
+        new = log.read_text()
+        log.unlink()
+        if old is not None:  # or the next `make uninstall` would look for this tree
+            log.write_bytes(old)
     return tree, new
 
 
