@@ -10,6 +10,7 @@
 #include "gate/settings.h"
 #include "http/env.h"
 #include "http/exchange.h"
+#include "http/h2_error.h"
 #include "keeper/load.h"
 
 static const char *const form_names[] = {"markdown", "json-schema", "yaml", NULL};
@@ -77,6 +78,11 @@ static int print_refusals(const struct cli_args *args, struct text *t)
         enum h1_error e = (enum h1_error)i;
         text_printf(t, "| `%s` | %d | %s | %s |\n", h1_error_name(e), h1_error_status(e),
                     h1_error_section(e), h1_error_text(e));
+    }
+    for (unsigned i = H2_ERROR_NONE + 1; i < H2_ERROR_COUNT; i++) {
+        enum h2_error e = (enum h2_error)i;
+        text_printf(t, "| `%s` | %d | %s | %s |\n", h2_error_name(e), h2_error_status(e),
+                    h2_error_section(e), h2_error_text(e));
     }
     return CLI_OK;
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "gate/sni.h"
 #include "http/h1_server.h"
+#include "http/h2_server.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
 #include "rt/log.h"
@@ -293,6 +294,14 @@ static void wait_for_demand(struct door_conn *c)
     g->until = deadline_in(g->conf->handshake_ms);
 }
 
+static void go_on_as_http(struct door_guest *g)
+{
+    if (str_eq(tls_conn_info(&g->stream)->protocol, STR("h2")))
+        h2_server_adopt(g->listener, &g->stream, &g->peer, g->peer_port, STR_NONE);
+    else
+        h1_server_adopt(g->listener, &g->stream, &g->peer, g->peer_port);
+}
+
 static void terminate(struct door_conn *c)
 {
     struct door *d = c->door;
@@ -306,10 +315,11 @@ static void terminate(struct door_conn *c)
     const struct tls_entry *entry = g->conf->strict_sni
                                         ? tls_store_find_exact(store, g->server_name)
                                         : tls_store_find(store, g->server_name);
+    struct str alpn = g->conf->http2 ? TLS_ALPN_HTTP2 : TLS_ALPN_HTTP1;
     if (!entry)
         refuse_name(c);
-    else if (shake(c, sni_policy(g->conf, g->server_name), entry, TLS_ALPN_HTTP1) && !c->is_stopped)
-        h1_server_adopt(g->listener, &g->stream, &g->peer, g->peer_port);
+    else if (shake(c, sni_policy(g->conf, g->server_name), entry, alpn) && !c->is_stopped)
+        go_on_as_http(g);
     tls_store_unref(store);
 }
 

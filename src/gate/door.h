@@ -26,6 +26,7 @@ struct door_conf {
     bool strict_sni;                   // a name without a certificate is refused
     int64_t handshake_ms;              // from the connection's beginning
     const struct demand_rules *demand; // borrows; NULL: none on demand
+    bool http2;                        // is offered
 };
 
 // A connection whose ClientHello is known. Nothing was sent to it yet.

@@ -191,6 +191,16 @@ static const struct conf_item entrypoint_items[] = {
                   .section = &entry_tls_section, .def = "off", .since = "0.1",
                   .apply = CONF_NEW_CONNS,
                   .doc = "Whether TLS is spoken here: `on`, `off`, or a map that says how."),
+    ITEM_BOOL(entrypoint_conf, http2, "http2", .def = "yes", .since = "0.1",
+              .apply = CONF_NEW_CONNS, .doc = "Offer HTTP/2 to clients over TLS, beside HTTP/1.1."),
+    ITEM_BOOL(entrypoint_conf, h2c, "h2c", .def = "no", .since = "0.1", .apply = CONF_NEW_CONNS,
+              .doc =
+                  "Take HTTP/2 without TLS, too, from clients that speak it without asking (prior "
+                  "knowledge): gRPC inside a network, or a proxy in front."),
+    ITEM_UINT(entrypoint_conf, http2_streams_max, "http2-streams-max", .def = "100", .min = "1",
+              .max = "1000", .since = "0.1", .apply = CONF_NEW_CONNS,
+              .doc = "The most requests at once on one connection of HTTP/2. Clients are told, and "
+                     "wait."),
     ITEM_DURATION(entrypoint_conf, idle_ms, "idle-timeout", .def = "75s", .min = "100ms",
                   .max = "1d", .since = "0.1", .apply = CONF_LIVE,
                   .doc = "Close a client's connection after this long without a request."),

@@ -63,6 +63,8 @@ struct entrypoint_conf {
     uint64_t body_min_rate;
     uint64_t body_max_bytes, line_max_bytes, head_max_bytes, exchange_mem_bytes;
     uint32_t fields_max, requests_max;
+    bool http2, h2c;
+    uint32_t http2_streams_max;
     unsigned encoded_slash;
     bool merge_slashes;
     struct conf_nets trusted_proxies;

@@ -50,6 +50,8 @@ static void build_entry(const struct conf_map_item *item, struct http_entry *e)
         .body_max_bytes = c->body_max_bytes,
         .exchange_mem_bytes = c->exchange_mem_bytes,
         .requests_max = c->requests_max,
+        .h2_streams_max = c->http2_streams_max,
+        .h2c = c->h2c,
         .idle_ms = c->idle_ms,
         .head_ms = c->head_ms,
         .body_idle_ms = c->body_idle_ms,

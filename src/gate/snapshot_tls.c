@@ -71,6 +71,7 @@ void snapshot_build_doors(struct builder *b)
                                                         alignof(struct door_conf));
         s->doors[i].policy = build_policy(b, &c->policy);
         s->doors[i].strict_sni = c->strict_sni;
+        s->doors[i].http2 = ((struct entrypoint_conf *)map->items[i].value)->http2;
         s->doors[i].handshake_ms = c->handshake_ms;
         s->entries[i].is_tls = true;
         b->tls_entries |= (uint64_t)1 << i;

@@ -71,6 +71,7 @@ bool status_add(struct status *s, const struct worker *w)
     add_all(s->stats.client_errors, stats->client_errors, H1_ERROR_COUNT);
     add_all(s->stats.server_errors, stats->server_errors, H1_ERROR_COUNT);
     add_all(s->stats.server_h2_errors, stats->server_h2_errors, H2_ERROR_COUNT);
+    add_all(s->stats.client_h2_errors, stats->client_h2_errors, H2_ERROR_COUNT);
     const struct door_stats *door = worker_door_stats(w);
     add_all(s->door.counters, door->counters, DOOR_COUNTER_COUNT);
     add_all(s->door.failures, door->failures, TLS_FAILURE_COUNT);
@@ -328,7 +329,7 @@ void status_write(const struct status *s, const struct status_process *p, struct
     write_process(s, p, to);
     write_counters(&s->stats, to);
     write_tls(&s->door, to);
-    write_refusals("refused_requests", s->stats.client_errors, NULL, to);
+    write_refusals("refused_requests", s->stats.client_errors, s->stats.client_h2_errors, to);
     write_refusals("refused_answers", s->stats.server_errors, s->stats.server_h2_errors, to);
     write_entrypoints(s, to);
     write_sites(&s->snapshot->settings.sites, to);

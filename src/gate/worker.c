@@ -104,6 +104,13 @@ static void begin_exchange(struct http_env *env, struct http_listener *l, struct
     x->entry = &s->entries[l->entry_index];
 }
 
+static const struct http_entry *entry_of(struct http_env *env, struct http_listener *l)
+{
+    (void)env;
+    struct worker_listener *wl = CONTAINER_OF(l, struct worker_listener, http);
+    return &snapshot_of(wl)->entries[l->entry_index];
+}
+
 // A proxy in front that is trusted knows what it does (RFC 9110 7.4).
 static bool is_misdirected(const struct worker *w, const struct snapshot *s,
                            const struct exchange *x)
@@ -213,6 +220,7 @@ static const struct http_app app = {
     .begin = begin_exchange,
     .serve = serve_exchange,
     .finish = finish_exchange,
+    .entry = entry_of,
 };
 
 struct worker *worker_new(unsigned index, struct upstream_registry *registry, uint32_t conns_max)

@@ -71,7 +71,7 @@ static struct http_leave leave_now(int64_t idle_ms)
         .is_on = true, .idle_ms = idle_ms, .pipelines_until_ms = clock_now_ms() + idle_ms};
 }
 
-// The idle connections of l, or of all listeners (NULL).
+// The connections of l, or of all listeners (NULL); the idle ones first, by and by.
 static void tell_to_leave(struct http_env *env, const struct http_listener *l, int64_t idle_ms)
 {
     int64_t n_told = 0;
@@ -79,6 +79,11 @@ static void tell_to_leave(struct http_env *env, const struct http_listener *l, i
         struct http_conn *c = CONTAINER_OF(node, struct http_conn, idle);
         if (!l || c->listener == l)
             c->ops->leave(c, idle_ms, clock_now_ms() + MIN(n_told++ / LEAVE_PER_MS, idle_ms));
+    }
+    LIST_FOR_SAFE (node, &env->conns) {
+        struct http_conn *c = CONTAINER_OF(node, struct http_conn, node);
+        if (!list_node_is_linked(&c->idle) && (!l || c->listener == l))
+            c->ops->leave(c, idle_ms, clock_now_ms());
     }
 }
 

@@ -33,6 +33,8 @@ struct http_entry {
     uint64_t body_max_bytes;     // of a request; 0: no limit
     uint64_t exchange_mem_bytes; // limit of an exchange's arena
     uint32_t requests_max;       // on one connection; 0: any number
+    uint32_t h2_streams_max;     // at once on one connection of HTTP/2
+    bool h2c;                    // HTTP/2 without TLS, by prior knowledge
     int64_t idle_ms;             // keep-alive without a request
     int64_t head_ms;             // a whole request head
     int64_t body_idle_ms;        // no byte of a request body, none of an answer taken
@@ -59,6 +61,7 @@ struct http_entry {
     X(CONNS_OPEN, "connections open now")                                                          \
     X(CONNS_IDLE, "connections idle now")                                                          \
     X(CONNS_REFUSED, "connections closed because of a limit")                                      \
+    X(CONNS_HTTP2, "connections that speak HTTP/2")                                                \
     X(CONNS_TCP, "connections joined with a server by TCP routes")                                 \
     X(EXCHANGES, "exchanges begun")                                                                \
     X(EXCHANGES_OPEN, "exchanges running now")                                                     \
@@ -83,9 +86,10 @@ enum http_counter {
 
 struct http_stats {
     uint64_t counters[HTTP_COUNTER_COUNT];
-    uint64_t client_errors[H1_ERROR_COUNT]; // refused requests by reason
-    uint64_t server_errors[H1_ERROR_COUNT]; // refused answers by reason
-    uint64_t server_h2_errors[H2_ERROR_COUNT];
+    uint64_t client_errors[H1_ERROR_COUNT];    // refused requests by reason
+    uint64_t server_errors[H1_ERROR_COUNT];    // refused answers by reason
+    uint64_t client_h2_errors[H2_ERROR_COUNT]; // the same of HTTP/2, and refused connections
+    uint64_t server_h2_errors[H2_ERROR_COUNT]; // refused answers, and servers' connections
 };
 
 // A client connection of any protocol; embedded in the driver's.
@@ -126,6 +130,8 @@ struct http_app {
     // The exchange has ended (also when no head ever came: req.method is empty then): writes the
     // log line, gives the snapshot back. Not allowed to wait.
     void (*finish)(struct http_env *env, struct exchange *x);
+    // The settings in force for new connections of l. Borrowed until the next wait or turn.
+    const struct http_entry *(*entry)(struct http_env *env, struct http_listener *l);
 };
 
 #define REQUEST_ID_BYTES 26 // of those made here
@@ -147,6 +153,7 @@ struct http_env {
     uint64_t id_prefix, id_next; // request ids
     int64_t id_ms;               // what `id` says
     char id[REQUEST_ID_BYTES];   // the last one made
+    size_t h2_held_bytes;        // of request bodies that wait to be read
     size_t parked_bytes;         // of heads that stalled half-way: bounded over all connections
     int64_t date_s;              // what `date` says
     char date[DATE_HTTP_BYTES];
@@ -173,6 +180,12 @@ static inline void http_count(struct http_env *env, enum http_counter c, int64_t
 static inline void http_count_client_error(struct http_env *env, enum h1_error e)
 {
     uint64_t *at = &env->stats.client_errors[e];
+    __atomic_store_n(at, *at + 1, __ATOMIC_RELAXED);
+}
+
+static inline void http_count_client_h2_error(struct http_env *env, enum h2_error e)
+{
+    uint64_t *at = &env->stats.client_h2_errors[e];
     __atomic_store_n(at, *at + 1, __ATOMIC_RELAXED);
 }
 

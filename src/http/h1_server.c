@@ -17,6 +17,7 @@ enum next {
     NEXT_PARK,
     NEXT_LINGER,
     NEXT_TUNNEL,
+    NEXT_H2,
     NEXT_CLOSE,
 };
 
@@ -154,6 +155,15 @@ static enum next serve_one(struct h1_turn *t)
     }
     c->idle_ms = (uint32_t)MIN(t->x.entry->idle_ms, (int64_t)UINT32_MAX);
     t->mem.limit_bytes = t->x.entry->exchange_mem_bytes;
+    switch (h1_server_look_for_h2(t)) {
+    case IO_DONE:
+        return c->is_stopped ? abandon(t, EXCHANGE_END_CLIENT_GONE) : NEXT_H2;
+    case IO_AGAIN:
+        return NEXT_PARK;
+    case IO_EOF:
+    case IO_FAIL:
+        break;
+    }
     switch (h1_server_read_head(t)) {
     case IO_DONE:
         break;
@@ -193,6 +203,10 @@ static void run(void *arg)
     bool is_dead = c->is_stopped || fiber_is_cancelled(c->fiber);
     if (next == NEXT_TUNNEL) { // keeps the fiber for the tunnel's first bytes
         h1_conn_go_tunnel(c);
+        return;
+    }
+    if (next == NEXT_H2) {
+        h1_conn_go_h2(c);
         return;
     }
     c->fiber = NULL;

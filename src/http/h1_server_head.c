@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "http/forward.h"
 #include "http/h1_server_priv.h"
+#include "http/h2_server.h"
 #include "http/request.h"
 #include "rt/clock.h"
 
@@ -87,6 +88,24 @@ static enum io read_more(struct h1_turn *t)
 static struct str unused(const struct h1_turn *t)
 {
     return str_from(t->buf + t->pos, t->end - t->pos);
+}
+
+enum io h1_server_look_for_h2(struct h1_turn *t)
+{
+    const struct str preface = H2_PREFACE;
+    while (t->x.entry->h2c && t->c->n_requests == 1) {
+        struct str in = unused(t);
+        if (!str_starts(preface, str_first(in, preface.len)))
+            break;
+        if (in.len >= preface.len)
+            return IO_DONE;
+        enum io io = read_more(t);
+        if (io == IO_AGAIN && clock_now_ms() < t->head_due_ms)
+            return io;
+        if (io != IO_DONE)
+            break;
+    }
+    return IO_EOF;
 }
 
 // The whole head, parsed into ret (whose fields are env->fields). IO_FAIL with *reterr NONE: the

@@ -125,6 +125,8 @@ void h1_conn_close(struct h1_conn *c);
 void h1_conn_go_idle(struct h1_conn *c);
 void h1_conn_go_parked(struct h1_conn *c);
 void h1_conn_go_lingering(struct h1_conn *c);
+// Hands c over to the driver of HTTP/2.
+void h1_conn_go_h2(struct h1_conn *c);
 // Joins c with x.resp.tunnel. Waits.
 void h1_conn_go_tunnel(struct h1_conn *c);
 
@@ -149,6 +151,10 @@ void h1_turn_make_room(struct h1_turn *t, size_t n);
 // Reads a request's head into t->x. IO_DONE: to be served, or x.resp is set already (refused);
 // IO_AGAIN: park; IO_EOF: the client closed before the end of the head; IO_FAIL: broken. Waits.
 enum io h1_server_read_head(struct h1_turn *t);
+
+// Whether the connection begins with the preface of HTTP/2, where that is spoken. IO_DONE: it does;
+// IO_AGAIN: park, as that isn't known yet; IO_EOF: it doesn't. May wait.
+enum io h1_server_look_for_h2(struct h1_turn *t);
 
 // ---- h1_server_body.c ----
 

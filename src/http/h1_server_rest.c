@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "http/h1_server_priv.h"
+#include "http/h2_server.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
@@ -238,6 +239,17 @@ void h1_conn_go_lingering(struct h1_conn *c)
     stream_shut_write(&c->stream);
     rest(c, H1_CONN_LINGERING, clock_now_ms() + c->linger_ms);
     h1_conn_linger(c);
+}
+
+void h1_conn_go_h2(struct h1_conn *c)
+{
+    struct h1_turn *t = c->turn;
+    http_count(h1_conn_env(c), HTTP_COUNTER_EXCHANGES, -1); // it was none
+    h1_turn_finish(t);
+    h2_server_adopt(c->conn.listener, &c->stream, &c->peer, c->peer_port,
+                    str_from(t->buf + t->pos, t->end - t->pos));
+    c->fiber = NULL;
+    h1_conn_close(c);
 }
 
 static void release_side(struct tunnel_side *side)

@@ -8,7 +8,7 @@ static const struct {
     int status;
 } errors[] = {
 #define X(id, name_, status_, section_, text_)                                                     \
-    [H2_ERROR_##id] = {.name = name_, .section = section_, .text = text_, .status = status_},
+    [H2_ERROR_##id] = {.name = "h2-" name_, .section = section_, .text = text_, .status = status_},
     H2_ERROR_LIST(X)
 #undef X
 };

@@ -36,7 +36,12 @@
     X(INTERIM_COUNT, "interim-count", 502, "9110 15.2", "too many interim answers")                \
     X(BODY, "body", 502, "9110 6.4.1", "DATA where an answer has no body")                         \
     X(FRAMES, "frames", 400, "9113 5.4", "a frame that is malformed or not allowed here")          \
-    X(FLOOD, "flood", 400, "9113 10.5", "too many frames that bring nothing")
+    X(FLOOD, "flood", 400, "9113 10.5", "too many frames that bring nothing")                      \
+    X(PREFACE, "preface", 400, "9113 3.4", "no connection preface, or not in time")                \
+    X(RESETS, "resets", 400, "9113 10.5", "too many exchanges given up by the client")             \
+    X(BOMB, "header-bomb", 431, "9113 10.5.1", "a field section far beyond the limit")             \
+    X(SLOW_HEAD, "slow-head", 408, "9113 10.5", "a field section that didn't come in time")        \
+    X(STALLED, "stalled", 408, "9113 10.5", "the client takes nothing that it is sent")
 
 enum h2_error {
 #define X(id, name, status, section, text) H2_ERROR_##id,
@@ -46,7 +51,7 @@ enum h2_error {
 #define H2_ERROR_ONE(id, name, status, section, text) +1
 #define H2_ERROR_COUNT (0 H2_ERROR_LIST(H2_ERROR_ONE))
 
-const char *h2_error_name(enum h2_error e); // "length-differs"
+const char *h2_error_name(enum h2_error e); // "h2-length-differs"
 int h2_error_status(enum h2_error e);
 const char *h2_error_section(enum h2_error e); // "9113 8.1.1"
 const char *h2_error_text(enum h2_error e);

@@ -403,3 +403,18 @@ void h2_list_add_headers(struct h2_list *l, const struct headers *h, uint64_t sk
         put(l, name, f->value, is_secret(f));
     }
 }
+
+static uint8_t *keep_text(struct h2_list *l, const uint8_t *text, size_t n)
+{
+    struct str copy = arena_dup(l->mem, str_from((const char *)text, n));
+    l->is_failed |= !copy.ptr;
+    return (uint8_t *)(uintptr_t)copy.ptr; // WHY: as in put
+}
+
+void h2_list_keep_texts(struct h2_list *l)
+{
+    for (nghttp2_nv *v = l->items; !l->is_failed && v < l->items + l->n; v++) {
+        v->name = keep_text(l, v->name, v->namelen);
+        v->value = keep_text(l, v->value, v->valuelen);
+    }
+}

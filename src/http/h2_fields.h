@@ -89,3 +89,5 @@ void h2_list_add_number(struct h2_list *l, struct str name, uint64_t value);
 // The fields of h but for those in the set `skip` and the connection-specific ones, with names in
 // lower case. What is secret is marked as never to be indexed (RFC 7541 7.1.3).
 void h2_list_add_headers(struct h2_list *l, const struct headers *h, uint64_t skip);
+// Copies the texts, which don't live as long as the arena.
+void h2_list_keep_texts(struct h2_list *l);

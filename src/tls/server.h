@@ -22,6 +22,9 @@ struct tls_accept_options {
 };
 
 #define TLS_ALPN_HTTP1 STR("\x08http/1.1")
+#define TLS_ALPN_HTTP2                                                                             \
+    STR("\x02h2"                                                                                   \
+        "\x08http/1.1")
 #define TLS_ALPN_ACME                                                                              \
     STR("\x0a"                                                                                     \
         "acme-tls/1")

@@ -99,7 +99,7 @@ def test_peers_agree(start, origin):
     proxy = start(site(origin(lambda request, conn: "hello").url))
     root = root_of(proxy)
     status, said = curl(proxy, "https://a.example/", trust=root)
-    assert status == 0 and "200 OK" in said and said.endswith("hello")
+    assert status == 0 and " 200" in said and said.endswith("hello")
     status, said = curl(proxy, "https://b.example/", trust=root)
     assert status == 60, said  # for another name
     is_done, said = s_client(proxy.port, "-CAfile", root, "-verify_return_error",

@@ -90,7 +90,7 @@ static void finish(struct http_env *env, struct exchange *x)
     ((struct run *)env->app_data)->n_finished++;
 }
 
-static const struct http_app app = {begin, serve, finish};
+static const struct http_app app = {.begin = begin, .serve = serve, .finish = finish};
 
 static void receive(struct run *r, int fd)
 {

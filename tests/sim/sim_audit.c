@@ -134,7 +134,8 @@ void sim_audit_start(const struct http_stats *stats)
 {
     struct http_env *env = sim_env_of(stats);
     audit.inner = env->app;
-    audit.outer = (struct http_app){.begin = begin, .serve = serve, .finish = finish};
+    audit.outer = (struct http_app){
+        .begin = begin, .serve = serve, .finish = finish, .entry = audit.inner->entry};
     audit.records = sim_alloc(RECORDS * sizeof audit.records[0]);
     audit.n_open = 0;
     env->app = &audit.outer;

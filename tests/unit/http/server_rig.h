@@ -331,7 +331,13 @@ static inline void rig_finish(struct http_env *env, struct exchange *x)
     snprintf(r->detail, sizeof r->detail, STR_FMT, STR_ARG(x->end_detail));
 }
 
-static const struct http_app rig_app = {rig_begin, rig_serve, rig_finish};
+static inline const struct http_entry *rig_entry(struct http_env *env, struct http_listener *l)
+{
+    (void)l;
+    return &((struct rig *)env->app_data)->entry;
+}
+
+static const struct http_app rig_app = {rig_begin, rig_serve, rig_finish, rig_entry};
 
 // ---- The client ----
 
@@ -451,6 +457,7 @@ static inline void rig_open(struct rig *r)
         .tunnel_idle_ms = 60000,
         .linger_ms = 5000,
         .linger_max_bytes = 256 * 1024,
+        .h2_streams_max = 100,
         .port = 80,
     };
     r->got = malloc(RIG_MAX_BYTES);
@@ -476,6 +483,8 @@ static inline void rig_close(struct rig *r)
     CHECK_INT(r->env.buffers.n_out, 0);
     CHECK_INT(r->env.blocks.n_out, 0);
     CHECK_INT(r->env.parked_bytes, 0);
+    CHECK_INT(r->env.h2_held_bytes, 0);
+    CHECK_INT(r->env.pieces.n_out, 0);
     http_env_fini(&r->env);
     loop_free(r->loop);
     free(r->got);

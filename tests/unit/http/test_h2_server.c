@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections of h2_server and the exchanges on them, through a client's session of nghttp2.
+#include "http/h2_server.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include "unit/http/server_rig.h"
+
+#define STREAMS_MAX 64
+
+struct answer {
+    int status;
+    int interim;
+    bool is_closed;
+    uint32_t code; // of the close
+    bool has_trailers;
+    size_t n;
+    char text[256]; // the first of the body
+    char fields[512];
+};
+
+static struct {
+    nghttp2_session *session;
+    struct answer answers[STREAMS_MAX];
+    bool has_goaway;
+    uint32_t goaway_code;
+    int32_t goaway_last;
+    const char *body; // to be sent
+    size_t body_left;
+} peer;
+
+static struct answer *answer_of(int32_t id)
+{
+    return &peer.answers[id < 2 * STREAMS_MAX ? id / 2 : 0];
+}
+
+static int on_header(nghttp2_session *s, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t n_name, const uint8_t *value, size_t n_value, uint8_t flags, void *arg)
+{
+    (void)s, (void)flags, (void)arg;
+    struct answer *a = answer_of(frame->hd.stream_id);
+    if (n_name == 7 && memcmp(name, ":status", 7) == 0) {
+        a->interim = a->status;
+        a->status = atoi((const char *)value);
+        return 0;
+    }
+    a->has_trailers |= a->n > 0;
+    size_t at = strlen(a->fields);
+    snprintf(a->fields + at, sizeof a->fields - at, "%.*s: %.*s\n", (int)n_name, (const char *)name,
+             (int)n_value, (const char *)value);
+    return 0;
+}
+
+static int on_data(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_t *data, size_t n,
+                   void *arg)
+{
+    (void)s, (void)flags, (void)arg;
+    struct answer *a = answer_of(id);
+    size_t room = a->n < sizeof a->text ? sizeof a->text - a->n : 0;
+    memcpy(a->text + MIN(a->n, sizeof a->text), data, MIN(n, room));
+    a->n += n;
+    return 0;
+}
+
+static int on_close(nghttp2_session *s, int32_t id, uint32_t code, void *arg)
+{
+    (void)s, (void)arg;
+    answer_of(id)->is_closed = true;
+    answer_of(id)->code = code;
+    return 0;
+}
+
+static int on_frame(nghttp2_session *s, const nghttp2_frame *frame, void *arg)
+{
+    (void)s, (void)arg;
+    if (frame->hd.type != NGHTTP2_GOAWAY)
+        return 0;
+    peer.has_goaway = true;
+    peer.goaway_code = frame->goaway.error_code;
+    peer.goaway_last = frame->goaway.last_stream_id;
+    return 0;
+}
+
+static void open_peer(struct rig *r)
+{
+    nghttp2_session_callbacks *callbacks;
+    memset(&peer, 0, sizeof peer);
+    CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    CHECK(nghttp2_session_client_new(&peer.session, callbacks, NULL) == 0);
+    nghttp2_session_callbacks_del(callbacks);
+    CHECK(nghttp2_submit_settings(peer.session, NGHTTP2_FLAG_NONE, NULL, 0) == 0);
+    rig_open(r);
+    r->entry.h2c = true;
+}
+
+static void close_peer(struct rig *r)
+{
+    nghttp2_session_del(peer.session);
+    rig_close(r);
+}
+
+// One turn of both sides.
+static void turn(struct rig *r)
+{
+    const uint8_t *bytes;
+    ssize_t n;
+    while ((n = nghttp2_session_mem_send(peer.session, &bytes)) > 0)
+        rig_send(r, str_from((const char *)bytes, (size_t)n));
+    rig_turn(r);
+    if (r->n_got > 0)
+        CHECK(nghttp2_session_mem_recv(peer.session, (uint8_t *)r->got, r->n_got) ==
+              (ssize_t)r->n_got);
+    rig_forget(r);
+}
+
+#define UNTIL(r, cond)                                                                             \
+    do {                                                                                           \
+        int64_t until_ms_ = clock_exact_ns() / 1000000 + RIG_PATIENCE_MS;                          \
+        while (!(cond) && clock_exact_ns() / 1000000 < until_ms_)                                  \
+            turn(r);                                                                               \
+        CHECK(cond);                                                                               \
+    } while (0)
+
+// The look at the preface counts as begun and ended, like a connection that asks for nothing.
+static unsigned n_ended(const struct rig *r)
+{
+    return r->n_finished - 1;
+}
+
+static nghttp2_nv nv(const char *name, const char *value)
+{
+    return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name),
+                        strlen(value), 0};
+}
+
+static ssize_t read_body(nghttp2_session *s, int32_t id, uint8_t *to, size_t n, uint32_t *flags,
+                         nghttp2_data_source *source, void *arg)
+{
+    (void)s, (void)id, (void)source, (void)arg;
+    n = MIN(n, peer.body_left);
+    memset(to, 'b', n);
+    peer.body_left -= n;
+    if (peer.body_left == 0)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return (ssize_t)n;
+}
+
+static struct answer *ask(const char *method, const char *path, size_t n_body)
+{
+    const nghttp2_nv fields[] = {nv(":method", method), nv(":scheme", "http"),
+                                 nv(":authority", "a.example"), nv(":path", path)};
+    const nghttp2_data_provider body = {.read_callback = read_body};
+    peer.body_left = n_body;
+    int32_t id = nghttp2_submit_request(peer.session, NULL, fields, ARRAY_LEN(fields),
+                                        n_body > 0 ? &body : NULL, NULL);
+    CHECK(id > 0);
+    return answer_of(id);
+}
+
+static void a_get_is_answered_in_full(void)
+{
+    struct rig r;
+    open_peer(&r);
+    struct answer *a = ask("GET", "/hello?a=b", 0);
+    UNTIL(&r, a->is_closed);
+    CHECK_INT(a->status, 200);
+    CHECK_INT(a->code, NGHTTP2_NO_ERROR);
+    CHECK_STR(str_from(a->text, a->n), STR("hello\n"));
+    CHECK(strstr(a->fields, "content-length: 6\ncontent-type: text/plain\ndate: "));
+    RIG_UNTIL(&r, n_ended(&r) == 1);
+    CHECK_INT(r.end, EXCHANGE_END_OK);
+    CHECK_INT(r.response_bytes, 6);
+    CHECK(strcmp(r.target, "/hello?a=b") == 0);
+    CHECK_INT(rig_counter(&r, HTTP_COUNTER_STATUS_2XX), 1);
+    CHECK_INT(rig_counter(&r, HTTP_COUNTER_EXCHANGES), 1);
+    CHECK_INT(rig_counter(&r, HTTP_COUNTER_CONNS_HTTP2), 1);
+    CHECK_INT(rig_counter(&r, HTTP_COUNTER_CONNS_OPEN), 1);
+    CHECK_INT(rig_counter(&r, HTTP_COUNTER_CONNS_IDLE), 1);
+    CHECK_INT(r.env.buffers.n_out, 0);
+    CHECK_INT(r.env.blocks.n_out, 0);
+    close_peer(&r);
+}
+
+static void answers_of_every_kind_come_through(void)
+{
+    static const struct {
+        const char *method, *path;
+        int status;
+        const char *text;
+        const char *field;
+    } cases[] = {
+        {"GET", "/pieces", 200, "one,two,three", "date: "},
+        {"GET", "/quick", 200, "one,two,three", "date: "},
+        {"GET", "/length", 200, "one,two,three", "content-length: 13\n"},
+        {"GET", "/empty", 204, "", "date: "},
+        {"HEAD", "/hello", 200, "", "content-length: 6\n"},
+        {"HEAD", "/length-of-head", 200, "", "content-length: 1234\n"},
+        {"GET", "/broken", 502, "502 Bad Gateway\nrequest ", "cache-control: no-store\n"},
+        {"GET", "/nothing", 502, "502 Bad Gateway\nrequest ", "cache-control: no-store\n"},
+        {"GET", "/none", 404, "404 Not Found\nrequest ", "content-length: "},
+        {"OPTIONS", "*", 200, "Host: a.example\n", "date: "},
+    };
+    struct rig r;
+    open_peer(&r);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct answer *a = ask(cases[i].method, cases[i].path, 0);
+        UNTIL(&r, a->is_closed);
+        CHECK_INT(a->status, cases[i].status);
+        CHECK_INT(a->code, NGHTTP2_NO_ERROR);
+        CHECK(str_starts(str_from(a->text, MIN(a->n, sizeof a->text)), str_of(cases[i].text)));
+        CHECK(strstr(a->fields, cases[i].field));
+    }
+    close_peer(&r);
+}
+
+static void trailers_and_interim_answers_come_through(void)
+{
+    struct rig r;
+    open_peer(&r);
+    struct answer *trailers = ask("GET", "/trailers", 0), *hints = ask("GET", "/hints", 0);
+    UNTIL(&r, trailers->is_closed && hints->is_closed);
+    CHECK(trailers->has_trailers && strstr(trailers->fields, "x-sum: 42\n"));
+    CHECK(hints->interim == 103 && hints->status == 200);
+    CHECK(strstr(hints->fields, "link: </a.css>\n"));
+    close_peer(&r);
+}
+
+static void a_body_that_breaks_off_resets_the_stream(void)
+{
+    struct rig r;
+    open_peer(&r);
+    struct answer *cut = ask("GET", "/cut", 0), *short_ = ask("GET", "/short", 0);
+    UNTIL(&r, cut->is_closed && short_->is_closed);
+    CHECK_INT(cut->code, NGHTTP2_INTERNAL_ERROR);
+    CHECK_INT(short_->code, NGHTTP2_INTERNAL_ERROR);
+    RIG_UNTIL(&r, n_ended(&r) == 2);
+    CHECK_INT(r.end, EXCHANGE_END_SERVER_GONE);
+    close_peer(&r);
+}
+
+static void bodies_larger_than_the_windows_go_both_ways(void)
+{
+    struct rig r;
+    open_peer(&r);
+    struct answer *up = ask("POST", "/read", 1000000);
+    UNTIL(&r, up->is_closed);
+    CHECK_STR(str_from(up->text, up->n), STR("1000000\n"));
+    struct answer *down = ask("GET", "/large", 0);
+    UNTIL(&r, down->is_closed);
+    CHECK_INT(down->n, 1024 * 1024);
+    struct answer *both = ask("POST", "/echo", 300000);
+    UNTIL(&r, both->is_closed);
+    CHECK_INT(both->n, 300000);
+    CHECK_INT(r.env.h2_held_bytes, 0);
+    close_peer(&r);
+}
+
+static void a_reset_by_the_client_cancels_the_exchange(void)
+{
+    struct rig r;
+    open_peer(&r);
+    struct answer *a = ask("GET", "/wait", 0);
+    UNTIL(&r, r.waiting != NULL);
+    CHECK(nghttp2_submit_rst_stream(peer.session, NGHTTP2_FLAG_NONE, 1, NGHTTP2_CANCEL) == 0);
+    UNTIL(&r, n_ended(&r) == 1);
+    CHECK_INT(r.end, EXCHANGE_END_CLIENT_GONE);
+    CHECK(a->status == 0 && !peer.has_goaway);
+    CHECK_INT(r.env.blocks.n_out, 0);
+    close_peer(&r);
+}
+
+static void a_connection_that_breaks_cancels_all_its_exchanges(void)
+{
+    struct rig r;
+    open_peer(&r);
+    for (int i = 0; i < 5; i++)
+        ask("GET", "/wait", 0);
+    UNTIL(&r, r.n_served == 5);
+    close(r.fd);
+    r.fd = -1;
+    RIG_UNTIL(&r, n_ended(&r) == 5 && list_is_empty(&r.env.conns));
+    CHECK_INT(r.end, EXCHANGE_END_CLIENT_GONE);
+    close_peer(&r);
+}
+
+static void streams_beyond_the_body_limit_are_told(void)
+{
+    struct rig r;
+    open_peer(&r);
+    r.entry.body_max_bytes = 1000;
+    struct answer *a = ask("POST", "/read", 5000);
+    UNTIL(&r, a->is_closed);
+    CHECK_INT(a->status, 413);
+    close_peer(&r);
+}
+
+static void a_drain_ends_it_after_the_last_stream(void)
+{
+    struct rig r;
+    open_peer(&r);
+    struct answer *a = ask("GET", "/wait", 0);
+    UNTIL(&r, r.waiting != NULL);
+    http_env_drain(&r.env, 5000);
+    UNTIL(&r, peer.has_goaway);
+    CHECK_INT(peer.goaway_last, INT32_MAX);
+    UNTIL(&r, peer.goaway_last == 1); // the ping was answered
+    CHECK(!a->is_closed && !r.is_closed);
+    fiber_wake(r.waiting);
+    UNTIL(&r, a->is_closed);
+    CHECK_INT(a->status, 200);
+    UNTIL(&r, r.is_closed);
+    CHECK_INT(peer.goaway_code, NGHTTP2_NO_ERROR);
+    close_peer(&r);
+}
+
+static void an_idle_connection_ends_with_goaway(void)
+{
+    struct rig r;
+    open_peer(&r);
+    r.entry.idle_ms = 20;
+    struct answer *a = ask("GET", "/hello", 0);
+    UNTIL(&r, a->is_closed);
+    UNTIL(&r, r.is_closed);
+    CHECK(peer.has_goaway && peer.goaway_last == 1);
+    close_peer(&r);
+}
+
+TEST_MAIN(TEST(a_get_is_answered_in_full), TEST(answers_of_every_kind_come_through),
+          TEST(trailers_and_interim_answers_come_through),
+          TEST(a_body_that_breaks_off_resets_the_stream),
+          TEST(bodies_larger_than_the_windows_go_both_ways),
+          TEST(a_reset_by_the_client_cancels_the_exchange),
+          TEST(a_connection_that_breaks_cancels_all_its_exchanges),
+          TEST(streams_beyond_the_body_limit_are_told), TEST(a_drain_ends_it_after_the_last_stream),
+          TEST(an_idle_connection_ends_with_goaway))
