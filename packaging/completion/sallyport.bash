@@ -57,6 +57,9 @@ _sallyport() {
             cert)
                 takes='-c --config --control --issuer --key-type --challenge --reason --to --state --http-port --https-port'
                 options='--config --control --quiet --json --force --dry-run --issuer --key-type --challenge --reason --yes --bundle --to --state --http-port --https-port --help' ;;
+            account)
+                takes='-c --config --control'
+                options='--config --control --quiet --json --yes --help' ;;
             pin)
                 takes='-c --config --control'
                 options='--config --control --quiet --json --help' ;;
@@ -84,7 +87,7 @@ _sallyport() {
             esac
         fi
     done
-    local commands='run proxy check reload stop upgrade status explain cert pin trust doctor print whoami hash-password version help'
+    local commands='run proxy check reload stop upgrade status explain cert account pin trust doctor print whoami hash-password version help'
     case "$command $prev" in
     'run --config' | 'run -c') kind=file ;;
     'proxy --from') kind=text ;;
@@ -115,6 +118,8 @@ _sallyport() {
     'cert --state') kind=file ;;
     'cert --http-port') kind=text ;;
     'cert --https-port') kind=text ;;
+    'account --config' | 'account -c') kind=file ;;
+    'account --control') kind=file ;;
     'pin --config' | 'pin -c') kind=file ;;
     'pin --control') kind=file ;;
     'trust --state') kind=file ;;
@@ -151,6 +156,10 @@ _sallyport() {
         'cert '1' import') kind=file ;;
         'cert '*' doctor') kind=sites ;;
         'cert 0 ') kind=names names='list show request renew revoke forget export import doctor' ;;
+        'account '1' show') kind=text ;;
+        'account '1' roll-over') kind=text ;;
+        'account '1' deactivate') kind=text ;;
+        'account 0 ') kind=names names='show roll-over deactivate' ;;
         'pin '1' forget') kind=text ;;
         'pin 0 ') kind=names names='list forget' ;;
         'doctor '1' tls') kind=sites ;;

@@ -100,6 +100,9 @@ enum acme_status {
 #undef X
 };
 
+// "valid".
+const char *acme_status_text(enum acme_status status);
+
 struct acme_account {
     struct str url; // to be kept with the key
     enum acme_status status;

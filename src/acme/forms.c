@@ -87,16 +87,22 @@ static bool get_texts(const json_t *list, size_t n_max, size_t max, struct arena
     return true;
 }
 
+static const char *const status_names[] = {
+#define X(id, name) name,
+    ACME_STATUS_LIST(X)
+#undef X
+};
+
+const char *acme_status_text(enum acme_status status)
+{
+    return status_names[status];
+}
+
 static enum acme_status get_status(const json_t *o)
 {
-    static const char *const names[] = {
-#define X(id, name) name,
-        ACME_STATUS_LIST(X)
-#undef X
-    };
     const char *text = json_string_value(json_object_get(o, "status"));
-    for (size_t i = 1; text && i < ARRAY_LEN(names); i++) {
-        if (strcmp(text, names[i]) == 0)
+    for (size_t i = 1; text && i < ARRAY_LEN(status_names); i++) {
+        if (strcmp(text, status_names[i]) == 0)
             return (enum acme_status)i;
     }
     return ACME_STATUS_UNKNOWN;

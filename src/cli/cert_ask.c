@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "cli/agree.h"
 #include "cli/cert.h"
 #include "cli/control_client.h"
 #include "cli/plain.h"
@@ -143,41 +143,20 @@ int cert_request(const struct cli_args *args)
     return act(args, "request", request, "ordering the certificate");
 }
 
-// Only y and Y go on; without a terminal nobody is there to ask.
-static bool is_agreed(const struct cli_args *args, const char *what, const char *name)
-{
-    char line[16] = "";
-    struct text question = {.ptr = NULL};
-    if (cli_has(args, "yes"))
-        return true;
-    if (!isatty(STDIN_FILENO)) {
-        fprintf(stderr, "sallyport: %s %s: nobody to ask; use --yes\n", what, name);
-        return false;
-    }
-    text_printf(&question, "%s the certificate of ", what);
-    plain_put(&question, str_of(name));
-    fprintf(stderr, STR_FMT "? [y/N] ", STR_ARG(text_str(&question)));
-    text_fini(&question);
-    if (fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y'))
-        return true;
-    fprintf(stderr, "cancelled: nothing has changed\n");
-    return false;
-}
-
 static int act_if_agreed(const struct cli_args *args, const char *action, const char *question,
                          const char *what)
 {
-    if (is_agreed(args, question, args->words[1]))
+    if (agree(args, question, args->words[1]))
         return act(args, action, request_for(args, action), what);
-    return isatty(STDIN_FILENO) ? CLI_OK : CLI_FAILED;
+    return agree_status();
 }
 
 int cert_revoke(const struct cli_args *args)
 {
-    return act_if_agreed(args, "revoke", "Revoke", "revoking the certificate");
+    return act_if_agreed(args, "revoke", "Revoke the certificate of", "revoking the certificate");
 }
 
 int cert_forget(const struct cli_args *args)
 {
-    return act_if_agreed(args, "forget", "Forget", "forgetting it");
+    return act_if_agreed(args, "forget", "Forget the certificate of", "forgetting it");
 }

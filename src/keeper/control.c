@@ -386,6 +386,16 @@ static void do_cert(struct keeper *k, struct control_conn *conn, const json_t *r
         wait_for(conn, CONTROL_WAIT_CERT, number, 0);
 }
 
+static void do_account(struct keeper *k, struct control_conn *conn, const json_t *request)
+{
+    uint64_t number = 0;
+    json_t *answer = control_account(k, request, &number);
+    if (answer)
+        finish(conn, answer);
+    else
+        wait_for(conn, CONTROL_WAIT_CERT, number, 0);
+}
+
 static json_t *beacon_answer(const struct keeper *k)
 {
     return json_pack("{s:b, s:s, s:s}", "ok", 1, "token", k->secrets.beacon.token, "body",
@@ -449,6 +459,8 @@ static void take_request(struct keeper *k, struct control_conn *conn, size_t n)
         do_cert(k, conn, request);
     else if (strcmp(command, "pin") == 0)
         do_pin(k, conn, request);
+    else if (strcmp(command, "account") == 0)
+        do_account(k, conn, request);
     else if (strcmp(command, "refresh") == 0)
         do_refresh(k, conn);
     else if (strcmp(command, "beacon") == 0)

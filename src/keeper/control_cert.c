@@ -181,3 +181,27 @@ json_t *control_cert(struct keeper *k, const json_t *request, uint64_t *ret_numb
     arena_fini(&a.mem);
     return answer;
 }
+
+json_t *control_account(struct keeper *k, const json_t *request, uint64_t *ret_number)
+{
+    static const struct {
+        const char *action;
+        enum issue_kind kind;
+    } kinds[] = {
+        {.action = "show", .kind = ISSUE_ACCOUNT_SHOW},
+        {.action = "roll-over", .kind = ISSUE_ACCOUNT_ROLL_OVER},
+        {.action = "deactivate", .kind = ISSUE_ACCOUNT_DEACTIVATE},
+    };
+    const struct asked a = {.k = k, .request = request};
+    const char *action = member(&a, "action"), *issuer = member(&a, "issuer"), *why = NULL;
+    if (strcmp(action, "list") == 0)
+        return json_pack("{s:b, s:o}", "ok", 1, "accounts", secrets_accounts(&k->secrets));
+    for (size_t i = 0; issuer[0] && i < ARRAY_LEN(kinds); i++) {
+        if (strcmp(kinds[i].action, action) == 0)
+            return begun(
+                secrets_ask_account(&k->secrets, kinds[i].kind, str_of(issuer), ret_number, &why),
+                &why);
+    }
+    return report_failure("an issuer's name and an action are needed: show, roll-over, deactivate; "
+                          "or the action list alone");
+}

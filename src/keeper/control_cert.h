@@ -9,3 +9,6 @@ struct keeper;
 
 // The answer, the caller's; NULL: it comes later, as CONTROL_WAIT_CERT of *ret_number.
 json_t *control_cert(struct keeper *k, const json_t *request, uint64_t *ret_number);
+
+// The same for the account at an issuer.
+json_t *control_account(struct keeper *k, const json_t *request, uint64_t *ret_number);

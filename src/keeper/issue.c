@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/issue.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,35 +16,6 @@
 #define STORE_AGAIN_S 600
 #define HOPELESS_AFTER 3  // failures in a row; the third is after some six minutes
 #define INFO_AGAIN_S 3600 // when the last answer can't be kept
-
-// An order on its way through a thread.
-struct task {
-    struct list_node node;     // in queue, then in done
-    struct list_node extra;    // in issue.extras
-    struct issue *issue;       // borrows
-    struct issue_wants *wants; // uses
-    uint64_t number;           // of who asked for it; 0: nobody
-    struct issue_job job;
-    struct issue_outcome outcome;
-};
-
-// What a thread has to say on its way.
-struct note {
-    struct list_node node; // in issue.notes
-    struct task *task;     // borrows: it ends after its notes were read
-    char text[256];
-};
-
-static void wants_unref(struct issue *i, struct issue_wants *w)
-{
-    if (!w)
-        return;
-    pthread_mutex_lock(&i->lock);
-    bool is_last = --w->refs == 0;
-    pthread_mutex_unlock(&i->lock);
-    if (is_last)
-        issue_wants_free(w);
-}
 
 // --- what is due ---
 
@@ -144,87 +112,18 @@ static const struct issue_issuer *signer_of(const struct issue *i, const struct 
     return signer;
 }
 
-// --- threads ---
-
-static void wake_loop(void *arg)
+static struct issue_task *enqueue(struct issue *i, struct issue_wants *wants,
+                                  struct issue_item *item)
 {
-    const struct issue *i = arg;
-    uint64_t one = 1;
-    ssize_t ignored = write(i->event, &one, sizeof one);
-    (void)ignored;
-}
-
-static void *run_thread(void *arg)
-{
-    struct issue *i = arg;
-    pthread_setname_np(pthread_self(), "issue");
-    pthread_mutex_lock(&i->lock);
-    for (;;) {
-        struct list_node *n = list_pop_front(&i->queue);
-        if (!n && i->must_stop)
-            break;
-        if (!n) {
-            pthread_cond_wait(&i->work, &i->lock);
-            continue;
-        }
-        struct task *task = CONTAINER_OF(n, struct task, node);
-        pthread_mutex_unlock(&i->lock);
-        issue_run(&task->job, &task->outcome);
-        pthread_mutex_lock(&i->lock);
-        i->n_open--;
-        list_push_back(&i->done, &task->node);
-        wake_loop(i);
-    }
-    pthread_mutex_unlock(&i->lock);
-    return NULL;
-}
-
-static void on_step(void *arg, const char *text)
-{
-    struct task *task = arg;
-    struct issue *i = task->issue;
-    struct note *note = MEM_NEW(struct note);
-    note->task = task;
-    snprintf(note->text, sizeof note->text, "%s", text);
-    pthread_mutex_lock(&i->lock);
-    list_push_back(&i->notes, &note->node);
-    pthread_mutex_unlock(&i->lock);
-    wake_loop(i);
-}
-
-static struct task *enqueue(struct issue *i, struct issue_wants *wants, struct issue_item *item)
-{
-    struct task *task = MEM_NEW(struct task);
     const struct issue_issuer *signer =
         item->kind == ISSUE_REVOKE ? signer_of(i, wants, item) : NULL;
-    task->issue = i;
-    task->wants = wants;
-    task->number = item->number;
-    task->job = (struct issue_job){.kind = item->kind,
-                                   .reason = item->reason,
-                                   .issuer = signer ? signer : item->attempts[item->turn].issuer,
-                                   .need = item->need,
-                                   .store = i->store,
-                                   .orders = i->orders,
-                                   .proofs = &i->proofs,
-                                   .accounts = &i->accounts,
-                                   .cancel = &i->cancel,
-                                   .step = on_step,
-                                   .step_arg = task};
+    const struct issue_job job = {.kind = item->kind,
+                                  .reason = item->reason,
+                                  .issuer = signer ? signer : item->attempts[item->turn].issuer,
+                                  .need = item->need};
     item->state = ITEM_RUNNING;
-    item->task = task;
-    pthread_mutex_lock(&i->lock);
-    wants->refs++;
-    list_push_back(&i->queue, &task->node);
-    i->n_open++;
-    bool needs_thread = i->n_open > i->n_threads && i->n_threads < ISSUE_THREADS_MAX;
-    if (needs_thread && pthread_create(&i->threads[i->n_threads], NULL, run_thread, i) == 0)
-        i->n_threads++;
-    else if (i->n_threads == 0)
-        log_error("no thread for certificates can be started; it is tried again with the next one");
-    pthread_cond_signal(&i->work);
-    pthread_mutex_unlock(&i->lock);
-    return task;
+    item->task = issue_tasks_start(i, wants, &job, item->number);
+    return item->task;
 }
 
 // --- for the loop ---
@@ -237,72 +136,30 @@ struct issue *issue_new(struct certs_store *store, const struct issue_listener *
     i->store = store;
     i->listener = *listener;
     i->orders = certs_folder_open(certs_store_fd(store), "orders", &diags);
-    i->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    bool is_fine = i->orders >= 0 && i->event >= 0 &&
-                   issue_ledger_open(&i->ledger, certs_store_fd(store), time(NULL));
+    bool is_fine =
+        i->orders >= 0 && issue_ledger_open(&i->ledger, certs_store_fd(store), time(NULL));
     for (size_t n = 0; n < diags.n; n++)
         log_warn("state: %s", diags.items[n].text);
     diags_fini(&diags);
-    if (!is_fine) {
-        *ret_why = "the folder for orders can't be used";
-        if (i->orders >= 0)
-            close(i->orders);
-        if (i->event >= 0)
-            close(i->event);
-        mem_free(i);
-        return NULL;
-    }
-    issue_proofs_init(&i->proofs, wake_loop, i);
-    acme_cancel_init(&i->cancel);
-    pthread_mutex_init(&i->accounts, NULL);
-    pthread_mutex_init(&i->lock, NULL);
-    pthread_cond_init(&i->work, NULL);
-    list_init(&i->queue);
-    list_init(&i->done);
-    list_init(&i->notes);
-    list_init(&i->extras);
-    return i;
-}
-
-static void free_tasks(struct issue *i, struct list *tasks)
-{
-    struct list_node *n;
-    while ((n = list_pop_front(tasks)) != NULL) {
-        struct task *task = CONTAINER_OF(n, struct task, node);
-        wants_unref(i, task->wants);
-        mem_free(task);
-    }
+    if (is_fine && issue_tasks_init(i))
+        return i;
+    *ret_why = "the folder for orders can't be used";
+    if (is_fine)
+        issue_ledger_close(&i->ledger);
+    if (i->orders >= 0)
+        close(i->orders);
+    mem_free(i);
+    return NULL;
 }
 
 void issue_free(struct issue *i)
 {
     if (!i)
         return;
-    struct list waiting;
-    list_init(&waiting);
-    pthread_mutex_lock(&i->lock);
-    i->must_stop = true;
-    for (struct list_node *n; (n = list_pop_front(&i->queue)) != NULL;)
-        list_push_back(&waiting, n);
-    pthread_cond_broadcast(&i->work);
-    pthread_mutex_unlock(&i->lock);
-    acme_cancel_set(&i->cancel);
-    issue_proofs_stop(&i->proofs);
-    for (unsigned n = 0; n < i->n_threads; n++)
-        pthread_join(i->threads[n], NULL);
-    for (struct list_node *n; (n = list_pop_front(&i->notes)) != NULL;)
-        mem_free(CONTAINER_OF(n, struct note, node));
-    free_tasks(i, &waiting);
-    free_tasks(i, &i->done);
-    wants_unref(i, i->wants);
-    issue_proofs_fini(&i->proofs);
-    acme_cancel_fini(&i->cancel);
+    issue_tasks_fini(i);
+    issue_accounts_fini(i);
     issue_ledger_close(&i->ledger);
-    pthread_mutex_destroy(&i->accounts);
-    pthread_mutex_destroy(&i->lock);
-    pthread_cond_destroy(&i->work);
     close(i->orders);
-    close(i->event);
     mem_free(i);
 }
 
@@ -315,7 +172,8 @@ static void end_unwanted(struct issue *i, const struct issue_wants *before)
         if (was->state == ITEM_WAITING)
             number = was->number;
         if (number > 0 && !issue_wants_find(i->wants, was->need.id))
-            i->listener.on_end(i->listener.arg, number, "the settings don't want it any more");
+            i->listener.on_end(i->listener.arg, number, "the settings don't want it any more",
+                               NULL);
     }
 }
 
@@ -336,7 +194,8 @@ void issue_want(struct issue *i, const struct issue_wish *wish, int64_t now_s)
             plan(i, item, now_s);
     }
     end_unwanted(i, before);
-    wants_unref(i, before);
+    issue_tasks_unref(i, before);
+    issue_accounts_want(i, now_s);
 }
 
 int issue_fd(const struct issue *i)
@@ -368,12 +227,12 @@ static void take_order(const struct issue *i, struct issue_item *item, const str
     item->number = number;
 }
 
-static bool has_failed(const struct task *task)
+static bool has_failed(const struct issue_task *task)
 {
     return task->outcome.result != ACME_DONE && task->outcome.result != ACME_CANCELLED;
 }
 
-static void tell(const struct task *task)
+static void tell(const struct issue_task *task)
 {
     struct str id = task->job.need.id, issuer = task->job.issuer->name;
     if (task->job.kind == ISSUE_RENEWAL_INFO)
@@ -388,7 +247,7 @@ static void tell(const struct task *task)
 }
 
 // What an authority has done counts for when it is asked again.
-static void note_attempt(struct issue_item *item, const struct task *task, int64_t now_s)
+static void note_attempt(struct issue_item *item, const struct issue_task *task, int64_t now_s)
 {
     struct issue_attempt *a = issue_wants_attempt(item, task->job.issuer);
     if (!a)
@@ -400,7 +259,7 @@ static void note_attempt(struct issue_item *item, const struct task *task, int64
 }
 
 // Somebody waits for a certificate, whoever signs it. False: nobody is left to be asked.
-static bool ask_next(const struct issue *i, struct issue_item *item, const struct task *task,
+static bool ask_next(const struct issue *i, struct issue_item *item, const struct issue_task *task,
                      int64_t now_s)
 {
     const struct issue_attempt *a = issue_wants_attempt(item, task->job.issuer);
@@ -415,7 +274,7 @@ static bool ask_next(const struct issue *i, struct issue_item *item, const struc
 }
 
 // What came of a task is the base of the next plan. False: it goes on with another authority.
-static bool settle_item(struct issue *i, struct issue_item *item, const struct task *task,
+static bool settle_item(struct issue *i, struct issue_item *item, const struct issue_task *task,
                         int64_t now_s)
 {
     item->state = ITEM_WAITING;
@@ -454,7 +313,7 @@ void issue_plan_all_anew(struct issue *i, int64_t now_s)
 }
 
 // What each authority that was asked says.
-static struct text say_why(const struct issue_item *item, const struct task *task)
+static struct text say_why(const struct issue_item *item, const struct issue_task *task)
 {
     struct text why = {.ptr = NULL};
     bool has_others = item && item->need.n_sources > 1 && task->job.kind == ISSUE_ORDER;
@@ -469,16 +328,17 @@ static struct text say_why(const struct issue_item *item, const struct task *tas
     return why;
 }
 
-static void answer(const struct issue *i, const struct issue_item *item, const struct task *task)
+static void answer(const struct issue *i, const struct issue_item *item,
+                   const struct issue_task *task)
 {
     struct text why = say_why(item, task);
     i->listener.on_end(i->listener.arg, task->number,
-                       task->outcome.result == ACME_DONE ? NULL : why.ptr);
+                       task->outcome.result == ACME_DONE ? NULL : why.ptr, NULL);
     text_fini(&why);
 }
 
 // Another try doesn't help, or hasn't for a while; and nobody else is left to be asked now.
-static bool is_hopeless(const struct issue_item *item, const struct task *task, int64_t now_s)
+static bool is_hopeless(const struct issue_item *item, const struct issue_task *task, int64_t now_s)
 {
     const struct issue_attempt *a = issue_wants_attempt(item, task->job.issuer);
     bool has_next = item->kind == ISSUE_ORDER && item->due_s <= now_s;
@@ -487,8 +347,8 @@ static bool is_hopeless(const struct issue_item *item, const struct task *task, 
 }
 
 // For hooks.
-static void tell_listener(const struct issue *i, struct issue_item *item, const struct task *task,
-                          int64_t now_s)
+static void tell_listener(const struct issue *i, struct issue_item *item,
+                          const struct issue_task *task, int64_t now_s)
 {
     bool is_issued = task->outcome.result == ACME_DONE && task->job.kind == ISSUE_ORDER;
     if (is_issued)
@@ -505,7 +365,7 @@ static void tell_listener(const struct issue *i, struct issue_item *item, const 
     text_fini(&why);
 }
 
-static void take_outcome(struct issue *i, const struct task *task, int64_t now_s)
+static void take_outcome(struct issue *i, const struct issue_task *task, int64_t now_s)
 {
     bool is_extra = list_node_is_linked(&task->extra);
     struct issue_item *item = is_extra ? NULL : issue_wants_find(i->wants, task->job.need.id);
@@ -521,46 +381,21 @@ static void take_outcome(struct issue *i, const struct task *task, int64_t now_s
         answer(i, item, task);
 }
 
-static struct list_node *take(struct issue *i, struct list *from)
-{
-    pthread_mutex_lock(&i->lock);
-    struct list_node *n = list_pop_front(from);
-    pthread_mutex_unlock(&i->lock);
-    return n;
-}
-
 void issue_look(struct issue *i, int64_t now_s)
 {
-    uint64_t ignored;
-    struct list_node *n;
-    struct list done;
-    if (read(i->event, &ignored, sizeof ignored) < 0 && errno != EAGAIN)
-        return;
-    list_init(&done);
-    while ((n = take(i, &i->done)) != NULL)
-        list_push_back(&done, n);
-    // After the ends are known: what those tasks had to say is among the notes, all of it.
-    while ((n = take(i, &i->notes)) != NULL) {
-        struct note *note = CONTAINER_OF(n, struct note, node);
-        if (note->task->number > 0)
-            i->listener.on_step(i->listener.arg, note->task->number, note->text);
-        mem_free(note);
-    }
-    while ((n = list_pop_front(&done)) != NULL) {
-        struct task *task = CONTAINER_OF(n, struct task, node);
-        take_outcome(i, task, now_s);
-        list_remove(&task->extra);
-        wants_unref(i, task->wants);
-        mem_free(task);
+    for (struct issue_task *task; (task = issue_tasks_ended(i)) != NULL;) {
+        if (issue_kind_is_account(task->job.kind))
+            issue_accounts_take_outcome(i, task, now_s);
+        else
+            take_outcome(i, task, now_s);
+        issue_tasks_free(i, task);
     }
 }
 
-static unsigned count_open(struct issue *i)
+static bool is_account_busy(const struct issue *i, const struct issue_item *item)
 {
-    pthread_mutex_lock(&i->lock);
-    unsigned n = i->n_open;
-    pthread_mutex_unlock(&i->lock);
-    return n;
+    return item->kind == ISSUE_ORDER &&
+           issue_accounts_is_busy(i, item->attempts[item->turn].issuer->name);
 }
 
 // No more begin than can be worked on: so the ledger knows of those before, and what somebody asks
@@ -568,7 +403,8 @@ static unsigned count_open(struct issue *i)
 void issue_do_what_is_due(struct issue *i, int64_t now_s, int64_t now_ms, int64_t *next_ms)
 {
     int64_t next_s = now_s + LOOK_AGAIN_S;
-    unsigned n_open = count_open(i);
+    unsigned n_open = issue_tasks_count(i);
+    issue_accounts_do_what_is_due(i, now_s, &next_s);
     for (size_t n = 0; i->wants && n < i->wants->n_items; n++) {
         struct issue_item *item = &i->wants->items[n];
         if (item->state != ITEM_WAITING)
@@ -577,6 +413,8 @@ void issue_do_what_is_due(struct issue *i, int64_t now_s, int64_t now_ms, int64_
             continue; // the end of another one wakes the loop
         if (item->due_s <= now_s)
             take_turn(i, item, now_s);
+        if (item->due_s <= now_s && is_account_busy(i, item))
+            continue; // the end of that wakes the loop
         if (item->due_s <= now_s) {
             (void)enqueue(i, i->wants, item);
             n_open++;
@@ -616,10 +454,10 @@ void issue_forget_orders(struct issue *i, struct str id)
         issue_order_forget(i->orders, id, i->wants->issuers[n].name);
 }
 
-static struct task *find_extra(const struct issue *i, struct str id)
+static struct issue_task *find_extra(const struct issue *i, struct str id)
 {
     LIST_FOR (n, &i->extras) {
-        struct task *task = CONTAINER_OF(n, struct task, extra);
+        struct issue_task *task = CONTAINER_OF(n, struct issue_task, extra);
         if (str_eq(task->job.need.id, id))
             return task;
     }
@@ -641,7 +479,7 @@ static void start_extra(struct issue *i, const struct issue_issuer *issuer, stru
     item->reason = o->reason;
     item->number = *ret_number = ++i->last_number;
     list_push_back(&i->extras, &enqueue(i, wants, item)->extra);
-    wants_unref(i, wants); // the task has it
+    issue_tasks_unref(i, wants); // the task has it
 }
 
 // It was asked for by hand, or settings have lost its site or its authority: what the store knows
@@ -669,7 +507,8 @@ static bool revoke_extra(struct issue *i, const struct issue_order *o, int64_t n
 }
 
 // One more waits for its end, whoever signs it.
-static void join(struct issue *i, struct issue_item *item, struct task *task, uint64_t *ret_number)
+static void join(struct issue *i, struct issue_item *item, struct issue_task *task,
+                 uint64_t *ret_number)
 {
     if (task->number == 0)
         task->number = ++i->last_number;
@@ -713,7 +552,7 @@ bool issue_ask_extra(struct issue *i, const struct issue_extra *x, int64_t now_s
                      uint64_t *ret_number, const char **ret_why)
 {
     const struct issue_issuer *known = issue_wants_issuer(i->wants, x->issuer);
-    struct task *running = find_extra(i, x->id);
+    struct issue_task *running = find_extra(i, x->id);
     if (x->issuer.len == 0 && i->wants && i->wants->n_issuers > 0)
         known = &i->wants->issuers[0];
     if (running) {

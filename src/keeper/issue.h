@@ -19,8 +19,9 @@ struct issue_wish {
 
 // What becomes of orders, for the keeper: called by issue_look and issue_want.
 struct issue_listener {
-    // What issue_ask has started has ended; error NULL: well.
-    void (*on_end)(void *arg, uint64_t number, const char *error);
+    // What issue_ask has started has ended; error NULL: well. account: what issue_ask_account was
+    // asked to show, else NULL; borrowed.
+    void (*on_end)(void *arg, uint64_t number, const char *error, json_t *account);
     // It has come so far.
     void (*on_step)(void *arg, uint64_t number, const char *text);
     // The store has another certificate of this id, or none any more.
@@ -76,6 +77,15 @@ struct issue_extra {
 };
 bool issue_ask_extra(struct issue *i, const struct issue_extra *x, int64_t now_s,
                      uint64_t *ret_number, const char **ret_why);
+
+// Does something to the account at an issuer of the settings (an ISSUE_ACCOUNT_… kind). Orders that
+// use it end before its key is changed, and begin after. The same as issue_ask.
+bool issue_ask_account(struct issue *i, enum issue_kind kind, struct str issuer, int64_t now_s,
+                       uint64_t *ret_number, const char **ret_why);
+
+// The accounts that are kept, of issuers in the settings: issuer, directory, url, contact, created.
+// The caller's.
+json_t *issue_accounts(const struct issue *i);
 
 // The id of what settings want that has this name, or is called so; empty: none.
 struct str issue_find(const struct issue *i, struct str name);

@@ -9,8 +9,6 @@
 
 #define ISSUE_THREADS_MAX 4 // orders at a time
 
-struct task;
-
 enum issue_item_state { ITEM_WAITING, ITEM_RUNNING };
 
 // An authority's part in one certificate. Known even where nothing can be written: a full disk must
@@ -34,9 +32,9 @@ struct issue_item {
     size_t turn;      // of attempts: whom it goes to
     enum acme_reason reason;
     bool is_forced;
-    uint64_t number;   // of who asked for it; 0: nobody
-    struct task *task; // borrows: while it runs
-    bool has_next;     // asked for while it was only asked when to renew
+    uint64_t number;         // of who asked for it; 0: nobody
+    struct issue_task *task; // borrows: while it runs
+    bool has_next;           // asked for while it was only asked when to renew
     struct issue_order next;
     uint64_t next_number;
     const char *why; // static: what wanted_s is for
@@ -68,14 +66,55 @@ struct issue {
     pthread_mutex_t accounts;
     pthread_mutex_t lock; // the rest
     pthread_cond_t work;
-    struct list queue, done; // of struct task
+    struct list queue, done; // of struct issue_task
     struct list notes;       // what tasks have to say
-    struct list extras;      // of struct task: what settings don't want; the loop's
+    // The loop's.
+    struct list open;   // of struct issue_task: all that haven't been freed
+    struct list extras; // of struct issue_task: what settings don't want
+    struct list asks;   // of struct ask: what is to be done to accounts
     pthread_t threads[ISSUE_THREADS_MAX];
     unsigned n_threads;
     unsigned n_open; // tasks in queue or being worked on
     bool must_stop;
 };
+
+// Work on its way through a thread.
+struct issue_task {
+    struct list_node node;     // in queue, then in done
+    struct list_node open;     // in issue.open
+    struct list_node extra;    // in issue.extras
+    struct issue *issue;       // borrows
+    struct issue_wants *wants; // uses
+    uint64_t number;           // of who asked for it; 0: nobody
+    struct issue_job job;
+    struct issue_outcome outcome;
+};
+
+// --- issue_tasks.c: the threads; all but waking is the loop's ---
+
+bool issue_tasks_init(struct issue *i);
+// Ends all that runs, and forgets the rest.
+void issue_tasks_fini(struct issue *i);
+// The job's kind, issuer (of wants), need and reason; the rest of it is filled in.
+struct issue_task *issue_tasks_start(struct issue *i, struct issue_wants *wants,
+                                     const struct issue_job *job, uint64_t number);
+// The tasks that have ended, after their notes were passed on; NULL: no further one.
+struct issue_task *issue_tasks_ended(struct issue *i);
+void issue_tasks_free(struct issue *i, struct issue_task *task);
+unsigned issue_tasks_count(struct issue *i);
+void issue_tasks_unref(struct issue *i, struct issue_wants *w);
+
+// --- issue_accounts.c: what is to be done to accounts ---
+
+// Looks which accounts have other contacts than settings say.
+void issue_accounts_want(struct issue *i, int64_t now_s);
+// A key is about to change, or has been asked to: orders that use it wait.
+bool issue_accounts_is_busy(const struct issue *i, struct str issuer);
+void issue_accounts_do_what_is_due(struct issue *i, int64_t now_s, int64_t *next_s);
+void issue_accounts_take_outcome(struct issue *i, struct issue_task *task, int64_t now_s);
+void issue_accounts_fini(struct issue *i);
+
+// --- issue_wants.c ---
 
 struct issue_wants *issue_wants_new(const struct issue_wish *wish);
 // Once nobody uses it.

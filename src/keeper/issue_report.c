@@ -18,7 +18,7 @@ static json_t *attempt_json(const struct issue_attempt *a, int64_t now_s)
 
 static const char *state_of(const struct issue_item *item, int64_t now_s)
 {
-    if (item->state == ITEM_RUNNING)
+    if (item->state == ITEM_RUNNING && item->kind != ISSUE_RENEWAL_INFO)
         return "ordering";
     return item->kind != ISSUE_ORDER || item->due_s > now_s ? "waiting" : "due";
 }

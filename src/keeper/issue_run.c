@@ -11,6 +11,7 @@
 #include "certs/meta.h"
 #include "keeper/issue_account.h"
 #include "keeper/issue_dns.h"
+#include "keeper/to_json.h"
 #include "rt/log.h"
 
 #define ENTRY_MEM_BYTES ((size_t)4096)
@@ -336,6 +337,35 @@ static void revoke(struct run *r, struct issue_outcome *ret)
         keep_failure(r, ret);
 }
 
+static void show_account(struct run *r, struct issue_outcome *ret)
+{
+    struct acme_account account;
+    ret->result = issue_account_fetch(&r->account, &account);
+    if (ret->result != ACME_DONE)
+        return;
+    ret->account = json_object();
+    json_object_set_new(ret->account, "issuer", to_json_text(r->job->issuer->name));
+    json_object_set_new(ret->account, "directory", to_json_text(r->job->issuer->directory));
+    json_object_set_new(ret->account, "url", to_json_text(account.url));
+    json_object_set_new(ret->account, "status", json_string(acme_status_text(account.status)));
+    json_object_set_new(ret->account, "contacts",
+                        to_json_texts(account.contacts, account.n_contacts));
+}
+
+static void do_account(struct run *r, struct issue_outcome *ret)
+{
+    if (r->job->kind == ISSUE_ACCOUNT_SHOW)
+        show_account(r, ret);
+    else if (r->job->kind == ISSUE_ACCOUNT_CONTACTS)
+        ret->result = issue_account_set_contacts(&r->account);
+    else if (r->job->kind == ISSUE_ACCOUNT_ROLL_OVER)
+        ret->result = issue_account_roll_over(&r->account);
+    else
+        ret->result = issue_account_deactivate(&r->account);
+    if (ret->result != ACME_DONE)
+        keep_failure(r, ret);
+}
+
 void issue_run(const struct issue_job *job, struct issue_outcome *ret)
 {
     struct run r = {.job = job};
@@ -357,6 +387,8 @@ void issue_run(const struct issue_job *job, struct issue_outcome *ret)
         get_renewal_info(&r, ret);
     } else if (r.acme && job->kind == ISSUE_REVOKE) {
         revoke(&r, ret);
+    } else if (r.acme && issue_kind_is_account(job->kind)) {
+        do_account(&r, ret);
     } else if (r.acme && prepare(&r)) {
         get_certificate(&r, ret);
     } else {

@@ -4,6 +4,8 @@
 // key and the order's address, so that the order is taken up again and none is placed twice.
 #pragma once
 
+#include <jansson.h>
+
 #include "acme/acme.h"
 #include "acme/dns_update.h"
 #include "keeper/issue_plan.h"
@@ -33,7 +35,17 @@ enum issue_kind {
     ISSUE_ORDER,
     ISSUE_RENEWAL_INFO, // only asks when to renew
     ISSUE_REVOKE,       // and takes it out of the store
+    // The issuer's account; without a need.
+    ISSUE_ACCOUNT_SHOW,
+    ISSUE_ACCOUNT_CONTACTS, // tells the authority those of settings
+    ISSUE_ACCOUNT_ROLL_OVER,
+    ISSUE_ACCOUNT_DEACTIVATE,
 };
+
+static inline bool issue_kind_is_account(enum issue_kind kind)
+{
+    return kind >= ISSUE_ACCOUNT_SHOW;
+}
 
 struct issue_job {
     enum issue_kind kind;
@@ -54,6 +66,7 @@ struct issue_outcome {
     char error[2048]; // for people
     bool is_passing;  // ACME_FAILED: another try may help
     bool is_renewal;  // ACME_DONE: there was one before
+    json_t *account;  // owns: of ISSUE_ACCOUNT_SHOW, for who has asked; or NULL
 };
 
 void issue_run(const struct issue_job *job, struct issue_outcome *ret);

@@ -255,10 +255,11 @@ static bool start(struct keeper *k, int signals)
     return false;
 }
 
-static void on_order_end(void *arg, uint64_t number, const char *error)
+static void on_order_end(void *arg, uint64_t number, const char *error, json_t *account)
 {
     struct keeper *k = arg;
-    json_t *answer = error ? report_failure(error) : json_pack("{s:b}", "ok", 1);
+    json_t *answer =
+        error ? report_failure(error) : json_pack("{s:b, s:O*}", "ok", 1, "account", account);
     control_answer(&k->control, CONTROL_WAIT_CERT, number, answer);
 }
 

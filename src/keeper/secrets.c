@@ -95,7 +95,7 @@ static bool has_files(const struct secrets *s, const struct issue_need *need)
     return true;
 }
 
-static void on_end(void *arg, uint64_t number, const char *error)
+static void on_end(void *arg, uint64_t number, const char *error, json_t *account)
 {
     const struct secrets *s = arg;
     struct str name;
@@ -104,7 +104,7 @@ static void on_end(void *arg, uint64_t number, const char *error)
     if (is_on_demand && error)
         issue_forget_orders(s->issue, name);
     if (s->listener.on_end)
-        s->listener.on_end(s->listener.arg, number, error);
+        s->listener.on_end(s->listener.arg, number, error, account);
 }
 
 static void on_step(void *arg, uint64_t number, const char *text)
@@ -388,6 +388,18 @@ bool secrets_ask_extra(struct secrets *s, const struct issue_extra *x, uint64_t 
 {
     *ret_why = no_authority;
     return s->issue && issue_ask_extra(s->issue, x, now_s(), ret_number, ret_why);
+}
+
+bool secrets_ask_account(struct secrets *s, enum issue_kind kind, struct str issuer,
+                         uint64_t *ret_number, const char **ret_why)
+{
+    *ret_why = no_authority;
+    return s->issue && issue_ask_account(s->issue, kind, issuer, now_s(), ret_number, ret_why);
+}
+
+json_t *secrets_accounts(const struct secrets *s)
+{
+    return s->issue ? issue_accounts(s->issue) : json_array();
 }
 
 struct str secrets_find(const struct secrets *s, struct str name)

@@ -10,7 +10,8 @@
 
 // Of what secrets_ask and secrets_ask_extra have started.
 struct secrets_listener {
-    void (*on_end)(void *arg, uint64_t number, const char *error); // error NULL: well
+    // error NULL: well; account: what was to be shown, or NULL
+    void (*on_end)(void *arg, uint64_t number, const char *error, json_t *account);
     void (*on_step)(void *arg, uint64_t number, const char *text); // it has come so far
     void *arg;
 };
@@ -45,6 +46,10 @@ bool secrets_ask(struct secrets *s, const struct issue_order *o, uint64_t *ret_n
 bool secrets_ask_extra(struct secrets *s, const struct issue_extra *x, uint64_t *ret_number,
                        const char **ret_why);
 bool secrets_forget(struct secrets *s, struct str id, const char **ret_why);
+// As issue_ask_account and issue_accounts.
+bool secrets_ask_account(struct secrets *s, enum issue_kind kind, struct str issuer,
+                         uint64_t *ret_number, const char **ret_why);
+json_t *secrets_accounts(const struct secrets *s);
 // Orders that wait or run, for the status. The caller's.
 json_t *secrets_report_orders(const struct secrets *s);
 // As issue_find and issue_is_done.
