@@ -20,6 +20,7 @@
     X(PATH, "path", 400, "9113 8.3.1", "the path is malformed")                                    \
     X(PATH_LENGTH, "path-length", 414, "9110 4.1", "method and path are too long")                 \
     X(CONNECT, "connect", 400, "9113 8.5", "CONNECT with the wrong pseudo-headers")                \
+    X(PROTOCOL, "protocol", 501, "8441 4", "CONNECT with a protocol that isn't known")             \
     X(HOST_MISSING, "host-missing", 400, "9113 8.3.1", "neither :authority nor Host")              \
     X(HOST_FORM, "host-form", 400, "9113 8.3.1", ":authority is malformed")                        \
     X(HOST_TWICE, "host-twice", 400, "9110 7.2", "more than one Host field")                       \

@@ -52,7 +52,7 @@ static void add_copy(struct h2_list *l, struct str name, struct str value)
     h2_list_add(l, name, copy);
 }
 
-static void build_head(struct h2_stream *s, struct h2_list *l)
+static void build_head(struct h2_stream *s, struct h2_list *l, bool is_tunnel)
 {
     struct exchange *x = &s->x;
     const struct http_entry *e = x->entry;
@@ -60,7 +60,10 @@ static void build_head(struct h2_stream *s, struct h2_list *l)
     uint64_t skip = e->request_id_to_client ? FIELD_BIT(FIELD_X_REQUEST_ID) : 0;
     h2_list_init(l, x->mem, FIELDS_OF_OURS, h);
     h2_list_add_number(l, STR(":status"), x->resp.status);
-    add_length(l, x, &skip);
+    if (is_tunnel)
+        skip |= FIELD_BIT(FIELD_CONTENT_LENGTH);
+    else
+        add_length(l, x, &skip);
     h2_list_add_headers(l, h, skip);
     if (!headers_find(h, FIELD_DATE))
         add_copy(l, STR("date"), http_date(x->env));
@@ -158,8 +161,7 @@ static bool wait_taken(struct h2_stream *s)
     return true;
 }
 
-// Gives the session a piece of the body; an empty one only at the end.
-static bool put(struct h2_stream *s, struct str piece, bool is_last)
+bool h2_stream_put(struct h2_stream *s, struct str piece, bool is_last)
 {
     if (s->is_reset || s->is_cut || s->c->state != H2_CONN_OPEN)
         return fail(s, EXCHANGE_END_CLIENT_GONE, "the client gave the exchange up");
@@ -202,7 +204,7 @@ static bool flush_gather(struct pump *p, bool is_last)
 {
     struct str piece = writer_str(&p->gather);
     p->gather.len = 0;
-    return piece.len == 0 && !is_last ? true : put(p->s, piece, is_last);
+    return piece.len == 0 && !is_last ? true : h2_stream_put(p->s, piece, is_last);
 }
 
 static bool send_piece(struct pump *p, struct str piece)
@@ -211,12 +213,12 @@ static bool send_piece(struct pump *p, struct str piece)
         return fail(p->s, EXCHANGE_END_SERVER_PROTOCOL, "the body is longer than announced");
     p->left -= p->has_length ? piece.len : 0;
     if (p->ends_by_length)
-        return put(p->s, piece, p->left == 0);
+        return h2_stream_put(p->s, piece, p->left == 0);
     if (piece.len <= p->gather.cap - p->gather.len) {
         writer_put(&p->gather, piece);
         return true;
     }
-    return flush_gather(p, false) && put(p->s, piece, false);
+    return flush_gather(p, false) && h2_stream_put(p->s, piece, false);
 }
 
 static bool send_end(struct pump *p)
@@ -291,9 +293,12 @@ static bool answer_once(struct h2_stream *s)
 {
     struct exchange *x = &s->x;
     struct h2_list head;
-    build_head(s, &head);
+    bool is_tunnel = s->protocol.len > 0 && h2_tunnel_accept(s);
+    build_head(s, &head, is_tunnel);
     if (head.is_failed)
         return fail(s, EXCHANGE_END_RESOURCES, "no memory for the answer's head");
+    if (is_tunnel)
+        return submit(s, &head, true) && h2_tunnel_run(s);
     if (x->resp.body && may_have_body(x))
         return answer_with_body(s, &head);
     return submit(s, &head, false);
@@ -302,7 +307,8 @@ static bool answer_once(struct h2_stream *s)
 bool h2_stream_answer(struct h2_stream *s)
 {
     struct exchange *x = &s->x;
-    if (x->resp.status < 200 || x->resp.status > 999) // no handler may give such a one
+    bool is_upgrade = s->protocol.len > 0 && x->resp.status == 101 && x->resp.tunnel;
+    if ((x->resp.status < 200 && !is_upgrade) || x->resp.status > 999) // no handler may give it
         exchange_fail(x, 502, EXCHANGE_END_SERVER_PROTOCOL, "the status %u is no answer",
                       x->resp.status);
     if (answer_once(s))

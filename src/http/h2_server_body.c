@@ -242,7 +242,7 @@ static enum io lend(struct h2_stream *s, struct str *ret_piece)
     uint64_t max = s->x.entry->body_max_bytes;
     in->lent_bytes = chunk->end - chunk->at;
     s->x.request_bytes += in->lent_bytes;
-    if (max > 0 && s->x.request_bytes > max) {
+    if (max > 0 && s->x.request_bytes > max && s->protocol.len == 0) {
         h2_body_fail(s, EXCHANGE_END_CLIENT_LIMIT, "the request's body is too large");
         return IO_FAIL;
     }
@@ -254,25 +254,36 @@ static enum io lend(struct h2_stream *s, struct str *ret_piece)
 static bool is_too_slow(const struct h2_stream *s)
 {
     uint64_t min_rate = s->x.entry->body_min_rate;
-    return min_rate > 0 && s->in.waited_ms >= RATE_GRACE_MS &&
+    return min_rate > 0 && s->protocol.len == 0 && s->in.waited_ms >= RATE_GRACE_MS &&
            s->in.length.got / (uint64_t)(s->in.waited_ms / 1000) < min_rate;
 }
 
-// False: cancelled, or nothing came in time.
-static bool wait_for_more(struct h2_stream *s, struct deadline until)
+// Nothing has come in time. A tunnel may be quiet: it is for its owner to judge.
+static enum io expire(struct h2_stream *s)
+{
+    if (s->protocol.len > 0)
+        return IO_AGAIN;
+    h2_body_fail(s, EXCHANGE_END_CLIENT_TIMEOUT, "no byte of the request's body in time");
+    return IO_FAIL;
+}
+
+// IO_DONE: look again.
+static enum io wait_for_more(struct h2_stream *s, struct deadline until)
 {
     struct h2_body_in *in = &s->in;
+    bool is_tunnel = s->protocol.len > 0;
     int64_t before_ms = clock_now_ms();
     ASSERT(!in->reader);
     in->reader = fiber_self();
-    enum fiber_wake why = fiber_wait(deadline_min(deadline_in(s->x.entry->body_idle_ms), until));
+    enum fiber_wake why =
+        fiber_wait(is_tunnel ? until : deadline_min(deadline_in(s->x.entry->body_idle_ms), until));
     in->reader = NULL;
     in->waited_ms += clock_now_ms() - before_ms;
     if (why == FIBER_EXPIRED)
-        h2_body_fail(s, EXCHANGE_END_CLIENT_TIMEOUT, "no byte of the request's body in time");
-    else if (why == FIBER_READY && is_too_slow(s))
+        return expire(s);
+    if (why == FIBER_READY && is_too_slow(s))
         h2_body_fail(s, EXCHANGE_END_CLIENT_TIMEOUT, "below the minimum rate");
-    return why == FIBER_READY;
+    return why == FIBER_READY ? IO_DONE : IO_FAIL;
 }
 
 static enum io body_in_read(struct body *b, struct str *ret_piece, struct deadline until)
@@ -289,8 +300,9 @@ static enum io body_in_read(struct body *b, struct str *ret_piece, struct deadli
             return IO_EOF;
         if (until.at_ms == BODY_NO_WAIT.at_ms)
             return IO_AGAIN;
-        if (!wait_for_more(s, until))
-            return IO_FAIL;
+        enum io io = wait_for_more(s, until);
+        if (io != IO_DONE)
+            return io;
     }
 }
 

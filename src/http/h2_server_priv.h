@@ -142,16 +142,17 @@ struct h2_stream {
     bool out_is_last;        // nothing comes behind it but trailers
     int64_t taken_ms;        // the last progress
 
-    uint8_t head_error; // enum h2_error
-    bool is_whole;      // the head has come
-    bool is_begun;      // app->begin was called, and app->finish wasn't
-    bool is_started;    // a fiber was
-    bool is_answered;   // the answer's head was given to the session
-    bool is_sent;       // so was its end
-    bool is_over;       // the fiber has ended
-    bool is_gone;       // in the session's eyes
-    bool is_reset;      // by the client, or with the connection
-    bool is_cut;        // by us
+    uint8_t head_error;  // enum h2_error
+    struct str protocol; // of an extended CONNECT (RFC 8441 4); empty: it is none
+    bool is_whole;       // the head has come
+    bool is_begun;       // app->begin was called, and app->finish wasn't
+    bool is_started;     // a fiber was
+    bool is_answered;    // the answer's head was given to the session
+    bool is_sent;        // so was its end
+    bool is_over;        // the fiber has ended
+    bool is_gone;        // in the session's eyes
+    bool is_reset;       // by the client, or with the connection
+    bool is_cut;         // by us
     bool sent_continue;
     struct exchange x;
 };
@@ -238,7 +239,21 @@ extern const struct exchange_ops h2_server_ops;
 bool h2_stream_answer(struct h2_stream *s);
 // The session asks for up to n bytes of the body.
 ssize_t h2_stream_lend(struct h2_stream *s, size_t n, uint32_t *flags);
+// Gives the session a piece of the body, an empty one only at the end, and waits until it has been
+// taken. False: it won't be; x.end tells. Waits.
+bool h2_stream_put(struct h2_stream *s, struct str piece, bool is_last);
 // n bytes of it were taken.
 void h2_stream_taken(struct h2_stream *s, size_t n);
 // END_STREAM was.
 void h2_stream_sent(struct h2_stream *s);
+
+// ---- h2_server_tunnel.c ----
+
+// Makes an upgrade of HTTP/1.1 of the extended CONNECT in x.req.
+enum h2_error h2_tunnel_prepare(struct h2_stream *s);
+// Whether x.resp opens the tunnel: then it is made the answer that says so. Else it is one that
+// refuses it.
+bool h2_tunnel_accept(struct h2_stream *s);
+// Joins the stream with x.resp.tunnel until one of them ends. True: the server has, in order.
+// Waits.
+bool h2_tunnel_run(struct h2_stream *s);

@@ -332,6 +332,7 @@ void h2_session_open(struct h2_conn *c, const struct http_entry *entry)
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, entry->h2_streams_max},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, entry->limits.head_max_bytes},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     check(nghttp2_session_server_new3(&c->session, callbacks, c, options, &heap));

@@ -82,6 +82,7 @@ void h2_stream_end_head(struct h2_stream *s, bool is_ended)
     s->in.is_ended = is_ended;
     s->x.times.head_read = clock_now_ns();
     s->head_error = (uint8_t)h2_section_end(&s->section);
+    s->protocol = head->protocol;
     req->method = head->method;
     req->method_id = method_of(head->method);
     req->target = head->path;
@@ -121,6 +122,8 @@ static void prepare(struct h2_stream *s)
 {
     struct exchange *x = &s->x;
     uint64_t max = x->entry->body_max_bytes;
+    if (s->head_error == H2_ERROR_NONE && s->protocol.len > 0)
+        s->head_error = (uint8_t)h2_tunnel_prepare(s);
     if (s->head_error != H2_ERROR_NONE)
         refuse_head(s, (enum h2_error)s->head_error);
     else if (request_prepare(x) == ERR_OK && max > 0 && x->req.body && x->req.body->length > 0 &&

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tls/digest.h"
+
+#include <openssl/evp.h>
+
+#include "base/assert.h"
+
+void tls_sha1(struct str s, unsigned char ret[static TLS_SHA1_BYTES])
+{
+    if (EVP_Digest(s.len > 0 ? s.ptr : "", s.len, ret, NULL, EVP_sha1(), NULL) != 1)
+        panic("OpenSSL has no SHA-1");
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hashes that protocols ask for, beside those of TLS itself.
+#pragma once
+
+#include "base/str.h"
+
+#define TLS_SHA1_BYTES 20
+
+// SHA-1, where a protocol has it and nothing depends on its strength (RFC 6455 4.2.2).
+void tls_sha1(struct str s, unsigned char ret[static TLS_SHA1_BYTES]);

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""WebSocket over HTTP/2 (RFC 8441) to servers of HTTP/1.1, and CONNECT otherwise."""
+import base64
+import hashlib
+import threading
+
+import pytest
+from harness import PATIENCE, wait_until
+from http2 import CANCEL, ENABLE_CONNECT_PROTOCOL, NO_ERROR, H2Client
+from test_http2 import settings
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+def upgrade(request, conn, accept=None, more=""):
+    key = request.get("Sec-WebSocket-Key").encode()
+    assert len(base64.b64decode(key)) == 16
+    accept = accept or base64.b64encode(hashlib.sha1(key + GUID).digest()).decode()
+    conn.send(("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+               f"Sec-WebSocket-Accept: {accept}\r\n{more}\r\n").encode())
+
+
+def echo(request, conn):
+    upgrade(request, conn, more="Sec-WebSocket-Protocol: chat\r\n")
+    while data := conn.sock.recv(65536):
+        conn.sock.sendall(data)
+
+
+def connect(client, protocol="websocket", path="/chat", end=False):
+    return client.request(end=end, fields=[
+        (":method", "CONNECT"), (":protocol", protocol), (":scheme", "http"), (":path", path),
+        (":authority", "test.example"), ("sec-websocket-version", "13"),
+        ("sec-websocket-protocol", "chat"), ("origin", "http://test.example")])
+
+
+def wait_open(client, stream):
+    client.read_until(lambda: stream in client.answers and client.answers[stream].headers)
+    return client.answers[stream]
+
+
+def test_a_websocket_on_a_stream(start, origin):
+    """RFC 8441 3 to 5: announced; an upgrade towards the server; bytes both ways; ends in order."""
+    server = origin(echo)
+    proxy = start(settings(server.url))
+    with H2Client(proxy.port) as client:
+        client.ping()
+        assert client.settings[ENABLE_CONNECT_PROTOCOL] == 1
+        stream = connect(client)
+        answer = wait_open(client, stream)
+        assert answer.status == 200 and answer.get("sec-websocket-protocol") == "chat"
+        assert not {"sec-websocket-accept", "upgrade", "content-length"} & dict(answer.headers).keys()
+        request = server.requests[0]
+        assert (request.method, request.target) == ("GET", "/chat")
+        assert request.get("Upgrade") == "websocket" and request.get("Connection") == "Upgrade"
+        assert request.get("Sec-WebSocket-Version") == "13"
+        assert request.get("Host") == "test.example"
+        for piece in (b"hello", b"x" * 16000, b"world"):
+            before = len(answer.body)
+            client.data(stream, piece)
+            client.read_until(lambda: len(answer.body) == before + len(piece))
+        assert answer.body == b"hello" + b"x" * 16000 + b"world"
+        assert client.get(host="none.example").status == 404  # beside it
+        client.data(stream, b"", end=True)
+        assert client.answer(stream).is_whole
+    proxy.log_lines('"GET /chat HTTP/2.0" 200 16010')
+
+
+def test_much_goes_through(start, origin):
+    proxy = start(settings(origin(echo).url))
+    with H2Client(proxy.port) as client:
+        stream = connect(client)
+        answer = wait_open(client, stream)
+
+        def send():
+            for _ in range(4):
+                client.data(stream, b"y" * 10000)
+
+        for i in range(1, 51):
+            send()
+            client.read_until(lambda: len(answer.body) >= i * 40000)
+        assert answer.body == b"y" * 2_000_000
+
+
+def test_the_servers_end_ends_the_stream(start, origin):
+    def handler(request, conn):
+        upgrade(request, conn)
+        conn.send(b"bye")
+        conn.sock.close()
+
+    proxy = start(settings(origin(handler).url))
+    with H2Client(proxy.port) as client:
+        answer = client.answer(connect(client))
+        assert answer.body == b"bye" and (answer.is_whole or answer.reset in (NO_ERROR, CANCEL))
+
+
+def test_a_reset_reaches_the_server(start, origin):
+    closed = threading.Event()
+
+    def handler(request, conn):
+        upgrade(request, conn)
+        try:
+            while conn.sock.recv(100):
+                pass
+        except OSError:
+            pass
+        closed.set()
+
+    proxy = start(settings(origin(handler).url))
+    with H2Client(proxy.port) as client:
+        stream = connect(client)
+        wait_open(client, stream)
+        client.data(stream, b"x")
+        client.reset(stream)
+        assert closed.wait(PATIENCE)
+        assert client.get(host="none.example").status == 404
+
+
+def test_a_tunnel_that_is_idle_ends(start, origin):
+    proxy = start(settings(origin(echo).url, entry=", tunnel-timeout: 1s, body-timeout: 100ms"))
+    with H2Client(proxy.port) as client:
+        stream = connect(client)
+        wait_open(client, stream)
+        assert client.answer(stream).reset == CANCEL
+
+
+@pytest.mark.parametrize("answer,status", [
+    ("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", 403),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 502),
+    (None, 502)])
+def test_a_server_that_does_not_accept(start, origin, answer, status):
+    """RFC 6455 4.1; an answer 200 must not look like an open tunnel."""
+    def handler(request, conn):
+        if answer:
+            return answer.encode()
+        return upgrade(request, conn, accept="AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+
+    proxy = start(settings(origin(handler).url))
+    with H2Client(proxy.port) as client:
+        assert client.answer(connect(client)).status == status
+
+
+def test_other_protocols_are_refused(start, origin):
+    """RFC 8441 4, RFC 9113 8.5."""
+    server = origin()
+    proxy = start(settings(server.url))
+    with H2Client(proxy.port) as client:
+        assert client.answer(connect(client, protocol="connect-udp")).status == 501
+        stream = client.request(end=False, fields=[(":method", "CONNECT"),
+                                                   (":authority", "test.example:80")])
+        assert client.answer(stream).status == 405
+    assert server.requests == []
+
+
+def test_tunnels_end_with_the_gate(start, origin):
+    proxy = start(settings(origin(echo).url, more="") + "drain-timeout: 1s\n")
+    with H2Client(proxy.port) as client:
+        stream = connect(client)
+        wait_open(client, stream)
+        proxy.child.terminate()
+        client.read_to_end()
+        assert client.goaway is not None
