@@ -6,8 +6,8 @@
            [WORK …]
 
 Works: keepalive connections download upload log hosts idle workers startup reload kill upgrade,
-and of TLS tls-keepalive tls-handshakes tls-resumed tls-download tls-idle tls-upstream; by default all.
-h2o takes part in tls-keepalive, tls-handshakes, tls-download and tls-idle.
+of HTTP/2 over TLS h2-keepalive (h2load, 16 connections of 32 streams), and of TLS tls-keepalive tls-handshakes tls-resumed tls-download tls-idle tls-upstream; by default all.
+h2o takes part in h2-keepalive, tls-keepalive, tls-handshakes, tls-download and tls-idle.
 Each proxy has one worker pinned to core 0; load and origin are on core 1. The figure is CPU time of
 the proxy's processes (all threads, from the scheduler's own counters) divided by requests; the medians
 of the rounds and the ratio to the best peer are printed, as Markdown. startup, reload, kill and upgrade
@@ -24,7 +24,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from peers import PEERS, Origin, cpu_ns, make_certificate, wrk  # noqa: E402
+from peers import PEERS, Origin, cpu_ns, h2load, make_certificate, wrk  # noqa: E402
 import idle  # noqa: E402
 import reload  # noqa: E402
 import takeover  # noqa: E402
@@ -49,6 +49,12 @@ def measure(proxy, seconds, path, connections=16, script=None, headers=(), cert=
     if errors or not requests:
         raise SystemExit(f"{proxy.name}: {errors} errors in {requests} requests of {path}")
     return used / requests / 1000, rate
+
+
+def measure_h2(proxy, seconds, path):
+    before = cpu_ns(proxy.pids())
+    requests, rate = h2load(proxy.port, path, 16, 32, seconds)
+    return (cpu_ns(proxy.pids()) - before) / requests / 1000, rate
 
 
 def rounds(contestants, n, run):
@@ -164,6 +170,11 @@ end
         self.compare("TLS, keep-alive, 1 KB", "/1k", self.args.tls_peers, {"cert": self.cert},
                      cert=self.cert)
 
+    def h2_keepalive(self):
+        self.compete("HTTP/2 over TLS, 16 connections of 32 streams, 1 KB",
+                     lambda p: measure_h2(p, self.args.t, "/1k"), self.args.tls_peers,
+                     cert=self.cert, http2=True)
+
     def tls_download(self):
         self.compare("TLS, 10 MB downloads", "/10m", self.args.tls_peers, {"cert": self.cert},
                      cert=self.cert, connections=4)
@@ -206,7 +217,7 @@ end
 def main():
     works = ["keepalive", "connections", "download", "upload", "log", "hosts", "workers", "idle",
              "startup", "reload", "kill", "upgrade", "tls-keepalive", "tls-handshakes",
-             "tls-resumed", "tls-download", "tls-idle", "tls-upstream"]
+             "tls-resumed", "tls-download", "tls-idle", "tls-upstream", "h2-keepalive"]
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=7, help="rounds")

@@ -103,6 +103,18 @@ def wrk(port, path, connections, seconds, script=None, headers=(), cert=None):
     return requests, errors, rate
 
 
+def h2load(port, path, connections, streams, seconds):
+    """Requests that were answered with 2xx, and their rate. Anything else ends the run."""
+    out = subprocess.run(["taskset", "-c", LOAD_CPU, "h2load", "-c", str(connections), "-m",
+                          str(streams), "-D", str(seconds), f"https://127.0.0.1:{port}{path}"],
+                         check=True, capture_output=True, text=True).stdout
+    counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", out)
+    rate = re.search(r"([\d.]+) req/s", out)
+    if not counts or int(counts[1]) == 0 or int(counts[2]) or "Application protocol: h2" not in out:
+        raise SystemExit(f"h2load: {out}")
+    return int(counts[1]), float(rate[1])
+
+
 class Process:
     def launch(self, args, cpu=PROXY_CPU):
         self.process = subprocess.Popen(["taskset", "-c", cpu, *map(str, args)],
@@ -159,9 +171,9 @@ class Origin(Process):
 class Nginx(Process):
     name = "nginx"
 
-    def __init__(self, folder, origin, binary, cert=None, origin_cert=None, **_):
+    def __init__(self, folder, origin, binary, cert=None, origin_cert=None, http2=False, **_):
         self.port = free_port()
-        listen = f"{self.port} ssl" if cert else self.port
+        listen = f"{self.port} ssl{' http2' if http2 else ''}" if cert else self.port
         tls = nginx_tls(cert) if cert else ""
         if origin_cert:
             tls += f"""proxy_ssl_protocols TLSv1.3; proxy_ssl_name bench.example;
@@ -183,9 +195,10 @@ class Nginx(Process):
 class Haproxy(Process):
     name = "haproxy"
 
-    def __init__(self, folder, origin, binary, cert=None, origin_cert=None, **_):
+    def __init__(self, folder, origin, binary, cert=None, origin_cert=None, http2=False, **_):
         self.port = free_port()
         tls = f"ssl crt {cert.parent}/both.pem ssl-min-ver TLSv1.3 curves X25519" if cert else ""
+        tls += " alpn h2,http/1.1" if http2 else ""
         server_tls = (f"ssl verify required ca-file {origin_cert} sni str(bench.example) "
                       "ssl-min-ver TLSv1.3" if origin_cert else "")
         (folder / "conf").write_text(f"""
@@ -241,9 +254,9 @@ class Sallyport(Process):
     name = "sallyport"
 
     def __init__(self, folder, origin, binary, log=None, sites=0, workers=1, cert=None,
-                 origin_cert=None):
+                 origin_cert=None, http2=False):
         self.port = free_port()
-        tls = (f", tls: {{ min: '1.3', certificates: [{{ cert: {cert}, key: {cert}.key }}] }}"
+        tls = (f", http2: {'yes' if http2 else 'no'}, tls: {{ min: '1.3', certificates: [{{ cert: {cert}, key: {cert}.key }}] }}"
                if cert else "")
         url = f"http://127.0.0.1:{origin}"
         service = ""
