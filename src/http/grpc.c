@@ -12,7 +12,8 @@ bool grpc_is(const struct exchange *x)
     struct str own = STR("application/grpc");
     if (!str_istarts(type, own))
         return false;
-    return type.len == own.len || memchr("+; \t", type.ptr[own.len], 4) != NULL;
+    struct str rest = str_skip(type, own.len);
+    return rest.len == 0 || memchr("+; \t", *rest.ptr, 4) != NULL;
 }
 
 // ns in one of the unit; 0: there is no such unit.
