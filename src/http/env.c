@@ -82,7 +82,8 @@ static void tell_to_leave(struct http_env *env, const struct http_listener *l, i
     }
     LIST_FOR_SAFE (node, &env->conns) {
         struct http_conn *c = CONTAINER_OF(node, struct http_conn, node);
-        if (!list_node_is_linked(&c->idle) && (!l || c->listener == l))
+        bool is_busy = !list_node_is_linked(&c->idle) && (!l || c->listener == l);
+        if (is_busy && c->ops->leave)
             c->ops->leave(c, idle_ms, clock_now_ms());
     }
 }

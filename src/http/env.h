@@ -107,6 +107,7 @@ struct http_conn_ops {
     // Ends it: an idle one at once, running exchanges are cancelled.
     void (*close)(struct http_conn *c);
     // It leaves: without a byte for idle_ms it ends, but not before a time of the loop's clock.
+    // NULL: it is never idle, and ends by itself.
     void (*leave)(struct http_conn *c, int64_t idle_ms, int64_t not_before_ms);
 };
 

@@ -187,6 +187,21 @@ static void an_abort_ends_tunnels(void)
     close(to);
 }
 
+static void a_drain_leaves_tunnels_alone(void)
+{
+    struct rig r;
+    rig_init(&r, "");
+    int from = client(&r), to = accepted(&r);
+    TURN_UNTIL(&r, count_of(&r, HTTP_COUNTER_TUNNELS_OPEN) == 1);
+    worker_drain(r.worker, 0);
+    CHECK_INT(send(from, "still", 5, 0), 5);
+    CHECK(gets(&r, to, "still", 5));
+    close(from);
+    close(to);
+    TURN_UNTIL(&r, worker_n_open(r.worker) == 0);
+    rig_fini(&r);
+}
+
 static void without_a_server_the_connection_ends(void)
 {
     struct rig r;
@@ -225,5 +240,5 @@ static void servers_get_the_header_before_any_byte_of_the_client(void)
 TEST_MAIN(TEST(a_tunnel_holds_no_fiber),
           TEST(a_client_that_resets_while_a_server_is_sought_is_forgotten_at_once),
           TEST(an_abort_ends_connections_that_seek_a_server), TEST(an_abort_ends_tunnels),
-          TEST(without_a_server_the_connection_ends),
+          TEST(a_drain_leaves_tunnels_alone), TEST(without_a_server_the_connection_ends),
           TEST(servers_get_the_header_before_any_byte_of_the_client))
