@@ -9,6 +9,7 @@
 
 #define POOL_KEEP_MAX 256 // free ones kept: 4 MiB of buffers, 2 MiB of blocks
 #define POOL_SPARE 64     // beyond what connections need: work that has no connection
+#define LARGE_MAX 64      // 4 MiB: more long answers at once do with ordinary buffers
 #define LEAVE_PER_MS 64   // of those that were idle for long: not all in one turn
 
 void http_env_init(struct http_env *env, const struct http_app *app, void *app_data,
@@ -25,6 +26,7 @@ void http_env_init(struct http_env *env, const struct http_app *app, void *app_d
     uint32_t n = MIN(conns_max, UINT32_MAX / 4);
     pool_init(&env->buffers, HTTP_BUFFER_BYTES, POOL_KEEP_MAX, 3 * n + POOL_SPARE);
     pool_init(&env->pieces, HTTP_BUFFER_BYTES, POOL_KEEP_MAX, UINT32_MAX);
+    pool_init(&env->large, HTTP_LARGE_BYTES, LARGE_MAX / 4, LARGE_MAX);
     pool_init(&env->blocks, HTTP_BLOCK_BYTES, POOL_KEEP_MAX, n + POOL_SPARE);
     list_init(&env->conns);
     list_init(&env->idle);
@@ -37,6 +39,7 @@ void http_env_fini(struct http_env *env)
     ASSERT(list_is_empty(&env->conns));
     pool_fini(&env->buffers);
     pool_fini(&env->pieces);
+    pool_fini(&env->large);
     pool_fini(&env->blocks);
     mem_free(env->fields);
     *env = (struct http_env){.app = NULL};

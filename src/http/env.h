@@ -143,12 +143,13 @@ struct http_env {
     struct rt_pool buffers;     // HTTP_BUFFER_BYTES each
     struct rt_pool pieces;      // HTTP_BUFFER_BYTES each: of connections that many exchanges share;
                                 // as many as windows of flow control allow
-    struct rt_pool blocks;      // HTTP_BLOCK_BYTES each: an exchange with the start of its arena
-    struct list conns;          // struct http_conn: all of this worker
-    struct list idle;           // struct http_conn: longest idle first
-    struct list tunnels;        // all tunnels of this worker (tunnel.c's)
-    uint32_t conns_max;         // more are closed: the longest idle first
-    struct http_leave leave;    // of all connections
+    struct rt_pool large;    // HTTP_LARGE_BYTES each: of a few long answers that pass through here
+    struct rt_pool blocks;   // HTTP_BLOCK_BYTES each: an exchange with the start of its arena
+    struct list conns;       // struct http_conn: all of this worker
+    struct list idle;        // struct http_conn: longest idle first
+    struct list tunnels;     // all tunnels of this worker (tunnel.c's)
+    uint32_t conns_max;      // more are closed: the longest idle first
+    struct http_leave leave; // of all connections
     struct http_stats stats;
     struct field *fields;        // scratch: H1_FIELDS_MAX, valid until the next wait
     uint64_t id_prefix, id_next; // request ids
@@ -160,6 +161,7 @@ struct http_env {
     char date[DATE_HTTP_BYTES];
 };
 #define HTTP_BUFFER_BYTES (16 * 1024)
+#define HTTP_LARGE_BYTES (64 * 1024)
 #define HTTP_BLOCK_BYTES (8 * 1024)
 
 void http_env_init(struct http_env *env, const struct http_app *app, void *app_data,

@@ -38,7 +38,9 @@ bool h1_call_make_room(struct h1_call *call, size_t max_bytes)
 
 void h1_call_give_buffer(struct h1_call *call)
 {
-    if (call->buf && call->buf_bytes == HTTP_BUFFER_BYTES)
+    if (call->buf && call->is_large)
+        pool_give(&call->x->env->large, call->buf);
+    else if (call->buf && call->buf_bytes == HTTP_BUFFER_BYTES)
         pool_give(&call->x->env->buffers, call->buf);
     else
         mem_free(call->buf);

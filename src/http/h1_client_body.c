@@ -73,10 +73,26 @@ static enum io fill(struct h1_call *call, struct deadline until)
     }
 }
 
+// The server is faster than we are, and much is to come: four records of TLS cost one read then.
+static void enlarge_buffer(struct h1_call *call)
+{
+    char *large = pool_take(&call->x->env->large);
+    if (!large)
+        return;
+    h1_call_give_buffer(call);
+    call->buf = large;
+    call->buf_bytes = HTTP_LARGE_BYTES;
+    call->is_large = true;
+}
+
 // Fills the empty buffer. What was lent from it before is gone.
 static enum io refill(struct h1_call *call, struct deadline until)
 {
     ASSERT(call->at == call->end);
+    bool was_full = call->end == call->buf_bytes;
+    bool is_long = call->framing == H1_BODY_LENGTH && call->left >= HTTP_LARGE_BYTES;
+    if (was_full && is_long && call->buf_bytes < HTTP_LARGE_BYTES)
+        enlarge_buffer(call);
     call->at = call->end = 0;
     return fill(call, until);
 }

@@ -54,7 +54,7 @@ struct rig {
     char wire[RIG_TEXT_BYTES]; // what the server got
     size_t n_wire;
     char body[RIG_TEXT_BYTES]; // the answer's body as pulled
-    size_t n_body;
+    size_t n_body, n_longest;  // and its longest piece
     struct fiber *client;
     enum http_client_end end;
     enum io body_end;

@@ -452,6 +452,58 @@ static void the_rest_of_a_large_answer_may_be_spliced(void)
     rig_free(r);
 }
 
+// Pulls the answer's body; notes the longest piece.
+static void pull_answer(void *arg)
+{
+    struct rig *r = arg;
+    r->client = fiber_self();
+    r->end = h1_client_serve(&r->c, &r->x, &r->options, &r->sent_body);
+    struct body *b = r->x.resp.body;
+    struct str piece;
+    while ((r->body_end = body_read(b, &piece, deadline_at(INT64_MAX))) == IO_DONE) {
+        CHECK(piece.len <= HTTP_LARGE_BYTES);
+        r->n_longest = MAX(r->n_longest, piece.len);
+        for (size_t i = 0; i < piece.len && !test_failed; i++)
+            CHECK(piece.ptr[i] == large[(r->n_body + i) % strlen(large)]);
+        r->n_body += piece.len;
+    }
+    body_fini(b);
+    r->is_client_done = true;
+}
+
+static size_t longest_piece(uint32_t n_large_buffers)
+{
+    struct rig *r = rig_new(METHOD_GET);
+    rig_connect_tcp(r);
+    fill_large();
+    r->env.large.out_max = n_large_buffers;
+    r->script = (const struct step[]){
+        {SERVER_READS, HEAD_END},
+        {SERVER_SENDS, "HTTP/1.1 200 OK\r\nContent-Length: 262144\r\n\r\n"},
+        {SERVER_SENDS, large},
+        {SERVER_SENDS, large},
+        {SERVER_SENDS, large},
+        {SERVER_SENDS, large},
+        {0, NULL},
+    };
+    CHECK(fiber_start(rig_server, r) && fiber_start(pull_answer, r));
+    rig_turn_until(r, &r->is_client_done);
+    rig_turn_until(r, &r->is_server_done);
+    CHECK_INT(r->body_end, IO_EOF);
+    CHECK_INT(r->n_body, 262144);
+    CHECK_INT(r->n_reusable, 1);
+    CHECK_INT(r->env.large.n_out, 0);
+    size_t longest = r->n_longest;
+    rig_free(r);
+    return longest;
+}
+
+static void a_long_answer_is_read_in_larger_pieces_while_there_are_buffers(void)
+{
+    CHECK(longest_piece(1) > HTTP_BUFFER_BYTES);
+    CHECK(longest_piece(0) <= HTTP_BUFFER_BYTES);
+}
+
 TEST_MAIN(TEST(a_body_at_hand_goes_with_the_head_and_can_be_sent_again),
           TEST(a_longer_body_is_sent_by_its_pump), TEST(a_body_of_unknown_length_is_chunked),
           TEST(a_length_of_nothing_is_kept), TEST(an_empty_chunked_body_ends_with_the_head),
@@ -467,4 +519,5 @@ TEST_MAIN(TEST(a_body_at_hand_goes_with_the_head_and_can_be_sent_again),
           TEST(a_server_that_goes_away_in_the_upload_is_noticed),
           TEST(a_piece_taken_at_the_last_moment_counts_as_sent),
           TEST(without_a_free_fiber_the_body_is_sent_all_the_same),
-          TEST(a_large_plain_body_is_spliced), TEST(the_rest_of_a_large_answer_may_be_spliced))
+          TEST(a_large_plain_body_is_spliced), TEST(the_rest_of_a_large_answer_may_be_spliced),
+          TEST(a_long_answer_is_read_in_larger_pieces_while_there_are_buffers))
