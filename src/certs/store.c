@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +62,11 @@ void certs_store_close(struct certs_store *s)
     disk_close(s->certs);
     disk_close(s->root);
     mem_free(s);
+}
+
+bool certs_store_hold(const struct certs_store *s, enum certs_hold how)
+{
+    return flock(s->root, (how == CERTS_HOLD_ALONE ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0;
 }
 
 int certs_store_fd(const struct certs_store *s)

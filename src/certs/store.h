@@ -56,6 +56,10 @@ struct certs_stored {
 struct certs_store *certs_store_open(const char *path, struct diags *diags);
 // NULL is allowed.
 void certs_store_close(struct certs_store *s);
+// Who may change the store: proxies that run hold it together, a command that works alone keeps
+// them and other commands out. Until it is closed, or the process ends. False: the others have it.
+enum certs_hold { CERTS_HOLD_TOGETHER, CERTS_HOLD_ALONE };
+bool certs_store_hold(const struct certs_store *s, enum certs_hold how) MUST_CHECK;
 // The folder itself, for what others keep there; borrowed.
 int certs_store_fd(const struct certs_store *s);
 

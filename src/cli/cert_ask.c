@@ -5,6 +5,7 @@
 
 #include "cli/agree.h"
 #include "cli/cert.h"
+#include "cli/cert_alone.h"
 #include "cli/control_client.h"
 #include "cli/plain.h"
 
@@ -17,10 +18,26 @@ static int print_text(struct text *t)
     return CLI_OK;
 }
 
+// The answer to one request (taken), the caller's; NULL after telling.
+static json_t *ask(const struct cli_args *args, json_t *request, const char *what)
+{
+    struct control_client c;
+    json_t *answer = NULL;
+    if (cert_is_alone(args))
+        return cert_alone_ask(args, request);
+    if (control_client_open(&c, args, what))
+        answer = control_client_call(&c, request, PATIENCE_MS);
+    else
+        json_decref(request);
+    control_client_close(&c);
+    return answer;
+}
+
 int cert_list(const struct cli_args *args)
 {
     struct text t = {.ptr = NULL};
-    json_t *answer = control_client_ask(args, "status", "asking for the certificates");
+    json_t *answer =
+        ask(args, json_pack("{s:s}", "command", "status"), "asking for the certificates");
     const json_t *status = json_object_get(answer, "status");
     if (status && cli_has(args, "json"))
         control_client_print_json(json_object_get(status, "certificates"));
@@ -29,19 +46,6 @@ int cert_list(const struct cli_args *args)
     int code = status ? print_text(&t) : CLI_FAILED;
     json_decref(answer);
     return code;
-}
-
-// The answer to one request (taken), the caller's; NULL after telling.
-static json_t *ask(const struct cli_args *args, json_t *request, const char *what)
-{
-    struct control_client c;
-    json_t *answer = NULL;
-    if (control_client_open(&c, args, what))
-        answer = control_client_call(&c, request, PATIENCE_MS);
-    else
-        json_decref(request);
-    control_client_close(&c);
-    return answer;
 }
 
 static json_t *request_for(const struct cli_args *args, const char *action)

@@ -11,10 +11,11 @@
 #include "certs/disk.h"
 #include "certs/import.h"
 #include "cli/cert.h"
+#include "cli/cert_alone.h"
 #include "cli/control_client.h"
-#include "keeper/state_path.h"
 #include "rt/file.h"
 
+#define PATH_MEM_BYTES ((size_t)64 << 10)
 #define EXPORT_MEM_BYTES ((size_t)16 << 20)
 #define IMPORT_MEM_BYTES ((size_t)256 << 20)
 #define SOURCE_MAX_BYTES ((size_t)64 << 20)
@@ -30,14 +31,14 @@ static void print_diags(const struct diags *diags)
 
 static struct certs_store *open_store(const struct cli_args *args)
 {
-    char path[4096];
     struct diags diags = {.n = 0};
-    const char *chosen = cli_value(args, "state", NULL);
-    if (!chosen && !state_default_path(path, sizeof path))
-        return NULL;
-    struct certs_store *s = certs_store_open(chosen ? chosen : path, &diags);
+    struct arena mem;
+    arena_init(&mem, PATH_MEM_BYTES, NULL, 0);
+    struct str path = cert_alone_state(args, &mem);
+    struct certs_store *s = path.len > 0 ? certs_store_open(path.ptr, &diags) : NULL;
     print_diags(&diags);
     diags_fini(&diags);
+    arena_fini(&mem);
     return s;
 }
 
@@ -107,6 +108,14 @@ int cert_import(const struct cli_args *args)
     struct arena mem;
     if (!s)
         return CLI_FAILED;
+    // A proxy that runs is told; beside one that can't be, nobody writes.
+    bool is_told = control_client_is_there(args);
+    if (!is_told && !certs_store_hold(s, CERTS_HOLD_ALONE)) {
+        fprintf(stderr, "sallyport: a proxy that can't be asked uses this state folder: name its "
+                        "control socket with --control\n");
+        certs_store_close(s);
+        return CLI_FAILED;
+    }
     arena_init(&mem, IMPORT_MEM_BYTES, NULL, 0);
     bool is_fine = read_source(args->words[1], &mem, &diags, &all) == ERR_OK &&
                    certs_import_store(&all, s, time(NULL), &diags, &count) == ERR_OK;
@@ -118,8 +127,7 @@ int cert_import(const struct cli_args *args)
     diags_fini(&diags);
     arena_wipe(&mem);
     certs_store_close(s);
-    // A proxy that runs uses what is new at once.
-    if (is_fine && control_client_is_there(args))
+    if (is_fine && is_told)
         json_decref(control_client_ask(args, "refresh", "telling the proxy"));
     return is_fine ? CLI_OK : CLI_FAILED;
 }

@@ -63,8 +63,8 @@ static const struct cli_option options[] = {
     {.name = "state",
      .value = "FOLDER",
      .kind = CLI_VALUE_FILE,
-     .doc = "`export`, `import`: the state folder. By default the usual one: that of the setting "
-            "`state` must be named here."},
+     .doc = "Work alone on this state folder, without asking a proxy. By default that of the "
+            "settings."},
     DOCTOR_OPTION_PORTS,
 };
 
@@ -136,6 +136,9 @@ const struct cli_command cli_cert = {
         "and AAAA records, CAA, who answers at ports 80 and 443 of the name, limits, and the last "
         "error. It works without a running proxy, but only one that runs can prove that the name "
         "leads to it.\n\n"
+        "Where no proxy runs, all of this works alone on the state folder; for orders and "
+        "revocations "
+        "a proxy runs for so long at the settings' ports, and serves nothing else.\n\n"
         "The exit status is 0 when it is done, when nothing was to be done and when you said no; "
         "1 when it failed, with the authority's words on standard error; 2 when the command line "
         "is wrong. Nobody is ever asked where standard input is no terminal.",

@@ -78,7 +78,8 @@ static struct str list_ips(const struct dns_addresses *a, char *buf, size_t n)
 static bool has_internal_issuer(const struct look *l)
 {
     for (size_t i = 0; i < l->need->n_sources; i++) {
-        struct str rest = l->need->sources[i].directory, host;
+        const struct doctor_issuer *d = doctor_find_issuer(l->w, l->need->sources[i].issuer);
+        struct str rest = d ? d->issuer->directory : STR_NONE, host;
         struct ip ip;
         (void)str_cut(rest, '/', NULL, &rest);
         rest = str_skip(rest, 1);

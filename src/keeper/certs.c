@@ -42,6 +42,8 @@ struct certs_store *keeper_certs_store(struct keeper_certs *k, const char **ret_
         return k->store;
     k->store = certs_store_open(k->state, &diags);
     k->is_store_broken = !k->store;
+    if (k->store && !certs_store_hold(k->store, CERTS_HOLD_TOGETHER))
+        log_warn("state %s: a command is working on it at this moment", k->state);
     for (size_t i = 0; i < diags.n; i++)
         log_warn("state %s: %s", k->state, diags.items[i].text);
     diags_fini(&diags);

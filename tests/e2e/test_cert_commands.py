@@ -108,6 +108,7 @@ def test_show_tells_everything_of_one(acme):
     """Names, issuer, serial, validity, key, chain, fingerprints, files, plan, who uses it."""
     proxy, _ = acme("sites: { app.example.com: { aliases: [www.example.com], use: [hi] } }\n")
     wait_issued(proxy, "app.example.com")
+    wait_until(lambda: shown(proxy, "www.example.com")[0]["plan"]["state"] == "waiting", "the plan")
     [about] = shown(proxy, "www.example.com")
     served = certificate_of(proxy, "app.example.com")
     assert about["id"] == "app.example.com" and about["state"] == "valid"
@@ -119,13 +120,13 @@ def test_show_tells_everything_of_one(acme):
     assert about["used_by"] == ["app.example.com"] and about["directory"].startswith("https://")
     assert about["order"].startswith("https://") and len(about["issued_lately"]) == 1
     assert str(proxy.state / "certs/app.example.com/cert.pem") in about["files"]
-    assert about["plan"]["state"] == "waiting" and about["plan"]["due"] > about["not_before"]
+    assert about["plan"]["due"] > about["not_before"]
     assert about["renewal"]["by"] in ("authority", "lifetime")
     text = cert(proxy, "show", "app.example.com").stdout
     for pattern in (r"app\.example\.com, from an authority", r"names +app\.example\.com, www\.",
                     r"valid until +20.* \(in \d+ d", rf"SHA-256 +{about['sha256']}",
                     r"key +ECDSA P-256", r"chain +.* <- .*Pebble", r"used by +app\.example\.com",
-                    r"renewal +20.*(by its lifetime|window)", r"next +waiting"):
+                    r"renewal +20.*(by its lifetime|window)", r"next +(waiting|ordering)"):
         assert re.search(pattern, text), (pattern, text)
     assert "PRIVATE" not in text
 
@@ -175,3 +176,78 @@ def test_export_writes_a_bundle_for_other_software(acme, tmp_path):
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(to)
     nowhere = run("cert", "export", "app.example.com", "--to", tmp_path / "none" / "x", *state)
     assert nowhere.returncode == 1 and "can't be written" in nowhere.stderr
+
+
+# --- without a running proxy ---
+
+def alone(proxy, *words, code=0, stdin=None):
+    done = run("cert", *words, "-c", proxy.file, stdin=stdin)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def test_the_state_folder_is_enough_to_look_and_forget(acme):
+    """S1-24 S1-27: list, show, export, forget alone; the same forms as with a proxy."""
+    proxy, _ = acme(SITE)
+    wait_issued(proxy, "app.example.com")
+    with_proxy = shown(proxy, "app.example.com")[0]
+    assert proxy.end() == 0
+    assert re.search(r"app\.example\.com +store +test +valid", alone(proxy, "list").stdout)
+    about = json.loads(alone(proxy, "show", "app.example.com", "--json").stdout)[0]
+    assert {k: about[k] for k in ("serial", "sha256", "files", "order", "used_by")} == \
+        {k: with_proxy[k] for k in ("serial", "sha256", "files", "order", "used_by")}
+    assert "BEGIN CERTIFICATE" in alone(proxy, "export", "app.example.com").stdout
+    alone(proxy, "forget", "app.example.com", code=1, stdin="")
+    alone(proxy, "forget", "app.example.com", "--yes")
+    assert not (proxy.state / "certs/app.example.com").exists()
+    assert alone(proxy, "show", "app.example.com", code=1).stderr
+
+
+def test_orders_and_revocations_run_a_proxy_for_the_occasion(acme, start):
+    """S1-18: alone at the settings' ports; the site uses the certificate at its next start."""
+    proxy, authority = acme("sites: { app.example.com: { aliases: [www.example.com], use: [hi] } }\n")
+    wait_issued(proxy, "app.example.com")
+    first = serial_of(proxy, "app.example.com")
+    assert proxy.end() == 0
+    assert "due for renewal" in alone(proxy, "request", "www.example.com").stdout
+    assert "--force" in alone(proxy, "renew", "app.example.com", code=1).stderr
+    done = alone(proxy, "renew", "www.example.com", "--force")
+    assert "proven: app.example.com" in done.stderr and "done" in done.stdout
+    alone(proxy, "request", "mail.example.com")
+    again = start(proxy.settings)
+    assert "Pebble" in issuer_of(again, "app.example.com")
+    second = serial_of(again, "app.example.com")
+    assert second != first and orders_of(authority) == 3
+    assert "done" in cert(again, "revoke", "mail.example.com", "--yes").stdout
+    assert again.end() == 0
+    alone(proxy, "revoke", "app.example.com", "--yes")
+    status = json.loads(authority.asks(f"cert-status-by-serial/{second:x}"))
+    assert status["Status"] == "Revoked"
+
+
+def test_a_state_folder_that_a_proxy_uses_is_left_alone(acme):
+    """Nobody writes there beside it; looking is fine."""
+    proxy, _ = acme(SITE)
+    wait_issued(proxy, "app.example.com")
+    other = proxy.file.parent / "other.yaml"
+    other.write_text(f"state: {proxy.state}\ncontrol: {{ socket: {proxy.file.parent}/none.sock }}\n"
+                     "sites: { app.example.com: 'http://127.0.0.1:1' }\n")
+    done = run("cert", "forget", "app.example.com", "--yes", "-c", other, check=1)
+    assert "a proxy that can't be asked uses this state folder" in done.stderr
+    assert "valid" in run("cert", "list", "-c", other, check=0).stdout
+    assert (proxy.state / "certs/app.example.com").exists()
+
+
+def test_what_is_imported_is_in_use_at_once(acme, tmp_path):
+    """A running proxy is told."""
+    proxy, _ = acme("sites: { blocked.example: { use: [hi] } }\n")
+    proxy.wait_line("test doesn't issue it", proxy.err)
+    live = tmp_path / "letsencrypt/live/blocked.example"
+    live.mkdir(parents=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", live / "privkey.pem", "-out",
+                    live / "fullchain.pem", "-days", "60", "-subj", "/CN=Elsewhere", "-addext",
+                    "subjectAltName=DNS:blocked.example"], check=True, capture_output=True)
+    done = run("cert", "import", tmp_path / "letsencrypt", "-c", proxy.file)
+    assert done.returncode == 0 and "1 certificate" in done.stdout, done.stdout + done.stderr
+    wait_until(lambda: "Elsewhere" in issuer_of(proxy, "blocked.example"), "the imported one")

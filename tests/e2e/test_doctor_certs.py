@@ -284,6 +284,21 @@ def test_settings_with_errors_are_findings(tmp_path):
     assert levels(found, "settings") == ["bad"] and "s.yaml:1:" in found["settings"][0][1]
 
 
+def test_an_address_that_the_internet_does_not_reach_is_told(script, tmp_path):
+    """With an authority out there; the authority itself is not to be found, which is told as well."""
+    server = script({(NAME, "A"): ["127.0.0.2"]})
+    file = tmp_path / "s.yaml"
+    file.write_text(f"state: {tmp_path}/state\nemail: a@b.example\n"
+                    f"resolver: {{ servers: ['{server.address}'] }}\n"
+                    "issuers: { out: { acme: { directory: 'https://acme.invalid/dir' } } }\n"
+                    f"sites: {{ {NAME}: 'http://127.0.0.1:1' }}\n")
+    found = findings(run("cert", "doctor", "--json", "-c", file, "--control", tmp_path / "none.sock",
+                         "--http-port", free_port(), "--https-port", free_port()), 1)
+    assert "127.0.0.2 isn't reachable from the internet" in found["a"][0][1]
+    assert "public address" in found["a"][0][2] and levels(found, "directory") == ["bad"]
+    assert "nobody answers at 127.0.0.2" in found["port-80"][0][1]
+
+
 def test_listeners_are_listed(served):
     """S2-3: who listens where others can reach; the proxy's own are told apart."""
     proxy, _ = served(HERE)

@@ -255,7 +255,31 @@ static void a_folder_with_other_things_is_refused_and_left_alone(void)
     diags_fini(&diags);
 }
 
-TEST_MAIN(TEST(what_is_put_is_there_after_opening_again),
+static void proxies_hold_it_together_and_a_command_alone(void)
+{
+    struct fixture f;
+    struct diags diags = {0};
+    char path[80];
+    begin(&f);
+    snprintf(path, sizeof path, "%s/deep/state", f.folder.path);
+    struct certs_store *other = certs_store_open(path, &diags);
+    CHECK(other != NULL);
+    CHECK(certs_store_hold(f.store, CERTS_HOLD_TOGETHER));
+    CHECK(certs_store_hold(other, CERTS_HOLD_TOGETHER));
+    CHECK(!certs_store_hold(other, CERTS_HOLD_ALONE));
+    certs_store_close(f.store);
+    CHECK(certs_store_hold(other, CERTS_HOLD_ALONE));
+    open_store(&f);
+    CHECK(!certs_store_hold(f.store, CERTS_HOLD_TOGETHER));
+    CHECK_INT(put(&f, &f.leaf, &f.leaf, &(struct certs_meta){.n_names = 0}), ERR_OK);
+    certs_store_close(other);
+    CHECK(certs_store_hold(f.store, CERTS_HOLD_TOGETHER));
+    diags_fini(&diags);
+    end(&f);
+}
+
+TEST_MAIN(TEST(proxies_hold_it_together_and_a_command_alone),
+          TEST(what_is_put_is_there_after_opening_again),
           TEST(a_chain_with_another_key_is_not_written),
           TEST(damaged_files_are_an_error_of_this_certificate),
           TEST(a_damaged_or_missing_meta_counts_as_empty),
