@@ -17,6 +17,7 @@
 #define ENTRY_MEM_BYTES ((size_t)4096)
 #define JOB_MEM_BYTES ((size_t)16 << 20)
 #define SETTLE_MS 30000 // for the gate's workers to have the proofs
+#define MOVED_AFTER 3   // failures of a renewal in a row
 #define ARI_UNSUPPORTED_S (7 * 86400)
 
 struct run {
@@ -253,10 +254,38 @@ static void describe(const struct acme_problem *p, struct text *to)
         text_printf(to, ". " STR_FMT, STR_ARG(p->next_step));
 }
 
+// What an authority says of a name that leads to another machine, or nowhere any more.
+static bool leads_elsewhere(const struct acme_problem *p)
+{
+    return p->kind == ACME_PROBLEM_CONNECTION || p->kind == ACME_PROBLEM_DNS ||
+           p->kind == ACME_PROBLEM_INCORRECT_RESPONSE || p->kind == ACME_PROBLEM_TLS ||
+           p->kind == ACME_PROBLEM_UNAUTHORIZED;
+}
+
+// A certificate that was to be had once: its name may have moved. Before the authority's words,
+// where a short form doesn't cut it off.
+static void hint_at_move(const struct run *r, struct text *to)
+{
+    const struct acme_problem *p = &r->problem;
+    int64_t n = r->tries.n_failures + 1;
+    for (size_t i = 0; i < r->problem.n_subs && !leads_elsewhere(p); i++)
+        p = &r->problem.subs[i];
+    if (n < MOVED_AFTER || !leads_elsewhere(p))
+        return;
+    struct str name = p->name.len > 0 ? p->name : r->job->need.names[0];
+    text_printf(to,
+                "it seems that " STR_FMT " no longer points here (%" PRId64 " failures in a row; "
+                "'sallyport cert doctor' looks; if it has moved for good, take it out of the "
+                "settings and 'sallyport cert forget " STR_FMT "'): ",
+                STR_ARG(name), n, STR_ARG(r->job->need.id));
+}
+
 static void keep_failure(struct run *r, struct issue_outcome *ret)
 {
     struct text words = {.ptr = NULL};
     ret->is_passing = r->problem.is_passing;
+    if (ret->is_renewal && ret->result != ACME_CANCELLED)
+        hint_at_move(r, &words);
     describe(&r->problem, &words);
     snprintf(ret->error, sizeof ret->error, STR_FMT, STR_ARG(text_str(&words)));
     text_fini(&words);

@@ -178,6 +178,23 @@ def test_export_writes_a_bundle_for_other_software(acme, tmp_path):
     assert nowhere.returncode == 1 and "can't be written" in nowhere.stderr
 
 
+def test_a_name_that_moved_away_is_told_after_some_failures(acme):
+    """S1-29: its renewal fails and fails; the status says what that means, and to forget it."""
+    proxy, authority = acme(SITE)
+    wait_issued(proxy, "app.example.com")
+    authority.manage("add-a", host="app.example.com", addresses=["127.0.0.2"])
+    for n in range(3):
+        done = cert(proxy, "renew", "app.example.com", "--force")
+        assert done.returncode == 1, done.stderr
+        assert ("no longer points here" in done.stderr) == (n == 2), done.stderr
+    assert "3 failures in a row" in done.stderr
+    [order] = proxy.ask(command="status")["status"]["orders"]
+    assert "app.example.com no longer points here" in order["last_error"]
+    assert "'sallyport cert forget app.example.com'" in order["last_error"]
+    assert "no longer points here" in cert(proxy, "list").stdout
+    assert "Pebble" in issuer_of(proxy, "app.example.com"), "the old one serves on"
+
+
 # --- without a running proxy ---
 
 def alone(proxy, *words, code=0, stdin=None):
