@@ -295,6 +295,23 @@ enum h2_error h2_section_end(struct h2_section *s)
     return s->error;
 }
 
+nghttp2_extpri h2_priority_parse(struct str value)
+{
+    nghttp2_extpri p = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY};
+    struct str member, name, given;
+    while (str_next_item(&value, ',', &member)) {
+        bool has_value = str_cut(member, '=', &name, &given);
+        bool is_digit = given.len == 1 && given.ptr[0] >= '0' && given.ptr[0] <= '7';
+        if (str_eq(name, STR("u")) && has_value && is_digit)
+            p.urgency = (uint32_t)(given.ptr[0] - '0');
+        else if (str_eq(name, STR("i")) && (!has_value || str_eq(given, STR("?1"))))
+            p.inc = 1;
+        else if (str_eq(name, STR("i")) && str_eq(given, STR("?0")))
+            p.inc = 0;
+    }
+    return p;
+}
+
 // --- what is sent ---
 
 // The known names in lower case, made by the compiler.

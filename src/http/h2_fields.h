@@ -51,6 +51,10 @@ void h2_section_add(struct h2_section *s, struct str name, struct str value);
 // has then one Host field with the authority and at most one Cookie field (RFC 9113 8.2.3).
 enum h2_error h2_section_end(struct h2_section *s);
 
+// The value of a Priority field (RFC 9218 4): "u=0" to "u=7" and "i", in a dictionary whose other
+// members are ignored, as is a member that is malformed. Without one: urgency 3, not incremental.
+nghttp2_extpri h2_priority_parse(struct str value);
+
 // --- DATA against Content-Length (RFC 9113 8.1.1) ---
 
 struct h2_length {

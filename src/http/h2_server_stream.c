@@ -74,6 +74,16 @@ struct h2_stream *h2_stream_open(struct h2_conn *c, int32_t id)
     return s;
 }
 
+// What the client asks for in the head; PRIORITY_UPDATE frames are the session's own business.
+static void take_priority(struct h2_stream *s)
+{
+    const struct field *f = headers_find_named(&s->x.req.headers, STR("priority"));
+    if (!f)
+        return;
+    nghttp2_extpri p = h2_priority_parse(f->value);
+    (void)nghttp2_session_change_extpri_stream_priority(s->c->session, s->id, &p, 0);
+}
+
 void h2_stream_end_head(struct h2_stream *s, bool is_ended)
 {
     struct request *req = &s->x.req;
@@ -83,6 +93,7 @@ void h2_stream_end_head(struct h2_stream *s, bool is_ended)
     s->x.times.head_read = clock_now_ns();
     s->head_error = (uint8_t)h2_section_end(&s->section);
     s->protocol = head->protocol;
+    take_priority(s);
     req->method = head->method;
     req->method_id = method_of(head->method);
     req->target = head->path;

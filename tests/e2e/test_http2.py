@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import threading
 import time
@@ -311,6 +312,34 @@ def test_a_client_that_stalls_is_given_up(start, origin):
         client.returns_windows = False
         answer = client.get()
         assert not answer.is_whole and answer.reset == CANCEL
+
+
+def test_what_is_urgent_goes_first(start, origin):
+    """RFC 9218 4, 7.1: by the field, and by PRIORITY_UPDATE; all wait for the connection's window."""
+    server = origin(lambda request, conn: request.target[1] * 30000)
+    proxy = start(settings(server.url))
+    with H2Client(proxy.port) as client:
+        client.returns_windows = False
+        filler = client.request("/f")
+        assert client.answer(filler).is_whole
+        client.request("/e")
+        first = client.request("/d")
+        client.read_until(lambda: sum(len(a.body) for a in client.answers.values()) == 65535)
+        later = client.request("/l", more=[("priority", "u=7")])
+        urgent = client.request("/u", more=[("priority", "u=0")])
+        updated = client.request("/p", more=[("priority", "u=7")])
+        client.send_frame(0x10, 0, 0, struct.pack(">I", updated) + b"u=1")
+        client.read_until(lambda: all(s in client.answers and client.answers[s].headers
+                                      for s in (later, urgent, updated)))
+        client.window(0, 1_000_000)
+        for stream in (first, later, urgent, updated):
+            client.answer(stream)
+        order = []
+        for got in client.frames:
+            if got.kind == DATA and got.stream in (later, urgent, updated) and \
+                    got.stream not in order:
+                order.append(got.stream)
+        assert order == [urgent, updated, later]
 
 
 # --- leaving ---

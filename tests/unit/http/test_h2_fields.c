@@ -263,6 +263,24 @@ static void trailers_have_no_pseudo_headers_and_no_framing(void)
     check_refusals(H2_SECTION_TRAILERS, cases, ARRAY_LEN(cases));
 }
 
+static void priorities_are_read_and_what_is_malformed_is_ignored(void)
+{
+    static const struct {
+        const char *value;
+        uint32_t urgency;
+        int inc;
+    } cases[] = {
+        {"", 3, 0},         {"u=0", 0, 0},       {"u=7, i", 7, 1},   {"i", 3, 1},
+        {"i=?1,u=1", 1, 1}, {"i, i=?0", 3, 0},   {"u=8", 3, 0},      {"u=-1", 3, 0},
+        {"u", 3, 0},        {"u=11, i=1", 3, 0}, {"x=5, u=2", 2, 0}, {",,u=2;a=b,u=4", 4, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        nghttp2_extpri p = h2_priority_parse(str_of(cases[i].value));
+        CHECK_INT(p.urgency, cases[i].urgency);
+        CHECK_INT(p.inc, cases[i].inc);
+    }
+}
+
 static void data_is_held_against_the_length(void)
 {
     struct h2_length any = {.wanted = -1}, five = {.wanted = 5};
@@ -320,5 +338,6 @@ TEST_MAIN(TEST(a_request_becomes_an_exchanges_fields), TEST(cookies_are_joined_t
           TEST(a_nul_is_refused_in_names_and_values), TEST(a_full_arena_is_an_error),
           TEST(answers_have_a_status_and_nothing_of_requests),
           TEST(trailers_have_no_pseudo_headers_and_no_framing),
+          TEST(priorities_are_read_and_what_is_malformed_is_ignored),
           TEST(data_is_held_against_the_length),
           TEST(fields_are_sent_in_lower_case_without_those_of_the_hop))
