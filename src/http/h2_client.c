@@ -189,8 +189,11 @@ static bool read_some(struct h2_client *c, char *buf, size_t *ret_n)
     ssize_t used = nghttp2_session_mem_recv(c->session, (const uint8_t *)buf, *ret_n);
     if (used >= 0 && c->error == H2_ERROR_NONE && c->unknown_bytes <= UNKNOWN_MAX_BYTES)
         return true;
-    c->error = H2_ERROR_FLOOD; // that, or nghttp2's own limits
-    (void)nghttp2_session_terminate_session(c->session, NGHTTP2_ENHANCE_YOUR_CALM);
+    if (c->error == H2_ERROR_NONE) // or nghttp2's own limits
+        c->error = H2_ERROR_FLOOD;
+    bool is_flood = c->error == H2_ERROR_FLOOD;
+    (void)nghttp2_session_terminate_session(c->session, is_flood ? NGHTTP2_ENHANCE_YOUR_CALM
+                                                                 : NGHTTP2_PROTOCOL_ERROR);
     refuse(c);
     return false;
 }

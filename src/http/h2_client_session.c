@@ -46,6 +46,10 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
     (void)session;
     struct h2_client *c = arg;
     c->unknown_bytes = 0;
+    // Our preface has forbidden pushes (RFC 9113 8.4); nghttp2 waits for the server to say that it
+    // has read it.
+    if (hd->type == NGHTTP2_PUSH_PROMISE && c->error == H2_ERROR_NONE)
+        c->error = H2_ERROR_FRAMES;
     bool is_useful = (hd->type == NGHTTP2_DATA && hd->length > 0) || hd->type == NGHTTP2_HEADERS;
     if (is_useful)
         earn(c, CREDIT_PER_FRAME);
@@ -226,23 +230,23 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     return 0;
 }
 
+static void note_broken(struct h2_call *call, const char *why)
+{
+    h2_call_note(call, "malformed answer: %s (RFC 9113 5.4.2)", why);
+    http_count_server_h2_error(call->x->env, H2_ERROR_FRAMES);
+}
+
 // The frame broke a rule of its stream or of the connection; nghttp2 says so to the server.
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int code,
                             void *arg)
 {
-    struct h2_client *c = arg;
+    (void)arg;
     struct h2_call *call = call_of(session, frame->hd.stream_id);
     if (call && call->failure == H2_FAILURE_NONE && !call->is_complete) {
-        h2_call_note(call, "malformed answer: %s (RFC 9113 5.1)", nghttp2_strerror(code));
+        note_broken(call, nghttp2_strerror(code));
         call->failure = H2_FAILURE_PROTOCOL;
-        http_count_server_h2_error(c->env, H2_ERROR_FRAMES);
     }
     return 0;
-}
-
-static enum h2_failure failure_of(uint32_t code)
-{
-    return code == NGHTTP2_REFUSED_STREAM ? H2_FAILURE_REFUSED : H2_FAILURE_RESET;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
@@ -252,10 +256,14 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     if (!call)
         return 0;
     enum h2_failure failure = H2_FAILURE_NONE;
-    if (code == NGHTTP2_REFUSED_STREAM && !call->has_answer)
+    if (code == NGHTTP2_REFUSED_STREAM && !call->has_answer) {
+        if (call->failure == H2_FAILURE_NONE)
+            h2_call_note(call, "left before it looked at the request (GOAWAY)");
         failure = call->failure = H2_FAILURE_REFUSED;
-    else if (!call->is_complete)
-        failure = failure_of(code);
+    } else if (!call->is_complete && call->failure == H2_FAILURE_NONE) {
+        note_broken(call, nghttp2_http2_strerror(code)); // reset by nghttp2, for what it got
+        failure = H2_FAILURE_PROTOCOL;
+    }
     h2_call_end_stream(call, failure);
     return 0;
 }

@@ -374,15 +374,19 @@ def test_a_reset_stream_is_502_and_its_connection_serves_on(start, h2_origin):
 
 
 def test_a_reset_in_the_body_breaks_the_answer(start, h2_origin):
+    has_begun = threading.Event()
+
     def handler(stream):
         stream.head(200)
         stream.send(b"begin")
+        assert has_begun.wait(PATIENCE)
         stream.reset(INTERNAL_ERROR)
 
     proxy = start(settings(h2_origin(handler).url))
     with proxy.connect() as client:
         client.send(GET.format("/"))
         assert client.read_head().status == 200
+        has_begun.set()
         assert not client.read_to_end().endswith(b"0\r\n\r\n")
     proxy.log_lines("server-gone")
 

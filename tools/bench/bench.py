@@ -6,7 +6,9 @@
            [WORK …]
 
 Works: keepalive connections download upload log hosts idle workers startup reload kill upgrade,
-of HTTP/2 over TLS h2-keepalive (h2load, 16 connections of 32 streams), and of TLS tls-keepalive tls-handshakes tls-resumed tls-download tls-idle tls-upstream; by default all.
+of HTTP/2 h2-keepalive (over TLS: h2load, 16 connections of 32 streams) and h2-upstream (to the server,
+against HAProxy, which alone of the others speaks it there), and of TLS tls-keepalive tls-handshakes
+tls-resumed tls-download tls-idle tls-upstream; by default all.
 h2o takes part in h2-keepalive, tls-keepalive, tls-handshakes, tls-download and tls-idle.
 Each proxy has one worker pinned to core 0; load and origin are on core 1. The figure is CPU time of
 the proxy's processes (all threads, from the scheduler's own counters) divided by requests; the medians
@@ -97,7 +99,8 @@ class Bench:
     def start(self, name, label=None, binary=None, **options):
         folder = self.folder / f"{name}{random.randrange(10**9)}"
         folder.mkdir()
-        port = self.origin.tls_port if options.get("origin_cert") else self.origin.port
+        port = (self.origin.tls_port if options.get("origin_cert") else
+                self.origin.h2_port if options.get("origin_h2") else self.origin.port)
         proxy = PEERS[name](folder, port, binary or self.args.bin, **options)
         proxy.label = label or name
         return proxy
@@ -201,6 +204,11 @@ end
         self.compare("TLS to the server, keep-alive, 1 KB", "/1k", peers,
                      {"origin_cert": self.cert})
 
+    def h2_upstream(self):
+        peers = [name for name in self.args.peers if name in ("sallyport", "haproxy")]
+        self.compare("HTTP/2 to the server, 1 KB", "/1k", peers, {"origin_h2": True},
+                     connections=64)
+
     def startup(self):
         reload.startup(self)
 
@@ -217,7 +225,8 @@ end
 def main():
     works = ["keepalive", "connections", "download", "upload", "log", "hosts", "workers", "idle",
              "startup", "reload", "kill", "upgrade", "tls-keepalive", "tls-handshakes",
-             "tls-resumed", "tls-download", "tls-idle", "tls-upstream", "h2-keepalive"]
+             "tls-resumed", "tls-download", "tls-idle", "tls-upstream", "h2-keepalive",
+             "h2-upstream"]
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=7, help="rounds")

@@ -156,10 +156,12 @@ class Origin(Process):
         for name, data in files.items():
             (folder / name).write_bytes(data)
         self.port, self.tls_port, sink = free_port(), free_port(), free_port()
+        self.h2_port = free_port()
         (folder / "conf").write_text(NGINX_HEAD.format(folder=folder) + f"""
   server {{ listen 127.0.0.1:{sink}; location / {{ return 200 "ok"; }} }}
   server {{ listen 127.0.0.1:{self.port} backlog=4096;
     listen 127.0.0.1:{self.tls_port} ssl backlog=4096; root {folder};
+    listen 127.0.0.1:{self.h2_port} http2 backlog=4096;
     {nginx_tls(cert)}
     location = /1k {{ default_type text/plain; return 200 "{'x' * 1024}"; }}
     location /upload {{ client_body_buffer_size 128k; proxy_pass http://127.0.0.1:{sink}; }} }}
@@ -195,8 +197,10 @@ class Nginx(Process):
 class Haproxy(Process):
     name = "haproxy"
 
-    def __init__(self, folder, origin, binary, cert=None, origin_cert=None, http2=False, **_):
+    def __init__(self, folder, origin, binary, cert=None, origin_cert=None, http2=False,
+                 origin_h2=False, **_):
         self.port = free_port()
+        h2 = "proto h2" if origin_h2 else ""
         tls = f"ssl crt {cert.parent}/both.pem ssl-min-ver TLSv1.3 curves X25519" if cert else ""
         tls += " alpn h2,http/1.1" if http2 else ""
         server_tls = (f"ssl verify required ca-file {origin_cert} sni str(bench.example) "
@@ -218,7 +222,7 @@ frontend web
   bind 127.0.0.1:{self.port} backlog 4096 {tls}
   default_backend origin
 backend origin
-  server one 127.0.0.1:{origin} {server_tls}
+  server one 127.0.0.1:{origin} {server_tls} {h2}
 """)
         self.launch(["haproxy", "-q", "-f", folder / "conf"])
 
@@ -254,11 +258,11 @@ class Sallyport(Process):
     name = "sallyport"
 
     def __init__(self, folder, origin, binary, log=None, sites=0, workers=1, cert=None,
-                 origin_cert=None, http2=False):
+                 origin_cert=None, http2=False, origin_h2=False):
         self.port = free_port()
         tls = (f", http2: {'yes' if http2 else 'no'}, tls: {{ min: '1.3', certificates: [{{ cert: {cert}, key: {cert}.key }}] }}"
                if cert else "")
-        url = f"http://127.0.0.1:{origin}"
+        url = f"{'h2c' if origin_h2 else 'http'}://127.0.0.1:{origin}"
         service = ""
         if origin_cert:
             url = "origin"

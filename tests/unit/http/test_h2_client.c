@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/h2_client.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/env.h"
+#include "rt/clock.h"
+#include "rt/fiber.h"
+#include "rt/loop.h"
+#include "unit/test.h"
+
+#define WIRE_BYTES (512 * 1024)
+#define PREFACE_BYTES 24
+#define N_MAX 4
+
+enum frame {
+    DATA,
+    HEADERS,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    PUSH_PROMISE,
+    PING,
+    GOAWAY,
+    WINDOW_UPDATE,
+};
+#define END_STREAM 1
+#define END_HEADERS 4
+#define OK_HEAD "\x88" // :status 200, indexed
+
+struct rig;
+
+struct call {
+    struct rig *r;
+    struct arena mem;
+    struct exchange x;
+    struct body_bytes upload;
+    struct fiber *fiber;
+    enum http_client_end end;
+    enum io io;
+    char body[256 * 1024];
+    size_t n_body;
+    bool is_done, sent_body, may_read;
+};
+
+struct rig {
+    struct rt_loop *loop;
+    struct http_env env;
+    struct h2_client c;
+    int fd; // the server's
+    char wire[WIRE_BYTES];
+    size_t n_wire;
+    unsigned n_changed;
+    struct call calls[N_MAX];
+};
+
+static void on_changed(struct h2_client *c)
+{
+    CONTAINER_OF(c, struct rig, c)->n_changed++;
+}
+
+static struct rig *rig_new(void)
+{
+    static const struct http_app app;
+    struct rig *r = calloc(1, sizeof *r);
+    int fds[2];
+    r->loop = loop_new(NULL);
+    loop_enter(r->loop);
+    http_env_init(&r->env, &app, NULL, 100);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+    sock_init(&r->c.stream.sock, fds[0]);
+    r->fd = fds[1];
+    r->c.changed = on_changed;
+    h2_client_start(&r->c, &r->env);
+    return r;
+}
+
+static void rig_free(struct rig *r)
+{
+    for (size_t i = 0; i < N_MAX; i++) {
+        if (r->calls[i].r)
+            arena_fini(&r->calls[i].mem);
+    }
+    h2_client_fini(&r->c);
+    loop_turn(r->loop, 0);
+    close(r->fd);
+    CHECK_INT(r->env.pieces.n_out, 0);
+    http_env_fini(&r->env);
+    loop_free(r->loop);
+    free(r);
+}
+
+// Turns the loop, and takes what has been sent to the server.
+static void turn(struct rig *r)
+{
+    for (int i = 0; i < 20; i++) {
+        loop_turn(r->loop, 0);
+        ssize_t n;
+        while ((n = recv(r->fd, r->wire + r->n_wire, WIRE_BYTES - r->n_wire, MSG_DONTWAIT)) > 0)
+            r->n_wire += (size_t)n;
+    }
+}
+
+static void put(struct rig *r, enum frame type, unsigned flags, uint32_t id, const char *payload,
+                size_t n)
+{
+    char head[9] = {(char)(n >> 16),  (char)(n >> 8),   (char)n,         (char)type, (char)flags,
+                    (char)(id >> 24), (char)(id >> 16), (char)(id >> 8), (char)id};
+    CHECK_INT(send(r->fd, head, sizeof head, MSG_NOSIGNAL), sizeof head);
+    if (n > 0)
+        CHECK_INT(send(r->fd, payload, n, MSG_NOSIGNAL), n);
+}
+#define PUT(r, type, flags, id, literal)                                                           \
+    put((r), (type), (flags), (id), (literal), sizeof(literal) - 1)
+
+// How many frames of the kind have come for the stream; *ret_bytes: of payload in all.
+static unsigned count(const struct rig *r, enum frame type, uint32_t id, size_t *ret_bytes)
+{
+    unsigned n = 0;
+    *ret_bytes = 0;
+    for (size_t at = PREFACE_BYTES; at + 9 <= r->n_wire;) {
+        const uint8_t *f = (const uint8_t *)r->wire + at;
+        size_t len = (size_t)f[0] << 16 | (size_t)f[1] << 8 | f[2];
+        uint32_t of = (uint32_t)f[5] << 24 | (uint32_t)f[6] << 16 | (uint32_t)f[7] << 8 | f[8];
+        if (f[3] == (uint8_t)type && of == id) {
+            n++;
+            *ret_bytes += len;
+        }
+        at += 9 + len;
+    }
+    return n;
+}
+
+static unsigned n_frames(const struct rig *r, enum frame type, uint32_t id)
+{
+    size_t ignored;
+    return count(r, type, id, &ignored);
+}
+
+static enum err inform(struct exchange *x, unsigned status, const struct headers *headers)
+{
+    (void)x;
+    (void)status;
+    (void)headers;
+    return ERR_OK;
+}
+
+static void serve(void *arg)
+{
+    static const struct exchange_ops ops = {.inform = inform};
+    static const struct http_client_options options = {
+        .limits = {16384, 65536, 128},
+        .head_ms = 60000,
+        .body_idle_ms = 60000,
+        .until = {INT64_MAX},
+    };
+    struct call *c = arg;
+    struct str piece;
+    c->x.ops = &ops;
+    c->end = h2_client_serve(&c->r->c, &c->x, &options, &c->sent_body);
+    struct body *b = c->end == HTTP_CLIENT_OK ? c->x.resp.body : NULL;
+    while (!c->may_read && !fiber_is_cancelled(fiber_self()))
+        fiber_yield();
+    c->io = IO_EOF;
+    while (b && (c->io = body_read(b, &piece, deadline_at(INT64_MAX))) == IO_DONE) {
+        CHECK(piece.len <= sizeof c->body - c->n_body);
+        memcpy(c->body + c->n_body, piece.ptr, piece.len);
+        c->n_body += piece.len;
+    }
+    body_fini(b);
+    c->is_done = true;
+}
+
+static struct call *start(struct rig *r, const char *upload)
+{
+    struct call *c = r->calls;
+    while (c->r)
+        c++;
+    c->r = r;
+    c->may_read = true;
+    arena_init(&c->mem, (size_t)1 << 20, NULL, 0);
+    c->x = (struct exchange){.mem = &c->mem, .env = &r->env, .server_name = STR("10.0.0.1:80")};
+    headers_init(&c->x.req.headers, &c->mem);
+    headers_init(&c->x.resp.headers, &c->mem);
+    c->x.req.method = upload ? STR("POST") : STR("GET");
+    c->x.req.method_id = upload ? METHOD_POST : METHOD_GET;
+    c->x.req.path = STR("/");
+    c->x.req.authority = STR("example.com");
+    if (upload)
+        c->x.req.body = body_bytes_init(&c->upload, str_of(upload));
+    c->fiber = fiber_start(serve, c);
+    turn(r);
+    return c;
+}
+
+// --- tests ---
+
+static void answers_come_in_any_order(void)
+{
+    struct rig *r = rig_new();
+    struct call *one = start(r, NULL), *two = start(r, NULL);
+    CHECK_INT(n_frames(r, HEADERS, 1), 1);
+    CHECK_INT(n_frames(r, HEADERS, 3), 1);
+    PUT(r, SETTINGS, 0, 0, "");
+    PUT(r, HEADERS, END_HEADERS, 3, OK_HEAD);
+    PUT(r, DATA, END_STREAM, 3, "second");
+    turn(r);
+    CHECK(two->is_done && !one->is_done);
+    CHECK_STR(str_from(two->body, two->n_body), STR("second"));
+    CHECK_INT(two->x.resp.body->length, 6); // it was whole
+    PUT(r, HEADERS, END_HEADERS, 1, OK_HEAD);
+    PUT(r, DATA, 0, 1, "fir");
+    turn(r);
+    CHECK(!one->is_done);
+    PUT(r, DATA, END_STREAM, 1, "st");
+    turn(r);
+    CHECK(one->is_done && one->io == IO_EOF);
+    CHECK_STR(str_from(one->body, one->n_body), STR("first"));
+    CHECK_INT(r->c.n_calls, 0);
+    CHECK_INT(n_frames(r, RST_STREAM, 1) + n_frames(r, RST_STREAM, 3), 0);
+    rig_free(r);
+}
+
+static void room_is_one_before_settings_and_what_they_say_after(void)
+{
+    struct rig *r = rig_new();
+    CHECK_INT(h2_client_room(&r->c), 1);
+    PUT(r, SETTINGS, 0, 0, "\0\3\0\0\0\2");
+    turn(r);
+    CHECK(r->n_changed > 0);
+    CHECK_INT(h2_client_room(&r->c), 2);
+    start(r, NULL);
+    CHECK_INT(h2_client_room(&r->c), 1);
+    PUT(r, SETTINGS, 0, 0, "\0\3\0\0\x10\0");
+    turn(r);
+    CHECK_INT(h2_client_room(&r->c), H2_CLIENT_STREAMS_MAX - 1);
+    PUT(r, GOAWAY, 0, 0, "\0\0\0\1\0\0\0\0");
+    turn(r);
+    CHECK_INT(h2_client_room(&r->c), 0);
+    CHECK(!r->c.is_over); // one still runs
+    PUT(r, HEADERS, END_HEADERS | END_STREAM, 1, OK_HEAD);
+    turn(r);
+    CHECK(r->calls[0].is_done && r->calls[0].end == HTTP_CLIENT_OK);
+    CHECK(r->c.is_over);
+    rig_free(r);
+}
+
+static void how_a_stream_ends_tells_whether_it_may_be_sent_again(void)
+{
+    static const struct {
+        enum frame type;
+        char payload[9];
+        size_t n;
+        enum http_client_end end;
+    } cases[] = {
+        {RST_STREAM, "\0\0\0\7", 4, HTTP_CLIENT_REFUSED},
+        {RST_STREAM, "\0\0\0\2", 4, HTTP_CLIENT_CLOSED},
+        {GOAWAY, "\0\0\0\0\0\0\0\0", 8, HTTP_CLIENT_REFUSED},
+        {PUSH_PROMISE, "\0\0\0\2\x88", 5, HTTP_CLIENT_PROTOCOL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rig *r = rig_new();
+        struct call *c = start(r, "body");
+        PUT(r, SETTINGS, 0, 0, "");
+        put(r, cases[i].type, cases[i].type == PUSH_PROMISE ? END_HEADERS : 0,
+            cases[i].type == GOAWAY ? 0 : 1, cases[i].payload, cases[i].n);
+        turn(r);
+        CHECK(c->is_done);
+        CHECK_INT(c->end, cases[i].end);
+        CHECK(!c->sent_body); // it can be had again
+        CHECK(c->x.end_detail.len > 0);
+        rig_free(r);
+    }
+}
+
+static void a_closed_connection_is_stale_only_if_it_has_served(void)
+{
+    for (int n_before = 0; n_before < 2; n_before++) {
+        struct rig *r = rig_new();
+        PUT(r, SETTINGS, 0, 0, "");
+        if (n_before > 0) {
+            start(r, NULL);
+            PUT(r, HEADERS, END_HEADERS | END_STREAM, 1, OK_HEAD);
+        }
+        struct call *c = start(r, NULL);
+        shutdown(r->fd, SHUT_WR);
+        turn(r);
+        CHECK(c->is_done);
+        CHECK_INT(c->end, n_before > 0 ? HTTP_CLIENT_STALE : HTTP_CLIENT_CLOSED);
+        CHECK(r->c.is_over);
+        rig_free(r);
+    }
+}
+
+static void an_upload_waits_for_the_servers_window(void)
+{
+    static char large[100001];
+    memset(large, 'u', sizeof large - 1);
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    struct call *c = start(r, large);
+    size_t bytes;
+    count(r, DATA, 1, &bytes);
+    CHECK_INT(bytes, 65535);
+    PUT(r, WINDOW_UPDATE, 0, 1, "\0\1\0\0");
+    turn(r);
+    count(r, DATA, 1, &bytes);
+    CHECK_INT(bytes, 65535); // the connection's own isn't larger yet
+    PUT(r, WINDOW_UPDATE, 0, 0, "\0\1\0\0");
+    turn(r);
+    count(r, DATA, 1, &bytes);
+    CHECK_INT(bytes, 100000);
+    PUT(r, HEADERS, END_HEADERS | END_STREAM, 1, OK_HEAD);
+    turn(r);
+    CHECK(c->is_done && c->end == HTTP_CLIENT_OK);
+    rig_free(r);
+}
+
+static void what_nobody_reads_is_not_given_back_to_the_server(void)
+{
+    static const char piece[16000];
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    struct call *c = start(r, NULL);
+    c->may_read = false;
+    PUT(r, HEADERS, END_HEADERS, 1, OK_HEAD);
+    for (int i = 0; i < 4; i++)
+        put(r, DATA, 0, 1, piece, sizeof piece);
+    turn(r);
+    CHECK_INT(n_frames(r, WINDOW_UPDATE, 1), 0);
+    CHECK_INT(r->env.pieces.n_out, 4);
+    c->may_read = true;
+    turn(r);
+    CHECK_INT(c->n_body, 4 * sizeof piece);
+    CHECK(n_frames(r, WINDOW_UPDATE, 1) > 0);
+    put(r, DATA, END_STREAM, 1, piece, 1);
+    turn(r);
+    CHECK(c->is_done && c->io == IO_EOF);
+    rig_free(r);
+}
+
+static void more_than_a_window_breaks_the_answer(void)
+{
+    static const char piece[16000];
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    struct call *c = start(r, NULL);
+    c->may_read = false;
+    PUT(r, HEADERS, END_HEADERS, 1, OK_HEAD);
+    for (int i = 0; i < 6; i++) {
+        put(r, DATA, 0, 1, piece, sizeof piece);
+        turn(r);
+    }
+    CHECK(r->env.pieces.n_out <= 5);
+    c->may_read = true;
+    turn(r);
+    CHECK(c->is_done && c->io == IO_FAIL);
+    CHECK_INT(c->x.end, EXCHANGE_END_SERVER_PROTOCOL);
+    rig_free(r);
+}
+
+static void a_cancelled_exchange_cancels_its_stream_alone(void)
+{
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    struct call *one = start(r, NULL), *two = start(r, NULL);
+    fiber_cancel(one->fiber);
+    turn(r);
+    CHECK(one->is_done && one->end == HTTP_CLIENT_CANCELLED);
+    CHECK_INT(n_frames(r, RST_STREAM, 1), 1);
+    CHECK_INT(n_frames(r, RST_STREAM, 3), 0);
+    PUT(r, HEADERS, END_HEADERS | END_STREAM, 1, OK_HEAD); // was on its way
+    PUT(r, HEADERS, END_HEADERS | END_STREAM, 3, OK_HEAD);
+    turn(r);
+    CHECK(two->is_done && two->end == HTTP_CLIENT_OK);
+    rig_free(r);
+}
+
+static void a_silent_connection_is_asked_and_ends_without_an_answer(void)
+{
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    turn(r);
+    h2_client_probe(&r->c, 10);
+    turn(r);
+    CHECK_INT(n_frames(r, PING, 0), 0); // it was heard just now
+    r->c.heard_ms -= 60000;
+    struct call *c = start(r, NULL);
+    h2_client_probe(&r->c, 10);
+    turn(r);
+    CHECK_INT(n_frames(r, PING, 0), 1);
+    for (int i = 0; i < 1000 && !r->c.is_over; i++)
+        loop_turn(r->loop, 20);
+    CHECK(r->c.is_over);
+    turn(r);
+    CHECK(c->is_done && c->end == HTTP_CLIENT_CLOSED);
+    rig_free(r);
+}
+
+static void any_frame_is_a_sign_of_life(void)
+{
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    turn(r);
+    r->c.heard_ms -= 60000;
+    h2_client_probe(&r->c, 10000);
+    turn(r);
+    CHECK(r->c.probe_ms != 0);
+    PUT(r, PING, 1, 0, "\0\0\0\0\0\0\0\0");
+    turn(r);
+    CHECK_INT(r->c.probe_ms, 0);
+    CHECK(!r->c.is_over);
+    rig_free(r);
+}
+
+static void leaving_says_goodbye_and_ends_with_the_last_exchange(void)
+{
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    struct call *c = start(r, NULL);
+    h2_client_leave(&r->c);
+    turn(r);
+    CHECK_INT(n_frames(r, GOAWAY, 0), 1);
+    CHECK(!r->c.is_over);
+    PUT(r, HEADERS, END_HEADERS | END_STREAM, 1, OK_HEAD);
+    turn(r);
+    CHECK(c->is_done && c->end == HTTP_CLIENT_OK);
+    CHECK(r->c.is_over);
+    rig_free(r);
+}
+
+TEST_MAIN(TEST(answers_come_in_any_order),
+          TEST(room_is_one_before_settings_and_what_they_say_after),
+          TEST(how_a_stream_ends_tells_whether_it_may_be_sent_again),
+          TEST(a_closed_connection_is_stale_only_if_it_has_served),
+          TEST(an_upload_waits_for_the_servers_window),
+          TEST(what_nobody_reads_is_not_given_back_to_the_server),
+          TEST(more_than_a_window_breaks_the_answer),
+          TEST(a_cancelled_exchange_cancels_its_stream_alone),
+          TEST(a_silent_connection_is_asked_and_ends_without_an_answer),
+          TEST(any_frame_is_a_sign_of_life),
+          TEST(leaving_says_goodbye_and_ends_with_the_last_exchange))
