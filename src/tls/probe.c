@@ -111,15 +111,21 @@ void tls_probe_close(struct tls_probe *p)
 
 static void put_group(const SSL *ssl, char *buf, size_t n)
 {
+    buf[0] = '\0';
+    // WHY: the functions take a pointer that isn't const, and only look.
+    SSL *looked_at = (SSL *)(uintptr_t)ssl;
+#if OPENSSL_VERSION_NUMBER >= 0x30200000L // which knows groups that are no curves, such as ML-KEM
+    const char *name = SSL_get0_group_name(looked_at);
+    snprintf(buf, n, "%s", name ? name : "");
+#else
     EVP_PKEY *key = NULL;
     size_t len = 0;
-    buf[0] = '\0';
-    // SSL_get_peer_tmp_key takes a pointer that isn't const, and only looks.
-    if (SSL_get_peer_tmp_key((SSL *)(uintptr_t)ssl, &key) != 1)
+    if (SSL_get_peer_tmp_key(looked_at, &key) != 1)
         return;
     if (EVP_PKEY_get_group_name(key, buf, n, &len) != 1)
         snprintf(buf, n, "%s", EVP_PKEY_get0_type_name(key));
     EVP_PKEY_free(key);
+#endif
 }
 
 // The last one may be a root, whose signature nobody checks.

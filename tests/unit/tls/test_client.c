@@ -96,7 +96,7 @@ static void serve(void *arg)
 {
     struct talk *t = arg;
     struct stream *s = &t->far;
-    char buf[1024];
+    char buf[4096]; // a whole ClientHello, or closing would reset
     size_t n;
     if (t->garbage.len > 0 || t->is_silent || t->is_cut) {
         enum io io = stream_read(s, buf, sizeof buf, deadline_in(SOON_MS), &n); // the hello
