@@ -92,7 +92,7 @@ static void a_server_that_does_not_answer_at_all_is_passed_over_in_time(void)
     struct origin hole, b;
     int fillers[4];
     rig_init(&r);
-    r.conf.connect_ms = 30;
+    r.conf.connect_ms = 300;
     black_hole(&hole, fillers);
     rig_server(&r, hole.url, 1);
     rig_server(&r, origin_start(&b, "b", ORIGIN_ANSWERS)->url, 1);
@@ -114,7 +114,7 @@ static void all_tries_to_connect_share_one_and_a_half_times_the_limit(void)
     struct origin holes[3];
     int fillers[3][4];
     rig_init(&r);
-    r.conf.connect_ms = 40;
+    r.conf.connect_ms = 300;
     for (int i = 0; i < 3; i++) {
         black_hole(&holes[i], fillers[i]);
         rig_server(&r, holes[i].url, 1);
