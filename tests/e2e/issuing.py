@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A proxy whose sites get certificates from pebble: fixtures and what tests ask it."""
 import re
+import signal
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 from authority import Pebble
@@ -94,6 +96,13 @@ def orders_of(authority):
     """How many orders were placed."""
     lines = authority.pebble.out + authority.pebble.err
     return sum("POST /order-plz" in line for line in lines)
+
+
+def kill_all(proxy):
+    """kill -9 to the keeper; its gate ends by itself."""
+    gate = proxy.gate_pid()
+    proxy.end(signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{gate}").exists(), "the gate's end")
 
 
 def wait_issued(proxy, site, count=1, issuer="test"):

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several authorities in order: the next is asked when one fails, each with its own back-off."""
 import json
-import signal
-from pathlib import Path
 
 import pytest
-from harness import run, wait_until
+from harness import run
 from hostile import Authority
-from issuing import (SITE, cert, issuer_of, orders_of, pebble, serial_of,  # noqa: F401
-                     two_acmes, wait_issued)
+from issuing import (SITE, cert, issuer_of, kill_all, orders_of, pebble,  # noqa: F401
+                     serial_of, two_acmes, wait_issued)
 
 SLOW = {"env": {"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "1"}}
 
@@ -125,9 +123,8 @@ def test_a_kill_during_the_seconds_order_places_no_other(two_acmes, start):
     proxy.reload(settings, 2)
     proxy.wait_line("second is asked next", proxy.err)
     proxy.wait_line("waiting for the authority to look", proxy.err, 2)
-    before, gate = orders_of(first), proxy.gate_pid()
-    proxy.end(signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{gate}").exists(), "the gate's end")
+    before = orders_of(first)
+    kill_all(proxy)
     again = start(settings)
     wait_issued(again, "app.example.com", issuer="second")
     assert orders_of(second) == 1 and orders_of(first) == before

@@ -5,7 +5,8 @@ import json
 import pytest
 from cryptography import x509
 from harness import run, wait_until
-from issuing import acme, certificate_of, issuer_of, pebble  # noqa: F401
+from issuing import (acme, certificate_of, issuer_of, kill_all, orders_of,  # noqa: F401
+                     pebble)
 from nameserver import SECRET, Knot, Resolver
 
 WILDCARD = "sites: { '*.w.example.com': { use: [hi], aliases: [w.example.com] } }\n"
@@ -59,6 +60,21 @@ def test_an_alias_is_followed_into_its_zone(acme, knot):
     proxy, _ = acme(WILDCARD, issuer=settings, dns=resolver.address)
     proxy.wait_line(r"certificate _wildcard\.w\.example\.com: issued by test", proxy.err)
     assert server.txt("w.proofs.example.net") == []
+
+
+def test_a_kill_while_the_record_is_there_places_no_second_order(acme, knot, start):
+    """The order is taken up; the authority may have seen the record meanwhile."""
+    server = knot()
+    slow = {"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "2"}
+    proxy, authority = acme("log: { level: debug }\n" + WILDCARD, issuer=setting(server),
+                            dns=server.address, env=slow)
+    proxy.wait_line("waiting for the authority to look", proxy.err, 2)
+    assert len(server.txt(TXT_NAME)) == 2
+    kill_all(proxy)
+    assert len(server.txt(TXT_NAME)) == 2
+    again = start(proxy.settings)
+    again.wait_line(r"certificate _wildcard\.w\.example\.com: issued by test", again.err)
+    assert orders_of(authority) == 1
 
 
 def test_the_authority_is_told_when_all_name_servers_have_it(acme, knot):
