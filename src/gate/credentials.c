@@ -86,6 +86,7 @@ struct credentials credentials_ref(const struct credentials *c)
         .challenges = challenges_ref(c->challenges),
         .tickets = tls_tickets_ref(c->tickets),
         .demand = c->demand,
+        .replay = tls_replay_ref(c->replay),
     };
 }
 
@@ -94,5 +95,6 @@ void credentials_unref(struct credentials *c)
     tls_store_unref(c->store);
     challenges_unref(c->challenges);
     tls_tickets_unref(c->tickets);
+    tls_replay_unref(c->replay);
     *c = (struct credentials){.store = NULL};
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "gate/challenges.h"
+#include "tls/replay.h"
 #include "tls/store.h"
 #include "tls/tickets.h"
 
@@ -18,6 +19,7 @@ struct credentials {
     struct challenges *challenges; // shares: proofs for authorities; NULL: none
     struct tls_tickets *tickets;   // shares; NULL: sessions aren't resumed
     struct demand *demand;         // borrows: the gate's; NULL: no certificates on demand
+    struct tls_replay *replay;     // shares: of this process; NULL: no early data is taken
 };
 
 // GATE_CERTS, GATE_TICKETS, GATE_CHALLENGES: a sealed memfd (borrowed). What can't be used changes

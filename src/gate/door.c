@@ -49,6 +49,7 @@ struct door {
     struct tls_store *challenges; // shares
     struct tls_tickets *tickets;  // shares
     struct demand *demand;        // borrows; NULL: none
+    struct tls_replay *replay;    // shares; NULL: no early data
     struct list shaking;          // struct door_conn: oldest first
     uint32_t handshakes_max;
     struct door_stats stats;
@@ -239,11 +240,13 @@ static bool shake(struct door_conn *c, const struct tls_policy *policy,
     struct door *d = c->door;
     struct tls_failure failure = {.kind = TLS_FAILURE_NONE};
     struct tls_tickets *tickets = tls_tickets_ref(d->tickets);
+    struct tls_replay *replay = tls_replay_ref(d->replay);
     enum err err = tls_accept(&c->guest.stream,
                               &(struct tls_accept_options){
                                   .policy = policy,
                                   .entry = entry,
                                   .tickets = tickets,
+                                  .replay = replay,
                                   .server_name = c->guest.server_name,
                                   .early = c->guest.early,
                                   .alpn = alpn,
@@ -251,6 +254,7 @@ static bool shake(struct door_conn *c, const struct tls_policy *policy,
                               },
                               &failure);
     tls_tickets_unref(tickets);
+    tls_replay_unref(replay);
     if (err != ERR_OK) {
         count_in(&d->stats.failures[failure.kind], 1);
         if (log_is_on(LOG_DEBUG))
@@ -259,8 +263,9 @@ static bool shake(struct door_conn *c, const struct tls_policy *policy,
         return false;
     }
     count(d, DOOR_COUNTER_DONE, 1);
-    if (tls_conn_info(&c->guest.stream)->is_resumed)
-        count(d, DOOR_COUNTER_RESUMED, 1);
+    const struct tls_info *info = tls_conn_info(&c->guest.stream);
+    count(d, DOOR_COUNTER_RESUMED, info->is_resumed);
+    count(d, DOOR_COUNTER_EARLY, info->is_early);
     return true;
 }
 
@@ -488,6 +493,7 @@ void door_free(struct door *d)
     tls_store_unref(d->store);
     tls_store_unref(d->challenges);
     tls_tickets_unref(d->tickets);
+    tls_replay_unref(d->replay);
     mem_free(d);
 }
 
@@ -556,6 +562,13 @@ void door_set_tickets(struct door *d, struct tls_tickets *t)
 void door_set_demand(struct door *d, struct demand *demand)
 {
     d->demand = demand;
+}
+
+void door_set_replay(struct door *d, struct tls_replay *r)
+{
+    struct tls_replay *before = d->replay;
+    d->replay = tls_replay_ref(r);
+    tls_replay_unref(before);
 }
 
 const struct door_stats *door_stats(const struct door *d)

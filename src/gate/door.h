@@ -14,6 +14,7 @@
 #include "rt/stream.h"
 #include "tls/conn.h"
 #include "tls/policy.h"
+#include "tls/replay.h"
 #include "tls/store.h"
 #include "tls/tickets.h"
 
@@ -57,6 +58,7 @@ struct door_app {
     X(OPEN, "handshakes running now")                                                              \
     X(DONE, "handshakes completed")                                                                \
     X(RESUMED, "sessions resumed")                                                                 \
+    X(EARLY, "sessions resumed with early data")                                                   \
     X(TAKEN, "connections passed through")                                                         \
     X(PLAIN_HTTP, "plain HTTP on a port for HTTPS")                                                \
     X(BAD_HELLO, "first messages that were no ClientHello")                                        \
@@ -101,6 +103,7 @@ void door_set_store(struct door *d, struct tls_store *s);
 const struct tls_store *door_store(const struct door *d);
 void door_set_challenges(struct door *d, struct tls_store *s);
 void door_set_tickets(struct door *d, struct tls_tickets *t);
+void door_set_replay(struct door *d, struct tls_replay *r);
 
 // Who gets certificates on demand; borrowed. NULL: nobody.
 void door_set_demand(struct door *d, struct demand *demand);

@@ -313,6 +313,7 @@ static void begin_drain(struct gate *g, int64_t idle_ms, int64_t limit_ms)
     if (g->is_draining)
         return;
     g->is_draining = true;
+    tls_replay_end(g->credentials.replay); // the next gate knows nothing of what came to this one
     if (g->crew)
         crew_drain(g->crew, idle_ms, limit_ms, on_drained, g);
     else
@@ -469,6 +470,7 @@ int gate_main(void)
     loop_enter(g.loop);
     g.registry = upstream_registry_new();
     g.states = filter_states_new();
+    g.credentials.replay = tls_replay_new(clock_now_ms());
     g.offload = offload_new(0, OFFLOAD_QUEUE_MAX); // its threads come in the sandbox
     g.petitions = petitions_new(g.loop, GATE_CHANNEL_FD);
     g.pins = pins_new(g.petitions);

@@ -16,7 +16,8 @@ static void put_texts(struct text *key, const struct conf_texts *list)
 static struct str key_of(const struct tls_conf *c, struct arena *mem)
 {
     struct text key = {.ptr = NULL};
-    text_printf(&key, "%u %u %u %u %d\n", c->preset, c->min, c->max, c->client_auth, c->tickets);
+    text_printf(&key, "%u %u %u %u %d %d\n", c->preset, c->min, c->max, c->client_auth, c->tickets,
+                c->early_data);
     put_texts(&key, &c->ciphers);
     put_texts(&key, &c->suites);
     put_texts(&key, &c->groups);

@@ -134,6 +134,10 @@ static enum err serve_exchange(struct http_env *env, struct exchange *x)
                       STR_ARG(x->tls->server_name));
         return ERR_OK;
     }
+    bool is_answered;
+    enum err err = exchange_meet_early(x, &is_answered);
+    if (err != ERR_OK || is_answered)
+        return err;
     const struct route *route = router_find(s->router, entry_index, x);
     if (!route) {
         trail_add(&x->trail, STR("router"), "no route", STR_NONE);
@@ -168,6 +172,7 @@ static enum log_level level_of(enum exchange_end end)
     case EXCHANGE_END_CLIENT_TIMEOUT:
     case EXCHANGE_END_CLIENT_GONE:
     case EXCHANGE_END_MISDIRECTED:
+    case EXCHANGE_END_EARLY:
     case EXCHANGE_END_NO_ROUTE:
     case EXCHANGE_END_FILTERED:
     case EXCHANGE_END_SHUTDOWN:
@@ -391,6 +396,7 @@ void worker_equip(struct worker *w, const struct credentials *c)
     door_set_challenges(w->door, c->challenges ? challenges_store(c->challenges) : NULL);
     door_set_tickets(w->door, c->tickets);
     door_set_demand(w->door, c->demand);
+    door_set_replay(w->door, c->replay);
 }
 
 void worker_drain(struct worker *w, int64_t idle_ms)

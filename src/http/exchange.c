@@ -4,8 +4,10 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/attr.h"
 #include "http/grpc.h"
 #include "http/tunnel.h"
+#include "tls/info.h"
 
 static const struct {
     const char *name, *text;
@@ -52,6 +54,52 @@ static void drop_answer(struct exchange *x)
         r->tunnel->release(r->tunnel);
     *r = (struct response){.must_close = r->must_close};
     headers_init(&r->headers, x->mem);
+}
+
+// --- early data (RFC 8470) ---
+
+#define EARLY_DATA STR("Early-Data")
+
+// What it does when it is done again, it did the first time.
+static bool may_be_replayed(const struct request *r)
+{
+    return (r->method_id == METHOD_GET || r->method_id == METHOD_HEAD ||
+            r->method_id == METHOD_OPTIONS) &&
+           !r->body && !r->is_upgrade;
+}
+
+enum err exchange_meet_early(struct exchange *x, bool *ret_is_answered)
+{
+    *ret_is_answered = false;
+    if (LIKELY(!x->tls || !x->tls->is_early))
+        return ERR_OK;
+    if (!may_be_replayed(&x->req)) {
+        trail_add(&x->trail, STR("tls"), x->ops->confirm ? "waited for the handshake" : "too early",
+                  STR_NONE);
+        if (x->ops->confirm)
+            return x->ops->confirm(x);
+        exchange_fail(x, 425, EXCHANGE_END_EARLY, "the handshake isn't over");
+        *ret_is_answered = true;
+        return ERR_OK;
+    }
+    trail_add(&x->trail, STR("tls"), "early data", STR_NONE);
+    // A client that says so itself is a proxy: only it can ask again (RFC 8470 5.2).
+    x->is_early = !headers_find_named(&x->req.headers, EARLY_DATA);
+    if (headers_set_named(&x->req.headers, EARLY_DATA, STR("1")) == ERR_OK)
+        return ERR_OK;
+    exchange_fail(x, 503, EXCHANGE_END_RESOURCES, "the memory of the exchange is used up");
+    *ret_is_answered = true;
+    return ERR_OK;
+}
+
+bool exchange_retry_early(struct exchange *x)
+{
+    if (!x->is_early || !x->ops->confirm || x->ops->confirm(x) != ERR_OK)
+        return false;
+    x->is_early = false;
+    headers_remove_named(&x->req.headers, EARLY_DATA);
+    drop_answer(x);
+    return true;
 }
 
 static const char html_page[] =

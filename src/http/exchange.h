@@ -71,6 +71,7 @@ struct response {
     X(CLIENT_GONE, "client-gone", 400, "the client closed the connection")                         \
     X(MISDIRECTED, "misdirected", 421,                                                             \
       "the host has another certificate or policy than the connection")                            \
+    X(EARLY, "early", 425, "the request may be a replay, and isn't one to be served twice")        \
     X(NO_ROUTE, "no-route", 404, "no route matches")                                               \
     X(FILTERED, "filtered", 403, "a filter answered")                                              \
     X(NO_SERVER, "no-server", 503, "no server is available")                                       \
@@ -114,6 +115,9 @@ struct exchange_ops {
     // the loop, which saves a system call for those that serve one short request. NULL: nothing to
     // watch.
     void (*watch)(struct exchange *x);
+    // Waits until the client's TLS handshake is over, where the request came before that: it is no
+    // replay then. NULL: can't.
+    enum err (*confirm)(struct exchange *x);
 };
 
 struct exchange {
@@ -129,6 +133,7 @@ struct exchange {
     struct ip peer;             // of the connection
     const struct tls_info *tls; // borrows: the connection's; NULL: it is plain
     uint16_t peer_port;
+    bool is_early;        // the server is told by us that it may be a replay (RFC 8470)
     bool peer_is_trusted; // a trusted proxy: its forwarding fields were believed
     struct ip client;     // the one client address (DESIGN 4)
     struct str request_id;
@@ -158,6 +163,16 @@ static inline void exchange_watch(struct exchange *x)
     if (x->ops->watch)
         x->ops->watch(x);
 }
+
+// Before the client's handshake is over (RFC 8470): lets requests on that may be served twice, with
+// `Early-Data: 1`, and waits for its end with others, or answers 425. *ret_is_answered. ERR_OK, or
+// as exchange_ops.confirm.
+enum err exchange_meet_early(struct exchange *x, bool *ret_is_answered) MUST_CHECK;
+
+// The server has answered 425 to a request that we called early: waits for the end of the
+// handshake, and makes the request one that isn't. False: it can't, and the answer stands. Drops
+// the answer.
+bool exchange_retry_early(struct exchange *x);
 
 // Makes x->resp a neutral answer of our own: status page with the request id, nothing of the
 // inside; a client of gRPC gets 200 with a code of its own. end and detail (printf) go to the log.

@@ -124,7 +124,10 @@ static enum next after_answer(struct h1_turn *t)
         return NEXT_TUNNEL;
     if (t->keep_alive && !h1_server_body_is_done(t))
         t->keep_alive = h1_server_body_drain(t);
-    bool is_read = h1_server_body_is_done(t) && t->pos == t->end && !stream_is_readable(&c->stream);
+    // An early request's client has still to send the end of its handshake.
+    bool is_early = t->x.tls && t->x.tls->is_early;
+    bool is_read = h1_server_body_is_done(t) && t->pos == t->end &&
+                   !stream_is_readable(&c->stream) && !is_early;
     bool is_last = t->is_last;
     c->linger_ms = (uint32_t)MIN(e->linger_ms, (int64_t)UINT32_MAX);
     c->linger_left = (uint32_t)MIN(e->linger_max_bytes, (uint64_t)UINT32_MAX);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers as they go out on a connection: heads and interim answers (RFC 9112 4 to 6).
+#include <errno.h>
+
 #include "base/assert.h"
 #include "http/h1_server_priv.h"
+#include "rt/clock.h"
 #include "rt/fiber.h"
+#include "tls/conn.h"
 
 // Everything of a head but fields, id and Via: a status line with the longest phrase, a length,
 // a date, the connection's options.
@@ -217,4 +221,14 @@ static void watch(struct exchange *x)
     sock_watch(&t->c->stream.sock);
 }
 
-const struct exchange_ops h1_server_ops = {.inform = inform, .watch = watch};
+static enum err confirm(struct exchange *x)
+{
+    struct h1_turn *t = x->driver;
+    struct stream *s = &t->c->stream;
+    if (tls_conn_confirm(s, deadline_in(x->entry->head_ms)) == IO_DONE)
+        return ERR_OK;
+    x->end = s->sock.error == ETIMEDOUT ? EXCHANGE_END_CLIENT_TIMEOUT : EXCHANGE_END_CLIENT_GONE;
+    return ERR_CLOSED;
+}
+
+const struct exchange_ops h1_server_ops = {.inform = inform, .watch = watch, .confirm = confirm};

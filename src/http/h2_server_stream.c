@@ -207,6 +207,7 @@ static uint32_t reset_code(const struct h2_stream *s)
         return NGHTTP2_CANCEL;
     case EXCHANGE_END_OK:
     case EXCHANGE_END_MISDIRECTED:
+    case EXCHANGE_END_EARLY:
     case EXCHANGE_END_NO_ROUTE:
     case EXCHANGE_END_FILTERED:
     case EXCHANGE_END_NO_SERVER:

@@ -11,6 +11,7 @@
 #include "rt/clock.h"
 #include "rt/loop.h"
 #include "tls/bio.h"
+#include "tls/policy.h"
 #include "tls/records.h"
 #include "tls/secrets.h"
 
@@ -19,11 +20,21 @@
 #define GATHER_RECORDS 4
 #define GATHER_MAX_BYTES (GATHER_RECORDS * RECORD_BYTES)
 
+// Of a handshake that may end early, or has.
+struct tls_early {
+    struct tls_tickets *tickets;         // shares
+    bool is_read;                        // all of it: the client's Finished is next
+    bool ends_write;                     // our side has ended: said when the handshake is over
+    size_t pos, len;                     // what was read and isn't taken yet
+    char bytes[TLS_EARLY_MAX_BYTES + 1]; // one more than there can be: reading needs room
+};
+
 struct tls_conn {
     struct tls_info info;
     struct tls_wire wire;
     SSL *ssl;                    // owns; NULL: the handshake is done, and nobody needs it
     struct tls_records *records; // owns; NULL: OpenSSL has them
+    struct tls_early *early;     // owns: until the handshake is over and all of it is taken
     X509 *peer_cert;             // owns: info.peer_cert
     char *protocol;              // owns: info.protocol, once ssl has gone
     char *name;                  // owns: info.server_name
@@ -119,15 +130,20 @@ static enum io try_read_records(struct tls_conn *t, char *buf, size_t n, size_t 
     return fail(t, t->wire.is_ended ? ECONNRESET : EPROTO);
 }
 
-static enum io try_read(struct stream *s, void *buf, size_t n, size_t *ret_n)
+static void send_end(struct tls_conn *t)
 {
-    struct tls_conn *t = enter(s);
-    if (t->is_broken)
-        return fail(t, EPROTO);
+    if (!t->is_open || t->is_broken || t->has_sent_end)
+        return;
+    t->has_sent_end = true;
     if (t->records)
-        return try_read_records(t, buf, n, ret_n);
-    if (SSL_read_ex(t->ssl, buf, n, ret_n) == 1)
-        return IO_DONE;
+        send_alert(t, SSL_AD_CLOSE_NOTIFY);
+    else if (SSL_shutdown(t->ssl) < 0)
+        t->is_broken = true;
+}
+
+// OpenSSL has read nothing.
+static enum io read_nothing(struct tls_conn *t)
+{
     switch (SSL_get_error(t->ssl, 0)) {
     case SSL_ERROR_WANT_READ:
         flush_some(t);
@@ -139,6 +155,93 @@ static enum io try_read(struct stream *s, void *buf, size_t n, size_t *ret_n)
         // An end without close_notify is a cut, and not an end (RFC 8446 6.1).
         return fail(t, t->wire.is_ended ? ECONNRESET : EPROTO);
     }
+}
+
+static void drop_early(struct tls_conn *t)
+{
+    if (!t->early)
+        return;
+    tls_tickets_unref(t->early->tickets);
+    mem_free(t->early);
+    t->early = NULL;
+}
+
+// The client's Finished is here: it is no replay.
+static void confirm(struct tls_conn *t)
+{
+    t->info.is_early = false;
+    t->is_open = true;
+    tls_tickets_set(t->ssl, NULL);
+    if (t->early->ends_write) {
+        send_end(t);
+        t->ends_socket = true;
+    }
+}
+
+// Goes on with a handshake that has ended early. IO_DONE: more was read into t->early, or it is
+// over (info.is_early).
+static enum io go_on(struct tls_conn *t)
+{
+    struct tls_early *e = t->early;
+    size_t n = 0;
+    if (!e->is_read) {
+        switch (SSL_read_early_data(t->ssl, e->bytes + e->len, sizeof e->bytes - e->len, &n)) {
+        case SSL_READ_EARLY_DATA_SUCCESS:
+            e->len += n;
+            return IO_DONE;
+        case SSL_READ_EARLY_DATA_FINISH:
+            e->is_read = true;
+            break;
+        default:
+            return read_nothing(t);
+        }
+    }
+    t->wire.is_corked = true; // the ticket's records go together
+    bool is_over = SSL_do_handshake(t->ssl) == 1;
+    if (is_over)
+        confirm(t);
+    t->wire.is_corked = false;
+    flush_some(t);
+    return is_over ? IO_DONE : read_nothing(t);
+}
+
+// IO_DONE with *ret_n 0: there is nothing early any more, reading goes on as ever.
+static enum io read_early(struct tls_conn *t, void *buf, size_t n, size_t *ret_n)
+{
+    struct tls_early *e = t->early;
+    size_t taken = 0;
+    enum io io = IO_DONE;
+    while (io == IO_DONE && e->pos == e->len && t->info.is_early)
+        io = go_on(t);
+    if (io == IO_DONE && e->pos < e->len) {
+        taken = MIN(n, e->len - e->pos);
+        memcpy(buf, e->bytes + e->pos, taken);
+        e->pos += taken;
+    }
+    if (!t->info.is_early && e->pos == e->len)
+        drop_early(t);
+    *ret_n = taken;
+    return io;
+}
+
+static enum io try_read(struct stream *s, void *buf, size_t n, size_t *ret_n)
+{
+    struct tls_conn *t = enter(s);
+    size_t n_early = 0;
+    if (t->is_broken)
+        return fail(t, EPROTO);
+    if (t->records)
+        return try_read_records(t, buf, n, ret_n);
+    if (UNLIKELY(t->early != NULL)) {
+        enum io io = read_early(t, buf, n, &n_early);
+        if (n_early > 0)
+            *ret_n = n_early;
+        if (io != IO_DONE || n_early > 0)
+            return io;
+    }
+    if (SSL_read_ex(t->ssl, buf, n, ret_n) == 1)
+        return IO_DONE;
+    return read_nothing(t);
 }
 
 static enum io read_waiting(struct stream *s, void *buf, size_t n, struct deadline until,
@@ -157,7 +260,7 @@ static enum io read_waiting(struct stream *s, void *buf, size_t n, struct deadli
 static bool has_pending(const struct stream *s)
 {
     const struct tls_conn *t = s->tls;
-    return t->wire.early.len > 0 ||
+    return t->wire.early.len > 0 || (t->early && t->early->pos < t->early->len) ||
            (t->records ? tls_records_has_pending(t->records) : SSL_has_pending(t->ssl));
 }
 
@@ -220,7 +323,9 @@ static bool put_by_openssl(struct tls_conn *t, struct pieces *p, size_t n_bytes)
         struct str text = next_record(p, scratch_of_thread);
         sealed += text.len;
         t->wire.is_corked = sealed < n_bytes;
-        is_good = SSL_write_ex(t->ssl, text.ptr, text.len, &put) == 1 && put == text.len;
+        int rc = t->info.is_early ? SSL_write_early_data(t->ssl, text.ptr, text.len, &put)
+                                  : SSL_write_ex(t->ssl, text.ptr, text.len, &put);
+        is_good = rc == 1 && put == text.len;
     }
     t->wire.is_corked = false;
     return is_good;
@@ -282,20 +387,13 @@ static enum io try_writev(struct stream *s, const struct iovec *iov, int n_iov, 
 
 // --- the end ---
 
-static void send_end(struct tls_conn *t)
-{
-    if (!t->is_open || t->is_broken || t->has_sent_end)
-        return;
-    t->has_sent_end = true;
-    if (t->records)
-        send_alert(t, SSL_AD_CLOSE_NOTIFY);
-    else if (SSL_shutdown(t->ssl) < 0)
-        t->is_broken = true;
-}
-
 static void shut_write(struct stream *s)
 {
     struct tls_conn *t = enter(s);
+    if (t->info.is_early) { // close_notify can't be sent yet, and without it this were a cut
+        t->early->ends_write = true;
+        return;
+    }
     send_end(t);
     t->ends_socket = true;
     flush_some(t);
@@ -304,6 +402,7 @@ static void shut_write(struct stream *s)
 static void free_conn(void *arg)
 {
     struct tls_conn *t = arg;
+    drop_early(t);
     SSL_free(t->ssl);
     tls_records_free(t->records);
     X509_free(t->peer_cert);
@@ -453,12 +552,41 @@ void tls_conn_start(struct stream *s, SSL *ssl, struct str early)
     s->ops = &ops;
 }
 
+void tls_conn_take_early_data(struct stream *s, struct tls_tickets *tickets)
+{
+    struct tls_conn *t = s->tls;
+    ASSERT(s->ops == &ops && !t->early);
+    struct tls_early *e = mem_alloc_raw(sizeof *e); // its bytes needn't be zeroed
+    e->tickets = tls_tickets_ref(tickets);
+    e->is_read = e->ends_write = false;
+    e->pos = e->len = 0;
+    t->early = e;
+}
+
+// OpenSSL's result: 1 when the handshake is over, or has ended early.
+static int shake_once(struct tls_conn *t)
+{
+    struct tls_early *e = t->early;
+    if (!e)
+        return SSL_do_handshake(t->ssl);
+    switch (SSL_read_early_data(t->ssl, e->bytes, sizeof e->bytes, &e->len)) {
+    case SSL_READ_EARLY_DATA_SUCCESS:
+        t->info.is_early = true;
+        return 1;
+    case SSL_READ_EARLY_DATA_FINISH: // there is none, or it isn't taken
+        drop_early(t);
+        return SSL_do_handshake(t->ssl);
+    default:
+        return 0;
+    }
+}
+
 static enum io shake(struct stream *s, struct deadline until, struct tls_failure *reterr)
 {
     for (;;) {
         struct tls_conn *t = enter(s);
         t->wire.is_corked = true; // a flight goes at once
-        int rc = SSL_do_handshake(t->ssl);
+        int rc = shake_once(t);
         t->wire.is_corked = false;
         if (rc == 1)
             return IO_DONE;
@@ -483,11 +611,12 @@ enum io tls_conn_handshake(struct stream *s, struct deadline until, struct tls_f
     if (io != IO_DONE)
         return io;
     struct tls_conn *t = enter(s);
-    t->is_open = true;
+    t->is_open = !t->info.is_early;
     learn(t);
     tls_wire_keep_early(&t->wire);
-    // Where the peer's next message is here already, ours goes with the answer to it.
-    if (!stream_is_readable(s))
+    // Where the peer's next message is here already, ours goes with the answer to it; but not where
+    // the client can end its handshake with ours meanwhile.
+    if (t->info.is_early || !stream_is_readable(s))
         flush_some(t);
     return IO_DONE;
 }
@@ -497,7 +626,7 @@ void tls_conn_take_over(struct stream *s, const struct tls_secrets *secrets)
     struct tls_conn *t = enter(s);
     size_t n = secrets->n_of_client;
     t->wire.reads_ahead = false;
-    if (t->info.version == TLS1_3_VERSION && n > 0 && n == secrets->n_of_server &&
+    if (!t->early && t->info.version == TLS1_3_VERSION && n > 0 && n == secrets->n_of_server &&
         !SSL_has_pending(t->ssl))
         t->records = tls_records_new(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(t->ssl)),
                                      secrets->of_client, secrets->of_server, n, secrets->n_sent);
@@ -512,6 +641,21 @@ void tls_conn_take_over(struct stream *s, const struct tls_secrets *secrets)
     t->info.protocol = str_from(t->protocol, protocol.len);
     SSL_free(t->ssl);
     t->info.ssl = t->ssl = NULL;
+}
+
+enum io tls_conn_confirm(struct stream *s, struct deadline until)
+{
+    for (;;) {
+        struct tls_conn *t = enter(s);
+        enum io io = IO_DONE;
+        while (io == IO_DONE && t->info.is_early)
+            io = t->is_broken ? fail(t, EPROTO) : go_on(t);
+        if (io != IO_AGAIN)
+            return io;
+        io = sock_wait_readable(&s->sock, until);
+        if (io != IO_DONE)
+            return io;
+    }
 }
 
 const struct tls_info *tls_conn_info(const struct stream *s)

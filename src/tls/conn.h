@@ -10,6 +10,7 @@
 #include "rt/stream.h"
 #include "tls/info.h"
 #include "tls/secrets.h"
+#include "tls/tickets.h"
 
 // Why a handshake failed; text for the log, counted by whoever asked for it.
 #define TLS_FAILURE_LIST(X)                                                                        \
@@ -46,6 +47,15 @@ void tls_failure_tell(struct tls_failure *ret, enum tls_failure_kind kind, const
 // already, borrowed until the handshake has ended, which comes before anything else but close and
 // reset.
 void tls_conn_start(struct stream *s, SSL *ssl, struct str early);
+
+// Before the handshake of a server: it may end early, as soon as the client's early data is there
+// (RFC 8446 2.3). Then info.is_early is set until the rest of the handshake has come, which reading
+// goes on with; meanwhile what is read may be a replay. tickets: for the ticket that follows.
+void tls_conn_take_early_data(struct stream *s, struct tls_tickets *tickets);
+
+// Waits for the rest of the handshake; what comes before it is kept for reading. At once where
+// there is none. Nobody else reads meanwhile. IO_DONE, IO_FAIL, IO_EOF.
+enum io tls_conn_confirm(struct stream *s, struct deadline until) MUST_CHECK;
 
 // Waits for the handshake. IO_DONE; IO_FAIL with *reterr: the stream can only be closed.
 enum io tls_conn_handshake(struct stream *s, struct deadline until, struct tls_failure *reterr)

@@ -35,6 +35,7 @@
 struct tls_policy {
     SSL_CTX *ctx; // owns
     bool asks_client;
+    bool takes_early_data;
     uint8_t id[TLS_POLICY_ID_BYTES];
 };
 
@@ -304,12 +305,15 @@ static void set_modes(struct build *b)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(ctx, SESSION_S);
-    SSL_CTX_set_max_early_data(ctx, 0);
+    SSL_CTX_set_max_early_data(ctx, b->conf->early_data ? TLS_EARLY_MAX_BYTES : 0);
+    SSL_CTX_set_recv_max_early_data(ctx, TLS_EARLY_MAX_BYTES);
+    // WHY: OpenSSL's own protection is a cache of sessions in one process; tls/replay.h is ours.
+    SSL_CTX_set_options(ctx, SSL_OP_NO_ANTI_REPLAY);
     SSL_CTX_set_quiet_shutdown(ctx, 0);
     SSL_CTX_set_num_tickets(ctx, b->conf->tickets ? 1 : 0);
     if (!b->conf->tickets)
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-    text_printf(&b->all, "%d\n", b->conf->tickets);
+    text_printf(&b->all, "%d %d\n", b->conf->tickets, b->conf->early_data);
     tls_server_prepare(ctx);
 }
 
@@ -319,6 +323,7 @@ struct tls_policy *tls_policy_build(const struct tls_conf *conf, struct diags *d
     struct build b = {.conf = conf, .diags = diags, .ctx = new_ctx()};
     p->ctx = b.ctx;
     p->asks_client = conf->client_auth != TLS_CLIENT_AUTH_NONE;
+    p->takes_early_data = conf->early_data;
     enum err versions = set_versions(&b), lists = set_lists(&b), clients = set_clients(&b);
     set_modes(&b);
     bool has_id = EVP_Digest(b.all.ptr, b.all.len, p->id, NULL, EVP_sha256(), NULL) == 1;
@@ -351,4 +356,9 @@ const uint8_t *tls_policy_id(const struct tls_policy *p)
 bool tls_policy_asks_client(const struct tls_policy *p)
 {
     return p->asks_client;
+}
+
+bool tls_policy_takes_early_data(const struct tls_policy *p)
+{
+    return p->takes_early_data;
 }

@@ -28,6 +28,10 @@ const uint8_t *tls_policy_id(const struct tls_policy *p);
 // Whether clients are asked for certificates.
 bool tls_policy_asks_client(const struct tls_policy *p);
 
+// Whether requests may come before the handshake is over, and how much of them.
+bool tls_policy_takes_early_data(const struct tls_policy *p);
+#define TLS_EARLY_MAX_BYTES 16384
+
 // Each name by itself, for the settings' check. ERR_RANGE with an error that has its place.
 enum err tls_check_cipher(const struct conf_text *name, struct diags *diags);
 enum err tls_check_suite(const struct conf_text *name, struct diags *diags);

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "rt/clock.h"
 
 static EVP_MD *sha256; // fetched once
 
@@ -47,8 +48,19 @@ static int choose_protocol(SSL *ssl, const unsigned char **ret, unsigned char *r
     return SSL_TLSEXT_ERR_OK;
 }
 
+// Asked last, when all else speaks for it: the session, its age, the name, the protocol.
+static int allow_early_data(SSL *ssl, void *arg)
+{
+    (void)arg;
+    const struct tls_accept_options *o = SSL_get_app_data(ssl);
+    uint8_t random[SSL3_RANDOM_SIZE];
+    return o && o->replay && SSL_get_client_random(ssl, random, sizeof random) == sizeof random &&
+           tls_replay_is_new(o->replay, random, clock_now_ms());
+}
+
 void tls_server_prepare(SSL_CTX *ctx)
 {
+    SSL_CTX_set_allow_early_data_cb(ctx, allow_early_data, NULL);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     tls_tickets_use(ctx);
     tls_secrets_prepare(ctx);
@@ -136,12 +148,15 @@ static enum err shake(struct stream *s, SSL *ssl, const struct tls_accept_option
 {
     struct tls_secrets secrets = {.n_sent = 0};
     tls_conn_start(s, ssl, o->early);
+    if (o->replay && tls_policy_takes_early_data(o->policy))
+        tls_conn_take_early_data(s, o->tickets);
     tls_secrets_collect(ssl, &secrets);
     enum io io = tls_conn_handshake(s, o->until, reterr);
     // OpenSSL asks for none of these after the handshake. Who was closed meanwhile has none.
     if (tls_conn_ssl(s)) {
         SSL_set_app_data(ssl, NULL);
-        tls_tickets_set(ssl, NULL);
+        if (!tls_conn_info(s)->is_early) // else its ticket is still to come
+            tls_tickets_set(ssl, NULL);
         tls_secrets_collect(ssl, NULL);
     }
     if (io == IO_DONE)

@@ -6,13 +6,15 @@
 #include "rt/stream.h"
 #include "tls/conn.h"
 #include "tls/policy.h"
+#include "tls/replay.h"
 #include "tls/store.h"
 #include "tls/tickets.h"
 
 struct tls_accept_options {
-    const struct tls_policy *policy; // borrows, as the next four, until tls_accept returns
+    const struct tls_policy *policy; // borrows, as the next five, until tls_accept returns
     const struct tls_entry *entry;
     struct tls_tickets *tickets; // NULL: no session is resumed
+    struct tls_replay *replay;   // NULL: no early data is taken
     struct str server_name;      // as the client sent it, in lower case; empty: none
     struct str early;            // the bytes of the connection that were read already
     // Protocols by ALPN, best first, each with its length before it ("\x08http/1.1"); a client that
@@ -36,8 +38,10 @@ void tls_init(void);
 // What a policy's context needs for tls_accept.
 void tls_server_prepare(SSL_CTX *ctx);
 
-// Makes s (a connected, plain stream) speak TLS as a server. Waits. On failure s can only be
-// closed; *reterr tells. ERR_TIMEOUT, ERR_CANCELLED, ERR_CLOSED, ERR_PROTOCOL, ERR_SYSTEM.
+// Makes s (a connected, plain stream) speak TLS as a server. Waits: for the end of the handshake,
+// or, where the policy takes early data and the client has sent some, for that (tls_info.is_early).
+// On failure s can only be closed; *reterr tells. ERR_TIMEOUT, ERR_CANCELLED, ERR_CLOSED,
+// ERR_PROTOCOL, ERR_SYSTEM.
 enum err tls_accept(struct stream *s, const struct tls_accept_options *o,
                     struct tls_failure *reterr) MUST_CHECK;
 

@@ -45,6 +45,13 @@ enum err tls_conf_check(const struct tls_conf *c, struct diags *diags)
     if (c->client_auth == TLS_CLIENT_AUTH_NONE && c->client_crl.is_set)
         diag_warn(diags, c->client_crl.place,
                   "'client-crl' does nothing without 'client-auth: request' or 'require'");
+    if (c->early_data && c->client_auth != TLS_CLIENT_AUTH_NONE)
+        err =
+            diag_fail(diags, ERR_RANGE, c->place,
+                      "'early-data' is not for clients with certificates, whose requests somebody "
+                      "else could send again: say 'early-data: off' beside 'client-auth'");
+    if (c->early_data && (!c->tickets || c->max < TLS_VERSION_1_3))
+        err = diag_fail(diags, ERR_RANGE, c->place, "'early-data' needs TLS 1.3 and 'tickets: on'");
     return err;
 }
 

@@ -46,6 +46,7 @@ struct tls_conf {
     unsigned client_auth;      // enum tls_client_auth
     struct conf_file client_ca, client_crl;
     bool tickets;
+    bool early_data;
     struct place place;
 };
 
@@ -109,4 +110,11 @@ extern const char *const tls_client_auth_names[];
         ITEM_BOOL(                                                                                 \
             S_, P_ tickets, "tickets", .def = "on", .apply = CONF_NEW_CONNS, .since = "0.1",       \
             .doc = "Lets clients resume sessions, which saves most of a handshake. The keys for "  \
-                   "it are changed every 12 hours.")
+                   "it are changed every 12 hours."),                                              \
+        ITEM_BOOL(S_, P_ early_data, "early-data", .def = "off", .apply = CONF_NEW_CONNS,          \
+                  .since = "0.1",                                                                  \
+                  .doc = "Let clients who resume a session send their first request with the "     \
+                         "first packet (0-RTT of TLS 1.3), which saves a round trip. Somebody "    \
+                         "on the way may send that packet again, so only GET, HEAD and OPTIONS "   \
+                         "without a body are served before the handshake is over, and servers "    \
+                         "are told by `Early-Data: 1` (RFC 8470). Not with `client-auth`.")

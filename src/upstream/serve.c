@@ -338,6 +338,16 @@ COLD static enum step body_failed(struct attempt *a)
     return STEP_GIVE_UP;
 }
 
+// A server that won't have a request that may be a replay gets it when it isn't one (RFC 8470 5.2).
+COLD static enum step too_early(struct attempt *a)
+{
+    if (!exchange_retry_early(a->x))
+        return STEP_DONE;
+    a->n_tried--;
+    note(a, EXCHANGE_END_OK, "too early");
+    return STEP_AGAIN;
+}
+
 static enum step served(struct attempt *a, enum http_client_end end, bool sent_body,
                         struct server_slot *slot)
 {
@@ -345,7 +355,7 @@ static enum step served(struct attempt *a, enum http_client_end end, bool sent_b
     switch (end) {
     case HTTP_CLIENT_OK:
         note_reached(a, slot);
-        return STEP_DONE;
+        return UNLIKELY(a->x->resp.status == 425) ? too_early(a) : STEP_DONE;
     case HTTP_CLIENT_STALE:
         a->wants_fresh = true;
         a->n_tried--; // not the server's fault

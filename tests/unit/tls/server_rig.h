@@ -98,6 +98,16 @@ static inline struct tls_store *rig_store(const struct tls_bundle_item *items, s
     return s;
 }
 
+// A key for each letter, newest first.
+static inline struct tls_tickets *rig_tickets(const char *seeds)
+{
+    struct tls_ticket_key keys[TLS_TICKET_KEYS_MAX];
+    size_t n = strlen(seeds);
+    for (size_t i = 0; i < n; i++)
+        memset(&keys[i], seeds[i], sizeof keys[i]);
+    return tls_tickets_new(str_from((const char *)keys, n * sizeof keys[0]));
+}
+
 // --- policies ---
 
 static inline bool rig_read_file(void *arg, struct str path, struct arena *mem, struct str *ret,
@@ -136,6 +146,7 @@ struct rig {
     struct tls_policy *policy; // borrows, as all of these
     struct tls_store *store;
     struct tls_tickets *tickets;
+    struct tls_replay *replay;
     const char *name; // the server's; NULL: none is sent
     struct str alpn;
     int64_t handshake_ms;
@@ -165,6 +176,7 @@ static inline void rig_serve(void *arg)
                             .policy = r->policy,
                             .entry = entry,
                             .tickets = r->tickets,
+                            .replay = r->replay,
                             .server_name = name,
                             .alpn = r->alpn,
                             .until = deadline_in(r->handshake_ms > 0 ? r->handshake_ms : SOON_MS),
@@ -245,13 +257,47 @@ struct rig_client {
     const struct rig_cert *cert; // the client's
     X509 *extra[8];              // its intermediates
     SSL_SESSION *session;        // to resume; replaced by the newest one
+    const char *early;           // early data, where the session allows it; NULL: none
+    bool records;                // keeps what it sends in `sent`
     // Results.
     int rc; // of SSL_connect
     int alert;
     bool is_resumed;
     int key_type; // of the server's certificate
     char common_name[64];
+    int early_status; // SSL_EARLY_DATA_ACCEPTED, …
+    char sent[8192];
+    size_t n_sent;
 };
+
+// Of the BIO under a client: keeps the bytes as they go out.
+static inline long rig_on_bio(BIO *b, int what, const char *bytes, size_t n, int argi, long argl,
+                              int rc, size_t *processed)
+{
+    (void)argi, (void)argl, (void)processed;
+    struct rig_client *c = (struct rig_client *)(void *)BIO_get_callback_arg(b);
+    if (what == BIO_CB_WRITE && n <= sizeof c->sent - c->n_sent) {
+        memcpy(c->sent + c->n_sent, bytes, n);
+        c->n_sent += n;
+    }
+    return rc;
+}
+
+static inline void rig_send_early(SSL *ssl, struct rig_client *c)
+{
+    size_t n;
+    if (c->records) {
+        c->n_sent = 0;
+        BIO_set_callback_arg(SSL_get_wbio(ssl), (char *)c);
+        BIO_set_callback_ex(SSL_get_wbio(ssl), rig_on_bio);
+    }
+    if (!c->early || !c->session || SSL_SESSION_get_max_early_data(c->session) == 0)
+        return;
+    if (SSL_write_early_data(ssl, c->early, strlen(c->early), &n) != 1)
+        abort();
+    c->records = false; // a replay has no more than this
+    BIO_set_callback_ex(SSL_get_wbio(ssl), NULL);
+}
 
 static inline int rig_on_session(SSL *ssl, SSL_SESSION *session)
 {
@@ -292,7 +338,9 @@ static inline SSL *rig_connect(struct rig *r, struct rig_client *c)
     if (c->session)
         SSL_set_session(ssl, c->session);
     ERR_clear_error();
+    rig_send_early(ssl, c);
     c->rc = SSL_connect(ssl);
+    c->early_status = SSL_get_early_data_status(ssl);
     if (c->rc != 1) {
         int reason = ERR_GET_REASON(ERR_peek_error());
         c->alert = reason > SSL_AD_REASON_OFFSET ? reason - SSL_AD_REASON_OFFSET : -1;

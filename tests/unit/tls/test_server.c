@@ -272,21 +272,12 @@ static void clients_are_asked_for_certificates_as_the_policy_says(void)
 
 // --- sessions ---
 
-static struct tls_tickets *ticket_keys(const char *seeds)
-{
-    struct tls_ticket_key keys[TLS_TICKET_KEYS_MAX];
-    size_t n = strlen(seeds);
-    for (size_t i = 0; i < n; i++)
-        memset(&keys[i], seeds[i], sizeof keys[i]);
-    return tls_tickets_new(str_from((const char *)keys, n * sizeof keys[0]));
-}
-
 // A visit of c at a server of its own; true: the session was resumed.
 static bool visit(struct rig_client *c, const char *policy, const char *name, const char *keys)
 {
     struct rig r = rig_for(policy, c);
     r.name = name;
-    r.tickets = keys ? ticket_keys(keys) : NULL;
+    r.tickets = keys ? rig_tickets(keys) : NULL;
     struct str names[] = {STR_INIT(NAME), STR_INIT("b.example")};
     struct tls_bundle_item item = rig_item(&ecdsa, "e", names);
     item.n_names = 2;
@@ -333,7 +324,7 @@ static void a_resumed_session_keeps_the_clients_certificate(void)
             tls_policy_free(r.policy);
             r.policy = rig_policy("{client-auth: require, client-ca: ca.pem}",
                                   text_str(&client_ca.chain_pem));
-            r.tickets = ticket_keys("a");
+            r.tickets = rig_tickets("a");
             rig_run(&r);
             CHECK_INT(r.info.is_resumed, k == 1);
             CHECK_STR(str_of(r.peer_name), STR("me.example"));
@@ -558,7 +549,7 @@ static void handshakes_leave_room_on_a_fibers_stack(void)
         tls_store_unref(r.store);
         struct tls_bundle_item item = rig_item(cases[i].cert, "s", &name);
         r.store = rig_store(&item, 1);
-        r.tickets = ticket_keys("a");
+        r.tickets = rig_tickets("a");
         r.fiber = serve_painted;
         rig_run(&r);
         CHECK_INT(r.err, ERR_OK);
