@@ -82,19 +82,22 @@ static void put_name(struct text *to, const X509_NAME *name)
     BIO_free(out);
 }
 
+static bool is_ip(const ASN1_STRING *value)
+{
+    return ASN1_STRING_length(value) == 4 || ASN1_STRING_length(value) == 16;
+}
+
 static void put_ip(struct text *to, const ASN1_STRING *value)
 {
     char buf[46];
     int n = ASN1_STRING_length(value);
     struct ip ip = {.family = n == 4 ? 4 : 6};
-    if (n != 4 && n != 16)
-        return;
     memcpy(ip.bytes, ASN1_STRING_get0_data(value), (size_t)n);
     text_put(to, STR("IP:"));
     text_put(to, ip_text(&ip, buf));
 }
 
-// Names of other kinds are left out.
+// Names of other kinds are left out, and addresses of no family.
 static void put_alternative(struct text *to, const GENERAL_NAME *name)
 {
     int type;
@@ -103,7 +106,7 @@ static void put_alternative(struct text *to, const GENERAL_NAME *name)
                        : type == GEN_EMAIL ? "email:"
                        : type == GEN_URI   ? "URI:"
                                            : NULL;
-    if (!kind && type != GEN_IPADD)
+    if (!kind && !(type == GEN_IPADD && is_ip(value)))
         return;
     if (to->len > 0)
         text_byte(to, ',');
