@@ -3,6 +3,7 @@
 // the client's windows then. A window grows with a reader that is faster than the client may be.
 #include <string.h>
 
+#include "http/forward.h"
 #include "http/h2_server_priv.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
@@ -286,6 +287,14 @@ static enum io wait_for_more(struct h2_stream *s, struct deadline until)
     return why == FIBER_READY ? IO_DONE : IO_FAIL;
 }
 
+// Trailers are cleaned here: when they came, nobody may have looked at the head yet.
+static enum io end_body(struct h2_stream *s)
+{
+    if (s->in.body.trailers)
+        forward_clean_trailers(&s->x, &s->in.trailers);
+    return IO_EOF;
+}
+
 static enum io body_in_read(struct body *b, struct str *ret_piece, struct deadline until)
 {
     struct h2_body_in *in = CONTAINER_OF(b, struct h2_body_in, body);
@@ -297,7 +306,7 @@ static enum io body_in_read(struct body *b, struct str *ret_piece, struct deadli
         if (in->first)
             return lend(s, ret_piece);
         if (in->is_ended)
-            return IO_EOF;
+            return end_body(s);
         if (until.at_ms == BODY_NO_WAIT.at_ms)
             return IO_AGAIN;
         enum io io = wait_for_more(s, until);

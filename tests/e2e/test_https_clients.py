@@ -10,6 +10,7 @@ import pytest
 from certificates import Authority
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from harness import Client, run, wait_until
+from http2 import END_HEADERS, END_STREAM, HEADERS, H2Client
 from https import TlsClient, context, get
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -197,6 +198,14 @@ def test_trailers_cannot_say_it_either(start, origin, ca):
             "X-Kept: yes\r\n\r\n")
     assert answer.status == 200
     assert server.requests[-1].trailers == [("X-Kept", "yes")]
+    forged = [("x_subject", "forged"), ("client-cert", "forged"), ("x_forwarded_for", "9.9.9.9"),
+              ("x-kept", "yes")]
+    with H2Client(proxy.ports["websecure"], "open.example") as client:
+        stream = client.request(method="POST", host="open.example", end=False)
+        client.data(stream, b"x")
+        client.send_frame(HEADERS, END_STREAM | END_HEADERS, stream, client.encoder.encode(forged))
+        assert client.answer(stream).status == 200
+    assert server.requests[-1].trailers == [("x-kept", "yes")]
 
 
 def test_the_access_log_names_clients(start, origin, ca):
