@@ -245,6 +245,16 @@ void date_clf(int64_t unix_s, char ret[static DATE_CLF_BYTES])
     ASSERT(w.len == DATE_CLF_BYTES);
 }
 
+static void put_iso(int64_t unix_s, unsigned ms, char ret[static DATE_ISO_BYTES])
+{
+    struct writer w;
+    writer_init(&w, ret, DATE_ISO_BYTES);
+    put_date(&w, "%Y-%m-%dT%H:%M:%S.", unix_s);
+    put_digits(&w, ms, 3);
+    writer_byte(&w, 'Z');
+    ASSERT(w.len == DATE_ISO_BYTES);
+}
+
 void date_iso(int64_t unix_ns, char ret[static DATE_ISO_BYTES])
 {
     int64_t unix_s = unix_ns / 1000000000, ns = unix_ns % 1000000000;
@@ -252,10 +262,10 @@ void date_iso(int64_t unix_ns, char ret[static DATE_ISO_BYTES])
         unix_s--;
         ns += 1000000000;
     }
-    struct writer w;
-    writer_init(&w, ret, DATE_ISO_BYTES);
-    put_date(&w, "%Y-%m-%dT%H:%M:%S.", unix_s);
-    put_digits(&w, (uint64_t)ns / 1000000, 3);
-    writer_byte(&w, 'Z');
-    ASSERT(w.len == DATE_ISO_BYTES);
+    put_iso(unix_s, (unsigned)(ns / 1000000), ret);
+}
+
+void date_iso_s(int64_t unix_s, char ret[static DATE_ISO_BYTES])
+{
+    put_iso(unix_s, 0, ret);
 }

@@ -20,3 +20,5 @@ void date_clf(int64_t unix_s, char ret[static DATE_CLF_BYTES]);
 #define DATE_ISO_BYTES 24
 // "2026-11-21T14:00:00.123Z"
 void date_iso(int64_t unix_ns, char ret[static DATE_ISO_BYTES]);
+// The same of a time in whole seconds, which may be beyond what nanoseconds reach (year 2262).
+void date_iso_s(int64_t unix_s, char ret[static DATE_ISO_BYTES]);

@@ -467,7 +467,7 @@ static void take_request(struct keeper *k, struct control_conn *conn, size_t n)
         do_beacon(k, conn);
     else
         refuse(conn, "there is no such command; known: status, reload, stop, upgrade, settings, "
-                     "cert, pin, refresh, beacon");
+                     "cert, account, pin, refresh, beacon");
     json_decref(request);
 }
 

@@ -178,7 +178,7 @@ static void set_environment(struct turn *t, const struct hooks_call *call)
         text_put(&names, i > 0 ? STR(" ") : STR_NONE);
         text_put(&names, call->names[i]);
     }
-    date_iso(call->not_after_s * 1000000000, date);
+    date_iso_s(call->not_after_s, date);
     set(t, "EVENT", str_of(event_names[call->event]));
     set(t, "CERTIFICATE", call->id);
     set(t, "NAMES", text_str(&names));

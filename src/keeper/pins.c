@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "codec/date.h"
+#include "keeper/to_json.h"
 #include "rt/log.h"
 
 #define TELL_AGAIN_S 60 // of a server that goes on showing another key
@@ -90,16 +90,6 @@ bool keeper_pins_forget(struct keeper_pins *p, struct str server, const char **r
     return !p->broken && certs_pins_forget(&p->pins, server, ret_why) == ERR_OK;
 }
 
-static json_t *time_json(int64_t unix_s)
-{
-    char date[DATE_ISO_BYTES];
-    int64_t ns;
-    if (__builtin_mul_overflow(unix_s, INT64_C(1000000000), &ns))
-        return json_null();
-    date_iso(ns, date);
-    return json_stringn(date, sizeof date);
-}
-
 static json_t *pin_json(const uint8_t key[static TLS_PIN_BYTES])
 {
     char text[TLS_PIN_TEXT_BYTES];
@@ -115,10 +105,10 @@ json_t *keeper_pins_report(const struct keeper_pins *p)
         bool is_alarm = pin->n_refused > 0;
         json_array_append_new(
             list, json_pack("{s:s, s:o, s:o, s:I, s:o, s:o}", "server", pin->server, "pin",
-                            pin_json(pin->key), "learnt", time_json(pin->learnt_s), "refused",
+                            pin_json(pin->key), "learnt", to_json_time(pin->learnt_s), "refused",
                             (json_int_t)pin->n_refused, "refused_pin",
                             is_alarm ? pin_json(pin->refused) : json_null(), "refused_at",
-                            is_alarm ? time_json(pin->refused_s) : json_null()));
+                            is_alarm ? to_json_time(pin->refused_s) : json_null()));
     }
     return list;
 }

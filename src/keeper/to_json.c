@@ -22,7 +22,7 @@ json_t *to_json_time(int64_t s)
     char date[DATE_ISO_BYTES];
     if (s == 0)
         return json_null();
-    date_iso(s * 1000000000, date);
+    date_iso_s(s, date);
     return json_stringn(date, sizeof date);
 }
 

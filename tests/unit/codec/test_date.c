@@ -143,7 +143,26 @@ static void iso_dates_have_milliseconds_rounded_down(void)
     }
 }
 
+static void iso_dates_of_seconds_reach_the_year_9999(void)
+{
+    static const struct {
+        int64_t s;
+        struct str wanted;
+    } cases[] = {
+        {1795269600, STR_INIT("2026-11-21T14:00:00.000Z")},
+        {-1, STR_INIT("1969-12-31T23:59:59.000Z")},
+        {253402300799, STR_INIT("9999-12-31T23:59:59.000Z")},
+        {INT64_MAX, STR_INIT("9999-12-31T23:59:59.000Z")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char got[DATE_ISO_BYTES];
+        date_iso_s(cases[i].s, got);
+        CHECK_STR(str_from(got, sizeof got), cases[i].wanted);
+    }
+}
+
 TEST_MAIN(TEST(all_three_forms_of_http_are_read), TEST(other_forms_are_refused),
           TEST(dates_agree_with_the_c_library_and_read_back),
           TEST(dates_beyond_four_digits_are_clamped), TEST(log_dates_have_the_common_log_format),
-          TEST(iso_dates_have_milliseconds_rounded_down))
+          TEST(iso_dates_have_milliseconds_rounded_down),
+          TEST(iso_dates_of_seconds_reach_the_year_9999))

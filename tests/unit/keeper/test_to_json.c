@@ -22,6 +22,7 @@ static void times_are_iso_and_none_is_null(void)
     CHECK(json_is_null(none));
     json_decref(none);
     is_text(to_json_time(1800000000), "2027-01-15T08:00:00.000Z");
+    is_text(to_json_time(253402300799), "9999-12-31T23:59:59.000Z"); // no end (RFC 5280 4.1.2.5)
 }
 
 static void bytes_are_two_digits_each(void)
