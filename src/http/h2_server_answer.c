@@ -104,6 +104,7 @@ ssize_t h2_stream_lend(struct h2_stream *s, size_t n, uint32_t *flags)
     if (n < s->out.len || !s->out_is_last)
         return (ssize_t)n;
     *flags |= NGHTTP2_DATA_FLAG_EOF;
+    s->out_is_last = false;
     if (s->trailers.n > 0) {
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
         int rv = nghttp2_submit_trailer(s->c->session, s->id, s->trailers.items, s->trailers.n);
@@ -138,13 +139,13 @@ static struct deadline write_deadline(const struct http_entry *e, size_t n)
     return deadline_in(RATE_GRACE_MS + (int64_t)(n / e->body_min_rate) * 1000);
 }
 
-// Until the session has taken the piece.
+// Until the session has taken the piece, and the end, for which a window has to be open as well.
 static bool wait_taken(struct h2_stream *s)
 {
     const struct http_entry *e = s->x.entry;
     struct deadline whole = write_deadline(e, s->out.len);
     s->taken_ms = clock_now_ms();
-    while (s->out.len > 0) {
+    while (s->out.len > 0 || s->out_is_last) {
         s->writer = fiber_self();
         enum fiber_wake why =
             fiber_wait(deadline_min(whole, deadline_at(s->taken_ms + e->body_idle_ms)));

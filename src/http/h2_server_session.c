@@ -78,7 +78,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 {
     struct h2_conn *c = arg;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
-        c->head = find(c, frame->hd.stream_id);
+        struct h2_stream *s = find(c, frame->hd.stream_id);
+        c->head = s && !s->is_over ? s : NULL; // one that is over has no settings any more
         if (c->head)
             h2_stream_begin_trailers(c->head);
         return 0;
@@ -208,6 +209,8 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     (void)session, (void)frame;
     struct h2_conn *c = arg;
     struct h2_stream *s = source->ptr;
+    if (n > s->out.len) // given up since the session had asked for it
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     char *to = h2_conn_room(c, H2_FRAME_HEAD_BYTES + n);
     if (!to)
         return NGHTTP2_ERR_WOULDBLOCK;
