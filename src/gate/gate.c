@@ -35,6 +35,7 @@
 #include "rt/sys.h"
 #include "rt/usage.h"
 #include "tls/server.h"
+#include "tls/trial.h"
 #include "upstream/service.h"
 
 #define OFFLOAD_THREADS 2
@@ -179,6 +180,15 @@ static uint32_t conns_that_fit(uint32_t wanted)
     return (uint32_t)room;
 }
 
+static void try_records(void)
+{
+    bool is_passed = tls_trial_is_passed(NULL);
+    tls_conn_set_take_over(is_passed);
+    if (!is_passed)
+        log_warn("the installed OpenSSL tells of its handshakes in another way than is known here: "
+                 "it keeps the records of TLS 1.3, and requests cost more processor time");
+}
+
 // The first settings: the one thread enters the sandbox, and then there are more. False with a
 // reason.
 static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers, char *reason,
@@ -195,6 +205,7 @@ static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers,
         log_start("gate", (enum log_level)s->settings.log.level,
                   (enum log_format)s->settings.log.format);
         log_sandbox(&g->sandbox);
+        try_records();
         if (!offload_start(g->offload, OFFLOAD_THREADS))
             panic("can't start the threads for passwords");
         if (g->dns)

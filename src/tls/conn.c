@@ -621,13 +621,20 @@ enum io tls_conn_handshake(struct stream *s, struct deadline until, struct tls_f
     return IO_DONE;
 }
 
+static bool leaves_records; // to OpenSSL
+
+void tls_conn_set_take_over(bool is_on)
+{
+    leaves_records = !is_on;
+}
+
 void tls_conn_take_over(struct stream *s, const struct tls_secrets *secrets)
 {
     struct tls_conn *t = enter(s);
     size_t n = secrets->n_of_client;
     t->wire.reads_ahead = false;
-    if (!t->early && t->info.version == TLS1_3_VERSION && n > 0 && n == secrets->n_of_server &&
-        !SSL_has_pending(t->ssl))
+    if (!leaves_records && !t->early && t->info.version == TLS1_3_VERSION && n > 0 &&
+        n == secrets->n_of_server && !SSL_has_pending(t->ssl))
         t->records = tls_records_new(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(t->ssl)),
                                      secrets->of_client, secrets->of_server, n, secrets->n_sent);
     if (!t->records) {

@@ -66,6 +66,10 @@ enum io tls_conn_handshake(struct stream *s, struct deadline until, struct tls_f
 // forbids it.
 void tls_conn_take_over(struct stream *s, const struct tls_secrets *secrets);
 
+// Off: from now on OpenSSL keeps the records of each connection (see tls/trial.h). For the whole
+// process; before it has threads.
+void tls_conn_set_take_over(bool is_on);
+
 // Of a stream that speaks TLS; NULL: it doesn't. Lives as long as the stream's TLS.
 const struct tls_info *tls_conn_info(const struct stream *s);
 // The name that the server's side was asked for, copied.

@@ -444,6 +444,18 @@ static void openssl_goes_when_a_handshake_of_tls_1_3_is_done(void)
     }
 }
 
+static void records_can_be_left_to_openssl(void)
+{
+    static int version = TLS1_3_VERSION;
+    struct rig r = rig_of(tell_who_has_them, talk);
+    r.arg = &version;
+    r.alpn = TLS_ALPN_HTTP1;
+    tls_conn_set_take_over(false);
+    rig_run(&r);
+    tls_conn_set_take_over(true);
+    CHECK(has_openssl);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -457,6 +469,7 @@ int main(int argc, char **argv)
         TEST(what_lies_in_openssl_counts_as_readable),
         TEST(keys_change_while_bytes_flow),
         TEST(openssl_goes_when_a_handshake_of_tls_1_3_is_done),
+        TEST(records_can_be_left_to_openssl),
     };
     struct str name = STR(NAME);
     tls_init();
