@@ -181,7 +181,7 @@ class Nginx(Process):
             tls += f"""proxy_ssl_protocols TLSv1.3; proxy_ssl_name bench.example;
     proxy_ssl_server_name on; proxy_ssl_verify on; proxy_ssl_trusted_certificate {origin_cert};"""
         (folder / "conf").write_text(NGINX_HEAD.format(folder=folder) + f"""
-  upstream origin {{ server 127.0.0.1:{origin}; keepalive 64; keepalive_requests 100000000; }}
+  upstream origin {{ server 127.0.0.1:{origin}; keepalive 1024; keepalive_requests 100000000; }}
   server {{ listen 127.0.0.1:{listen} backlog=4096;
     {tls}
     location / {{ proxy_pass http{"s" if origin_cert else ""}://origin; proxy_http_version 1.1;
