@@ -103,7 +103,7 @@ static const struct conf_item service_items[] = {
                   .since = "0.1", .example = "5s",
                   .doc = "How long a connection to a server is kept without a request. It should "
                          "be shorter than the server's own limit. 0: none is kept."),
-    ITEM_UINT(service_conf, idle_max, "idle-max", .def = "256", .min = "0", .max = "65536",
+    ITEM_UINT(service_conf, idle_max, "idle-max", .def = "1024", .min = "0", .max = "65536",
               .since = "0.1", .example = "32",
               .doc = "How many idle connections are kept, for each server and worker."),
     ITEM_UINT(service_conf, conns_max, "connections-max", .def = "0", .min = "0", .max = "1000000",
