@@ -25,13 +25,15 @@ static void leave_idle(struct h2_conn *c)
     http_count(h2_conn_env(c), HTTP_COUNTER_CONNS_IDLE, -1);
 }
 
-// Once nothing runs on a closed connection, it goes with the end of this turn.
+// Once nothing runs on a closed connection, it goes with the end of this turn. Not before, as
+// exchanges tell of its TLS to their very end.
 static void release(struct h2_conn *c)
 {
     if (c->n_streams > 0 || c->is_released)
         return;
     ASSERT(c->held_bytes == 0);
     c->is_released = true;
+    stream_close(&c->stream);
     nghttp2_session_del(c->session);
     c->session = NULL;
     list_remove(&c->conn.node);
@@ -61,7 +63,6 @@ void h2_conn_close(struct h2_conn *c)
     c->state = H2_CONN_CLOSED;
     timer_stop(&c->timer);
     h2_conn_drop_out(c);
-    stream_close(&c->stream);
     abandon_streams(c);
     h2_conn_settle(c);
     release(c);
@@ -82,6 +83,7 @@ static void go_lingering(struct h2_conn *c)
     abandon_streams(c);
     h2_conn_settle(c);
     c->state = H2_CONN_LINGERING;
+    c->is_hungry = false;
     c->leave_due_ms = clock_now_ms() + c->linger_ms;
     c->idle_due_ms = c->head_due_ms = c->write_due_ms = INT64_MAX;
     stream_shut_write(&c->stream);

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients of HTTP/2 that read slowly, never, or go in the worst moment: nothing of theirs may stay,
 and nothing that has gone may be looked at."""
+import json
 import socket
 import struct
 import threading
 
-from harness import PATIENCE
+from harness import PATIENCE, wait_until
 from http2 import (CANCEL, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PREFACE,
-                   SETTINGS, H2Client, frame)
-from test_http2 import settings
+                   SETTINGS, WINDOW_UPDATE, H2Client, frame)
+from test_http2 import settings, tls_settings
 
 WIDE = 2 ** 30  # a window that is never in the way
 
@@ -84,3 +85,38 @@ def test_trailers_behind_the_end_of_their_exchange(start, origin):
             assert proxy.try_reload(text + f"# {i}\n")
         client.send_frame(HEADERS, END_STREAM | END_HEADERS, b, client.encoder.encode([("a", "b")]))
         assert client.answer(b).status == 204
+
+
+def fill(client, stream):
+    """Sends a body until its windows stay closed: nobody reads it any more."""
+    sent = 0
+    client.sock.settimeout(1)
+    while True:
+        windows = [65535 + sum(int.from_bytes(f.body, "big") for f in client.frames
+                               if f.kind == WINDOW_UPDATE and f.stream == i) for i in (0, stream)]
+        n = min(*windows, sent + 16384) - sent
+        sent += n
+        if n > 0:
+            client.data(stream, b"x" * n)
+            continue
+        try:
+            client.read_frame()
+        except TimeoutError:
+            return
+
+
+def test_exchanges_outlive_the_tls_of_their_connection(start, origin):
+    """What the log tells of TLS is there until the last exchange has been told of, also of those that
+    end a turn later than the connection, because somebody else sends for them."""
+    go = threading.Event()
+
+    def handler(request, conn):
+        go.wait(PATIENCE)
+
+    server = origin(handler, read_body=False)
+    proxy = start(tls_settings(server.url, more="access-log: { format: json }\n"))
+    with H2Client(proxy.port, name="a.example") as client:
+        stream = client.request("/up", host="a.example", scheme="https", method="POST", end=False)
+        fill(client, stream)
+    assert json.loads(proxy.log_lines('"/up"')[0])["tls-version"] == "TLSv1.3"
+    go.set()
