@@ -304,7 +304,7 @@ def test_filters_run_in_the_order_of_use(start, origin):
 # --- allow, deny ---
 
 def test_lists_of_addresses_say_who_may_pass(start, tmp_path):
-    """The client counts, as a trusted proxy names it."""
+    """S4-8: the client counts, as a trusted proxy names it."""
     listed = tmp_path / "scanners.txt"
     listed.write_text("# found in logs\n192.0.2.0/28 ; all of it\r\n\n2001:db8:bad::/48\n")
     settings = f"""
@@ -357,6 +357,7 @@ LIMITED = "filters: {{ f: {{ rate-limit: {} }}, hello: {{ respond: hello }} }}\n
 
 
 def test_all_workers_count_together_and_exactly(start):
+    """S4-12: what is beyond gets 429 and Retry-After."""
     proxy = start(LIMITED.format("{ rate: 1/d, burst: 37 }"))
     assert counts(proxy, 60) == {200: 37, 429: 23}
     answer = proxy.get(host="a.example")
@@ -377,6 +378,7 @@ def test_a_reload_forgets_nobody(start):
 
 
 def test_keys_tell_clients_apart(start):
+    """S4-12: by header and method here."""
     proxy = start(LIMITED.format("{ rate: 1/d, burst: 2, key: ['header:X-Api-Key', method] }"))
     for key in ["a", "b"]:
         assert counts(proxy, 3, f"X-Api-Key: {key}\r\n") == {200: 2, 429: 1}

@@ -41,7 +41,7 @@ def curl(*args):
 # --- peers ---
 
 def test_clients_choose_by_alpn(start, origin):
-    """S6-1: h2 before http/1.1, by ALPN; the setting takes it away; HTTP/1.1 goes on as ever."""
+    """h2 before http/1.1, by ALPN; the setting takes it away; HTTP/1.1 goes on as ever."""
     server = origin()
     proxy = start(tls_settings(server.url))
     at = ["--resolve", f"a.example:{proxy.port}:127.0.0.1", "-k", "-w", "%{http_version}",

@@ -217,6 +217,7 @@ MALFORMED = [
 @pytest.mark.parametrize("section,what,fields,status", MALFORMED,
                          ids=[f"{s} {w}" for s, w, *_ in MALFORMED])
 def test_a_malformed_request_is_refused(start, origin, section, what, fields, status):
+    """S3-12: what can't be said in HTTP/1.1 isn't made up there."""
     server = origin()
     proxy = start(settings(server.url))
     with H2Client(proxy.port) as client:
@@ -233,7 +234,7 @@ def test_a_malformed_request_is_refused(start, origin, section, what, fields, st
 
 
 def test_a_length_that_differs_from_data(start, origin):
-    """8.1.1: RST_STREAM, and the server gets no whole request."""
+    """S3-12, 8.1.1: RST_STREAM, and the server gets no whole request."""
     whole = []
     server = origin(lambda request, conn: whole.append(request) or "ok")
     proxy = start(settings(server.url))
