@@ -325,7 +325,7 @@ static void ask_and_stay(struct visit *v)
 static void bytes_of_tls_alone_dont_lengthen_the_life_of_an_idle_connection(void)
 {
     open_world(10);
-    w.entry.idle_ms = 60;
+    w.entry.idle_ms = 600;
     struct visit v = {.rig = {.name = NAME}, .fn = ask_and_stay};
     v.rig.client_fd = knock(SOON_MS);
     if (pthread_create(&v.thread, NULL, visit_in_thread, &v) != 0)
