@@ -77,7 +77,7 @@ static void a_socket_of_this_process_is_found_with_its_owner(void)
     struct ip here = ip("127.0.0.1");
     struct rt_addr addr;
     struct listening l;
-    uint16_t port;
+    uint16_t port = 0;
     addr_from_ip(&here, 0, &addr);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK(fd >= 0 && bind(fd, &addr.u.any, addr.len) == 0 && listen(fd, 1) == 0);

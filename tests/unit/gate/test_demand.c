@@ -35,11 +35,13 @@ static void only_names_that_an_authority_may_sign_are_names(void)
     };
     char label[80], long_name[300];
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        if (demand_is_name(str_of(cases[i].name)) != cases[i].is_name)
-            printf("# %s\n", cases[i].name);
-        CHECK(demand_is_name(str_of(cases[i].name)) == cases[i].is_name);
+        struct str name = str_of(cases[i].name);
+        if (demand_is_name(name) != cases[i].is_name)
+            printf("# " STR_FMT "\n", STR_ARG(name));
+        CHECK(demand_is_name(name) == cases[i].is_name);
     }
-    memset(label, 'a', sizeof label);
+    memset(label, 'a', sizeof label - 1);
+    label[sizeof label - 1] = '\0';
     snprintf(long_name, sizeof long_name, "%.63s.example", label);
     CHECK(demand_is_name(str_of(long_name)));
     snprintf(long_name, sizeof long_name, "%.64s.example", label);

@@ -339,7 +339,8 @@ static void bytes_of_tls_alone_dont_lengthen_the_life_of_an_idle_connection(void
     for (; n_open() > 0 && n_bytes < 2000; n_bytes++) {
         if (send(v.rig.client_fd, "", 1, MSG_NOSIGNAL) != 1)
             break;
-        loop_turn(w.loop, 5);
+        loop_turn(w.loop, 5); // takes the byte
+        loop_turn(w.loop, 5); // waits
     }
     CHECK(n_bytes < 2000);
     close_world();
