@@ -82,6 +82,7 @@ static enum dns_found ask(const struct dns_find *f, struct str name, enum dns_ty
 // Where the aliases of an answer lead. False: they lead in a circle, or the answer is malformed.
 static bool follow_aliases(struct str answer, char target[static DNS_NAME_MAX_BYTES])
 {
+    char next[DNS_NAME_MAX_BYTES]; // a name that can't be read to its end may be left without one
     for (size_t turn = 0; turn < ALIASES_MAX; turn++) {
         struct dns_message m;
         struct dns_record r;
@@ -91,11 +92,15 @@ static bool follow_aliases(struct str answer, char target[static DNS_NAME_MAX_BY
         if (!dns_message_open(answer, &m))
             return false;
         while (!has_moved && (io = dns_message_next(&m, &r)) == IO_DONE) {
-            if (r.section == DNS_ANSWER && r.type == DNS_TYPE_CNAME && strcmp(r.name, target) == 0)
-                has_moved = dns_message_name(answer, r.data_at, target, &end);
+            if (r.section != DNS_ANSWER || r.type != DNS_TYPE_CNAME || strcmp(r.name, target) != 0)
+                continue;
+            if (!dns_message_name(answer, r.data_at, next, &end))
+                return false;
+            has_moved = true;
         }
         if (!has_moved)
             return io == IO_EOF;
+        memcpy(target, next, sizeof next);
     }
     return false;
 }

@@ -97,7 +97,7 @@ class Resolver:
 
 class Script:
     """Answers with records = {("a.example", "A"): [...]}, by UDP. A value that is a text is an rcode:
-    "SERVFAIL". Names that records don't have don't exist; "silent" gets no answer."""
+    "SERVFAIL"; an alias that is bytes is sent as it is. Names that records don't have don't exist; "silent" gets no answer."""
 
     def __init__(self, records):
         self.records = {(name.lower(), kind): value for (name, kind), value in records.items()}
@@ -133,6 +133,10 @@ class Script:
             if found:
                 answer.answer.append(dns.rrset.from_text_list(name + ".", 60, "IN", kind, found))
             if found or not alias:
+                break
+            if isinstance(alias, bytes):
+                answer.answer.append(dns.rrset.from_rdata(name + ".", 60, dns.rdata.GenericRdata(
+                    dns.rdataclass.IN, dns.rdatatype.CNAME, alias)))
                 break
             answer.answer.append(dns.rrset.from_text_list(name + ".", 60, "IN", "CNAME", alias))
             name = alias[0].rstrip(".").lower()

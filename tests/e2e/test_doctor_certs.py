@@ -10,7 +10,8 @@ import threading
 
 import pytest
 from harness import BINARY, IS_SANITIZED, PATIENCE, run
-from issuing import SITE, acme, free_port, pebble, wait_issued  # noqa: F401
+from https import free_port
+from issuing import SITE, acme, pebble, wait_issued  # noqa: F401
 from nameserver import Script
 
 NAME = "app.example.com"
@@ -88,6 +89,8 @@ def test_all_is_well_and_it_is_known_why(served):
     ({(NAME, "TXT"): ['"here"']}, "no such record, neither A nor AAAA", "add an A record"),
     ({(NAME, "A"): "SERVFAIL", (NAME, "AAAA"): "SERVFAIL"}, "lookup of app.example.com failed: "
      "the resolver can't find out, SERVFAIL", "name servers"),
+    ({(NAME, "CNAME"): b"\x05other\x07example\xff\xff"}, "the answer is malformed", "name servers"),
+    ({(NAME, "CNAME"): b"\x3f" + 63 * b"a"}, "the answer is malformed", "name servers"),
 ])
 def test_a_missing_address_is_told_in_words(served, records, text, advice):
     """S0-27 S2-10: which name, which lookup, and what to do."""
