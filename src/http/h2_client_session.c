@@ -11,6 +11,10 @@
 #define CONN_WINDOW_BYTES (16 * 1024 * 1024)
 #define CONTINUATIONS_MAX 64 // of 16 KiB each: the largest head that settings allow
 
+// More than a request's head can have, whatever the settings: nghttp2 would drop it, by its own
+// limit of 64 KiB, and the server would be blamed.
+#define REQUEST_HEAD_MAX_BYTES (4 * 1024 * 1024)
+
 // Frames that bring nothing cost credit: PING, SETTINGS, WINDOW_UPDATE, empty DATA and the like.
 // Time and what is useful earn it.
 #define CREDIT_FIRST 1000
@@ -312,6 +316,7 @@ static nghttp2_option *make_options(void)
     nghttp2_option_set_no_http_messaging(o, 1);
     nghttp2_option_set_max_reserved_remote_streams(o, 0);
     nghttp2_option_set_max_continuations(o, CONTINUATIONS_MAX);
+    nghttp2_option_set_max_send_header_block_length(o, REQUEST_HEAD_MAX_BYTES);
     return o;
 }
 

@@ -96,7 +96,7 @@ class Connection:
         self.origin, self.sock = origin, sock
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
-        self.encoder, self.decoder = Encoder(), Decoder()
+        self.encoder, self.decoder = Encoder(), Decoder(max_header_list_size=1 << 20)
         self.streams = {}
         self.window, self.initial_window = 65535, 65535
         self.their_settings = {}

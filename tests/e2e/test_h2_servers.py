@@ -44,6 +44,16 @@ routes: [ {{ match: "PathPrefix(`/`)", to: app }} ]
 
 # --- what passes ---
 
+def test_a_head_as_large_as_clients_may_send_passes(start, h2_origin):
+    server = h2_origin()
+    proxy = start("entrypoints: { web: { listen: '127.0.0.1:0', head-max: 256KiB } }\n"
+                  + settings(server.url))
+    value = "v" * 40000
+    fields = "".join(f"X-{i}: {i}{value}\r\n" for i in range(4))
+    assert proxy.get("/", headers=fields).status == 200
+    assert server.next_request()["x-3"] == f"3{value}"
+
+
 def test_a_request_becomes_pseudo_headers_and_lower_case_fields(start, h2_origin):
     server = h2_origin()
     proxy = start(settings(server.url))

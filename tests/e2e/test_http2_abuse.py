@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 
-from harness import PATIENCE, wait_until
+from harness import PATIENCE
 from http2 import (CANCEL, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PREFACE,
                    SETTINGS, WINDOW_UPDATE, H2Client, frame)
 from test_http2 import settings, tls_settings
