@@ -7,10 +7,11 @@
 #include "rt/clock.h"
 #include "rt/sys.h"
 
-#define POOL_KEEP_MAX 256 // free ones kept: 4 MiB of buffers, 2 MiB of blocks
-#define POOL_SPARE 64     // beyond what connections need: work that has no connection
-#define LARGE_MAX 64      // 4 MiB: more long answers at once do with ordinary buffers
-#define LEAVE_PER_MS 64   // of those that were idle for long: not all in one turn
+#define KEEP_MAX 1024       // free ones kept: 16 MiB of buffers, 8 MiB of blocks
+#define PIECES_KEEP_MAX 256 // 4 MiB
+#define POOL_SPARE 64       // beyond what connections need: work that has no connection
+#define LARGE_MAX 64        // 4 MiB: more long answers at once do with ordinary buffers
+#define LEAVE_PER_MS 64     // of those that were idle for long: not all in one turn
 
 void http_env_init(struct http_env *env, const struct http_app *app, void *app_data,
                    uint32_t conns_max)
@@ -24,10 +25,10 @@ void http_env_init(struct http_env *env, const struct http_app *app, void *app_d
     };
     // A connection has a buffer for each side, and a filter may hold a third.
     uint32_t n = MIN(conns_max, UINT32_MAX / 4);
-    pool_init(&env->buffers, HTTP_BUFFER_BYTES, POOL_KEEP_MAX, 3 * n + POOL_SPARE);
-    pool_init(&env->pieces, HTTP_BUFFER_BYTES, POOL_KEEP_MAX, UINT32_MAX);
+    pool_init(&env->buffers, HTTP_BUFFER_BYTES, KEEP_MAX, 3 * n + POOL_SPARE);
+    pool_init(&env->pieces, HTTP_BUFFER_BYTES, PIECES_KEEP_MAX, UINT32_MAX);
     pool_init(&env->large, HTTP_LARGE_BYTES, LARGE_MAX / 4, LARGE_MAX);
-    pool_init(&env->blocks, HTTP_BLOCK_BYTES, POOL_KEEP_MAX, n + POOL_SPARE);
+    pool_init(&env->blocks, HTTP_BLOCK_BYTES, KEEP_MAX, n + POOL_SPARE);
     list_init(&env->conns);
     list_init(&env->idle);
     list_init(&env->tunnels);
