@@ -12,7 +12,7 @@
 #define CONTINUATIONS_MAX 8
 #define PRIORITY_BYTES 5
 #define ANSWER_HEAD_MAX_BYTES (1024 * 1024)
-#define TABLE_BYTES 0 // of fields that answers could refer back to: see docs/internals/http2.md
+#define TABLE_BYTES 1024 // of fields that answers may refer back to: see docs/internals/http2.md
 
 static struct h2_stream *find(struct h2_conn *c, int32_t id)
 {
