@@ -84,6 +84,7 @@ def test_a_stop_does_not_wait_for_an_order(acme):
 
 
 @pytest.mark.skipif(IS_SANITIZED, reason="keys by the hundred")
+@pytest.mark.timeout(400)
 def test_two_hundred_sites_get_their_certificates(acme):
     """S1-20: an order each."""
     names = [f"s{i}.example.com" for i in range(200)]
