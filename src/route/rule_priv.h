@@ -6,7 +6,7 @@
 
 #include "base/map.h"
 #include "codec/ip.h"
-#include "route/regex.h"
+#include "http/regex.h"
 #include "route/rule.h"
 
 #define RULE_TEXT_MAX (16 * 1024)

@@ -108,7 +108,7 @@ static void fill_path(struct rule_parser *p, struct rule_value *v, const struct 
 }
 
 static void fill_regex(struct rule_parser *p, struct rule_value *v, const struct rule_arg *a,
-                       bool ignore_case)
+                       unsigned flags)
 {
     if (a->text.len >= 2 && str_find(a->text, '{') != STR_NPOS) {
         // {name:expression} compiles, but matches nothing that people mean by it.
@@ -123,7 +123,7 @@ static void fill_regex(struct rule_parser *p, struct rule_value *v, const struct
     char why[REGEX_WHY_BYTES];
     size_t at = 0;
     struct rule_regex *entry = ARENA_NEW(p->mem, struct rule_regex);
-    v->regex = entry ? regex_compile(a->text, ignore_case, p->mem, &at, why) : NULL;
+    v->regex = entry ? regex_compile(a->text, flags, p->mem, &at, why) : NULL;
     if (!entry || (!v->regex && at == SIZE_MAX)) {
         rule_no_memory(p);
         return;
@@ -191,7 +191,7 @@ static void fill_one(struct rule_parser *p, enum rule_kind kind, struct rule_val
         break;
     case RULE_HOST_REGEXP:
     case RULE_HOST_SNI_REGEXP:
-        fill_regex(p, v, a, true);
+        fill_regex(p, v, a, REGEX_IGNORE_CASE);
         break;
     case RULE_PATH:
     case RULE_PATH_PREFIX:
@@ -200,7 +200,7 @@ static void fill_one(struct rule_parser *p, enum rule_kind kind, struct rule_val
     case RULE_PATH_REGEXP:
     case RULE_HEADER_REGEXP:
     case RULE_QUERY_REGEXP:
-        fill_regex(p, v, a, false);
+        fill_regex(p, v, a, 0);
         break;
     case RULE_METHOD:
         fill_method(p, v, a);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "route/regex.h"
+#include "http/regex.h"
 
 #include <pthread.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -24,6 +25,7 @@
 #define JIT_STACK_FIRST_BYTES (32 * 1024)
 #define JIT_STACK_MAX_BYTES (256 * 1024)
 #define PATTERN_LENGTH_MAX (16 * 1024)
+#define GROUP_NAME_MAX_BYTES 128
 
 struct regex {
     pcre2_code *code; // owns
@@ -32,7 +34,7 @@ struct regex {
 // What one thread needs to match. A match never waits, so fibers of a thread can share it.
 struct matcher {
     pcre2_match_context *context; // owns
-    pcre2_match_data *data;       // owns: one pair, nobody asks for groups
+    pcre2_match_data *data;       // owns
     pcre2_jit_stack *stack;       // owns
     size_t cost;                  // so far, of a match without the JIT
 };
@@ -89,7 +91,7 @@ static struct matcher *matcher_self(void)
     pthread_once(&once, set_up);
     struct matcher *m = MEM_NEW(struct matcher);
     m->context = pcre2_match_context_create(general);
-    m->data = pcre2_match_data_create(1, general);
+    m->data = pcre2_match_data_create(REGEX_GROUPS_MAX, general);
     m->stack = pcre2_jit_stack_create(JIT_STACK_FIRST_BYTES, JIT_STACK_MAX_BYTES, general);
     ASSERT(m->context != NULL && m->data != NULL);
     pcre2_set_match_limit(m->context, MATCH_LIMIT);
@@ -122,14 +124,16 @@ static bool has_jit(const pcre2_code *code)
     return pcre2_pattern_info(code, PCRE2_INFO_JITSIZE, &n) == 0 && n > 0;
 }
 
-struct regex *regex_compile(struct str pattern, bool ignore_case, struct arena *mem, size_t *ret_at,
+struct regex *regex_compile(struct str pattern, unsigned flags, struct arena *mem, size_t *ret_at,
                             char why[static REGEX_WHY_BYTES])
 {
     pthread_once(&once, set_up);
     // Go's $ is the very end of the text; PCRE2's would also match before a final line end.
     uint32_t options = PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
-    if (ignore_case)
+    if (flags & REGEX_IGNORE_CASE)
         options |= PCRE2_CASELESS;
+    if (flags & REGEX_WHOLE)
+        options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
     // Requests are bytes. Only an expression that is not ASCII itself looks for characters, and
     // then malformed sequences in the request match nothing.
     if (has_non_ascii(pattern))
@@ -168,15 +172,56 @@ void regex_fini(struct regex *re)
     re->code = NULL;
 }
 
-enum regex_result regex_match(const struct regex *re, struct str subject)
+// How many groups of the thread's match data are filled, 0: no match, -1: gave up.
+static int find(const struct regex *re, struct str subject, size_t from)
 {
     if (subject.len > SUBJECT_MAX)
-        return REGEX_BROKEN;
+        return -1;
     struct matcher *m = matcher_self();
     m->cost = 0;
-    int rc = pcre2_match(re->code, (PCRE2_SPTR)(subject.len > 0 ? subject.ptr : ""), subject.len, 0,
-                         0, m->data, m->context);
+    int rc = pcre2_match(re->code, (PCRE2_SPTR)(subject.len > 0 ? subject.ptr : ""), subject.len,
+                         from, 0, m->data, m->context);
     if (rc == PCRE2_ERROR_NOMATCH)
-        return REGEX_NO;
-    return rc >= 0 ? REGEX_YES : REGEX_BROKEN;
+        return 0;
+    return rc == 0 ? REGEX_GROUPS_MAX : MAX(rc, -1); // 0: there are more groups than we ask for
+}
+
+enum regex_result regex_match(const struct regex *re, struct str subject)
+{
+    int n = find(re, subject, 0);
+    return n > 0 ? REGEX_YES : n == 0 ? REGEX_NO : REGEX_BROKEN;
+}
+
+enum regex_result regex_find(const struct regex *re, struct str subject, size_t from,
+                             struct str ret_groups[static REGEX_GROUPS_MAX])
+{
+    ASSERT(from <= subject.len);
+    int n = find(re, subject, from);
+    if (n <= 0)
+        return n == 0 ? REGEX_NO : REGEX_BROKEN;
+    const char *base = subject.len > 0 ? subject.ptr : "";
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(matcher_self()->data);
+    for (int i = 0; i < REGEX_GROUPS_MAX; i++) {
+        // \K may move a match's start behind its end.
+        bool is_there = i < n && at[2 * i] != PCRE2_UNSET && at[2 * i] <= at[2 * i + 1];
+        ret_groups[i] = is_there ? str_from(base + at[2 * i], at[2 * i + 1] - at[2 * i]) : STR_NONE;
+    }
+    return ret_groups[0].ptr ? REGEX_YES : REGEX_BROKEN;
+}
+
+int regex_group(const struct regex *re, struct str name)
+{
+    uint32_t n_groups = 0;
+    uint64_t number;
+    char text[GROUP_NAME_MAX_BYTES + 1];
+    if (num_dec(name, REGEX_GROUPS_MAX - 1, &number) == ERR_OK) {
+        bool is_there = pcre2_pattern_info(re->code, PCRE2_INFO_CAPTURECOUNT, &n_groups) == 0 &&
+                        number <= n_groups;
+        return is_there ? (int)number : -1;
+    }
+    if (name.len == 0 || name.len >= sizeof text || str_find(name, '\0') != STR_NPOS)
+        return -1;
+    *str_copy(text, name) = '\0';
+    int group = pcre2_substring_number_from_name(re->code, (PCRE2_SPTR)text);
+    return group > 0 && group < REGEX_GROUPS_MAX ? group : -1;
 }
