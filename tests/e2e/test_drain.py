@@ -61,18 +61,26 @@ class Clients:
             return False
         return True
 
-    def is_ended(self, client):
-        """Whether the proxy has closed an idle connection: then nobody sends on it."""
+    def is_ended(self, client, is_new):
+        """Whether the proxy has closed an idle connection: then nobody sends on it. One that waited
+        to be accepted when the listening socket closed is reset, which is to be refused."""
         client.sock.setblocking(False)
         try:
             return client.sock.recv(1) == b""
         except BlockingIOError:
             return False
+        except ConnectionResetError as e:
+            if not is_new:
+                self.lost.append(repr(e))
+            return True
         finally:
             client.sock.settimeout(PATIENCE)
 
     def keeps(self, client, rand):
-        while not self.is_over and not self.is_ended(client) and self.ask(client, REQUEST % 1):
+        is_new = True
+        while (not self.is_over and not self.is_ended(client, is_new) and
+               self.ask(client, REQUEST % 1)):
+            is_new = False
             time.sleep(rand.random() * 0.02)
 
     def keeps_busy(self, client, rand):

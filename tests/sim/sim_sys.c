@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <malloc.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 
 #include "base/assert.h"
 #include "base/attr.h"
@@ -155,6 +157,25 @@ int64_t sys_clock_coarse_ns(void)
 int64_t sys_clock_wall_ns(void)
 {
     return sim_now_ns() + (int64_t)1700000000 * SIM_S + sim_sys.wall_offset_ns;
+}
+
+// OpenSSL asks the C library: what it puts into tickets would differ from one run of a seed to the
+// next otherwise, and with it the lengths of signatures.
+__attribute__((visibility("default"))) time_t time(time_t *ret)
+{
+    time_t now = (time_t)(sys_clock_wall_ns() / SIM_S);
+    if (ret)
+        *ret = now;
+    return now;
+}
+
+__attribute__((visibility("default"))) int gettimeofday(struct timeval *restrict ret,
+                                                        void *restrict zone)
+{
+    (void)zone;
+    int64_t now = sys_clock_wall_ns();
+    *ret = (struct timeval){.tv_sec = now / SIM_S, .tv_usec = now % SIM_S / 1000};
+    return 0;
 }
 
 void sys_random(void *buf, size_t n)

@@ -147,6 +147,7 @@ static void waiting_ends_by_time_and_by_cancelling(void)
     loop_turn(r.aux, 0);
     fiber_cancel(gone.fiber);
     turn_until(&r, &late.is_done);
+    turn_until(&r, &gone.is_done); // late may have been so before gone had its turn
     CHECK_INT(late.err, ERR_TIMEOUT);
     CHECK_INT(gone.err, ERR_CANCELLED);
     // It is still open: who comes later waits for the same answer.
@@ -208,8 +209,7 @@ static void *run_worker(void *arg)
     struct rt_loop *loop = test_loop(0);
     a->fiber = fiber_start(ask, a);
     CHECK(test_run_all(loop));
-    loop_free(loop);
-    return NULL;
+    return loop;
 }
 
 static void workers_on_threads_of_their_own_hear_one_answer(void)
@@ -238,9 +238,12 @@ static void workers_on_threads_of_their_own_hear_one_answer(void)
     }
     CHECK(is_over && n_asked >= 1 && n_asked <= WORKERS);
     for (size_t i = 0; i < WORKERS; i++) {
-        pthread_join(threads[i], NULL);
+        void *loop;
+        pthread_join(threads[i], &loop);
         CHECK(askers[i].err == ERR_OK && askers[i].got.key[0] == 5);
+        loop_free(loop); // only now: until then an answer could still be posted to it
     }
+    loop_enter(r.aux);
     end(&r);
 }
 
