@@ -11,12 +11,22 @@
 struct filter_states;
 struct offload;
 
+// Where filters get the services from that they ask by themselves (http/sub.h): the gate's.
+struct filter_services {
+    // The service that a text names ("auth"), or that is made of it where it is a URL
+    // ("http://10.0.0.1:9091", as in `to`; the same URL is the same service). Lives as long as the
+    // snapshot. NULL with an error at the text's place: there is no such service, it has an error,
+    // or it isn't for requests.
+    const struct handler *(*find)(struct filter_services *s, const struct conf_text *to);
+};
+
 // What filters may use while they are built; everything outlives the snapshot.
 struct filter_env {
     struct arena *mem; // of the snapshot
     struct diags *diags;
     struct offload *offload;      // threads for slow work; NULL in `check` and `explain`
     struct filter_states *states; // what outlives snapshots; NULL there, too
+    struct filter_services *services;
 };
 
 #define FILTER_RESERVED_MAX 16

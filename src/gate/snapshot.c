@@ -148,7 +148,9 @@ static void build_services(struct builder *b)
 static void check_filters(struct builder *b)
 {
     const struct conf_map *map = &b->s->settings.filters;
-    const struct filter_env env = {.mem = &b->s->mem, .diags = b->diags};
+    struct filter_env env = snapshot_filter_env(b);
+    env.offload = NULL; // nothing is served by these
+    env.states = NULL;
     for (size_t i = 0; i < map->n; i++) {
         const struct conf_choice *choice =
             &((const struct filter_conf *)map->items[i].value)->choice;
@@ -253,6 +255,7 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
     map_fini(&b.names);
     map_fini(&b.hosts);
     map_fini(&b.policies);
+    map_fini(&b.asked);
     if (diags->n_errors > n_errors) {
         snapshot_free(s);
         return NULL;

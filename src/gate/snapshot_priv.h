@@ -2,6 +2,7 @@
 // Building a snapshot: shared by snapshot.c and snapshot_routes.c.
 #pragma once
 
+#include "filter/filter.h"
 #include "gate/snapshot.h"
 
 struct builder {
@@ -20,6 +21,8 @@ struct builder {
     size_t policies_cap;
     const struct tls_authorities *authorities; // of settings, for services
     const struct service_conf *inline_conf;    // of the services made of URLs alone; NULL: none yet
+    struct filter_services services;           // for filters
+    struct map asked;                          // URLs to the services that were made for filters
 };
 
 // Makes all routes of sites and of the list, in order, and their chains.
@@ -47,6 +50,12 @@ void snapshot_build_tcp_router(struct builder *b);
 int snapshot_entry_named(struct builder *b, const struct conf_text *name);
 // The service that `to` (not empty) names or writes down, or NULL with an error.
 const struct handler *snapshot_service_of(struct builder *b, const struct conf_texts *to);
+
+// Why requests can't be sent to a service ("servers for TCP routes"); NULL: they can.
+const char *snapshot_service_fault(const struct handler *service);
+
+// What filters may use while they are built.
+struct filter_env snapshot_filter_env(struct builder *b);
 
 // Remembers a handler that must be ended with the snapshot.
 void snapshot_remember(struct builder *b, struct handler_set *set, struct handler *h);

@@ -104,11 +104,7 @@ const struct handler *snapshot_service_of(struct builder *b, const struct conf_t
 static const struct handler *for_requests(struct builder *b, const struct route_parts *p,
                                           const struct handler *service)
 {
-    const char *why = !service                                  ? NULL
-                      : service_protocol(service) == SERVER_TCP ? "servers for TCP routes (tcp://)"
-                      : service_proxy_protocol(service) != SERVICE_PROXY_PROTOCOL_OFF
-                          ? "'proxy-protocol', which is for TCP routes"
-                          : NULL;
+    const char *why = service ? snapshot_service_fault(service) : NULL;
     if (!why)
         return service;
     diag_fail(b->diags, ERR_SYNTAX, p->to->items[0].place,
@@ -136,8 +132,7 @@ static const struct handler *build_filter(struct builder *b, const struct conf_t
                                           const struct handler *next)
 {
     const struct conf_map *map = &b->s->settings.filters;
-    const struct filter_env env = {
-        .mem = &b->s->mem, .diags = b->diags, .offload = b->env->offload, .states = b->env->states};
+    const struct filter_env env = snapshot_filter_env(b);
     for (size_t i = 0; i < map->n; i++) {
         const struct conf_choice *choice =
             &((const struct filter_conf *)map->items[i].value)->choice;

@@ -221,11 +221,23 @@ static void finish_exchange(struct http_env *env, struct exchange *x)
     snapshot_unuse(s, w->index);
 }
 
+static void hold_snapshot(struct http_env *env, void *snapshot)
+{
+    snapshot_use(snapshot, worker_of(env)->index);
+}
+
+static void release_snapshot(struct http_env *env, void *snapshot)
+{
+    snapshot_unuse(snapshot, worker_of(env)->index);
+}
+
 static const struct http_app app = {
     .begin = begin_exchange,
     .serve = serve_exchange,
     .finish = finish_exchange,
     .entry = entry_of,
+    .hold = hold_snapshot,
+    .release = release_snapshot,
 };
 
 struct worker *worker_new(unsigned index, struct upstream_registry *registry, uint32_t conns_max)
@@ -416,7 +428,7 @@ bool worker_is_drained(const struct worker *w)
         if (CONTAINER_OF(n, struct worker_listener, node)->fd >= 0)
             return false;
     }
-    return worker_n_open(w) == 0;
+    return worker_n_open(w) == 0 && w->env.n_subs == 0;
 }
 
 void worker_abort(struct worker *w)

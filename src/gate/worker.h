@@ -36,7 +36,8 @@ void worker_equip(struct worker *w, const struct credentials *c);
 // that weren't removed before are others' to accept from: they are only let go.
 void worker_drain(struct worker *w, int64_t idle_ms);
 
-// A drain is over: no connection is left, and no socket that one could come from.
+// A drain is over: no connection and no request of our own is left, and no socket that a connection
+// could come from.
 bool worker_is_drained(const struct worker *w);
 
 // Closes everything at once.

@@ -25,19 +25,20 @@ void http_env_init(struct http_env *env, const struct http_app *app, void *app_d
     };
     // A connection has a buffer for each side, and a filter may hold a third.
     uint32_t n = MIN(conns_max, UINT32_MAX / 4);
-    pool_init(&env->buffers, HTTP_BUFFER_BYTES, KEEP_MAX, 3 * n + POOL_SPARE);
+    pool_init(&env->buffers, HTTP_BUFFER_BYTES, KEEP_MAX, 3 * n + HTTP_SUBS_MAX + POOL_SPARE);
     pool_init(&env->pieces, HTTP_BUFFER_BYTES, PIECES_KEEP_MAX, UINT32_MAX);
     pool_init(&env->large, HTTP_LARGE_BYTES, LARGE_MAX / 4, LARGE_MAX);
-    pool_init(&env->blocks, HTTP_BLOCK_BYTES, KEEP_MAX, n + POOL_SPARE);
+    pool_init(&env->blocks, HTTP_BLOCK_BYTES, KEEP_MAX, n + HTTP_SUBS_MAX + POOL_SPARE);
     list_init(&env->conns);
     list_init(&env->idle);
     list_init(&env->tunnels);
+    list_init(&env->subs);
     sys_random(&env->id_prefix, sizeof env->id_prefix);
 }
 
 void http_env_fini(struct http_env *env)
 {
-    ASSERT(list_is_empty(&env->conns));
+    ASSERT(list_is_empty(&env->conns) && list_is_empty(&env->subs));
     pool_fini(&env->buffers);
     pool_fini(&env->pieces);
     pool_fini(&env->large);
@@ -124,6 +125,10 @@ void http_env_abort(struct http_env *env)
 {
     env->leave = leave_now(0);
     tunnel_abort_all(env);
+    LIST_FOR (node, &env->subs) {
+        struct http_sub *s = CONTAINER_OF(node, struct http_sub, node);
+        s->stop(s);
+    }
     LIST_FOR_SAFE (node, &env->conns) {
         struct http_conn *c = CONTAINER_OF(node, struct http_conn, node);
         c->ops->close(c);

@@ -72,7 +72,10 @@ struct http_entry {
     X(STATUS_2XX, "answers 2xx")                                                                   \
     X(STATUS_3XX, "answers 3xx")                                                                   \
     X(STATUS_4XX, "answers 4xx")                                                                   \
-    X(STATUS_5XX, "answers 5xx")
+    X(STATUS_5XX, "answers 5xx")                                                                   \
+    X(SUBS, "requests of our own, made by filters and services")                                   \
+    X(SUBS_OPEN, "requests of our own running now")                                                \
+    X(SUBS_FAILED, "requests of our own without an answer")
 
 enum http_counter {
 #define X(id, text) HTTP_COUNTER_##id,
@@ -122,6 +125,13 @@ struct http_leave {
 #define HTTP_LEAVE_IDLE_MS 1000 // of connections whose entrypoint is gone
 
 // The application above: the gate's wiring, or a test's.
+// A request of our own that nobody waits for (sub.h).
+struct http_sub {
+    struct list_node node; // in http_env.subs
+    void (*stop)(struct http_sub *s);
+};
+#define HTTP_SUBS_MAX 256 // of a worker at a time
+
 struct http_app {
     // A request begins: its first byte is there. Takes a snapshot: sets x->snapshot and x->entry,
     // and nothing else (a head that comes slowly is put aside with these two alone).
@@ -133,6 +143,9 @@ struct http_app {
     void (*finish)(struct http_env *env, struct exchange *x);
     // The settings in force for new connections of l. Borrowed until the next wait or turn.
     const struct http_entry *(*entry)(struct http_env *env, struct http_listener *l);
+    // Another use of an exchange's snapshot, and its end: by what may outlive the exchange.
+    void (*hold)(struct http_env *env, void *snapshot);
+    void (*release)(struct http_env *env, void *snapshot);
 };
 
 #define REQUEST_ID_BYTES 26 // of those made here
@@ -148,6 +161,8 @@ struct http_env {
     struct list conns;       // struct http_conn: all of this worker
     struct list idle;        // struct http_conn: longest idle first
     struct list tunnels;     // all tunnels of this worker (tunnel.c's)
+    struct list subs;        // struct http_sub: requests of our own that nobody waits for
+    uint32_t n_subs;         // in it
     uint32_t conns_max;      // more are closed: the longest idle first
     struct http_leave leave; // of all connections
     struct http_stats stats;

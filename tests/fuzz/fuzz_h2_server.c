@@ -99,7 +99,8 @@ static void finish(struct http_env *env, struct exchange *x)
     ((struct run *)env->app_data)->n_finished++;
 }
 
-static const struct http_app app = {begin, serve, finish, entry_of};
+static const struct http_app app = {
+    .begin = begin, .serve = serve, .finish = finish, .entry = entry_of};
 
 static void receive(struct run *r, int fd)
 {

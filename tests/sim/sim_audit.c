@@ -134,8 +134,10 @@ void sim_audit_start(const struct http_stats *stats)
 {
     struct http_env *env = sim_env_of(stats);
     audit.inner = env->app;
-    audit.outer = (struct http_app){
-        .begin = begin, .serve = serve, .finish = finish, .entry = audit.inner->entry};
+    audit.outer = *audit.inner;
+    audit.outer.begin = begin;
+    audit.outer.serve = serve;
+    audit.outer.finish = finish;
     audit.records = sim_alloc(RECORDS * sizeof audit.records[0]);
     audit.n_open = 0;
     env->app = &audit.outer;

@@ -337,7 +337,8 @@ static inline const struct http_entry *rig_entry(struct http_env *env, struct ht
     return &((struct rig *)env->app_data)->entry;
 }
 
-static const struct http_app rig_app = {rig_begin, rig_serve, rig_finish, rig_entry};
+static const struct http_app rig_app = {
+    .begin = rig_begin, .serve = rig_serve, .finish = rig_finish, .entry = rig_entry};
 
 // ---- The client ----
 

@@ -179,7 +179,8 @@ static enum err relay(struct http_env *env, struct exchange *x)
     return ERR_OK;
 }
 
-static const struct http_app relay_app = {rig_begin, relay, rig_finish, rig_entry};
+static const struct http_app relay_app = {
+    .begin = rig_begin, .serve = relay, .finish = rig_finish, .entry = rig_entry};
 
 static void relay_open(struct rig *r)
 {
