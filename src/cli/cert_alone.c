@@ -245,18 +245,6 @@ static bool await_proxy(const struct cli_args *args, pid_t pid)
     return false;
 }
 
-static json_t *ask_proxy(const struct cli_args *args, json_t *request)
-{
-    struct control_client c;
-    json_t *answer = NULL;
-    if (control_client_open(&c, args, "ordering the certificate"))
-        answer = control_client_call(&c, request, ORDER_MAX_MS);
-    else
-        json_decref(request);
-    control_client_close(&c);
-    return answer;
-}
-
 static json_t *ask_for_the_occasion(struct alone *a, json_t *request)
 {
     char folder[] = "/tmp/sallyport-cert-XXXXXX", socket[64];
@@ -271,7 +259,7 @@ static json_t *ask_for_the_occasion(struct alone *a, json_t *request)
         .settings = cli_config_path(a->args), .state = a->wish->state, .socket = socket};
     pid_t pid = start_proxy(a->args, &o);
     if (pid > 0 && await_proxy(a->args, pid))
-        answer = ask_proxy(a->args, request);
+        answer = control_client_talk(a->args, request, "ordering the certificate", ORDER_MAX_MS);
     else
         json_decref(request);
     if (pid > 0 && kill(pid, SIGTERM) == 0)

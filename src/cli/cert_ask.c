@@ -21,16 +21,9 @@ static int print_text(struct text *t)
 // The answer to one request (taken), the caller's; NULL after telling.
 static json_t *ask(const struct cli_args *args, json_t *request, const char *what)
 {
-    struct control_client c;
-    json_t *answer = NULL;
     if (cert_is_alone(args))
         return cert_alone_ask(args, request);
-    if (control_client_open(&c, args, what))
-        answer = control_client_call(&c, request, PATIENCE_MS);
-    else
-        json_decref(request);
-    control_client_close(&c);
-    return answer;
+    return control_client_talk(args, request, what, PATIENCE_MS);
 }
 
 int cert_list(const struct cli_args *args)

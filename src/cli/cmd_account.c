@@ -26,25 +26,13 @@ static const struct cli_option options[] = {
 // The answer when it says yes; NULL after telling why not.
 static json_t *ask(const struct cli_args *args, const char *action, const char *issuer)
 {
-    struct control_client c;
-    json_t *answer = NULL;
     json_t *request =
         json_pack("{s:s, s:s, s:s*}", "command", "account", "action", action, "issuer", issuer);
     if (!request) {
         fprintf(stderr, "sallyport: an issuer's name is UTF-8\n");
         return NULL;
     }
-    if (control_client_open(&c, args, "asking for accounts"))
-        answer = control_client_call(&c, request, PATIENCE_MS);
-    else
-        json_decref(request);
-    control_client_close(&c);
-    if (answer && !json_is_true(json_object_get(answer, "ok"))) {
-        control_client_print_error(answer);
-        json_decref(answer);
-        return NULL;
-    }
-    return answer;
+    return control_client_insist(args, request, "asking for accounts", PATIENCE_MS);
 }
 
 static void put_line(struct text *to, const json_t *account, const char *key)

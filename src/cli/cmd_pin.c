@@ -55,25 +55,13 @@ static void print_list(const json_t *pins)
 // The answer when it says yes; NULL after telling why not.
 static json_t *ask(const struct cli_args *args, const char *action, const char *server)
 {
-    struct control_client c;
-    json_t *answer = NULL;
     json_t *request =
         json_pack("{s:s, s:s, s:s*}", "command", "pin", "action", action, "server", server);
     if (!request) {
         fprintf(stderr, "sallyport: the server's name must be UTF-8\n");
         return NULL;
     }
-    if (control_client_open(&c, args, "asking for learnt keys"))
-        answer = control_client_call(&c, request, PATIENCE_MS);
-    else
-        json_decref(request);
-    control_client_close(&c);
-    if (answer && !json_is_true(json_object_get(answer, "ok"))) {
-        control_client_print_error(answer);
-        json_decref(answer);
-        return NULL;
-    }
-    return answer;
+    return control_client_insist(args, request, "asking for learnt keys", PATIENCE_MS);
 }
 
 static int run(const struct cli_args *args)

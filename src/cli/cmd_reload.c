@@ -31,11 +31,8 @@ static void print_answer(const struct cli_args *args, const json_t *answer, bool
 
 static int run(const struct cli_args *args)
 {
-    struct control_client c;
-    json_t *answer = NULL;
-    if (control_client_open(&c, args, "putting the settings into force"))
-        answer = control_client_call(&c, json_pack("{s:s}", "command", "reload"), PATIENCE_MS);
-    control_client_close(&c);
+    json_t *answer = control_client_talk(args, json_pack("{s:s}", "command", "reload"),
+                                         "putting the settings into force", PATIENCE_MS);
     bool is_fine = answer && json_is_true(json_object_get(answer, "ok"));
     if (answer && cli_has(args, "json"))
         control_client_print_json(answer);

@@ -39,18 +39,13 @@ static void print_answer(const struct cli_args *args, const json_t *answer, bool
 
 static int upgrade(const struct cli_args *args, const char *binary)
 {
-    struct control_client c;
-    json_t *answer = NULL;
     json_t *request = json_pack("{s:s, s:s*}", "command", "upgrade", "binary", binary);
     if (!request) {
         fprintf(stderr, "sallyport: the path of the binary must be UTF-8\n");
         return CLI_FAILED;
     }
-    if (control_client_open(&c, args, "handing over to the new binary"))
-        answer = control_client_call(&c, request, PATIENCE_MS);
-    else
-        json_decref(request);
-    control_client_close(&c);
+    json_t *answer =
+        control_client_talk(args, request, "handing over to the new binary", PATIENCE_MS);
     bool is_fine = answer && json_is_true(json_object_get(answer, "ok"));
     if (answer && cli_has(args, "json"))
         control_client_print_json(answer);

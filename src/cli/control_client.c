@@ -301,14 +301,33 @@ bool control_client_wait_end(struct control_client *c)
     return heard == HEARD_END;
 }
 
-json_t *control_client_ask(const struct cli_args *args, const char *name, const char *what)
+json_t *control_client_talk(const struct cli_args *args, json_t *request, const char *what,
+                            int64_t patience_ms)
 {
     struct control_client c;
     json_t *answer = NULL;
     if (control_client_open(&c, args, what))
-        answer = control_client_call(&c, json_pack("{s:s}", "command", name), ASK_PATIENCE_MS);
+        answer = control_client_call(&c, request, patience_ms);
+    else
+        json_decref(request);
     control_client_close(&c);
     return answer;
+}
+
+json_t *control_client_insist(const struct cli_args *args, json_t *request, const char *what,
+                              int64_t patience_ms)
+{
+    json_t *answer = control_client_talk(args, request, what, patience_ms);
+    if (!answer || json_is_true(json_object_get(answer, "ok")))
+        return answer;
+    control_client_print_error(answer);
+    json_decref(answer);
+    return NULL;
+}
+
+json_t *control_client_ask(const struct cli_args *args, const char *name, const char *what)
+{
+    return control_client_talk(args, json_pack("{s:s}", "command", name), what, ASK_PATIENCE_MS);
 }
 
 void control_client_print_error(const json_t *answer)

@@ -48,7 +48,16 @@ bool control_client_wait_end(struct control_client *c) MUST_CHECK;
 
 void control_client_close(struct control_client *c);
 
-// Opens, calls {"command": name} and closes: for commands without more to say. NULL after telling.
+// Opens, calls and closes. `what` says to people what is waited for; the rest as
+// control_client_call.
+json_t *control_client_talk(const struct cli_args *args, json_t *request, const char *what,
+                            int64_t patience_ms) MUST_CHECK;
+
+// The same, and an answer that says no is told: what comes back says yes. NULL after telling.
+json_t *control_client_insist(const struct cli_args *args, json_t *request, const char *what,
+                              int64_t patience_ms) MUST_CHECK;
+
+// Talks of {"command": name}, for commands without more to say.
 json_t *control_client_ask(const struct cli_args *args, const char *name, const char *what);
 
 // Prints "sallyport: " and the answer's "error".
