@@ -288,13 +288,20 @@ static void show_live_service(struct str name, const json_t *service)
     text_fini(&servers);
 }
 
-static void show_chain(struct question *q, const struct handler *h)
+// Returns what is behind them.
+static const struct handler *show_filters(struct question *q, const struct handler *h)
 {
     for (; h->next; h = h->next) {
         struct str what = h->type->explain ? h->type->explain(h, &q->x) : STR_NONE;
         printf("  filter    " STR_FMT " (%s)%s" STR_FMT "\n", STR_ARG(h->name), h->type->name,
                what.len > 0 ? ": " : "", STR_ARG(what));
     }
+    return h;
+}
+
+static void show_chain(struct question *q, const struct handler *first)
+{
+    const struct handler *h = show_filters(q, first);
     const json_t *live = status_text_find_service(q->status, h->name);
     if (live) {
         show_live_service(h->name, live);
@@ -319,6 +326,7 @@ static int answer(struct question *q)
            STR_ARG(x->req.method), STR_ARG(x->req.host), STR_ARG(x->req.path),
            x->req.has_query ? "?" : "", STR_ARG(x->req.query), STR_ARG(client),
            x->peer_is_trusted ? " (told by a trusted proxy)" : "");
+    show_filters(q, q->s->entry_chains[q->entry_index]);
     router_explain(q->s->router, q->entry_index, x, &q->mem, show_route, q);
     const struct route *route = router_find(q->s->router, q->entry_index, x);
     if (!route) {

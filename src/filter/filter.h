@@ -40,12 +40,14 @@ struct filter_type {
     // Names of request fields that are this filter's alone to say: those of clients are dropped
     // everywhere. Returns how many. NULL: none.
     size_t (*reserved)(const void *settings, struct str ret[FILTER_RESERVED_MAX]);
+    bool is_preset; // `use: [KEY]` needs no entry under `filters`: all settings have defaults
 };
 
 // All of them, in the manual's order: filter_allow, …
 #define FILTER_LIST(X)                                                                             \
     X(redirect)                                                                                    \
     X(headers)                                                                                     \
+    X(security_headers)                                                                            \
     X(respond)                                                                                     \
     X(strip_prefix)                                                                                \
     X(add_prefix)                                                                                  \

@@ -191,6 +191,10 @@ static const struct conf_item entrypoint_items[] = {
                   .section = &entry_tls_section, .def = "off", .since = "0.1",
                   .apply = CONF_NEW_CONNS,
                   .doc = "Whether TLS is spoken here: `on`, `off`, or a map that says how."),
+    ITEM_TEXTS(entrypoint_conf, use, "use", .since = "0.1", .apply = CONF_LIVE,
+               .format = "names of filters", .example = "[security-headers]",
+               .doc = "Filters that every request here passes through, in this order, before its "
+                      "route is looked for."),
     ITEM_BOOL(entrypoint_conf, http2, "http2", .def = "yes", .since = "0.1",
               .apply = CONF_NEW_CONNS, .doc = "Offer HTTP/2 to clients over TLS, beside HTTP/1.1."),
     ITEM_BOOL(entrypoint_conf, h2c, "h2c", .def = "no", .since = "0.1", .apply = CONF_NEW_CONNS,

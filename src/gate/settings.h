@@ -58,6 +58,7 @@ enum entrypoint_protocol {
 struct entrypoint_conf {
     struct conf_text listen;
     unsigned protocol; // enum entrypoint_protocol
+    struct conf_texts use;
     struct entry_tls_conf tls;
     int64_t idle_ms, head_ms, body_idle_ms, tunnel_idle_ms, linger_ms;
     uint64_t body_min_rate;

@@ -144,51 +144,6 @@ static void build_services(struct builder *b)
     }
 }
 
-// Filters that no route uses are checked as well: what is written down works, or it is an error.
-static void check_filters(struct builder *b)
-{
-    const struct conf_map *map = &b->s->settings.filters;
-    struct filter_env env = snapshot_filter_env(b);
-    env.offload = NULL; // nothing is served by these
-    env.states = NULL;
-    for (size_t i = 0; i < map->n; i++) {
-        const struct conf_choice *choice =
-            &((const struct filter_conf *)map->items[i].value)->choice;
-        if (!choice->type)
-            continue;
-        struct handler *h =
-            wiring_filter(choice->type)
-                ->build(map->items[i].name, choice->value, &wiring_no_service, &env);
-        if (h && h->type->fini)
-            h->type->fini(h);
-    }
-}
-
-// What clients may not say anywhere: RFC 9440's fields, and the names that filters have.
-static void reserve_fields(struct builder *b)
-{
-    static const struct str always[] = {STR_INIT("Client-Cert"), STR_INIT("Client-Cert-Chain")};
-    struct snapshot *s = b->s;
-    const struct conf_map *map = &s->settings.filters;
-    size_t cap = ARRAY_LEN(always) + map->n * FILTER_RESERVED_MAX;
-    struct str *names = ARENA_ARRAY(&s->mem, struct str, cap);
-    struct http_reserved *reserved = ARENA_NEW(&s->mem, struct http_reserved);
-    memcpy(names, always, sizeof always);
-    reserved->names = names;
-    reserved->n = ARRAY_LEN(always);
-    for (size_t i = 0; i < map->n; i++) {
-        const struct conf_choice *choice =
-            &((const struct filter_conf *)map->items[i].value)->choice;
-        const struct filter_type *type = choice->type ? wiring_filter(choice->type) : NULL;
-        if (type && type->reserved)
-            reserved->n += type->reserved(choice->value, names + reserved->n);
-    }
-    for (size_t i = 0; i < reserved->n; i++)
-        reserved->lengths |= (uint64_t)1 << (names[i].len & 63);
-    for (unsigned i = 0; i < s->n_entries; i++)
-        s->entries[i].reserved = reserved;
-}
-
 static void snapshot_free(struct snapshot *s)
 {
     router_fini(s->router);
@@ -245,8 +200,9 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
     if (is_read || diags->n_errors < GO_ON_ERRORS_MAX) {
         build_entries(&b);
         build_services(&b);
-        check_filters(&b);
-        reserve_fields(&b);
+        snapshot_check_filters(&b);
+        snapshot_reserve_fields(&b);
+        snapshot_build_entry_filters(&b);
         snapshot_build_routes(&b);
         snapshot_build_demand(&b);
     }

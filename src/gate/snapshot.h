@@ -69,7 +69,8 @@ struct snapshot {
     struct map services;             // owns: names to handlers
     struct handler_set all_services; // inline ones too
     struct handler_set all_filters;
-    struct access_log *access_log; // NULL: off
+    const struct handler **entry_chains; // in mem: of each entrypoint; the last is routing_handler
+    struct access_log *access_log;       // NULL: off
 
     // Lifetime. A worker counts its uses in its own cell and holds one of refs while that isn't 0.
     _Atomic uint32_t refs;

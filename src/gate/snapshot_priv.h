@@ -46,6 +46,16 @@ void snapshot_build_tcp_entries(struct builder *b);
 bool snapshot_build_tcp_route(struct builder *b, const struct route_conf *r, struct str name);
 void snapshot_build_tcp_router(struct builder *b);
 
+// Filters of these names in front of next; those that are broken are left out, with errors.
+const struct handler *snapshot_build_filters(struct builder *b, const struct conf_texts *use,
+                                             const struct handler *next);
+// Filters that no route uses are checked as well: what is written down works, or it is an error.
+void snapshot_check_filters(struct builder *b);
+// What clients may not say anywhere: RFC 9440's fields, and the names that filters have.
+void snapshot_reserve_fields(struct builder *b);
+// Of entrypoints, in front of the router.
+void snapshot_build_entry_filters(struct builder *b);
+
 // The entrypoint of this name, or -1 with an error.
 int snapshot_entry_named(struct builder *b, const struct conf_text *name);
 // The service that `to` (not empty) names or writes down, or NULL with an error.

@@ -127,41 +127,6 @@ static const struct handler *build_target(struct builder *b, const struct route_
     return for_requests(b, p, snapshot_service_of(b, to));
 }
 
-// One named filter in front of next. NULL with an error.
-static const struct handler *build_filter(struct builder *b, const struct conf_text *use,
-                                          const struct handler *next)
-{
-    const struct conf_map *map = &b->s->settings.filters;
-    const struct filter_env env = snapshot_filter_env(b);
-    for (size_t i = 0; i < map->n; i++) {
-        const struct conf_choice *choice =
-            &((const struct filter_conf *)map->items[i].value)->choice;
-        if (!str_eq(map->items[i].name, use->text))
-            continue;
-        if (!choice->type) // an error already
-            return NULL;
-        struct handler *h =
-            wiring_filter(choice->type)->build(map->items[i].name, choice->value, next, &env);
-        if (h)
-            snapshot_remember(b, &b->s->all_filters, h);
-        return h;
-    }
-    diag_fail(b->diags, ERR_NOT_FOUND, use->place,
-              "there is no filter '" STR_FMT "' under 'filters'", STR_ARG(use->text));
-    return NULL;
-}
-
-static const struct handler *build_filters(struct builder *b, const struct conf_texts *use,
-                                           const struct handler *next)
-{
-    for (size_t i = use->n; i-- > 0;) {
-        const struct handler *h = build_filter(b, &use->items[i], next);
-        if (h)
-            next = h;
-    }
-    return next;
-}
-
 static const struct handler *build_mapping(struct builder *b, const struct route_parts *p,
                                            const struct handler *next)
 {
@@ -209,9 +174,9 @@ static const struct handler *build_chain(struct builder *b, const struct route_p
     if (!h)
         h = &wiring_no_service;
     h = build_mapping(b, p, h);
-    h = build_filters(b, p->use, h);
+    h = snapshot_build_filters(b, p->use, h);
     if (p->use_first)
-        h = build_filters(b, p->use_first, h);
+        h = snapshot_build_filters(b, p->use_first, h);
     return p->site ? build_https(b, p->site, h) : h;
 }
 

@@ -26,6 +26,15 @@ const struct filter_type *wiring_filter(const struct conf_choice_type *choice)
     panic("the filter '%s' is in the settings table only", choice->key);
 }
 
+const struct filter_type *wiring_preset(struct str key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
+        if (filters[i]->is_preset && str_eq(str_of(filters[i]->choice.key), key))
+            return filters[i];
+    }
+    return NULL;
+}
+
 static enum err serve_nothing(const struct handler *h, struct exchange *x)
 {
     trail_add(&x->trail, h->name, "nothing behind", STR_NONE);

@@ -12,5 +12,8 @@ extern const struct conf_choice_type *const wiring_filter_choices[];
 // The filter behind a choice of the table above.
 const struct filter_type *wiring_filter(const struct conf_choice_type *choice);
 
+// The kind of this key that may be used by it, without settings; NULL: none.
+const struct filter_type *wiring_preset(struct str key);
+
 // The last handler of a route without a service: answers 503.
 extern const struct handler wiring_no_service;

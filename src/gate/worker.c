@@ -125,7 +125,6 @@ static bool is_misdirected(const struct worker *w, const struct snapshot *s,
 static enum err serve_exchange(struct http_env *env, struct exchange *x)
 {
     const struct snapshot *s = x->snapshot;
-    unsigned entry_index = (unsigned)(x->entry - s->entries);
     if (challenges_answer(worker_of(env)->challenges, x))
         return ERR_OK;
     if (is_misdirected(worker_of(env), s, x)) {
@@ -138,17 +137,7 @@ static enum err serve_exchange(struct http_env *env, struct exchange *x)
     enum err err = exchange_meet_early(x, &is_answered);
     if (err != ERR_OK || is_answered)
         return err;
-    const struct route *route = router_find(s->router, entry_index, x);
-    if (!route) {
-        trail_add(&x->trail, STR("router"), "no route", STR_NONE);
-        exchange_fail(x, 404, EXCHANGE_END_NO_ROUTE, "no route matches " STR_FMT STR_FMT,
-                      STR_ARG(x->req.host), STR_ARG(x->req.path));
-        return ERR_OK;
-    }
-    x->route_name = route->name;
-    x->service_name = route->service_name;
-    trail_add(&x->trail, STR("route"), "matched", route->name);
-    return handler_serve(route->handler, x);
+    return handler_serve(s->entry_chains[x->entry - s->entries], x);
 }
 
 static void log_exchange(const struct access_log *log, const struct exchange *x)

@@ -23,6 +23,13 @@ static void no_two_filters_share_a_key(void)
     }
 }
 
+static void some_filters_are_there_without_an_entry(void)
+{
+    CHECK(wiring_preset(STR("security-headers")) == &filter_security_headers);
+    CHECK(wiring_preset(STR("respond")) == NULL);
+    CHECK(wiring_preset(STR("")) == NULL);
+}
+
 static void a_route_without_a_service_answers_503(void)
 {
     static struct exchange x;
@@ -38,4 +45,5 @@ static void a_route_without_a_service_answers_503(void)
 }
 
 TEST_MAIN(TEST(every_choice_of_the_settings_has_its_filter), TEST(no_two_filters_share_a_key),
+          TEST(some_filters_are_there_without_an_entry),
           TEST(a_route_without_a_service_answers_503))
