@@ -47,17 +47,63 @@ void h1_call_give_buffer(struct h1_call *call)
     call->buf = NULL;
 }
 
-static enum io read_some(struct h1_call *call, struct deadline until, size_t *ret_n)
+static bool take_buffer(struct h1_call *call)
+{
+    if (call->buf)
+        return true;
+    call->buf = pool_take(&call->x->env->buffers);
+    call->buf_bytes = HTTP_BUFFER_BYTES;
+    call->is_large = false;
+    return call->buf != NULL;
+}
+
+static enum io read_now(struct h1_call *call, struct deadline until, size_t *ret_n)
 {
     struct stream *s = &call->c->stream;
+    if (!take_buffer(call)) {
+        s->sock.error = ENOBUFS;
+        return IO_FAIL;
+    }
     char *to = call->buf + call->end;
     size_t room = call->buf_bytes - call->end;
     ASSERT(room > 0);
+    return until.at_ms == BODY_NO_WAIT.at_ms ? stream_try_read(s, to, room, ret_n)
+                                             : stream_read(s, to, room, until, ret_n);
+}
+
+// With empty hands, where nothing is kept: those whose answers are there share few buffers then,
+// which stay in the cache.
+static enum io wait_readable(struct h1_call *call, struct deadline until)
+{
+    if (call->at == call->end) {
+        h1_call_give_buffer(call);
+        call->at = call->end = 0;
+    }
+    return sock_wait_readable(&call->c->stream.sock, until);
+}
+
+static enum io read_or_wait(struct h1_call *call, struct deadline until, size_t *ret_n)
+{
+    const struct stream *s = &call->c->stream;
+    if (!stream_is_plain(s))
+        return read_now(call, until, ret_n);
+    for (;;) {
+        enum io io = s->sock.is_readable ? IO_DONE : wait_readable(call, until);
+        if (io == IO_DONE)
+            io = read_now(call, BODY_NO_WAIT, ret_n);
+        if (io != IO_AGAIN)
+            return io;
+    }
+}
+
+static enum io read_some(struct h1_call *call, struct deadline until, size_t *ret_n)
+{
+    struct stream *s = &call->c->stream;
     if (until.at_ms == BODY_NO_WAIT.at_ms)
-        return stream_try_read(s, to, room, ret_n);
+        return read_now(call, until, ret_n);
     if (!call->is_watched) {
         struct deadline quick = deadline_min(until, deadline_in(HTTP_CLIENT_WATCH_MS));
-        enum io io = stream_read(s, to, room, quick, ret_n);
+        enum io io = read_or_wait(call, quick, ret_n);
         if (io != IO_FAIL || s->sock.error != ETIMEDOUT)
             return io;
         call->is_watched = true;
@@ -67,7 +113,7 @@ static enum io read_some(struct h1_call *call, struct deadline until, size_t *re
         if (until.at_ms <= clock_now_ms())
             return IO_FAIL;
     }
-    return stream_read(s, to, room, until, ret_n);
+    return read_or_wait(call, until, ret_n);
 }
 
 enum io h1_call_fill(struct h1_call *call, struct deadline until)

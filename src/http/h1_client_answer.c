@@ -52,6 +52,10 @@ COLD static enum http_client_end head_failure(struct h1_call *call, enum io io)
         h1_call_note(call, "no answer within %" PRId64 " ms", call->head_ms);
         return HTTP_CLIENT_TIMEOUT;
     }
+    if (error == ENOBUFS && !call->buf) {
+        h1_call_note(call, "no buffer for the answer");
+        return HTTP_CLIENT_RESOURCES;
+    }
     const char *alert = tls_conn_alert(&call->c->stream);
     h1_call_note(call, "%s before %s", alert ? alert : ERRNO_TEXT(error),
                  call->has_answer ? "the end of the answer's head" : "an answer");

@@ -63,6 +63,10 @@ static enum io fill(struct h1_call *call, struct deadline until)
             h1_call_note(call, "closed in the middle of the answer's body");
             return fail(call, EXCHANGE_END_SERVER_GONE);
         }
+        if (call->c->stream.sock.error == ENOBUFS && !call->buf) {
+            h1_call_note(call, "no buffer for the answer's body");
+            return fail(call, EXCHANGE_END_RESOURCES);
+        }
         if (call->c->stream.sock.error != ETIMEDOUT) {
             h1_call_note(call, "reset in the middle of the answer's body");
             return fail(call, EXCHANGE_END_SERVER_GONE);

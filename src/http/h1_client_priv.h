@@ -26,7 +26,8 @@ struct h1_call {
     struct h1_limits limits;
     int64_t head_ms, body_idle_ms;
 
-    char *buf; // owns: of env->buffers or env->large, or of the heap; NULL: given back
+    char *buf; // owns: of env->buffers or env->large, or of the heap; NULL: given back,
+               // for good or while the server is waited for
     size_t buf_bytes;
     bool is_large;  // of env->large
     size_t at, end; // what the server sent and nobody has taken yet: buf[at…end]

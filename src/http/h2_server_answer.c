@@ -89,7 +89,8 @@ static bool submit(struct h2_stream *s, const struct h2_list *l, bool has_body)
     if (nghttp2_submit_response(s->c->session, s->id, l->items, l->n,
                                 has_body ? &provider : NULL) != 0)
         return fail(s, EXCHANGE_END_RESOURCES, "the session takes no answer");
-    h2_conn_flush_soon(s->c);
+    if (!has_body)
+        h2_conn_gather(s->c);
     return true;
 }
 
@@ -173,7 +174,7 @@ bool h2_stream_put(struct h2_stream *s, struct str piece, bool is_last)
     if (piece.len >= FLUSH_NOW_BYTES)
         h2_conn_flush(s->c);
     else
-        h2_conn_flush_soon(s->c);
+        h2_conn_gather(s->c);
     return wait_taken(s);
 }
 

@@ -102,23 +102,48 @@ static enum io write_all(struct h2_conn *c)
     }
 }
 
-void h2_conn_flush(struct h2_conn *c)
+// Lets the session write into the buffer, which goes to the socket whenever it is full.
+static enum io write_full(struct h2_conn *c)
+{
+    for (;;) {
+        if (!gather(c))
+            return IO_FAIL;
+        if (c->rest.len == 0 && room(c) >= ROOM_MIN_BYTES)
+            return IO_DONE;
+        enum io io = write_out(c);
+        if (io != IO_DONE)
+            return io;
+    }
+}
+
+static void send_by(struct h2_conn *c, enum io (*send)(struct h2_conn *c))
 {
     ASSERT(!c->in_session);
     if (c->state != H2_CONN_OPEN)
         return;
     if (!c->out)
         c->out = pool_take(&h2_conn_env(c)->buffers);
-    enum io io = c->out ? write_all(c) : IO_FAIL;
+    enum io io = c->out ? send(c) : IO_FAIL;
     if (io == IO_FAIL) {
         h2_conn_close(c);
         return;
     }
-    if (io == IO_DONE)
+    if (c->out_at == c->out_end)
         give_out(c);
-    else if (c->write_due_ms == INT64_MAX)
+    if (io == IO_AGAIN && c->write_due_ms == INT64_MAX)
         c->write_due_ms = clock_now_ms() + c->body_idle_ms;
     h2_conn_settle(c);
+}
+
+void h2_conn_flush(struct h2_conn *c)
+{
+    send_by(c, write_all);
+}
+
+void h2_conn_gather(struct h2_conn *c)
+{
+    send_by(c, write_full);
+    h2_conn_flush_soon(c);
 }
 
 static void flush_now(void *arg)

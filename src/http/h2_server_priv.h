@@ -183,6 +183,9 @@ void h2_conn_feed(struct h2_conn *c, struct str bytes);
 void h2_conn_flush(struct h2_conn *c);
 // The same at the end of this turn, together with what others have to say until then.
 void h2_conn_flush_soon(struct h2_conn *c);
+// The same, but takes what streams have lent now: they can end while all of theirs is in the cache.
+// A full buffer is written.
+void h2_conn_gather(struct h2_conn *c);
 // Drops what a lingering client sends.
 void h2_conn_linger(struct h2_conn *c);
 // Takes n bytes of out for the session. NULL: there is no room now.

@@ -233,6 +233,18 @@ static inline void rig_run(struct rig *r, const struct step *script)
 }
 #define RIG_RUN(r, ...) rig_run((r), (const struct step[STEPS_MAX]){__VA_ARGS__})
 
+// Runs a script of the server's while the client goes on.
+static inline void rig_serve(struct rig *r, const struct step *script)
+{
+    r->script = script;
+    r->is_server_done = false;
+    CHECK(fiber_start(rig_server, r));
+    rig_turn_until(r, &r->is_server_done);
+    for (int i = 0; i < 3; i++) // what was sent is read
+        loop_turn(r->loop, 0);
+}
+#define RIG_SERVE(r, ...) rig_serve((r), (const struct step[STEPS_MAX]){__VA_ARGS__})
+
 // Nothing may be left of any exchange.
 static inline void rig_free(struct rig *r)
 {

@@ -63,6 +63,59 @@ static void a_connection_serves_many_exchanges(void)
     rig_free(r);
 }
 
+static void turn_until_waiting(struct rig *r, const char *sent)
+{
+    r->script = (const struct step[STEPS_MAX]){{SERVER_READS, sent}};
+    CHECK(fiber_start(rig_server, r) && fiber_start(rig_client, r));
+    rig_turn_until(r, &r->is_server_done);
+    for (int i = 0; i < 3; i++)
+        loop_turn(r->loop, 0);
+}
+
+static void a_server_that_is_waited_for_costs_no_buffer(void)
+{
+    struct rig *r = rig_new(METHOD_GET);
+    turn_until_waiting(r, HEAD_END);
+    CHECK_INT(r->env.buffers.n_out, 0);
+    RIG_SERVE(r, {SERVER_SENDS, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe"});
+    CHECK_STR(rig_body(r), STR("he"));
+    CHECK_INT(r->env.buffers.n_out, 0);
+    RIG_SERVE(r, {SERVER_SENDS, "llo"});
+    rig_turn_until(r, &r->is_client_done);
+    CHECK_STR(rig_body(r), STR("hello"));
+    CHECK_INT(r->n_reusable, 1);
+    rig_free(r);
+}
+
+static void without_a_buffer_for_the_answer_the_exchange_ends(void)
+{
+    static const struct {
+        const char *sent; // before there is none
+        enum http_client_end end;
+        enum exchange_end why;
+        struct str detail;
+    } cases[] = {
+        {"", HTTP_CLIENT_RESOURCES, EXCHANGE_END_OK,
+         STR_INIT("server 10.0.0.1:80: no buffer for the answer")},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe", HTTP_CLIENT_OK, EXCHANGE_END_RESOURCES,
+         STR_INIT("server 10.0.0.1:80: no buffer for the answer's body")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rig *r = rig_new(METHOD_GET);
+        turn_until_waiting(r, HEAD_END);
+        if (cases[i].sent[0] != '\0')
+            RIG_SERVE(r, {SERVER_SENDS, cases[i].sent});
+        r->env.buffers.out_max = 0;
+        RIG_SERVE(r, {SERVER_SENDS, "more"});
+        rig_turn_until(r, &r->is_client_done);
+        CHECK_INT(r->end, cases[i].end);
+        CHECK_INT(r->x.end, cases[i].why);
+        CHECK_STR(r->x.end_detail, cases[i].detail);
+        CHECK_INT(r->n_reusable, 0);
+        rig_free(r);
+    }
+}
+
 static void a_large_head_is_sent_and_read(void)
 {
     struct rig *r = rig_new(METHOD_GET);
@@ -497,6 +550,8 @@ static void cancelling_ends_every_wait(void)
 
 TEST_MAIN(TEST(an_answer_comes_with_its_head_and_body), TEST(options_choose_host_and_path),
           TEST(the_asterisk_form_stays_one), TEST(a_connection_serves_many_exchanges),
+          TEST(a_server_that_is_waited_for_costs_no_buffer),
+          TEST(without_a_buffer_for_the_answer_the_exchange_ends),
           TEST(a_large_head_is_sent_and_read), TEST(an_endless_head_is_refused),
           TEST(answers_end_where_their_framing_says), TEST(a_cut_body_is_the_servers_fault),
           TEST(a_bad_chunk_is_counted_and_named), TEST(trailers_come_after_the_body),
