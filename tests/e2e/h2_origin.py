@@ -10,7 +10,7 @@ from hpack import Decoder, Encoder
 from hyperframe.frame import (ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame,
                               PingFrame, RstStreamFrame, SettingsFrame, WindowUpdateFrame)
 
-from harness import PATIENCE
+from harness import PATIENCE, Listener
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_MAX = 16384
@@ -259,21 +259,9 @@ class H2Origin:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(cert.file, cert.key_file)
             self.context.set_alpn_protocols(list(alpn))
-        self.sock = socket.socket()
-        self.sock.bind(("127.0.0.1", 0))
-        self.sock.listen(128)
-        self.port = self.sock.getsockname()[1]
-        self.url = f"{'https' if cert else 'h2c'}://127.0.0.1:{self.port}"
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-        self.thread.start()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.sock.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+        self.listener = Listener(self._serve)
+        self.port = self.listener.port
+        self.url = f"{'https' if cert else 'h2c'}://{self.listener.address}"
 
     def _serve(self, sock):
         sock.settimeout(PATIENCE)
@@ -291,11 +279,6 @@ class H2Origin:
         return self.seen.get(timeout=PATIENCE)
 
     def stop(self):
-        try:
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.sock.close()
+        self.listener.stop()
         for conn in self.connections:
             conn.close()
-        self.thread.join(PATIENCE)

@@ -413,6 +413,48 @@ class Request:
         return [v for n, v in self.headers if n.lower() == name.lower()]
 
 
+class Listener:
+    """Listens on loopback and gives each connection to serve(sock) on a thread of its own, which
+    closes it. path: a Unix socket. address: where to listen instead of a port of the kernel's."""
+
+    def __init__(self, serve, family=socket.AF_INET, path=None, address=None):
+        self.serve = serve
+        self.n_connections = 0
+        self.port = None
+        if path:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.bind(str(path))
+            os.chmod(path, 0o777)
+            self.address = str(path)
+        else:
+            self.sock = socket.socket(family)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.sock.bind(address or ("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+            host, self.port = self.sock.getsockname()[:2]
+            host = f"[{host}]" if family == socket.AF_INET6 else host
+            self.address = f"{host}:{self.port}"
+        self.sock.listen(512)
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.sock.accept()
+            except OSError:
+                return
+            self.n_connections += 1
+            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+
+    def stop(self):
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.sock.close()
+        self.thread.join(PATIENCE)
+
+
 class Origin:
     """A threaded server on raw sockets. handler(request, conn) answers by conn.send; what it returns
     (bytes, or a text as the body of a 200) is sent too. Requests are kept in .requests. address:
@@ -424,36 +466,17 @@ class Origin:
         self.read_body = read_body
         self.requests = []
         self.seen = queue.Queue()
-        self.n_connections = 0
         self.connections = []
-        if path:
-            self.sock = socket.socket(socket.AF_UNIX)
-            self.sock.bind(str(path))
-            os.chmod(path, 0o777)
-            self.url = f"unix:{path}"
-        else:
-            self.sock = socket.socket(family)
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.sock.bind(address or ("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-            host, self.port = self.sock.getsockname()[:2]
-            host = f"[{host}]" if family == socket.AF_INET6 else host
-            self.address = f"{host}:{self.port}"
-            self.url = f"http://{self.address}"
-        self.sock.listen(128)
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-        self.thread.start()
+        self.listener = Listener(self._serve, family, path, address)
+        self.address, self.port = self.listener.address, self.listener.port
+        self.url = f"unix:{path}" if path else f"http://{self.address}"
 
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.sock.accept()
-            except OSError:
-                return
-            self.n_connections += 1
-            self.connections.append(sock)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+    @property
+    def n_connections(self):
+        return self.listener.n_connections
 
     def _serve(self, sock):
+        self.connections.append(sock)
         conn = OriginConn(sock)
         try:
             while True:
@@ -478,17 +501,12 @@ class Origin:
         return self.seen.get(timeout=PATIENCE)
 
     def stop(self):
-        try:
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.sock.close()
+        self.listener.stop()
         for sock in self.connections:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-        self.thread.join(PATIENCE)
 
 
 def ok(body="", headers="", status="200 OK"):

@@ -58,11 +58,11 @@ class Knot:
         self.process.end()
 
 
-class Resolver:
-    """Follows aliases from zone to zone of one server, as those of authorities do."""
+class DatagramServer:
+    """answer(query) gives the message to send back; None: nothing."""
 
-    def __init__(self, server):
-        self.server = server
+    def __init__(self, answer):
+        self.answer = answer
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.udp.getsockname()[1]
@@ -74,8 +74,22 @@ class Resolver:
             wire, peer = self.udp.recvfrom(65535)
             if not wire:
                 return
-            query = dns.message.from_wire(wire)
-            self.udp.sendto(self._answer(query).to_wire(), peer)
+            answer = self.answer(dns.message.from_wire(wire))
+            if answer:
+                self.udp.sendto(answer.to_wire(), peer)
+
+    def stop(self):
+        self.udp.sendto(b"", self.udp.getsockname())
+        self.thread.join()
+        self.udp.close()
+
+
+class Resolver(DatagramServer):
+    """Follows aliases from zone to zone of one server, as those of authorities do."""
+
+    def __init__(self, server):
+        self.server = server
+        super().__init__(self._answer)
 
     def _answer(self, query):
         answer = dns.message.make_response(query)
@@ -89,33 +103,15 @@ class Resolver:
             name = aliases[-1][0].target
         return answer
 
-    def stop(self):
-        self.udp.sendto(b"", self.udp.getsockname())
-        self.thread.join()
-        self.udp.close()
 
-
-class Script:
+class Script(DatagramServer):
     """Answers with records = {("a.example", "A"): [...]}, by UDP. A value that is a text is an rcode:
     "SERVFAIL"; an alias that is bytes is sent as it is. Names that records don't have don't exist; "silent" gets no answer."""
 
     def __init__(self, records):
         self.records = {(name.lower(), kind): value for (name, kind), value in records.items()}
         self.asked = []
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.udp.getsockname()[1]
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
-
-    def _serve(self):
-        while True:
-            wire, peer = self.udp.recvfrom(65535)
-            if not wire:
-                return
-            answer = self._answer(dns.message.from_wire(wire))
-            if answer:
-                self.udp.sendto(answer.to_wire(), peer)
+        super().__init__(self._answer)
 
     def _answer(self, query):
         answer = dns.message.make_response(query)
@@ -143,8 +139,3 @@ class Script:
         if not any(known == name or known.endswith("." + name) for known, _ in self.records):
             answer.set_rcode(dns.rcode.NXDOMAIN)
         return answer
-
-    def stop(self):
-        self.udp.sendto(b"", self.udp.getsockname())
-        self.thread.join()
-        self.udp.close()

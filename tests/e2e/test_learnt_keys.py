@@ -36,6 +36,17 @@ def settings(server, more=""):
     return site(server.url, "pin: first-use", "    skip-time: 0\n    idle-max: 0\n    connect-timeout: 20s\n") + more
 
 
+@pytest.fixture
+def changed(start, tls_origin, appliances):
+    """(proxy, server, the first certificate, the second): the first is learnt, the second shown."""
+    first, second = appliances(), appliances()
+    server = tls_origin(cert=first)
+    proxy = start(settings(server))
+    assert proxy.get().status == 200
+    server.use(second)
+    return proxy, server, first, second
+
+
 def test_the_first_key_is_learnt_and_another_one_is_refused(start, tls_origin, appliances):
     first, second = appliances(), appliances()
     server = tls_origin(cert=first)
@@ -60,12 +71,8 @@ def test_the_first_key_is_learnt_and_another_one_is_refused(start, tls_origin, a
     assert proxy.get().status == 200
 
 
-def test_a_key_stays_learnt_when_processes_end(start, tls_origin, appliances):
-    first, second = appliances(), appliances()
-    server = tls_origin(cert=first)
-    proxy = start(settings(server))
-    assert proxy.get().status == 200
-    server.use(second)
+def test_a_key_stays_learnt_when_processes_end(start, changed):
+    proxy, server, first, _ = changed
     gate = proxy.gate_pid()
     os.kill(gate, signal.SIGKILL)
     wait_until(lambda: proxy.gate_pid() not in (None, gate), "another gate")
@@ -80,12 +87,8 @@ def test_a_key_stays_learnt_when_processes_end(start, tls_origin, appliances):
     assert again.get().status == 200
 
 
-def test_a_forgotten_key_makes_room_for_the_next(start, tls_origin, appliances):
-    first, second = appliances(), appliances()
-    server = tls_origin(cert=first)
-    proxy = start(settings(server))
-    assert proxy.get().status == 200
-    server.use(second)
+def test_a_forgotten_key_makes_room_for_the_next(changed):
+    proxy, server, first, second = changed
     assert proxy.get().status == 502
     listed = pin_command(proxy, "list")
     assert listed.returncode == 0 and first.pin in listed.stdout

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from harness import IS_SANITIZED, PATIENCE, kill_and_wait, memory_kb, run, wait_until
+from harness import IS_SANITIZED, PATIENCE, Listener, kill_and_wait, memory_kb, run, wait_until
 
 ALERT_UNRECOGNIZED_NAME = b"\x15\x03\x03\x00\x02\x02\x70"
 
@@ -22,26 +22,13 @@ class Peer:
 
     def __init__(self, talk, path=None):
         self.talk = talk
-        self.accepted = 0
-        self.sock = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
-        self.sock.bind(str(path) if path else ("127.0.0.1", 0))
-        if path:
-            os.chmod(path, 0o777)
-            self.url = f"unix:{path}"
-        else:
-            self.port = self.sock.getsockname()[1]
-            self.url = f"tcp://127.0.0.1:{self.port}"
-        self.sock.listen(512)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listener = Listener(self._serve, path=path)
+        self.port, self.stop = self.listener.port, self.listener.stop
+        self.url = f"unix:{path}" if path else f"tcp://{self.listener.address}"
 
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.sock.accept()
-            except OSError:
-                return
-            self.accepted += 1
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+    @property
+    def accepted(self):
+        return self.listener.n_connections
 
     def _serve(self, sock):
         sock.settimeout(PATIENCE)
@@ -50,13 +37,6 @@ class Peer:
         except OSError:
             pass
         sock.close()
-
-    def stop(self):
-        try:
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.sock.close()
 
 
 @pytest.fixture
