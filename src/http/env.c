@@ -43,6 +43,7 @@ void http_env_fini(struct http_env *env)
     pool_fini(&env->pieces);
     pool_fini(&env->large);
     pool_fini(&env->blocks);
+    zip_heap_fini(&env->zip);
     mem_free(env->fields);
     *env = (struct http_env){.app = NULL};
 }

@@ -13,6 +13,7 @@
 #include "codec/url.h"
 #include "http/h2_error.h"
 #include "rt/pool.h"
+#include "zip/heap.h"
 
 struct exchange;
 struct http_env;
@@ -158,6 +159,7 @@ struct http_env {
                                 // as many as windows of flow control allow
     struct rt_pool large;    // HTTP_LARGE_BYTES each: of a few long answers that pass through here
     struct rt_pool blocks;   // HTTP_BLOCK_BYTES each: an exchange with the start of its arena
+    struct zip_heap zip;     // of what packs and unpacks bodies
     struct list conns;       // struct http_conn: all of this worker
     struct list idle;        // struct http_conn: longest idle first
     struct list tunnels;     // all tunnels of this worker (tunnel.c's)

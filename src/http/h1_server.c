@@ -74,6 +74,8 @@ void h1_turn_finish(struct h1_turn *t)
         return;
     body_fini(x->resp.body);
     x->resp.body = NULL;
+    body_fini(x->req.body); // after the answer's, with which its sending has ended
+    x->req.body = NULL;
     if (x->resp.tunnel)
         x->resp.tunnel->release(x->resp.tunnel);
     x->resp.tunnel = NULL;

@@ -171,6 +171,8 @@ static void finish(struct h2_stream *s)
     struct http_env *env = x->env;
     body_fini(x->resp.body);
     x->resp.body = NULL;
+    body_fini(x->req.body); // after the answer's, with which its sending has ended
+    x->req.body = NULL;
     if (x->resp.tunnel)
         x->resp.tunnel->release(x->resp.tunnel);
     x->resp.tunnel = NULL;
