@@ -3,8 +3,8 @@
 #include "base/mem.h"
 #include "filter/common.h"
 #include "filter/rate_table.h"
-#include "filter/request_key.h"
 #include "filter/states.h"
+#include "http/request_key.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
 

@@ -13,6 +13,10 @@ struct http_client_options {
     struct deadline until; // of the whole exchange; only of HTTP/2
     struct str host;       // what to send as Host; empty: x->req.authority
     struct str path;       // what to send as path; empty: x->req.path
+    // Called once, when nothing of the exchange is on the connection any more; only of HTTP/2 (the
+    // others are told by `done`). NULL: nobody wants to know.
+    void (*ended)(void *arg);
+    void *ended_arg;
 };
 
 // How sending and waiting for the answer's head ended.

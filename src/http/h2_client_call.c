@@ -41,6 +41,8 @@ void h2_call_end_stream(struct h2_call *call, enum h2_failure failure)
     (void)nghttp2_session_set_stream_user_data(c->session, call->id, NULL);
     call->c = NULL;
     list_remove(&call->node);
+    if (call->ended)
+        call->ended(call->ended_arg);
     c->grown_bytes -= call->window - H2_CLIENT_WINDOW_BYTES;
     c->n_calls--;
     if (c->n_calls == 0)
@@ -262,6 +264,8 @@ static struct h2_call *call_new(struct h2_client *c, struct exchange *x,
         .head_ms = options->head_ms,
         .body_idle_ms = options->body_idle_ms,
         .until = options->until,
+        .ended = options->ended,
+        .ended_arg = options->ended_arg,
         .send_moved_ms = now,
         .came_ms = now,
         .window = H2_CLIENT_WINDOW_BYTES,
@@ -280,6 +284,8 @@ enum http_client_end h2_client_serve(struct h2_client *c, struct exchange *x,
     *ret_sent_body = false;
     struct h2_call *call = call_new(c, x, options);
     if (!call) {
+        if (options->ended)
+            options->ended(options->ended_arg);
         x->end_detail = STR("no memory for an exchange with a server");
         return HTTP_CLIENT_RESOURCES;
     }

@@ -55,7 +55,9 @@ struct h2_call {
     bool is_watched;       // the client's connection
     struct h1_limits limits;
     int64_t head_ms, body_idle_ms;
-    struct deadline until; // of the exchange
+    struct deadline until;    // of the exchange
+    void (*ended)(void *arg); // as in http_client_options
+    void *ended_arg;
 
     enum h2_sending sending;
     struct fiber *pump;    // borrows: reads the client's body; NULL: none runs

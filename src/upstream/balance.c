@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/balance.h"
 
-#include "base/mem.h"
+#include "rt/clock.h"
 
-struct ring_entry *ring_next(struct ring *ring, ring_fit_fn *is_fit, const void *arg)
+// --- in turn ---
+
+#define ANY_COST UINT64_MAX
+
+// Smooth weighted turns: with weights 3, 1, 1 the order is a b a c a, never a burst for the heavy
+// one. Among all that fit, or those of them that have this cost.
+ALWAYS_INLINE struct roster_entry *turn(struct roster *r, const struct pick *p, uint64_t cost)
 {
-    struct ring_entry *best = NULL;
+    struct roster_entry *best = NULL;
     int64_t total = 0;
-    for (size_t i = 0; i < ring->n; i++) {
-        struct ring_entry *e = &ring->entries[i];
-        if (!is_fit(arg, e))
+    for (size_t i = 0; i < r->n; i++) {
+        struct roster_entry *e = &r->entries[i];
+        if (cost == ANY_COST ? !pick_fits(p, e) : e->cost != cost)
             continue;
-        e->current += e->weight;
-        total += e->weight;
+        uint32_t weight = pick_weight(p, e);
+        e->current += weight;
+        total += weight;
         if (!best || e->current > best->current)
             best = e;
     }
@@ -21,74 +28,161 @@ struct ring_entry *ring_next(struct ring *ring, ring_fit_fn *is_fit, const void 
     return best;
 }
 
-static bool fits_always(const void *arg, const struct ring_entry *e)
+struct roster_entry *balance_in_turn(struct roster *r, const struct pick *p)
 {
-    (void)arg;
-    (void)e;
-    return true;
+    return turn(r, p, ANY_COST);
 }
 
-// Workers don't all begin with the same server.
-static void turn_to_start(struct ring *ring, unsigned worker_index)
+// --- the cheapest ---
+
+typedef uint64_t cost_fn(const struct roster_entry *e, const struct pick *p);
+
+// Of several that are as cheap, in turn.
+ALWAYS_INLINE struct roster_entry *cheapest(struct roster *r, const struct pick *p,
+                                            cost_fn *cost_of)
 {
-    for (unsigned i = 0; i < worker_index; i++)
-        (void)ring_next(ring, fits_always, NULL);
+    uint64_t least = ANY_COST;
+    for (size_t i = 0; i < r->n; i++) {
+        struct roster_entry *e = &r->entries[i];
+        e->cost = pick_fits(p, e) ? cost_of(e, p) : ANY_COST;
+        least = MIN(least, e->cost);
+    }
+    return least == ANY_COST ? NULL : turn(r, p, least);
 }
 
-// What was known keeps its place in the round.
-static int64_t current_of(const struct ring_entry *old, size_t n_old, uint32_t key)
+// Per weight; an idle one is free, whatever its weight.
+static uint64_t cost_in_exchanges(const struct roster_entry *e, const struct pick *p)
 {
-    for (size_t i = 0; i < n_old; i++)
-        if (old[i].key == key)
-            return old[i].current;
-    return 0;
+    return ((uint64_t)slot_n_active(e->slot) << 24) / pick_weight(p, e);
 }
 
-static void build(struct ring *ring, struct upstream_worker *w, const struct service *s)
+static uint64_t cost_in_time(const struct roster_entry *e, const struct pick *p)
 {
-    struct ring_entry *old = ring->entries;
-    size_t n_old = ring->n, cap = 0;
-    for (size_t i = 0; i < s->n_servers; i++)
-        cap += worker_server_of(w, s->servers[i].state)->n_targets;
-    ring->entries = MEM_ARRAY(struct ring_entry, MAX(cap, 1));
-    ring->n = 0;
-    for (size_t i = 0; i < s->n_servers; i++) {
-        const struct worker_server *server = worker_server_of(w, s->servers[i].state);
-        for (uint32_t j = 0; s->servers[i].weight > 0 && j < server->n_targets; j++) {
-            uint32_t key = (uint32_t)i * DNS_ADDRS_MAX + server->targets[j]->slot_index;
-            ring->entries[ring->n++] = (struct ring_entry){
-                .target = server->targets[j],
-                .key = key,
-                .weight = s->servers[i].weight,
-                .current = current_of(old, n_old, key),
-            };
+    return slot_cost(e->slot, p->now_ms) * BALANCE_WEIGHT_ONE / pick_weight(p, e);
+}
+
+static struct roster_entry *choose_least_connections(struct roster *r, const struct pick *p)
+{
+    return cheapest(r, p, cost_in_exchanges);
+}
+
+static struct roster_entry *choose_least_time(struct roster *r, const struct pick *p)
+{
+    return cheapest(r, p, cost_in_time);
+}
+
+// --- by chance ---
+
+// One that fits and isn't `but`, by weight; or NULL.
+static struct roster_entry *draw(struct roster *r, const struct pick *p,
+                                 const struct roster_entry *but)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        struct roster_entry *e = &r->entries[i];
+        e->cost = e != but && pick_fits(p, e) ? pick_weight(p, e) : 0;
+        total += e->cost;
+    }
+    if (total == 0)
+        return NULL;
+    uint64_t at = upstream_worker_random(p->worker) % total;
+    size_t i = 0;
+    for (; at >= r->entries[i].cost; i++)
+        at -= r->entries[i].cost;
+    return &r->entries[i];
+}
+
+// The one of two with fewer exchanges: nearly as even as the least of all, and workers that decide
+// at the same time don't all run to the same server.
+static struct roster_entry *choose_random_two(struct roster *r, const struct pick *p)
+{
+    struct roster_entry *a = draw(r, p, NULL), *b = draw(r, p, a);
+    return b && cost_in_exchanges(b, p) < cost_in_exchanges(a, p) ? b : a;
+}
+
+// --- the first that will do ---
+
+static struct roster_entry *choose_first(struct roster *r, const struct pick *p)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (pick_fits(p, &r->entries[i]))
+            return &r->entries[i];
+    return NULL;
+}
+
+const struct balance_method balance_methods[] = {
+    [SERVICE_BALANCE_ROUND_ROBIN] = {.choose = balance_in_turn},
+    [SERVICE_BALANCE_LEAST_CONNECTIONS] = {.choose = choose_least_connections, .counts = true},
+    [SERVICE_BALANCE_LEAST_TIME] = {.choose = choose_least_time, .counts = true, .measures = true},
+    [SERVICE_BALANCE_RANDOM_TWO] = {.choose = choose_random_two, .counts = true},
+    [SERVICE_BALANCE_HASH] = {.choose = balance_hash, .counts = true},
+    [SERVICE_BALANCE_SOURCE] = {.choose = balance_hash, .counts = true},
+    [SERVICE_BALANCE_FIRST] = {.choose = choose_first},
+};
+
+// --- who may be chosen ---
+
+void balance_turn_to_start(struct roster *r, struct upstream_worker *w, const struct service *s)
+{
+    struct pick p = {.service = s, .worker = w, .now_ms = clock_now_ms(), .takes_full = true};
+    for (; p.tier < r->n_tiers; p.tier++)
+        for (unsigned i = 0; i < w->index; i++)
+            (void)balance_in_turn(r, &p);
+}
+
+// All are skipped: the one that failed the longest ago, primaries before backups.
+COLD static struct roster_entry *least_recently_failed(const struct pick *p, struct roster *r)
+{
+    struct roster_entry *best = NULL;
+    int64_t best_ms = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        struct roster_entry *e = &r->entries[i];
+        int64_t until_ms = atomic_load_explicit(&e->slot->skip_until_ms, memory_order_relaxed);
+        if (pick_was_tried(p, e) || (best && e->tier > best->tier))
+            continue;
+        if (!best || e->tier < best->tier || until_ms < best_ms) {
+            best = e;
+            best_ms = until_ms;
         }
     }
-    mem_free(old);
-    ring->generation = w->generation;
-    if (n_old == 0)
-        turn_to_start(ring, w->index);
+    return best;
 }
 
-struct ring *ring_of(struct upstream_worker *w, const struct service *s)
+// When a server's time of being skipped is over, one exchange finds out whether it is back, and
+// the others go on skipping it meanwhile.
+static bool may_try(const struct pick *p, struct server_slot *slot)
 {
-    struct worker_item *item = worker_item_get(w, s->shared);
-    if (LIKELY(item != NULL)) {
-        struct ring *ring = CONTAINER_OF(item, struct ring, item);
-        if (UNLIKELY(ring->generation != w->generation))
-            build(ring, w, s);
-        return ring;
+    int64_t until = atomic_load_explicit(&slot->skip_until_ms, memory_order_relaxed);
+    return LIKELY(until == 0) ||
+           atomic_compare_exchange_strong_explicit(&slot->skip_until_ms, &until,
+                                                   p->now_ms + p->service->conf->connect_ms,
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
+static struct roster_entry *choose_among_usable(struct pick *p, struct roster *r)
+{
+    balance_fn *choose = balance_methods[p->service->conf->balance].choose;
+    for (p->tier = 0; p->tier < r->n_tiers; p->tier++) {
+        p->takes_full = false;
+        struct roster_entry *e = choose(r, p);
+        if (LIKELY(e != NULL))
+            return e;
+        p->takes_full = true;
+        e = choose(r, p);
+        if (e)
+            return e;
     }
-    struct ring *ring = MEM_NEW(struct ring);
-    registry_hold(s->shared);
-    worker_item_set(w, s->shared, &ring->item);
-    build(ring, w, s);
-    return ring;
+    return NULL;
 }
 
-void ring_free(struct worker_item *item)
+struct roster_entry *pick_next(struct pick *p, struct roster *r)
 {
-    struct ring *ring = CONTAINER_OF(item, struct ring, item);
-    mem_free(ring->entries);
-    mem_free(ring);
+    p->now_ms = clock_now_ms();
+    for (;;) {
+        struct roster_entry *e = choose_among_usable(p, r);
+        if (!e)
+            return least_recently_failed(p, r);
+        if (may_try(p, e->slot))
+            return e;
+    }
 }

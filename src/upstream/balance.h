@@ -1,36 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
-// Smooth weighted round robin over the targets of a service, one ring per worker. With weights
-// 3, 1, 1 the order is a b a c a: never a burst for the heavy one. A ring outlives snapshots
-// while the service's list of servers stays the same.
+// The methods of balancing. One is a function that chooses among those servers of a roster that an
+// exchange may go to; who may be chosen at all is decided here, once for all methods.
 #pragma once
 
-#include "upstream/service_priv.h"
-#include "upstream/worker.h"
+#include "upstream/conn.h"
+#include "upstream/roster.h"
 
-struct ring_entry {
-    struct target *target; // borrows: good until the worker's next wait
-    uint32_t key;          // of server and address: good for the exchange
-    uint32_t weight;       // > 0
-    int64_t current;
+// What one exchange asks of a balancing.
+struct pick {
+    const struct service *service;   // borrows
+    struct upstream_worker *worker;  // borrows
+    const struct exchange *exchange; // borrows
+    uint32_t tried[SERVICE_TRIES_MAX];
+    uint32_t n_tried; // keys of entries that aren't to be chosen again
+    // Of the choice that is being made:
+    int64_t now_ms;
+    unsigned tier;
+    bool takes_full; // also those where it would have to wait
 };
 
-struct ring {
-    struct worker_item item;
-    uint32_t generation; // the worker's when this was built
-    size_t n;
-    struct ring_entry *entries; // owns
+// One of those that pick_fits, or NULL.
+typedef struct roster_entry *balance_fn(struct roster *r, const struct pick *p);
+
+struct balance_method {
+    balance_fn *choose;
+    bool counts;   // needs to know how many exchanges each server has
+    bool measures; // needs to know how long answers take
 };
+// By enum service_balance.
+extern const struct balance_method balance_methods[];
 
-// Up to date with this worker's targets.
-struct ring *ring_of(struct upstream_worker *w, const struct service *s);
-void ring_free(struct worker_item *item);
+// The next server for an exchange, with what the method, its state and what was tried say: usable
+// ones before those that are skipped, primaries before backups, those with room before full ones.
+// NULL: all were tried. The roster has entries.
+struct roster_entry *pick_next(struct pick *p, struct roster *r);
 
-// The index of the service's server that an entry belongs to.
-static inline size_t ring_server(const struct ring_entry *e)
+// Workers don't all begin with the same server.
+void balance_turn_to_start(struct roster *r, struct upstream_worker *w, const struct service *s);
+
+// --- for methods ---
+
+#define BALANCE_WEIGHT_ONE 256 // a weight of 1, so that there are parts of it
+
+static inline bool pick_was_tried(const struct pick *p, const struct roster_entry *e)
 {
-    return e->key / DNS_ADDRS_MAX;
+    for (uint32_t i = 0; i < p->n_tried; i++)
+        if (p->tried[i] == e->key)
+            return true;
+    return false;
 }
 
-// The next entry in turn among those of which is_fit says so, or NULL.
-typedef bool ring_fit_fn(const void *arg, const struct ring_entry *e);
-struct ring_entry *ring_next(struct ring *ring, ring_fit_fn *is_fit, const void *arg);
+static inline bool pick_has_room(const struct pick *p, const struct roster_entry *e)
+{
+    return !target_is_full(e->target, p->service->conf->conns_max);
+}
+
+static inline bool pick_fits(const struct pick *p, const struct roster_entry *e)
+{
+    return e->tier == p->tier && server_is_usable(e->slot, p->now_ms) && !pick_was_tried(p, e) &&
+           (p->takes_full || pick_has_room(p, e));
+}
+
+// The weight that counts now: > 0, in parts of BALANCE_WEIGHT_ONE; less during a slow start.
+static inline uint32_t pick_weight(const struct pick *p, const struct roster_entry *e)
+{
+    uint32_t full = e->weight * BALANCE_WEIGHT_ONE;
+    int64_t slow_ms = p->service->conf->slow_start_ms;
+    if (LIKELY(slow_ms == 0))
+        return full;
+    int64_t since_ms = p->now_ms - atomic_load_explicit(&e->slot->risen_ms, memory_order_relaxed);
+    if (since_ms >= slow_ms)
+        return full;
+    return (uint32_t)MAX((int64_t)full * MAX(since_ms, 0) / slow_ms, 1);
+}
+
+// Smooth weighted turns.
+struct roster_entry *balance_in_turn(struct roster *r, const struct pick *p);
+// Rendezvous hashing: balance_hash.c.
+struct roster_entry *balance_hash(struct roster *r, const struct pick *p);

@@ -20,7 +20,7 @@ static void free_later(void *arg)
 // Ends c; its place is the caller's.
 static void conn_drop(struct conn *c)
 {
-    ASSERT(!list_node_is_linked(&c->client.node));
+    ASSERT(!list_node_is_linked(&c->client.node) && !c->place);
     h1_client_fini(&c->client);
     // An event of this turn, or the caller, may still look at it.
     loop_defer(free_later, c);
@@ -131,6 +131,9 @@ static void on_done(struct h1_client *client, bool is_reusable)
     struct target *t = c->target;
     struct rt_sock *sock = &client->stream.sock;
     client->idle_since_ms = clock_now_ms();
+    if (c->place)
+        slot_give(c->place);
+    c->place = NULL;
     if (!is_reusable || t->is_leaving || sock->has_hangup || sock->has_error || sock->fd < 0) {
         conn_close(c);
         return;

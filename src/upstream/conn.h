@@ -9,7 +9,9 @@
 struct conn {
     struct h1_client client;
     struct target *target; // borrows: it lives as long as it has connections
-    int64_t idle_ms;       // of the service that uses it
+    // Where its exchange is counted, until that is over; NULL: nowhere. Borrows: the target's.
+    struct server_slot *place;
+    int64_t idle_ms; // of the service that uses it
     uint32_t idle_max;
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "rt/clock.h"
 
 #define BUCKETS_MIN 64
 
@@ -160,6 +161,8 @@ static void free_if_unused(struct upstream_registry *r, struct shared *s)
         return;
     }
     struct server_state *server = server_of(s);
+    for (size_t i = 0; i < server->n_slots; i++)
+        ASSERT(slot_n_active(&server->slots[i]) == 0);
     list_remove(&server->unwatched);
     mem_free_str(server->host);
     mem_free_str(server->peer.name);
@@ -221,6 +224,7 @@ static struct server_state *new_server(struct upstream_registry *r, const struct
     s->learns_as = own(url->learns_as);
     if (url->kind != SERVER_NAME) {
         s->addr = url->addr;
+        slot_rise(&s->slots[0], clock_now_ms());
         return s;
     }
     s->host = own(url->host);
@@ -472,6 +476,8 @@ static void fill_answer(struct server_state *s, const struct server_answer *old,
         taken |= UINT64_C(1) << slot;
         ret->addrs[i].slot = slot;
         atomic_store_explicit(&s->slots[slot].skip_until_ms, 0, memory_order_relaxed);
+        atomic_store_explicit(&s->slots[slot].latency, 0, memory_order_relaxed);
+        slot_rise(&s->slots[slot], clock_now_ms());
         uint64_t n_past =
             atomic_exchange_explicit(&s->slots[slot].n_failures, 0, memory_order_relaxed);
         atomic_fetch_add_explicit(&s->n_failures_past, n_past, memory_order_relaxed);

@@ -17,6 +17,7 @@
 #include "tls/client.h"
 #include "upstream/server_url.h"
 #include "upstream/service.h"
+#include "upstream/slot.h"
 
 enum shared_kind {
     SHARED_SERVER,
@@ -34,14 +35,6 @@ struct shared {
     struct shared *next; // borrows: in the same bucket
 };
 
-// One address of a server, as all workers see it.
-struct server_slot {
-    // Until then it is skipped, on the monotonic clock. 0: it works, as far as is known. In the
-    // past: it is due for a try, which one exchange takes upon itself.
-    _Atomic int64_t skip_until_ms;
-    _Atomic uint64_t n_failures; // since it is known
-};
-
 // The addresses of a server. A value: each worker has its own copy.
 struct server_answer {
     uint32_t version; // grows; 0: nothing is known yet
@@ -57,15 +50,17 @@ struct server_state {
     struct shared shared;
     enum server_kind kind;
     enum server_http http;
-    struct rt_addr addr;              // not of names
-    struct str host;                  // of names; owns
-    uint16_t port;                    // of names
-    struct tls_client *tls;           // shares; NULL: it is spoken with in plain
-    struct tls_peer peer;             // with tls; owns its name
-    struct str learns_as;             // as in server_url; owns
-    bool is_watched;                  // the resolver has a job for it; under the lock
-    struct list_node unwatched;       // of names; under the lock
-    struct server_answer *answer;     // owns; of names; under the lock
+    struct rt_addr addr;          // not of names
+    struct str host;              // of names; owns
+    uint16_t port;                // of names
+    struct tls_client *tls;       // shares; NULL: it is spoken with in plain
+    struct tls_peer peer;         // with tls; owns its name
+    struct str learns_as;         // as in server_url; owns
+    bool is_watched;              // the resolver has a job for it; under the lock
+    struct list_node unwatched;   // of names; under the lock
+    struct server_answer *answer; // owns; of names; under the lock
+    // Some service wants to know how many exchanges are on it: from then on they are counted.
+    _Atomic bool is_counted;
     _Atomic uint64_t n_failures_past; // of addresses whose slot another one has got
     size_t n_slots;
     struct server_slot slots[]; // 1, or DNS_ADDRS_MAX of names

@@ -27,14 +27,14 @@ struct attempt {
     struct exchange *x;
     const struct service *s;
     struct upstream_worker *w;
+    struct pick pick;
+    struct server_slot *place; // where the try is counted, until its connection is; NULL: nowhere
+    int64_t began_ns;          // of the try; only for methods that measure
     bool is_idempotent;
     bool is_grpc;
-    bool wants_fresh;        // an idle connection turned out to be dead
-    int64_t connect_left_ms; // for all tries together
-    struct deadline until;   // what the client gives it all
-    uint32_t tried[SERVICE_TRIES_MAX];
-    uint32_t n_tried;
-    int64_t now_ms;
+    bool wants_fresh;            // an idle connection turned out to be dead
+    int64_t connect_left_ms;     // for all tries together
+    struct deadline until;       // what the client gives it all
     uint32_t n_refused;          // tries of which servers say that they did nothing
     struct conn_failure failure; // of the last try to connect
     enum exchange_end end;       // how the last try failed; EXCHANGE_END_OK: none did
@@ -82,67 +82,6 @@ static void note_told(struct attempt *a, enum exchange_end end)
 
 // --- choosing ---
 
-static bool was_tried(const struct attempt *a, const struct ring_entry *e)
-{
-    for (uint32_t i = 0; i < a->n_tried; i++)
-        if (a->tried[i] == e->key)
-            return true;
-    return false;
-}
-
-static int64_t skip_until(const struct target *t)
-{
-    return atomic_load_explicit(&t->slot->skip_until_ms, memory_order_relaxed);
-}
-
-static bool fits_in_turn(const void *arg, const struct ring_entry *e)
-{
-    const struct attempt *a = arg;
-    return skip_until(e->target) <= a->now_ms && !was_tried(a, e);
-}
-
-static bool fits_at_once(const void *arg, const struct ring_entry *e)
-{
-    const struct attempt *a = arg;
-    return fits_in_turn(arg, e) && !target_is_full(e->target, a->s->conf->conns_max);
-}
-
-// All are skipped: the one that failed the longest ago.
-COLD static struct ring_entry *least_recently_failed(struct attempt *a, struct ring *ring)
-{
-    struct ring_entry *best = NULL;
-    for (size_t i = 0; i < ring->n; i++) {
-        struct ring_entry *e = &ring->entries[i];
-        if (!was_tried(a, e) && (!best || skip_until(e->target) < skip_until(best->target)))
-            best = e;
-    }
-    return best;
-}
-
-// When a server's time of being skipped is over, one exchange finds out whether it is back, and
-// the others go on skipping it meanwhile.
-static bool may_try(const struct attempt *a, struct target *t)
-{
-    int64_t until = skip_until(t);
-    return until == 0 || atomic_compare_exchange_strong_explicit(
-                             &t->slot->skip_until_ms, &until, a->now_ms + a->s->conf->connect_ms,
-                             memory_order_relaxed, memory_order_relaxed);
-}
-
-static struct ring_entry *choose_now(struct attempt *a, struct ring *ring)
-{
-    a->now_ms = clock_now_ms();
-    for (;;) {
-        struct ring_entry *e = ring_next(ring, fits_at_once, a);
-        if (!e)
-            e = ring_next(ring, fits_in_turn, a);
-        if (!e)
-            return least_recently_failed(a, ring);
-        if (LIKELY(may_try(a, e->target)))
-            return e;
-    }
-}
-
 // A name that has no answer yet, or NULL; *ret_why of one that has none at all.
 static struct worker_server *find_unresolved(struct attempt *a, const char **ret_why)
 {
@@ -181,12 +120,12 @@ COLD static enum step wait_for_names(struct attempt *a)
     return STEP_GIVE_UP;
 }
 
-static enum step choose(struct attempt *a, struct ring_entry **ret)
+static enum step choose(struct attempt *a, struct roster_entry **ret)
 {
     for (;;) {
-        struct ring *ring = ring_of(a->w, a->s);
-        if (LIKELY(ring->n > 0)) {
-            *ret = choose_now(a, ring);
+        struct roster *r = roster_of(a->w, a->s);
+        if (LIKELY(r->n > 0)) {
+            *ret = pick_next(&a->pick, r);
             return *ret ? STEP_DONE : STEP_GIVE_UP;
         }
         enum step step = wait_for_names(a);
@@ -223,9 +162,11 @@ static void note_reached(const struct attempt *a, struct server_slot *slot)
 {
     if (LIKELY(atomic_load_explicit(&slot->skip_until_ms, memory_order_relaxed) == 0))
         return;
-    if (atomic_exchange_explicit(&slot->skip_until_ms, 0, memory_order_relaxed) != 0)
-        log_info(STR_FMT ": server " STR_FMT " is back", STR_ARG(a->s->who),
-                 STR_ARG(a->x->server_name));
+    if (atomic_exchange_explicit(&slot->skip_until_ms, 0, memory_order_relaxed) == 0)
+        return;
+    slot_rise(slot, clock_now_ms());
+    log_info(STR_FMT ": server " STR_FMT " is back", STR_ARG(a->s->who),
+             STR_ARG(a->x->server_name));
 }
 
 COLD static enum step connect_failed(struct attempt *a, enum conn_got got, struct server_slot *slot,
@@ -236,7 +177,7 @@ COLD static enum step connect_failed(struct attempt *a, enum conn_got got, struc
     case CONN_OK:
         return STEP_DONE;
     case CONN_MOVED:
-        a->n_tried--; // it was not tried
+        a->pick.n_tried--; // it was not tried
         return STEP_AGAIN;
     case CONN_CANCELLED:
         return STEP_CANCELLED;
@@ -343,9 +284,15 @@ COLD static enum step too_early(struct attempt *a)
 {
     if (!exchange_retry_early(a->x))
         return STEP_DONE;
-    a->n_tried--;
+    a->pick.n_tried--;
     note(a, EXCHANGE_END_OK, "too early");
     return STEP_AGAIN;
+}
+
+static void measure(const struct attempt *a, struct server_slot *slot)
+{
+    if (balance_methods[a->s->conf->balance].measures)
+        slot_observe(slot, clock_exact_ns() - a->began_ns, clock_now_ms());
 }
 
 static enum step served(struct attempt *a, enum http_client_end end, bool sent_body,
@@ -355,10 +302,11 @@ static enum step served(struct attempt *a, enum http_client_end end, bool sent_b
     switch (end) {
     case HTTP_CLIENT_OK:
         note_reached(a, slot);
+        measure(a, slot);
         return UNLIKELY(a->x->resp.status == 425) ? too_early(a) : STEP_DONE;
     case HTTP_CLIENT_STALE:
         a->wants_fresh = true;
-        a->n_tried--; // not the server's fault
+        a->pick.n_tried--; // not the server's fault
         note_told(a, EXCHANGE_END_SERVER_GONE);
         return may_repeat ? STEP_AGAIN : STEP_GIVE_UP;
     case HTTP_CLIENT_CLOSED:
@@ -369,10 +317,11 @@ static enum step served(struct attempt *a, enum http_client_end end, bool sent_b
         note_told(a, EXCHANGE_END_SERVER_GONE);
         if (sent_body || ++a->n_refused > REFUSALS_MAX)
             return STEP_GIVE_UP;
-        a->n_tried--; // it was not the server's whole refusal, as a rule: this connection's
+        a->pick.n_tried--; // it was not the server's whole refusal, as a rule: this connection's
         return STEP_AGAIN;
     case HTTP_CLIENT_TIMEOUT:
         count_failure(slot);
+        measure(a, slot);
         note_told(a, EXCHANGE_END_SERVER_TIMEOUT);
         return STEP_GIVE_UP;
     case HTTP_CLIENT_PROTOCOL:
@@ -405,10 +354,35 @@ static struct http_client_options options_for(const struct attempt *a, size_t se
     };
 }
 
+static void leave_place(struct attempt *a)
+{
+    if (a->place)
+        slot_give(a->place);
+    a->place = NULL;
+}
+
+// Counts the try that begins.
+static void take_place(struct attempt *a, const struct target *t)
+{
+    if (balance_methods[a->s->conf->balance].measures)
+        a->began_ns = clock_exact_ns();
+    if (!atomic_load_explicit(&t->server->state->is_counted, memory_order_relaxed))
+        return;
+    a->place = t->slot;
+    slot_take(a->place);
+}
+
+static void call_ended(void *slot)
+{
+    slot_give(slot);
+}
+
 static enum step serve_alone(struct attempt *a, struct conn *c, size_t server,
                              struct server_slot *slot)
 {
     struct exchange *x = a->x;
+    c->place = a->place;
+    a->place = NULL;
     x->is_reused = c->client.n_exchanges > 0;
     c->target->n_requests++;
     x->times.connected = clock_now_ns();
@@ -427,13 +401,17 @@ static enum step serve_shared(struct attempt *a, struct mux *m, size_t server,
 {
     struct exchange *x = a->x;
     if (!mux_begin(m)) { // over before it could begin
-        a->n_tried--;
+        leave_place(a);
+        a->pick.n_tried--;
         return STEP_AGAIN;
     }
     x->is_reused = m->client.n_exchanges > 0;
     m->target->n_requests++;
     x->times.connected = clock_now_ns();
-    const struct http_client_options options = options_for(a, server);
+    struct http_client_options options = options_for(a, server);
+    options.ended = a->place ? call_ended : NULL;
+    options.ended_arg = a->place;
+    a->place = NULL;
     bool sent_body = false;
     enum http_client_end end = h2_client_serve(&m->client, x, &options, &sent_body);
     return served(a, end, sent_body, slot);
@@ -460,7 +438,7 @@ static bool can_speak(struct attempt *a, const struct target *t)
 static enum step try_once(struct attempt *a)
 {
     struct exchange *x = a->x;
-    struct ring_entry *e;
+    struct roster_entry *e;
     enum step step = choose(a, &e);
     if (step != STEP_DONE)
         return step;
@@ -470,16 +448,19 @@ static enum step try_once(struct attempt *a)
         return STEP_GIVE_UP;
     // What waits may let the target go: the slot is the server's, which the snapshot keeps.
     struct server_slot *slot = e->target->slot;
-    size_t server = ring_server(e);
-    a->tried[a->n_tried++] = e->key;
+    size_t server = roster_server(e);
+    a->pick.tried[a->pick.n_tried++] = e->key;
     x->server_name = arena_dup(x->mem, e->target->name);
     trail_add(&x->trail, a->s->who, "chose", x->server_name);
     x->times.chosen = clock_now_ns();
     x->n_tries++;
+    take_place(a, e->target);
     struct lease lease;
     enum conn_got got = connect_to(a, e->target, &lease);
-    if (got != CONN_OK)
+    if (got != CONN_OK) {
+        leave_place(a);
         return connect_failed(a, got, slot, x->server_name);
+    }
     bool is_new =
         lease.mux ? lease.mux->client.n_exchanges == 0 : lease.conn->client.n_exchanges == 0;
     if (is_new)
@@ -495,6 +476,7 @@ static enum err service_serve(const struct handler *h, struct exchange *x)
         .x = x,
         .s = s,
         .w = upstream_worker_self(),
+        .pick = {.service = s, .worker = upstream_worker_self(), .exchange = x},
         .is_idempotent = method_is_idempotent(x->req.method_id),
         .is_grpc = grpc_is(x),
         .until = deadline_at(INT64_MAX),
@@ -513,7 +495,7 @@ static enum err service_serve(const struct handler *h, struct exchange *x)
             return ERR_OK;
         if (step == STEP_CANCELLED)
             return ERR_CANCELLED;
-        if (step == STEP_GIVE_UP || a.n_tried >= s->conf->tries || a.connect_left_ms <= 0)
+        if (step == STEP_GIVE_UP || a.pick.n_tried >= s->conf->tries || a.connect_left_ms <= 0)
             return give_up(&a);
     }
 }

@@ -9,7 +9,10 @@
 #include "codec/base64.h"
 #include "codec/url.h"
 #include "rt/clock.h"
+#include "upstream/balance.h"
 #include "upstream/service_priv.h"
+
+#define IPV6_NETWORK_BITS 64 // whoever has an address has all of these, and changes among them
 
 // The servers of a service take turns, so all must be good for the same routes.
 static enum err join_protocols(struct service *s, enum server_protocol protocol,
@@ -112,6 +115,7 @@ static enum err build_server(struct servers *b, struct service_server *to,
     *to = (struct service_server){
         .state = registry_take_server(b->registry, &url, url.is_tls ? b->tls : NULL),
         .weight = conf->weight,
+        .tier = conf->is_backup,
         .text = conf->url.text,
         .authority = url.authority,
     };
@@ -147,13 +151,40 @@ static struct shared *take_identity(const struct service *s, struct upstream_reg
         writer_init(&w, weight, sizeof weight);
         writer_put(&w, STR(" "));
         writer_dec(&w, s->servers[i].weight);
-        writer_put(&w, STR("*"));
+        writer_put(&w, s->servers[i].tier > 0 ? STR("/") : STR("*"));
         text_put(&key, writer_str(&w));
         text_put(&key, s->servers[i].state->shared.key);
     }
     struct shared *shared = registry_take_service(registry, text_str(&key));
     text_fini(&key);
     return shared;
+}
+
+static enum err read_hash_key(struct service *s, struct diags *diags)
+{
+    static const struct conf_text client_ip = {.text = STR_INIT("client-ip")};
+    const struct conf_texts source = {.items = (struct conf_text *)(uintptr_t)&client_ip, .n = 1};
+    const struct service_conf *conf = s->conf;
+    bool is_source = conf->balance == SERVICE_BALANCE_SOURCE;
+    if (conf->balance != SERVICE_BALANCE_HASH && !is_source)
+        return ERR_OK;
+    if (!request_key_parse(is_source ? &source : &conf->hash_key, diags, &s->hash_key))
+        return ERR_SYNTAX;
+    s->hash_key.v6_bits = IPV6_NETWORK_BITS;
+    if (conf->hash_factor == 0 || conf->hash_factor >= 100)
+        return ERR_OK;
+    return diag_fail(diags, ERR_RANGE, conf->place,
+                     "hash-balance-factor: %u would leave requests over; write 100 or more (125: a "
+                     "quarter more than its share), or 0",
+                     conf->hash_factor);
+}
+
+// Methods that go by the number of exchanges need it from all services of these servers.
+static void count_exchanges(const struct service *s)
+{
+    for (size_t i = 0; i < s->n_servers; i++)
+        if (balance_methods[s->conf->balance].counts)
+            atomic_store_explicit(&s->servers[i].state->is_counted, true, memory_order_relaxed);
 }
 
 static enum err build_servers(struct service *s, struct upstream_registry *registry,
@@ -201,14 +232,16 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
         .servers = servers,
     };
     enum err host_err = read_host(conf, diags, &s->host);
+    enum err key_err = read_hash_key(s, diags);
     enum err servers_err = build_servers(s, registry, mem, diags);
-    if (host_err || servers_err) {
+    if (host_err || key_err || servers_err) {
         service_release(&s->handler);
         return NULL;
     }
     copy->servers = (struct conf_list){0}; // the caller's
     copy->authorities = NULL;
     s->shared = take_identity(s, registry);
+    count_exchanges(s);
     return &s->handler;
 }
 
@@ -272,10 +305,12 @@ struct str service_describe(const struct handler *service, struct arena *mem)
 {
     const struct service *s = service_of(service);
     struct text text = {0};
+    if (s->conf->balance != SERVICE_BALANCE_ROUND_ROBIN)
+        text_printf(&text, "%s: ", service_balance_name((enum service_balance)s->conf->balance));
     for (size_t i = 0; i < s->n_servers; i++) {
         const struct service_server *server = &s->servers[i];
-        text_printf(&text, "%s" STR_FMT " weight %u", i > 0 ? ", " : "", STR_ARG(server->text),
-                    server->weight);
+        text_printf(&text, "%s" STR_FMT " weight %u%s", i > 0 ? ", " : "", STR_ARG(server->text),
+                    server->weight, server->tier > 0 ? " backup" : "");
         describe_state(server->state, &text);
     }
     struct str described = arena_dup(mem, text_str(&text));

@@ -18,13 +18,17 @@
 struct server_conf {
     struct conf_text url; // "http://10.0.0.1:8080", "unix:/run/app.sock", "tcp://db.internal:5432"
     uint32_t weight;
+    bool is_backup;
     struct place place;
 };
 
 struct service_conf {
     struct conf_list servers; // of server_conf
     unsigned balance;         // enum service_balance
-    unsigned http;            // enum server_http
+    struct conf_texts hash_key;
+    uint32_t hash_factor;  // hundredths of its share that a server may have more by hash; 0: any
+    int64_t slow_start_ms; // so long after it came a server's weight grows; 0: not at all
+    unsigned http;         // enum server_http
     int64_t connect_ms, head_ms, body_idle_ms;
     uint32_t tries;          // servers tried for one exchange
     int64_t skip_ms;         // how long a server that can't be reached is skipped
@@ -43,9 +47,23 @@ struct service_conf {
     struct place place;
 };
 
+// Name in settings.
+#define SERVICE_BALANCE_LIST(X)                                                                    \
+    X(ROUND_ROBIN, "round-robin")                                                                  \
+    X(LEAST_CONNECTIONS, "least-connections")                                                      \
+    X(LEAST_TIME, "least-time")                                                                    \
+    X(RANDOM_TWO, "random-two")                                                                    \
+    X(HASH, "hash")                                                                                \
+    X(SOURCE, "source")                                                                            \
+    X(FIRST, "first")
+
 enum service_balance {
-    SERVICE_BALANCE_ROUND_ROBIN,
+#define X(id, name) SERVICE_BALANCE_##id,
+    SERVICE_BALANCE_LIST(X)
+#undef X
 };
+const char *service_balance_name(enum service_balance b);
+
 #define SERVICE_TRIES_MAX 10
 
 // The PROXY header in front of each connection of a TCP route.

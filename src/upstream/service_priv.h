@@ -2,12 +2,14 @@
 // A service of a snapshot: immutable, read by all workers.
 #pragma once
 
+#include "http/request_key.h"
 #include "upstream/registry.h"
 #include "upstream/service.h"
 
 struct service_server {
     struct server_state *state; // shares: registry_drop in service_release
     uint32_t weight;
+    uint8_t tier;         // 0, or 1: a backup
     struct str text;      // as the user wrote it
     struct str authority; // what its own Host field would say
 };
@@ -24,7 +26,8 @@ struct service {
     const struct service_conf *conf; // borrows: the snapshot's
     enum service_host host;
     enum server_protocol protocol;
-    struct shared *shared; // shares: the identity of the balancing
+    struct request_key hash_key; // of hash and source
+    struct shared *shared;       // shares: the identity of the balancing
     struct service_server *servers;
     size_t n_servers;
 };

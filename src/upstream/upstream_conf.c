@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The settings of services and servers.
+#include "http/request_key.h"
 #include "upstream/service.h"
 
 static const struct conf_item server_items[] = {
@@ -18,6 +19,9 @@ static const struct conf_item server_items[] = {
               .example = "2",
               .doc = "Share of the requests, compared with the weights of the other servers. 0: "
                      "it gets no new requests, for instance before it is taken away."),
+    ITEM_BOOL(server_conf, is_backup, "backup", .def = "no", .since = "0.1", .example = "yes",
+              .doc = "Gets requests only while none of the servers that aren't backups can be "
+                     "used."),
 };
 
 const struct conf_section server_section = {
@@ -29,9 +33,16 @@ const struct conf_section server_section = {
 };
 
 static const char *const balance_names[] = {
-    [SERVICE_BALANCE_ROUND_ROBIN] = "round-robin",
-    NULL,
+#define X(id, name) [SERVICE_BALANCE_##id] = name,
+    SERVICE_BALANCE_LIST(X)
+#undef X
+        NULL,
 };
+
+const char *service_balance_name(enum service_balance b)
+{
+    return balance_names[b];
+}
 
 static const char *const http_names[] = {
     [SERVER_HTTP_AUTO] = "auto",
@@ -51,9 +62,33 @@ static const struct conf_item service_items[] = {
     ITEM_LIST(service_conf, servers, "servers", .section = &server_section, .is_required = true,
               .since = "0.1", .example = "[\"http://10.0.0.1:8080\", \"http://10.0.0.2:8080\"]",
               .doc = "The servers that share the requests. One alone needs no list."),
-    ITEM_ENUM(service_conf, balance, "balance", .names = balance_names, .def = "round-robin",
-              .since = "0.1", .example = "round-robin",
-              .doc = "How requests are shared. `round-robin`: in turn, by weight, evenly spread."),
+    ITEM_ENUM(
+        service_conf, balance, "balance", .names = balance_names, .def = "round-robin",
+        .since = "0.1", .example = "least-connections",
+        .doc = "How requests are shared, always by weight. `round-robin`: in turn, evenly "
+               "spread. `least-connections`: to the server with the fewest requests in progress, "
+               "of all workers. `least-time`: to where the answer is likely to come first, by "
+               "the time that answers took and the requests in progress. `random-two`: to the "
+               "less busy one of two drawn by lot. `hash`: the same `hash-key` to the same "
+               "server. `source`: the same client address to the same server. `first`: to the "
+               "first of the list that can be used, the others only stand by."),
+    ITEM_TEXTS(service_conf, hash_key, "hash-key", .def = "client-ip", .since = "0.1",
+               .format = REQUEST_KEY_FORMAT, .example = "[\"cookie:session\"]",
+               .doc =
+                   "With `balance: hash`: what requests have to have in common to go to the same "
+                   "server. Requests without any of it take turns. When a server is gone, only "
+                   "its keys move."),
+    ITEM_UINT(service_conf, hash_factor, "hash-balance-factor", .def = "0", .min = "0",
+              .max = "1000", .since = "0.1", .example = "125",
+              .doc =
+                  "With `balance: hash` or `source`: a server that has so many hundredths of its "
+                  "fair share of the requests in progress is passed over, so that no key can "
+                  "overload it. At least 100; 0: never."),
+    ITEM_DURATION(service_conf, slow_start_ms, "slow-start", .def = "0", .min = "0", .max = "1h",
+                  .since = "0.1", .example = "30s",
+                  .doc = "How long the weight of a server grows from nothing to what it is, when "
+                         "the server is new or has come back: caches are cold then. Not with "
+                         "`first`, nor for requests that a hash brings."),
     ITEM_ENUM(service_conf, http, "http", .names = http_names, .def = "auto", .since = "0.1",
               .example = "2",
               .doc =

@@ -2,8 +2,9 @@
 #include "upstream/worker.h"
 
 #include "base/mem.h"
-#include "upstream/balance.h"
+#include "rt/sys.h"
 #include "upstream/conn.h"
+#include "upstream/roster.h"
 
 #define ITEMS_MIN 64
 #define ADDR_TEXT_BYTES 128
@@ -229,7 +230,7 @@ static void item_leave(struct upstream_worker *w, struct worker_item *item)
         return;
     }
     struct shared *shared = item->shared;
-    ring_free(item);
+    roster_free(item);
     forget_item(w, shared);
 }
 
@@ -263,6 +264,8 @@ struct upstream_worker *upstream_worker_new(struct upstream_registry *r, unsigne
     w->registry = r;
     w->loop = loop;
     w->index = worker_index;
+    sys_random(&w->random, sizeof w->random);
+    w->random |= 1; // never 0, which stays 0
     w->inbox.mail.fn = on_mail;
     w->inbox.loop = loop;
     registry_join_worker(r, worker_index, &w->inbox);
@@ -287,6 +290,14 @@ void upstream_worker_free(struct upstream_worker *w)
     self = NULL;
     mem_free(w->items);
     mem_free(w);
+}
+
+uint64_t upstream_worker_random(struct upstream_worker *w) // xorshift64*
+{
+    w->random ^= w->random >> 12;
+    w->random ^= w->random << 25;
+    w->random ^= w->random >> 27;
+    return w->random * UINT64_C(0x2545f4914f6cdd1d);
 }
 
 struct upstream_worker *upstream_worker_self(void)

@@ -22,6 +22,7 @@ struct upstream_worker {
     uint32_t n_items;
     uint32_t n_used;
     uint32_t generation; // changes when a target comes or goes
+    uint64_t random;     // of the choices by chance
 };
 
 // A server as this worker knows it.
@@ -74,3 +75,6 @@ void worker_item_set(struct upstream_worker *w, struct shared *shared, struct wo
 
 // To be called when a connection of t has gone: frees t when it was the last of one that leaves.
 void target_free_if_left(struct target *t);
+
+// A random number for choices that nobody gains from guessing.
+uint64_t upstream_worker_random(struct upstream_worker *w);

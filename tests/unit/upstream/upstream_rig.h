@@ -8,7 +8,7 @@
 #include "http/exchange.h"
 #include "http/tunnel.h"
 #include "unit/rt/rt_test.h"
-#include "upstream/service.h"
+#include "upstream/service_priv.h"
 
 // --- servers ---
 
@@ -217,6 +217,10 @@ static inline struct handler *rig_build(struct rig *r)
     for (size_t i = 0; i < r->diags.n; i++)
         printf("# %s\n", r->diags.items[i].text);
     CHECK(r->service != NULL);
+    // Exchanges are counted in all tests: the registry asserts at its end that none was forgotten.
+    const struct service *s = service_of(r->service);
+    for (size_t i = 0; i < s->n_servers; i++)
+        atomic_store(&s->servers[i].state->is_counted, true);
     return r->service;
 }
 

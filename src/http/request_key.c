@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "filter/request_key.h"
+#include "http/request_key.h"
 
 #include "base/ascii.h"
 #include "base/attr.h"
 #include "base/hash.h"
+#include "codec/url.h"
 
 static const struct {
     struct str name;
@@ -54,8 +55,7 @@ bool request_key_parse(const struct conf_texts *texts, struct diags *diags, stru
     return is_fine;
 }
 
-// The first cookie of that name (RFC 6265 5.4), which is the one that servers take.
-static struct str cookie_of(const struct exchange *x, struct str name)
+struct str request_cookie(const struct exchange *x, struct str name)
 {
     struct str rest = headers_get(&x->req.headers, FIELD_COOKIE), one, its, value;
     while (rest.len > 0) {
@@ -64,6 +64,16 @@ static struct str cookie_of(const struct exchange *x, struct str name)
         if (str_cut(str_trim(one), '=', &its, &value) && str_eq(its, name))
             return value;
     }
+    return STR_NONE;
+}
+
+// The first parameter of that name, as it came.
+static struct str parameter_of(const struct exchange *x, struct str name)
+{
+    struct str rest = x->req.query, its, value;
+    while (url_query_next(&rest, &its, &value))
+        if (str_eq(its, name))
+            return value;
     return STR_NONE;
 }
 
@@ -93,23 +103,52 @@ static struct str part_of(const struct request_key *key, size_t i, const struct 
         return x->req.host;
     case REQUEST_KEY_PATH:
         return x->req.path;
+    case REQUEST_KEY_QUERY:
+        return x->req.query;
+    case REQUEST_KEY_PARAMETER:
+        return parameter_of(x, key->parts[i].name);
     case REQUEST_KEY_METHOD:
         return x->req.method;
     case REQUEST_KEY_HEADER:
         f = headers_find_named(&x->req.headers, key->parts[i].name);
         return f ? f->value : STR_NONE;
     case REQUEST_KEY_COOKIE:
-        return cookie_of(x, key->parts[i].name);
+        return request_cookie(x, key->parts[i].name);
     }
     return STR_NONE;
 }
 
-uint64_t request_key_hash(const struct request_key *key, const struct exchange *x)
+typedef uint64_t hash_fn(struct str s);
+
+static uint64_t hash_lasting(struct str s)
+{
+    return hash_sip13((struct hash_key){.k0 = 0}, s);
+}
+
+static uint64_t hash_parts(const struct request_key *key, const struct exchange *x, hash_fn *hash,
+                           bool *ret_is_empty)
 {
     uint64_t hashes[REQUEST_KEY_PARTS_MAX];
     struct ip buf;
-    for (size_t i = 0; i < key->n; i++)
-        hashes[i] = hash_str(part_of(key, i, x, &buf));
-    return key->n == 1 ? hashes[0]
-                       : hash_str(str_from((const char *)hashes, key->n * sizeof *hashes));
+    *ret_is_empty = true;
+    for (size_t i = 0; i < key->n; i++) {
+        struct str part = part_of(key, i, x, &buf);
+        *ret_is_empty = *ret_is_empty && part.len == 0;
+        hashes[i] = hash(part);
+    }
+    return key->n == 1 ? hashes[0] : hash(str_from((const char *)hashes, key->n * sizeof *hashes));
+}
+
+uint64_t request_key_hash(const struct request_key *key, const struct exchange *x)
+{
+    bool is_empty;
+    return hash_parts(key, x, hash_str, &is_empty);
+}
+
+bool request_key_hash_lasting(const struct request_key *key, const struct exchange *x,
+                              uint64_t *ret)
+{
+    bool is_empty;
+    *ret = hash_parts(key, x, hash_lasting, &is_empty);
+    return !is_empty;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of a request says whose it is, for limits: a list such as [client-ip, "header:X-Api-Key"].
+// What of a request says whose it is, for limits and for balancing: a list such as
+// [client-ip, "header:X-Api-Key"].
 #pragma once
 
 #include "base/arena.h"
@@ -14,6 +15,8 @@
     X(USER, "user", false)                                                                         \
     X(HOST, "host", false)                                                                         \
     X(PATH, "path", false)                                                                         \
+    X(QUERY, "query", false)                                                                       \
+    X(PARAMETER, "query", true)                                                                    \
     X(METHOD, "method", false)                                                                     \
     X(HEADER, "header", true)                                                                      \
     X(COOKIE, "cookie", true)
@@ -26,12 +29,13 @@ enum request_key_kind {
 
 #define REQUEST_KEY_PARTS_MAX 8
 #define REQUEST_KEY_FORMAT                                                                         \
-    "client-ip, user, host, path, method, header:NAME, cookie:NAME, or all: a list for several"
+    "client-ip, user, host, path, query, query:NAME, method, header:NAME, cookie:NAME, or all: a " \
+    "list for several"
 
 struct request_key {
     struct {
         enum request_key_kind kind;
-        struct str name; // of the field or cookie; borrows: the settings'
+        struct str name; // of the field, cookie or parameter; borrows: the settings'
     } parts[REQUEST_KEY_PARTS_MAX];
     size_t n;
     uint8_t v4_bits, v6_bits; // of an address that count: clients have whole networks of IPv6
@@ -44,3 +48,11 @@ bool request_key_parse(const struct conf_texts *texts, struct diags *diags,
 // A keyed hash of these things of a request: nobody can find two that are equal. What a request
 // lacks (a header, a cookie) counts as empty.
 uint64_t request_key_hash(const struct request_key *key, const struct exchange *x);
+
+// The same for every process and at all times, and so not for limits: who likes finds two that are
+// equal. False: the request has none of these things.
+bool request_key_hash_lasting(const struct request_key *key, const struct exchange *x,
+                              uint64_t *ret);
+
+// The first cookie of that name (RFC 6265 5.4), which is the one that servers take; empty: none.
+struct str request_cookie(const struct exchange *x, struct str name);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/roster.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "upstream/balance.h"
+
+// What was known keeps its place in the round.
+static int64_t current_of(const struct roster_entry *old, size_t n_old, uint32_t key)
+{
+    for (size_t i = 0; i < n_old; i++)
+        if (old[i].key == key)
+            return old[i].current;
+    return 0;
+}
+
+static uint64_t id_of(const struct target *t)
+{
+    return hash_sip13((struct hash_key){.k0 = 0}, t->name);
+}
+
+static void build(struct roster *r, struct upstream_worker *w, const struct service *s)
+{
+    struct roster_entry *old = r->entries;
+    size_t n_old = r->n, cap = 0;
+    for (size_t i = 0; i < s->n_servers; i++)
+        cap += worker_server_of(w, s->servers[i].state)->n_targets;
+    r->entries = MEM_ARRAY(struct roster_entry, MAX(cap, 1));
+    r->n = 0;
+    r->n_tiers = 1;
+    for (size_t i = 0; i < s->n_servers; i++) {
+        const struct service_server *conf = &s->servers[i];
+        const struct worker_server *server = worker_server_of(w, conf->state);
+        for (uint32_t j = 0; conf->weight > 0 && j < server->n_targets; j++) {
+            struct target *t = server->targets[j];
+            uint32_t key = (uint32_t)i * DNS_ADDRS_MAX + t->slot_index;
+            r->n_tiers = MAX(r->n_tiers, conf->tier + 1u);
+            r->entries[r->n++] = (struct roster_entry){
+                .target = t,
+                .slot = t->slot,
+                .key = key,
+                .weight = conf->weight,
+                .tier = conf->tier,
+                .id = id_of(t),
+                .current = current_of(old, n_old, key),
+            };
+        }
+    }
+    mem_free(old);
+    r->generation = w->generation;
+    if (n_old == 0)
+        balance_turn_to_start(r, w, s);
+}
+
+struct roster *roster_of(struct upstream_worker *w, const struct service *s)
+{
+    struct worker_item *item = worker_item_get(w, s->shared);
+    if (LIKELY(item != NULL)) {
+        struct roster *r = CONTAINER_OF(item, struct roster, item);
+        if (UNLIKELY(r->generation != w->generation))
+            build(r, w, s);
+        return r;
+    }
+    struct roster *r = MEM_NEW(struct roster);
+    registry_hold(s->shared);
+    worker_item_set(w, s->shared, &r->item);
+    build(r, w, s);
+    return r;
+}
+
+void roster_free(struct worker_item *item)
+{
+    struct roster *r = CONTAINER_OF(item, struct roster, item);
+    mem_free(r->entries);
+    mem_free(r);
+}

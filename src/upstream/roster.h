@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The servers of a service that exchanges are balanced over, as one worker has them: each address
+// an entry. It outlives snapshots while the service's list of servers stays the same.
+#pragma once
+
+#include "upstream/service_priv.h"
+#include "upstream/worker.h"
+
+struct roster_entry {
+    struct target *target;    // borrows: good until the worker's next wait
+    struct server_slot *slot; // borrows: the target's
+    uint32_t key;             // of server and address: good for the exchange
+    uint32_t weight;          // > 0
+    uint8_t tier;             // 0, or 1: a backup
+    uint64_t id;              // the same for this address at all times, in every process
+    int64_t current;          // of its turn: see balance.c
+    uint64_t cost;            // of the choice that is being made
+};
+
+struct roster {
+    struct worker_item item;
+    uint32_t generation; // the worker's when this was built
+    size_t n;
+    unsigned n_tiers;
+    struct roster_entry *entries; // owns
+};
+
+// Up to date with this worker's targets.
+struct roster *roster_of(struct upstream_worker *w, const struct service *s);
+void roster_free(struct worker_item *item);
+
+// The index of the service's server that an entry belongs to.
+static inline size_t roster_server(const struct roster_entry *e)
+{
+    return e->key / DNS_ADDRS_MAX;
+}
