@@ -17,6 +17,8 @@
 #define V2_TCP4_BYTES 12
 #define V2_TCP6_BYTES 36
 #define TLV_HEAD_BYTES 3
+#define TLV_CRC32C 0x03
+#define CRC_BYTES 4
 
 const char *proxy_header_error_text(enum proxy_header_error e)
 {
@@ -121,24 +123,46 @@ static void ip_from(struct str bytes, struct ip *ret)
     memcpy(ret->bytes, bytes.ptr, bytes.len);
 }
 
-static bool has_good_tlvs(struct str tlvs)
+// Of the header whose four bytes at `hole` count as 0 (2.2.3); RFC 4960 B has the polynomial.
+static uint32_t crc32c(struct str header, size_t hole)
 {
-    while (tlvs.len > 0) {
-        if (tlvs.len < TLV_HEAD_BYTES)
-            return false;
-        size_t n = number_at(tlvs, 1);
-        if (n > tlvs.len - TLV_HEAD_BYTES)
-            return false;
-        tlvs = str_skip(tlvs, TLV_HEAD_BYTES + n);
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < header.len; i++) {
+        crc ^= i - hole < CRC_BYTES ? 0 : (unsigned char)header.ptr[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ ((crc & 1) != 0 ? 0x82f63b78 : 0);
     }
-    return true;
+    return ~crc;
 }
 
-// rest: all that stands behind the 16 bytes.
-static enum io read_v2(unsigned command, unsigned family, struct str rest, struct proxy_header *ret,
-                       enum proxy_header_error *reterr)
+// Extensions begin at `at`.
+static enum proxy_header_error check_tlvs(struct str header, size_t at)
+{
+    while (at < header.len) {
+        if (header.len - at < TLV_HEAD_BYTES)
+            return PROXY_HEADER_ERROR_LENGTH;
+        unsigned type = (unsigned char)header.ptr[at];
+        size_t n = number_at(header, at + 1);
+        at += TLV_HEAD_BYTES;
+        if (n > header.len - at)
+            return PROXY_HEADER_ERROR_LENGTH;
+        if (type == TLV_CRC32C) {
+            if (n != CRC_BYTES)
+                return PROXY_HEADER_ERROR_LENGTH;
+            uint32_t stated = (uint32_t)number_at(header, at) << 16 | number_at(header, at + 2);
+            if (stated != crc32c(header, at))
+                return PROXY_HEADER_ERROR_CHECKSUM;
+        }
+        at += n;
+    }
+    return PROXY_HEADER_ERROR_NONE;
+}
+
+static enum io read_v2(struct str header, struct proxy_header *ret, enum proxy_header_error *reterr)
 {
     struct proxy_header h = {.source_port = 0};
+    unsigned command = (unsigned char)header.ptr[12], family = (unsigned char)header.ptr[13];
+    struct str rest = str_skip(header, V2_HEAD_BYTES);
     if (command == V2_LOCAL || family == V2_UNSPEC) { // what follows is to be skipped (2.2)
         *ret = h;
         return IO_DONE;
@@ -153,8 +177,9 @@ static enum io read_v2(unsigned command, unsigned family, struct str rest, struc
     ip_from(str_from(rest.ptr + n_ip, n_ip), &h.destination);
     h.source_port = (uint16_t)number_at(rest, 2 * n_ip);
     h.destination_port = (uint16_t)number_at(rest, 2 * n_ip + 2);
-    if (!has_good_tlvs(str_skip(rest, n)))
-        return fail(PROXY_HEADER_ERROR_LENGTH, reterr);
+    enum proxy_header_error error = check_tlvs(header, V2_HEAD_BYTES + n);
+    if (error != PROXY_HEADER_ERROR_NONE)
+        return fail(error, reterr);
     *ret = h;
     return IO_DONE;
 }
@@ -164,7 +189,7 @@ static enum io parse_v2(struct str in, struct proxy_header *ret, size_t *ret_use
 {
     if (in.len < V2_HEAD_BYTES)
         return IO_AGAIN;
-    unsigned command = (unsigned char)in.ptr[12], family = (unsigned char)in.ptr[13];
+    unsigned command = (unsigned char)in.ptr[12];
     if (command != V2_LOCAL && command != V2_PROXY)
         return fail(PROXY_HEADER_ERROR_VERSION, reterr);
     size_t n = V2_HEAD_BYTES + number_at(in, 14);
@@ -173,8 +198,7 @@ static enum io parse_v2(struct str in, struct proxy_header *ret, size_t *ret_use
     if (in.len < n)
         return IO_AGAIN;
     *ret_used = n;
-    return read_v2(command, family, str_from(in.ptr + V2_HEAD_BYTES, n - V2_HEAD_BYTES), ret,
-                   reterr);
+    return read_v2(str_first(in, n), ret, reterr);
 }
 
 static bool take_word(struct str *line, struct str *ret)

@@ -19,6 +19,7 @@
     X(FAMILY, "an address family that isn't TCP's")                                                \
     X(ADDRESS, "a malformed address")                                                              \
     X(PORT, "a malformed port")                                                                    \
+    X(CHECKSUM, "its checksum is another")                                                         \
     X(LINE, "a malformed line")
 
 enum proxy_header_error {
@@ -51,7 +52,7 @@ struct str proxy_header_write(enum proxy_header_version version, const struct pr
                               char buf[static PROXY_HEADER_WRITE_BYTES]);
 
 // Reads a header of either version at the beginning of in. IO_AGAIN: more bytes are needed;
-// IO_DONE: *ret is filled, *ret_used bytes are the header's; IO_FAIL: *reterr says why. Extensions
-// (TLVs) are checked and left out.
+// IO_DONE: *ret is filled, *ret_used bytes are the header's; IO_FAIL: *reterr says why. A checksum
+// (CRC32C) must be right where there is one; other extensions (TLVs) are skipped.
 enum io proxy_header_parse(struct str in, struct proxy_header *ret, size_t *ret_used,
                            enum proxy_header_error *reterr) MUST_CHECK;

@@ -241,14 +241,17 @@ enum err conf_read(const struct conf_section *section, const struct conf_node *n
                    const void *parent, struct arena *mem, struct diags *diags, void *ret)
     MUST_CHECK;
 
-// Reads what files and variables hold into the tree, for CONF_SECRET and CONF_FILE rows, before
-// conf_read. The callbacks return false with a text for people in *ret_why. Values are put into
-// mem; trailing line ends of secrets are removed.
+// Reads what files, variables and lists of addresses hold into the tree, for CONF_SECRET, CONF_FILE
+// and CONF_NETS rows, before conf_read. The callbacks return false with a text for people in
+// *ret_why. Values are put into mem; trailing line ends of secrets are removed.
 struct conf_resolver {
     bool (*read_file)(void *arg, struct str path, struct arena *mem, struct str *ret,
                       const char **ret_why);
     bool (*read_env)(void *arg, struct str name, struct arena *mem, struct str *ret,
                      const char **ret_why);
+    // A list of addresses that has a name, as the text of a file.
+    bool (*read_list)(void *arg, struct str name, struct arena *mem, struct str *ret,
+                      const char **ret_why);
     void *arg;
 };
 enum err conf_resolve(const struct conf_section *section, struct conf_node *node,

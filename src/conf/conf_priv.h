@@ -71,9 +71,12 @@ void conf_sections_fini(struct conf_sections *sections);
 // The row that a value other than a map belongs to, or NULL.
 const struct conf_item *conf_shorthand(const struct conf_section *section);
 
-// What a secret or file setting refers to: "file:PATH", "env:NAME".
-enum conf_ref { CONF_REF_NONE, CONF_REF_FILE, CONF_REF_ENV };
+// What a setting refers to: "file:PATH", "env:NAME"; the name of a list only where one belongs.
+enum conf_ref { CONF_REF_NONE, CONF_REF_FILE, CONF_REF_ENV, CONF_REF_LIST };
 enum conf_ref conf_ref_parse(struct str text, struct str *ret_target);
+
+// Among networks: "file:PATH" or a list's name, which is a letter and then letters, digits and '-'.
+bool conf_is_list_ref(struct str text);
 
 // --- suggestions (suggest.c) ---
 

@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "base/assert.h"
+#include "codec/ip_set.h"
 #include "conf/reader.h"
 
 #define MESSAGE_BYTES 1024
@@ -164,70 +165,90 @@ static void read_file(struct conf_reader *r, const struct conf_path *path,
     };
 }
 
-static void read_net(struct conf_reader *r, const struct conf_path *path,
-                     const struct conf_item *item, const struct conf_node *node, struct ip_net *ret)
+// The list that was read for a reference.
+static void read_net_list(struct conf_reader *r, const struct conf_path *path,
+                          const struct conf_node *node, struct ip_list *list)
 {
-    enum err err = ip_net_parse(node->text, ret);
+    struct str target;
+    unsigned line;
+    const char *why;
+    (void)conf_ref_parse(node->text, &target);
+    enum err err = ip_list_parse(node->content, r->mem, list, &line, &why);
+    if (err == ERR_LIMIT)
+        conf_fail(r, path, node->place, "the settings need more memory than is allowed for them");
+    else if (err != ERR_OK)
+        conf_fail(r, path, node->place, STR_FMT ":%u: the line %s", STR_ARG(target), line, why);
+}
+
+static void read_net(struct conf_reader *r, const struct conf_path *path,
+                     const struct conf_item *item, const struct conf_node *node,
+                     struct ip_list *list)
+{
+    if (node->kind != CONF_NODE_SCALAR) {
+        conf_fail_item(r, path, item, node, "");
+        return;
+    }
+    if (node->has_content) {
+        read_net_list(r, path, node, list);
+        return;
+    }
+    if (node->is_unresolved) {
+        r->n_errors++;
+        return;
+    }
+    struct ip_net *nets = ARENA_GROW(r->mem, struct ip_net, list->nets, list->n, &list->cap);
+    if (!nets) {
+        conf_fail(r, path, node->place, "the settings need more memory than is allowed for them");
+        return;
+    }
+    list->nets = nets;
+    enum err err = ip_net_parse(node->text, &nets[list->n]);
+    list->n += err == ERR_OK;
     if (err == ERR_RANGE && str_find(node->text, '/') != STR_NPOS)
         conf_fail_item(r, path, item, node, ": bits behind the prefix have to be 0");
     else if (err != ERR_OK)
         conf_fail_item(r, path, item, node, "");
 }
 
-// --- lists of single values ---
-
-// Calls read for each scalar of a list, or for the one that stands for a list of one.
-typedef void element_fn(struct conf_reader *r, const struct conf_path *path,
-                        const struct conf_item *item, const struct conf_node *node, void *ret);
-
-static void text_element(struct conf_reader *r, const struct conf_path *path,
-                         const struct conf_item *item, const struct conf_node *node, void *ret)
-{
-    read_text(r, path, item, node, ret);
-}
-
-static void net_element(struct conf_reader *r, const struct conf_path *path,
-                        const struct conf_item *item, const struct conf_node *node, void *ret)
-{
-    read_net(r, path, item, node, ret);
-}
-
-// Returns the elements, or NULL when there are none.
-static void *read_elements(struct conf_reader *r, const struct conf_path *path,
-                           const struct conf_item *item, const struct conf_node *node, size_t bytes,
-                           element_fn *read, size_t *ret_n)
-{
-    const struct conf_node *first = node->kind == CONF_NODE_SEQ ? node->first : node;
-    size_t n = node->kind == CONF_NODE_SEQ ? node->n : 1;
-    *ret_n = 0;
-    char *items = n > 0 ? conf_alloc(r, n, bytes, alignof(max_align_t)) : NULL;
-    if (!items)
-        return NULL;
-    *ret_n = n;
-    for (size_t i = 0; i < n; i++, first = first->next) {
-        struct conf_path at = {.up = path, .index = i};
-        const struct conf_path *where = node->kind == CONF_NODE_SEQ ? &at : path;
-        if (first->kind == CONF_NODE_SCALAR)
-            read(r, where, item, first, items + i * bytes);
-        else
-            conf_fail_item(r, where, item, first, "");
-    }
-    return items;
-}
+// --- lists of single values; a scalar stands for a list of one ---
 
 static void read_texts(struct conf_reader *r, const struct conf_path *path,
                        const struct conf_item *item, const struct conf_node *node,
                        struct conf_texts *ret)
 {
-    ret->items =
-        read_elements(r, path, item, node, sizeof(struct conf_text), text_element, &ret->n);
+    bool is_list = node->kind == CONF_NODE_SEQ;
+    const struct conf_node *one = is_list ? node->first : node;
+    size_t n = is_list ? node->n : 1;
+    *ret = (struct conf_texts){.n = 0};
+    if (n == 0)
+        return;
+    ret->items = conf_alloc(r, n, sizeof(struct conf_text), alignof(struct conf_text));
+    if (!ret->items)
+        return;
+    ret->n = n;
+    for (size_t i = 0; i < n; i++, one = one->next) {
+        struct conf_path at = {.up = path, .index = i};
+        const struct conf_path *where = is_list ? &at : path;
+        if (one->kind == CONF_NODE_SCALAR)
+            read_text(r, where, item, one, &ret->items[i]);
+        else
+            conf_fail_item(r, where, item, one, "");
+    }
 }
 
 static void read_nets(struct conf_reader *r, const struct conf_path *path,
                       const struct conf_item *item, const struct conf_node *node,
                       struct conf_nets *ret)
 {
-    ret->items = read_elements(r, path, item, node, sizeof(struct ip_net), net_element, &ret->n);
+    struct ip_list list = {.nets = NULL};
+    size_t i = 0;
+    if (node->kind != CONF_NODE_SEQ)
+        read_net(r, path, item, node, &list);
+    for (const struct conf_node *child = node->first; child; child = child->next) {
+        struct conf_path at = {.up = path, .index = i++};
+        read_net(r, &at, item, child, &list);
+    }
+    *ret = (struct conf_nets){.items = list.nets, .n = list.n};
 }
 
 void conf_read_value(struct conf_reader *r, const struct conf_path *path,

@@ -13,19 +13,42 @@ static struct str trim_line_ends(struct str s)
     return s;
 }
 
-// Asks for what the scalar refers to; a plain text is no reference.
-static void fetch(struct conf_reader *r, const struct conf_path *path, struct conf_node *node,
-                  bool is_file_without_prefix, const struct conf_resolver *resolver)
+// What a reference leads to.
+static bool read_ref(const struct conf_resolver *resolver, enum conf_ref ref, struct str target,
+                     struct arena *mem, struct str *ret, const char **ret_why)
 {
+    switch (ref) {
+    case CONF_REF_NONE:
+        break;
+    case CONF_REF_FILE:
+        return resolver->read_file(resolver->arg, target, mem, ret, ret_why);
+    case CONF_REF_ENV:
+        return resolver->read_env(resolver->arg, target, mem, ret, ret_why);
+    case CONF_REF_LIST:
+        return resolver->read_list(resolver->arg, target, mem, ret, ret_why);
+    }
+    return false;
+}
+
+// Asks for what the scalar refers to; a plain text is a reference of the kind `plain`.
+static void fetch(struct conf_reader *r, const struct conf_path *path, struct conf_node *node,
+                  enum conf_ref plain, const struct conf_resolver *resolver)
+{
+    static const char *const names[] = {
+        [CONF_REF_NONE] = "text",
+        [CONF_REF_FILE] = "file",
+        [CONF_REF_ENV] = "variable",
+        [CONF_REF_LIST] = "list",
+    };
     struct str target;
     enum conf_ref ref = conf_ref_parse(node->text, &target);
-    if (ref == CONF_REF_NONE && is_file_without_prefix)
-        ref = CONF_REF_FILE;
+    if (ref == CONF_REF_NONE)
+        ref = plain;
     if (ref == CONF_REF_NONE)
         return;
     node->is_unresolved = true;
     char quoted[CONF_QUOTED_BYTES];
-    const char *what = ref == CONF_REF_FILE ? "file" : "variable";
+    const char *what = names[ref];
     if (target.len == 0 || str_find(target, '\0') != STR_NPOS) {
         conf_fail(r, path, node->place, "%s does not name a %s", conf_quoted(node->text, quoted),
                   what);
@@ -33,10 +56,7 @@ static void fetch(struct conf_reader *r, const struct conf_path *path, struct co
     }
     const char *why = "it can't be read";
     struct str content = STR_NONE;
-    bool is_read = ref == CONF_REF_FILE
-                       ? resolver->read_file(resolver->arg, target, r->mem, &content, &why)
-                       : resolver->read_env(resolver->arg, target, r->mem, &content, &why);
-    if (!is_read) {
+    if (!read_ref(resolver, ref, target, r->mem, &content, &why)) {
         conf_fail(r, path, node->place, "the %s %s can't be used: %s", what,
                   conf_quoted(target, quoted), why);
         return;
@@ -51,6 +71,26 @@ static void fetch(struct conf_reader *r, const struct conf_path *path, struct co
     node->content = content;
     node->has_content = true;
     node->is_unresolved = false;
+}
+
+// One of a list of networks: addresses stand for themselves.
+static void fetch_net(struct conf_reader *r, const struct conf_path *path, struct conf_node *node,
+                      const struct conf_resolver *resolver)
+{
+    if (node->kind == CONF_NODE_SCALAR && conf_is_list_ref(node->text))
+        fetch(r, path, node, CONF_REF_LIST, resolver);
+}
+
+static void fetch_nets(struct conf_reader *r, const struct conf_path *path, struct conf_node *node,
+                       const struct conf_resolver *resolver)
+{
+    size_t i = 0;
+    if (node->kind != CONF_NODE_SEQ)
+        fetch_net(r, path, node, resolver);
+    for (struct conf_node *child = node->first; child; child = child->next) {
+        struct conf_path at = {.up = path, .index = i++};
+        fetch_net(r, &at, child, resolver);
+    }
 }
 
 static void resolve_list(struct conf_reader *r, const struct conf_path *path,
@@ -97,9 +137,11 @@ void conf_resolve_item(struct conf_reader *r, const struct conf_path *path,
     bool is_scalar = node->kind == CONF_NODE_SCALAR;
     if (item->kind == CONF_SECRET && is_scalar) {
         node->is_secret = true;
-        fetch(r, path, node, false, resolver);
+        fetch(r, path, node, CONF_REF_NONE, resolver);
     } else if (item->kind == CONF_FILE && is_scalar) {
-        fetch(r, path, node, true, resolver);
+        fetch(r, path, node, CONF_REF_FILE, resolver);
+    } else if (item->kind == CONF_NETS) {
+        fetch_nets(r, path, node, resolver);
     } else if (item->kind == CONF_SECTION) {
         resolve_section(r, path, item->section, node, resolver);
     } else if (item->kind == CONF_LIST) {

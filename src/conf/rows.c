@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finding rows and sections in the tables.
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "conf/conf_priv.h"
 
@@ -52,6 +53,18 @@ enum conf_ref conf_ref_parse(struct str text, struct str *ret_target)
     }
     *ret_target = text;
     return CONF_REF_NONE;
+}
+
+bool conf_is_list_ref(struct str text)
+{
+    struct str target;
+    if (conf_ref_parse(text, &target) == CONF_REF_FILE)
+        return true;
+    bool is_name = text.len > 0 && ascii_is(text.ptr[0], ASCII_ALPHA);
+    for (size_t i = 0; i < text.len; i++)
+        is_name =
+            is_name && (ascii_is(text.ptr[i], ASCII_ALPHA | ASCII_DIGIT) || text.ptr[i] == '-');
+    return is_name;
 }
 
 void conf_sections_add(struct conf_sections *sections, const struct conf_section *section)

@@ -134,7 +134,7 @@ static bool always_there(void *arg, struct str name, struct arena *mem, struct s
                          const char **ret_why)
 {
     (void)arg, (void)name, (void)mem, (void)ret_why;
-    *ret = STR("content");
+    *ret = STR("192.0.2.1"); // which is a list of addresses as well
     return true;
 }
 
@@ -143,8 +143,8 @@ static void check_example(struct checker *c, const struct conf_path *path,
 {
     if (!item->example)
         return;
-    static const struct conf_resolver resolver = {.read_file = always_there,
-                                                  .read_env = always_there};
+    static const struct conf_resolver resolver = {
+        .read_file = always_there, .read_env = always_there, .read_list = always_there};
     struct conf_node *node =
         conf_yaml_parse(str_of(item->example), "example", c->r.mem, c->r.diags);
     char *scratch = conf_alloc(&c->r, 1, section->bytes, section->align);

@@ -63,9 +63,11 @@ const struct conf_kind_info conf_kinds[CONF_CHOICE + 1] = {
     [CONF_TEXTS] = {.name = "list of texts",
                     .words = "a text or a list of texts",
                     .bytes = sizeof(struct conf_texts)},
-    [CONF_NETS] = {.name = "list of networks",
-                   .words = "an address or a network such as 192.0.2.1 or 10.0.0.0/8, or a list",
-                   .bytes = sizeof(struct conf_nets)},
+    [CONF_NETS] =
+        {.name = "list of networks",
+         .words = "an address, a network such as 10.0.0.0/8, file:PATH, or a list's name such as "
+                  "private, or several of these",
+         .bytes = sizeof(struct conf_nets)},
     [CONF_FILE] = {.is_single = true,
                    .name = "file",
                    .words = "the path of a file",

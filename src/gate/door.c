@@ -72,33 +72,15 @@ static void free_conn(void *arg)
     mem_free(arg);
 }
 
-static void leave_idle(struct door_conn *c)
-{
-    if (!list_node_is_linked(&c->conn.idle))
-        return;
-    list_remove(&c->conn.idle);
-    http_count(c->door->env, HTTP_COUNTER_CONNS_IDLE, -1);
-}
-
-// It counts as open no more.
-static void leave_conns(struct door_conn *c)
-{
-    if (!list_node_is_linked(&c->conn.node))
-        return;
-    list_remove(&c->conn.node);
-    c->guest.listener->n_conns--;
-    http_count(c->door->env, HTTP_COUNTER_CONNS_OPEN, -1);
-}
-
 static void close_conn(struct door_conn *c)
 {
     ASSERT(c->state != DOOR_CLOSED && !c->buf);
-    leave_idle(c);
     timer_stop(&c->timer);
     c->state = DOOR_CLOSED;
     if (c->guest.stream.sock.fd >= 0)
         stream_close(&c->guest.stream);
-    leave_conns(c);
+    if (list_node_is_linked(&c->conn.node)) // it wasn't handed over
+        http_conn_end(&c->conn);
     loop_defer(free_conn, c);
 }
 
@@ -388,14 +370,12 @@ static void on_timer(struct rt_timer *t)
 
 static void wait_for_first_byte(struct door_conn *c)
 {
-    struct http_env *env = c->door->env;
     int64_t leave_ms = http_leave_idle_ms(c->guest.listener);
     int64_t due_ms = c->guest.until.at_ms;
     if (leave_ms < INT64_MAX)
         due_ms = MIN(due_ms, clock_now_ms() + leave_ms);
     c->state = DOOR_WAITING;
-    list_push_back(&env->idle, &c->conn.idle);
-    http_count(env, HTTP_COUNTER_CONNS_IDLE, 1);
+    http_conn_rest(&c->conn);
     timer_start(&c->timer, due_ms, on_timer);
     sock_watch(&c->guest.stream.sock);
 }
@@ -432,7 +412,7 @@ static void run(void *arg)
 
 static void resume(struct door_conn *c)
 {
-    leave_idle(c);
+    http_conn_rouse(&c->conn);
     timer_stop(&c->timer);
     c->state = DOOR_SHAKING;
     if (fiber_run(run, c))
@@ -497,37 +477,35 @@ void door_free(struct door *d)
     mem_free(d);
 }
 
-void door_accept(struct door *d, struct http_listener *l, int64_t handshake_ms, int fd,
-                 const struct rt_addr *peer)
+void door_adopt(struct door *d, struct http_listener *l, int64_t handshake_ms, struct stream *s,
+                const struct ip *peer, uint16_t peer_port)
 {
-    struct http_env *env = d->env;
-    if (!http_make_room(env)) {
-        struct rt_sock s;
-        sock_init(&s, fd);
-        sock_close(&s);
-        return;
-    }
     struct door_conn *c = MEM_NEW(struct door_conn);
     c->door = d;
     c->guest.listener = l;
     c->guest.until = deadline_in(handshake_ms);
-    sock_init(&c->guest.stream.sock, fd);
+    stream_move(s, &c->guest.stream);
     c->guest.stream.sock.on_event = on_event;
-    if (!addr_to_ip(peer, &c->guest.peer, &c->guest.peer_port))
-        c->guest.peer = (struct ip){.family = 0};
-    c->conn.listener = l;
-    c->conn.ops = &conn_ops;
-    list_push_back(&env->conns, &c->conn.node);
-    l->n_conns++;
-    http_count(env, HTTP_COUNTER_CONNS_OPEN, 1);
-    http_count(env, HTTP_COUNTER_CONNS_ACCEPTED, 1);
+    c->guest.peer = *peer;
+    c->guest.peer_port = peer_port;
+    http_conn_begin(&c->conn, l, &conn_ops);
     // TCP_DEFER_ACCEPT: its first bytes are here, as a rule.
     resume(c);
 }
 
+void door_accept(struct door *d, struct http_listener *l, int64_t handshake_ms, int fd,
+                 const struct rt_addr *peer)
+{
+    struct stream s;
+    struct ip ip;
+    uint16_t port;
+    if (http_accept(d->env, fd, peer, &s, &ip, &port))
+        door_adopt(d, l, handshake_ms, &s, &ip, port);
+}
+
 void door_hand_over(struct door_guest *g)
 {
-    leave_conns(CONTAINER_OF(g, struct door_conn, guest));
+    http_conn_end(&CONTAINER_OF(g, struct door_conn, guest)->conn);
 }
 
 static void switch_store(struct tls_store **at, struct tls_store *s)

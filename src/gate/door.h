@@ -92,6 +92,11 @@ void door_free(struct door *d);
 void door_accept(struct door *d, struct http_listener *l, int64_t handshake_ms, int fd,
                  const struct rt_addr *peer);
 
+// The same with a connection that somebody else has accepted (http_accept), and on whose stream
+// other bytes went before. Nobody waits in *s, which is a closed one afterwards.
+void door_adopt(struct door *d, struct http_listener *l, int64_t handshake_ms, struct stream *s,
+                const struct ip *peer, uint16_t peer_port);
+
 // Whoever takes a guest has its own place for the connection: it has none here any more, and
 // counts once. *g stays until `take` returns.
 void door_hand_over(struct door_guest *g);

@@ -25,6 +25,11 @@ static const char *const protocol_names[] = {
     [ENTRYPOINT_TCP] = "tcp",
     NULL,
 };
+static const char *const others_names[] = {
+    [PROXY_IN_REFUSE] = "refuse",
+    [PROXY_IN_ACCEPT] = "accept",
+    NULL,
+};
 static const char *const encoded_slash_names[] = {"keep", "decode", "reject", NULL};
 
 static enum err check_socket_path(const struct conf_text *text, struct diags *diags)
@@ -176,6 +181,39 @@ static const struct conf_section entry_tls_section = {
     .check = check_entry_tls,
 };
 
+static const struct conf_item proxy_in_items[] = {
+    ITEM_NETS(proxy_in_conf, from, "from", .is_required = true, .since = "0.1",
+              .apply = CONF_NEW_CONNS, .example = "[10.0.0.5, 10.0.0.6]",
+              .doc = "Addresses of the balancers. Each of their connections must begin with a "
+                     "header, of version 1 or 2."),
+    ITEM_ENUM(proxy_in_conf, others, "others", .names = others_names, .def = "refuse",
+              .since = "0.1", .apply = CONF_NEW_CONNS,
+              .doc = "Connections from elsewhere: `refuse` closes them; `accept` takes them as "
+                     "clients that come directly, and a header of theirs is no header."),
+    ITEM_DURATION(proxy_in_conf, timeout_ms, "timeout", .def = "5s", .min = "10ms", .max = "5m",
+                  .since = "0.1", .apply = CONF_NEW_CONNS,
+                  .doc = "How long a connection may take to send its header."),
+};
+
+static enum err check_proxy_in(const void *value, struct diags *diags)
+{
+    const struct proxy_in_conf *c = value;
+    if (!c->is_on || c->from.n > 0)
+        return ERR_OK;
+    return diag_fail(diags, ERR_RANGE, c->place,
+                     "`from` names nobody: name the balancers, or leave 'proxy-protocol' out");
+}
+
+static const struct conf_section proxy_in_section = {
+    .name = "proxy-protocol",
+    .doc = "Balancers in front that tell by the PROXY protocol whose a connection is. The address "
+           "in the header is the connection's for everything: rules, limits, lists, logs.",
+    CONF_SECTION_OF(proxy_in_conf, proxy_in_items),
+    .shorthand = "from",
+    .place_offset = CONF_PLACE_AT(proxy_in_conf, place),
+    .check = check_proxy_in,
+};
+
 static const struct conf_item entrypoint_items[] = {
     ITEM_TEXT(
         entrypoint_conf, listen, "listen", .is_required = true, .since = "0.1", .apply = CONF_LIVE,
@@ -259,8 +297,13 @@ static const struct conf_item entrypoint_items[] = {
                   "`/` before anything looks at the path, or the request is refused."),
     ITEM_BOOL(entrypoint_conf, merge_slashes, "merge-slashes", .def = "no", .since = "0.1",
               .apply = CONF_LIVE, .doc = "Make one `/` of several in a row in a path."),
+    ITEM_SWITCHED(entrypoint_conf, proxy_protocol, "proxy-protocol", struct proxy_in_conf, is_on,
+                  .section = &proxy_in_section, .def = "off", .since = "0.1",
+                  .apply = CONF_NEW_CONNS,
+                  .doc = "Take PROXY headers, before TLS and anything else: the addresses of those "
+                         "who send them, or a map with more."),
     ITEM_NETS(entrypoint_conf, trusted_proxies, "trusted-proxies", .since = "0.1",
-              .apply = CONF_LIVE, .example = "[10.0.0.0/8]",
+              .apply = CONF_LIVE, .example = "[private, cloudflare]",
               .doc =
                   "Addresses of proxies in front of this one whose forwarding fields "
                   "(`X-Forwarded-…`, `Forwarded`, `X-Request-Id`) are believed. Those of anybody "
@@ -505,6 +548,12 @@ static const struct conf_item root_items[] = {
                      "read it. By default `$STATE_DIRECTORY`, which systemd sets; else "
                      "`/var/lib/sallyport` for root, and `$XDG_STATE_HOME/sallyport` or "
                      "`~/.local/state/sallyport` for others."),
+    ITEM_TEXT(settings, lists, "lists", .def = LISTS_FOLDER, .since = "0.1", .apply = CONF_LIVE,
+              .format = "a path", .check_text = check_absolute,
+              .doc =
+                  "A folder with lists of addresses, which settings may use by name: `offices` is "
+                  "`offices.txt` in it. A list of the same name that comes with the program, "
+                  "such as `cloudflare`, is replaced."),
     ITEM_ENUM(settings, sandbox, "sandbox", .names = sandbox_names, .def = "best-effort",
               .since = "0.1", .apply = CONF_HANDOVER,
               .doc =

@@ -50,6 +50,20 @@ struct hsts_conf {
     struct place place;
 };
 
+// Who sends PROXY headers to an entrypoint.
+struct proxy_in_conf {
+    bool is_on;
+    struct conf_nets from;
+    unsigned others; // enum proxy_in_others
+    int64_t timeout_ms;
+    struct place place;
+};
+
+enum proxy_in_others {
+    PROXY_IN_REFUSE,
+    PROXY_IN_ACCEPT,
+};
+
 enum entrypoint_protocol {
     ENTRYPOINT_HTTP,
     ENTRYPOINT_TCP,
@@ -68,6 +82,7 @@ struct entrypoint_conf {
     uint32_t http2_streams_max;
     unsigned encoded_slash;
     bool merge_slashes;
+    struct proxy_in_conf proxy_protocol;
     struct conf_nets trusted_proxies;
     bool x_forwarded, x_real_ip, forwarded, request_id;
     struct conf_text via;
@@ -127,10 +142,13 @@ struct filter_conf {
     struct conf_choice choice;
 };
 
+#define LISTS_FOLDER "/etc/sallyport/lists" // by default
+
 struct settings {
     struct conf_text workers; // "auto" or a number
     struct conf_text user;    // of the gate, when started as root
     struct conf_text state;   // a folder; empty: the default of state_path
+    struct conf_text lists;   // a folder: the keeper's (keeper/lists.h)
     unsigned sandbox;         // enum sandbox_mode
     uint32_t conns_max;
     int64_t drain_ms;

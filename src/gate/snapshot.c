@@ -73,6 +73,19 @@ static void build_entry(const struct conf_map_item *item, struct http_entry *e)
     };
 }
 
+static struct proxy_in proxy_in_of(const struct entrypoint_conf *e)
+{
+    const struct proxy_in_conf *c = &e->proxy_protocol;
+    if (!c->is_on)
+        return (struct proxy_in){.n_from = 0};
+    return (struct proxy_in){
+        .from = c->from.items,
+        .n_from = c->from.n,
+        .takes_others = c->others == PROXY_IN_ACCEPT,
+        .timeout_ms = c->timeout_ms,
+    };
+}
+
 // The kernel would share out connections between the two: each would get some of the other's.
 static void check_addresses(struct builder *b)
 {
@@ -105,8 +118,11 @@ static void build_entries(struct builder *b)
         return;
     }
     s->entries = ARENA_ARRAY(&s->mem, struct http_entry, map->n);
-    for (size_t i = 0; i < map->n; i++)
+    s->proxy_in = ARENA_ARRAY(&s->mem, struct proxy_in, map->n);
+    for (size_t i = 0; i < map->n; i++) {
         build_entry(&map->items[i], &s->entries[i]);
+        s->proxy_in[i] = proxy_in_of(map->items[i].value);
+    }
     s->n_entries = (unsigned)map->n;
     check_addresses(b);
     snapshot_build_doors(b);

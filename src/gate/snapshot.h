@@ -10,6 +10,7 @@
 #include "gate/access_log.h"
 #include "gate/demand.h"
 #include "gate/door.h"
+#include "gate/proxy_in.h"
 #include "gate/settings.h"
 #include "gate/tcp.h"
 #include "http/env.h"
@@ -51,6 +52,7 @@ struct snapshot {
     struct settings settings;
     struct http_entry *entries; // in mem
     unsigned n_entries;
+    struct proxy_in *proxy_in;    // in mem: one for each entrypoint; n_from is 0: none
     struct door_conf *doors;      // in mem: one for each entrypoint; NULL: none speaks TLS
     struct tls_policy **policies; // in mem: owns those that doors borrow
     size_t n_policies;

@@ -83,14 +83,15 @@ static void stop(struct http_conn *conn)
 // They never are among the idle ones, which are told to leave.
 static const struct http_conn_ops conn_ops = {.name = STR_INIT("tcp"), .close = stop};
 
-static struct tcp_conn *new_conn(struct http_listener *l)
+static struct tcp_conn *new_conn(struct http_listener *l, struct stream *s, const struct ip *peer,
+                                 uint16_t peer_port)
 {
     struct tcp_conn *c = MEM_NEW(struct tcp_conn);
-    c->conn.listener = l;
-    c->conn.ops = &conn_ops;
-    list_push_back(&l->env->conns, &c->conn.node);
-    l->n_conns++;
-    http_count(l->env, HTTP_COUNTER_CONNS_OPEN, 1);
+    http_conn_begin(&c->conn, l, &conn_ops);
+    stream_move(s, &c->stream);
+    c->stream.sock.on_event = on_event;
+    c->peer = *peer;
+    c->peer_port = peer_port;
     return c;
 }
 
@@ -105,9 +106,7 @@ static void close_conn(struct tcp_conn *c)
     c->state = TCP_CLOSED;
     if (c->stream.sock.fd >= 0) // a tunnel closes it itself
         stream_close(&c->stream);
-    list_remove(&c->conn.node);
-    c->conn.listener->n_conns--;
-    http_count(env_of(c), HTTP_COUNTER_CONNS_OPEN, -1);
+    http_conn_end(&c->conn);
     loop_defer(free_conn, c);
 }
 
@@ -353,24 +352,22 @@ static void run(void *arg)
 
 // --- public ---
 
-void tcp_accept(struct http_listener *l, int fd, const struct rt_addr *peer)
+void tcp_adopt(struct http_listener *l, struct stream *s, const struct ip *peer, uint16_t peer_port)
 {
-    if (!http_make_room(l->env)) {
-        struct rt_sock s;
-        sock_init(&s, fd);
-        sock_close(&s);
-        return;
-    }
-    struct tcp_conn *c = new_conn(l);
-    sock_init(&c->stream.sock, fd);
-    c->stream.sock.on_event = on_event;
-    if (!addr_to_ip(peer, &c->peer, &c->peer_port))
-        c->peer = (struct ip){.family = 0};
-    http_count(l->env, HTTP_COUNTER_CONNS_ACCEPTED, 1);
+    struct tcp_conn *c = new_conn(l, s, peer, peer_port);
     if (fiber_run(run, c))
         return;
     http_count(l->env, HTTP_COUNTER_CONNS_REFUSED, 1);
     close_conn(c);
+}
+
+void tcp_accept(struct http_listener *l, int fd, const struct rt_addr *peer)
+{
+    struct stream s;
+    struct ip ip;
+    uint16_t port;
+    if (http_accept(l->env, fd, peer, &s, &ip, &port))
+        tcp_adopt(l, &s, &ip, port);
 }
 
 bool tcp_take(struct door_guest *g)
@@ -381,12 +378,8 @@ bool tcp_take(struct door_guest *g)
     struct exchange x = {.client = g->peer, .req = {.is_raw = true, .host = g->server_name}};
     if (!router_find(s->tcp_router, g->listener->entry_index, &x))
         return false;
-    struct tcp_conn *c = new_conn(g->listener);
     door_hand_over(g);
-    stream_move(&g->stream, &c->stream);
-    c->stream.sock.on_event = on_event;
-    c->peer = g->peer;
-    c->peer_port = g->peer_port;
+    struct tcp_conn *c = new_conn(g->listener, &g->stream, &g->peer, g->peer_port);
     c->fiber = fiber_self();
     serve(c, g->server_name, g->early);
     return true;

@@ -21,5 +21,10 @@ struct tcp_entry {
 // Takes over an accepted connection, of which nothing is read. Never waits.
 void tcp_accept(struct http_listener *l, int fd, const struct rt_addr *peer);
 
+// The same with a connection that somebody else has accepted (http_accept), and on whose stream
+// other bytes went before.
+void tcp_adopt(struct http_listener *l, struct stream *s, const struct ip *peer,
+               uint16_t peer_port);
+
 // door_app.take: whether a TCP route of the guest's snapshot takes the connection.
 bool tcp_take(struct door_guest *g);

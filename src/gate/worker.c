@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "gate/credentials.h"
+#include "gate/proxy_in.h"
 #include "gate/sni.h"
 #include "http/exchange.h"
 #include "http/h1_server.h"
@@ -241,11 +242,27 @@ struct worker *worker_new(unsigned index, struct upstream_registry *registry, ui
     return w;
 }
 
+static void on_proxied(struct http_listener *http, struct stream *s, const struct ip *peer,
+                       uint16_t peer_port)
+{
+    struct worker_listener *l = CONTAINER_OF(http, struct worker_listener, http);
+    const struct door_conf *door = door_conf_of(l);
+    if (door)
+        door_adopt(l->worker->door, http, door->handshake_ms, s, peer, peer_port);
+    else if (tcp_entry_of(l))
+        tcp_adopt(http, s, peer, peer_port);
+    else
+        h1_server_adopt(http, s, peer, peer_port);
+}
+
 static void on_accept(void *arg, int fd, const struct rt_addr *peer)
 {
     struct worker_listener *l = arg;
+    const struct proxy_in *proxy_in = &snapshot_of(l)->proxy_in[l->http.entry_index];
     const struct door_conf *door = door_conf_of(l);
-    if (door)
+    if (proxy_in->n_from > 0)
+        proxy_in_accept(&l->http, proxy_in, fd, peer, on_proxied);
+    else if (door)
         door_accept(l->worker->door, &l->http, door->handshake_ms, fd, peer);
     else if (tcp_entry_of(l))
         tcp_accept(&l->http, fd, peer);

@@ -61,6 +61,57 @@ bool http_make_room(struct http_env *env)
     return true;
 }
 
+bool http_accept(struct http_env *env, int fd, const struct rt_addr *from, struct stream *ret,
+                 struct ip *ret_peer, uint16_t *ret_port)
+{
+    *ret = (struct stream){.ops = NULL};
+    sock_init(&ret->sock, fd);
+    if (!http_make_room(env)) {
+        sock_close(&ret->sock);
+        return false;
+    }
+    if (!addr_to_ip(from, ret_peer, ret_port)) {
+        *ret_peer = (struct ip){.family = 0};
+        *ret_port = 0;
+    }
+    http_count(env, HTTP_COUNTER_CONNS_ACCEPTED, 1);
+    return true;
+}
+
+void http_conn_begin(struct http_conn *c, struct http_listener *l, const struct http_conn_ops *ops)
+{
+    c->listener = l;
+    c->ops = ops;
+    list_push_back(&l->env->conns, &c->node);
+    l->n_conns++;
+    http_count(l->env, HTTP_COUNTER_CONNS_OPEN, 1);
+}
+
+void http_conn_end(struct http_conn *c)
+{
+    http_conn_rouse(c);
+    list_remove(&c->node);
+    c->listener->n_conns--;
+    http_count(c->listener->env, HTTP_COUNTER_CONNS_OPEN, -1);
+}
+
+void http_conn_rest(struct http_conn *c)
+{
+    struct http_env *env = c->listener->env;
+    if (list_node_is_linked(&c->idle))
+        return;
+    list_push_back(&env->idle, &c->idle);
+    http_count(env, HTTP_COUNTER_CONNS_IDLE, 1);
+}
+
+void http_conn_rouse(struct http_conn *c)
+{
+    if (!list_node_is_linked(&c->idle))
+        return;
+    list_remove(&c->idle);
+    http_count(c->listener->env, HTTP_COUNTER_CONNS_IDLE, -1);
+}
+
 struct str http_date(struct http_env *env)
 {
     int64_t now_s = clock_wall_s();

@@ -12,7 +12,9 @@
 #include "codec/ip.h"
 #include "codec/url.h"
 #include "http/h2_error.h"
+#include "rt/addr.h"
 #include "rt/pool.h"
+#include "rt/stream.h"
 #include "zip/heap.h"
 
 struct exchange;
@@ -64,6 +66,8 @@ struct http_entry {
     X(CONNS_REFUSED, "connections closed because of a limit")                                      \
     X(CONNS_HTTP2, "connections that speak HTTP/2")                                                \
     X(CONNS_TCP, "connections joined with a server by TCP routes")                                 \
+    X(PROXIED, "connections with a PROXY header")                                                  \
+    X(PROXY_REFUSED, "connections refused for the PROXY header that they lack")                    \
     X(EXCHANGES, "exchanges begun")                                                                \
     X(EXCHANGES_OPEN, "exchanges running now")                                                     \
     X(TUNNELS_OPEN, "tunnels open now")                                                            \
@@ -189,6 +193,19 @@ void http_env_fini(struct http_env *env);
 // Before a connection is begun: at the limit, the one that has been idle for longest is closed.
 // False: none is idle.
 bool http_make_room(struct http_env *env);
+
+// Takes over an accepted connection: makes room for it and counts it as accepted. What peer isn't
+// IP has family 0. False: there is no room, and it is closed.
+bool http_accept(struct http_env *env, int fd, const struct rt_addr *from, struct stream *ret,
+                 struct ip *ret_peer, uint16_t *ret_port);
+
+// A driver has the connection from now on: it counts as open. Until the end (once).
+void http_conn_begin(struct http_conn *c, struct http_listener *l, const struct http_conn_ops *ops);
+void http_conn_end(struct http_conn *c);
+// It is the last of those that may be closed to make room, or isn't among them any more. Each may
+// be told twice.
+void http_conn_rest(struct http_conn *c);
+void http_conn_rouse(struct http_conn *c);
 
 // Adds to a counter. Only the worker's thread writes, so that a plain sum suffices.
 static inline void http_count(struct http_env *env, enum http_counter c, int64_t n)

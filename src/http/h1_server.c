@@ -230,7 +230,7 @@ static void run(void *arg)
 
 void h1_conn_resume(struct h1_conn *c)
 {
-    h1_conn_leave_idle(c);
+    http_conn_rouse(&c->conn);
     c->state = H1_CONN_ACTIVE;
     if (fiber_run(run, c))
         return;
@@ -296,44 +296,25 @@ static void leave(struct http_conn *conn, int64_t idle_ms, int64_t not_before_ms
 static const struct http_conn_ops conn_ops = {
     .name = STR_INIT("h1"), .close = stop, .leave = leave};
 
-static struct h1_conn *new_conn(struct http_listener *l)
-{
-    struct http_env *env = l->env;
-    struct h1_conn *c = MEM_NEW(struct h1_conn);
-    c->conn.listener = l;
-    c->conn.ops = &conn_ops;
-    c->state = H1_CONN_ACTIVE;
-    c->idle_ms = l->first_ms > 0 ? l->first_ms : FIRST_MS;
-    list_push_back(&env->conns, &c->conn.node);
-    l->n_conns++;
-    http_count(env, HTTP_COUNTER_CONNS_OPEN, 1);
-    return c;
-}
-
-void h1_server_accept(struct http_listener *l, int fd, const struct rt_addr *peer)
-{
-    if (!http_make_room(l->env)) {
-        struct rt_sock s;
-        sock_init(&s, fd);
-        sock_close(&s);
-        return;
-    }
-    struct h1_conn *c = new_conn(l);
-    sock_init(&c->stream.sock, fd);
-    c->stream.sock.on_event = on_event;
-    if (!addr_to_ip(peer, &c->peer, &c->peer_port))
-        c->peer = (struct ip){.family = 0};
-    http_count(l->env, HTTP_COUNTER_CONNS_ACCEPTED, 1);
-    h1_conn_resume(c);
-}
-
 void h1_server_adopt(struct http_listener *l, struct stream *s, const struct ip *peer,
                      uint16_t peer_port)
 {
-    struct h1_conn *c = new_conn(l);
+    struct h1_conn *c = MEM_NEW(struct h1_conn);
+    c->state = H1_CONN_ACTIVE;
+    c->idle_ms = l->first_ms > 0 ? l->first_ms : FIRST_MS;
+    http_conn_begin(&c->conn, l, &conn_ops);
     stream_move(s, &c->stream);
     c->stream.sock.on_event = on_event;
     c->peer = *peer;
     c->peer_port = peer_port;
     h1_conn_resume(c);
+}
+
+void h1_server_accept(struct http_listener *l, int fd, const struct rt_addr *peer)
+{
+    struct stream s;
+    struct ip ip;
+    uint16_t port;
+    if (http_accept(l->env, fd, peer, &s, &ip, &port))
+        h1_server_adopt(l, &s, &ip, port);
 }

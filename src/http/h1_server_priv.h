@@ -134,8 +134,6 @@ void h1_conn_go_tunnel(struct h1_conn *c);
 void h1_conn_leave(struct h1_conn *c, int64_t idle_ms, int64_t not_before_ms);
 // Ends a parked connection and its exchange.
 void h1_conn_close_parked(struct h1_conn *c, enum exchange_end end);
-// Takes c off the list of idle connections.
-void h1_conn_leave_idle(struct h1_conn *c);
 // Drops what a lingering client has sent.
 void h1_conn_linger(struct h1_conn *c);
 

@@ -67,26 +67,15 @@ static void free_conn(void *arg)
     mem_free(arg);
 }
 
-void h1_conn_leave_idle(struct h1_conn *c)
-{
-    if (!list_node_is_linked(&c->conn.idle))
-        return;
-    list_remove(&c->conn.idle);
-    http_count(h1_conn_env(c), HTTP_COUNTER_CONNS_IDLE, -1);
-}
-
 void h1_conn_close(struct h1_conn *c)
 {
     ASSERT(c->state != H1_CONN_CLOSED && !c->parked);
     h1_turn_close(c);
-    h1_conn_leave_idle(c);
     c->state = H1_CONN_CLOSED;
     timer_stop(&c->timer);
     if (c->stream.sock.fd >= 0) // a tunnel closes it itself
         stream_close(&c->stream);
-    list_remove(&c->conn.node);
-    c->conn.listener->n_conns--;
-    http_count(h1_conn_env(c), HTTP_COUNTER_CONNS_OPEN, -1);
+    http_conn_end(&c->conn);
     loop_defer(free_conn, c);
 }
 
@@ -120,12 +109,6 @@ static void rest(struct h1_conn *c, enum h1_conn_state state, int64_t due_ms)
     sock_watch(&c->stream.sock);
 }
 
-static void enter_idle(struct h1_conn *c)
-{
-    list_push_back(&h1_conn_env(c)->idle, &c->conn.idle);
-    http_count(h1_conn_env(c), HTTP_COUNTER_CONNS_IDLE, 1);
-}
-
 static int64_t idle_max_ms(const struct h1_conn *c)
 {
     return MIN((int64_t)c->idle_ms, http_leave_idle_ms(c->conn.listener));
@@ -137,7 +120,7 @@ void h1_conn_go_idle(struct h1_conn *c)
         h1_conn_close(c);
         return;
     }
-    enter_idle(c);
+    http_conn_rest(&c->conn);
     int64_t due_ms = c->is_quiet ? c->due_ms : clock_now_ms() + idle_max_ms(c);
     c->is_quiet = true;
     rest(c, H1_CONN_IDLE, due_ms);
@@ -172,7 +155,7 @@ void h1_conn_go_parked(struct h1_conn *c)
     c->parked = p;
     h1_conn_env(c)->parked_bytes += n;
     t->has_begun = false; // the exchange lives on in p
-    enter_idle(c);
+    http_conn_rest(&c->conn);
     rest(c, H1_CONN_PARKED, p->head_due_ms);
 }
 

@@ -17,14 +17,6 @@ static void free_conn(void *arg)
     mem_free(arg);
 }
 
-static void leave_idle(struct h2_conn *c)
-{
-    if (!list_node_is_linked(&c->conn.idle))
-        return;
-    list_remove(&c->conn.idle);
-    http_count(h2_conn_env(c), HTTP_COUNTER_CONNS_IDLE, -1);
-}
-
 // Once nothing runs on a closed connection, it goes with the end of this turn. Not before, as
 // exchanges tell of its TLS to their very end.
 static void release(struct h2_conn *c)
@@ -36,9 +28,7 @@ static void release(struct h2_conn *c)
     stream_close(&c->stream);
     nghttp2_session_del(c->session);
     c->session = NULL;
-    list_remove(&c->conn.node);
-    c->conn.listener->n_conns--;
-    http_count(h2_conn_env(c), HTTP_COUNTER_CONNS_OPEN, -1);
+    http_conn_end(&c->conn);
     loop_defer(free_conn, c);
 }
 
@@ -59,7 +49,7 @@ void h2_conn_close(struct h2_conn *c)
     ASSERT(!c->in_session);
     if (c->state == H2_CONN_CLOSED)
         return;
-    leave_idle(c);
+    http_conn_rouse(&c->conn);
     c->state = H2_CONN_CLOSED;
     timer_stop(&c->timer);
     h2_conn_drop_out(c);
@@ -78,7 +68,7 @@ void h2_conn_settle(struct h2_conn *c)
 
 static void go_lingering(struct h2_conn *c)
 {
-    leave_idle(c);
+    http_conn_rouse(&c->conn);
     h2_conn_drop_out(c);
     abandon_streams(c);
     h2_conn_settle(c);
@@ -159,8 +149,7 @@ static void enter_idle(struct h2_conn *c)
 {
     if (list_node_is_linked(&c->conn.idle))
         return;
-    list_push_back(&h2_conn_env(c)->idle, &c->conn.idle);
-    http_count(h2_conn_env(c), HTTP_COUNTER_CONNS_IDLE, 1);
+    http_conn_rest(&c->conn);
     c->idle_due_ms =
         clock_now_ms() + MIN((int64_t)c->idle_ms, http_leave_idle_ms(c->conn.listener));
 }
@@ -184,7 +173,7 @@ void h2_conn_rest(struct h2_conn *c)
     if (c->state == H2_CONN_OPEN && c->n_streams == 0) {
         enter_idle(c);
     } else {
-        leave_idle(c);
+        http_conn_rouse(&c->conn);
         c->idle_due_ms = INT64_MAX;
     }
     set_timer(c);
@@ -260,8 +249,6 @@ static void on_timer(struct rt_timer *timer)
 static void init_conn(struct h2_conn *c, struct http_listener *l)
 {
     const struct http_entry *entry = l->env->app->entry(l->env, l);
-    c->conn.listener = l;
-    c->conn.ops = &conn_ops;
     c->state = H2_CONN_OPEN;
     c->idle_due_ms = c->write_due_ms = c->leave_due_ms = INT64_MAX;
     c->flood_at_ms = clock_now_ms();
@@ -273,9 +260,7 @@ static void init_conn(struct h2_conn *c, struct http_listener *l)
     c->streams_max = entry->h2_streams_max;
     list_init(&c->streams);
     list_init(&c->touched);
-    list_push_back(&l->env->conns, &c->conn.node);
-    l->n_conns++;
-    http_count(l->env, HTTP_COUNTER_CONNS_OPEN, 1);
+    http_conn_begin(&c->conn, l, &conn_ops);
     http_count(l->env, HTTP_COUNTER_CONNS_HTTP2, 1);
     h2_session_open(c, entry);
 }

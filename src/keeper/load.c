@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "keeper/lists.h"
 #include "rt/file.h"
 #include "upstream/service.h"
 
@@ -39,7 +40,22 @@ static bool read_env(void *arg, struct str name, struct arena *mem, struct str *
     return true;
 }
 
-static const struct conf_resolver resolver = {.read_file = read_file, .read_env = read_env};
+// arg: the text of the setting `lists`.
+static bool read_list(void *arg, struct str name, struct arena *mem, struct str *ret,
+                      const char **ret_why)
+{
+    struct str path;
+    return lists_read(*(const struct str *)arg, name, mem, ret, &path, ret_why);
+}
+
+// The folder of lists, before the settings are read by their tables.
+static struct str lists_folder(const struct conf_node *root)
+{
+    const struct conf_node *node =
+        root->kind == CONF_NODE_MAP ? conf_node_get(root, STR("lists")) : NULL;
+    bool is_set = node && node->kind == CONF_NODE_SCALAR && node->text.len > 0;
+    return is_set ? node->text : STR(LISTS_FOLDER);
+}
 
 void load_begin(struct loaded *ret)
 {
@@ -99,6 +115,9 @@ bool load_tree(struct loaded *ret, struct conf_node *root)
     ret->root = root;
     add_authorities(root, &ret->mem);
     // Goes on after an error, so that all of them are told at once.
+    struct str lists = lists_folder(root);
+    struct conf_resolver resolver = {
+        .read_file = read_file, .read_env = read_env, .read_list = read_list, .arg = &lists};
     bool is_resolved =
         conf_resolve(&settings_section, root, &resolver, &ret->mem, &ret->diags) == ERR_OK;
     ret->registry = upstream_registry_new();

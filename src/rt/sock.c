@@ -142,6 +142,24 @@ enum io sock_try_read(struct rt_sock *s, void *buf, size_t n, size_t *ret_n)
     return fail(s, errno);
 }
 
+enum io sock_try_peek(struct rt_sock *s, void *buf, size_t n, size_t *ret_n)
+{
+    ASSERT(n > 0);
+    ssize_t got = sys_peek(s->fd, buf, n);
+    if (got > 0) {
+        *ret_n = (size_t)got;
+        return IO_DONE;
+    }
+    if (got == 0)
+        return IO_EOF;
+    if (errno == EAGAIN) {
+        s->is_readable = false;
+        return IO_AGAIN;
+    }
+    s->has_error = true;
+    return fail(s, errno);
+}
+
 enum io sock_read(struct rt_sock *s, void *buf, size_t n, struct deadline until, size_t *ret_n)
 {
     for (;;) {

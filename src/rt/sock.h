@@ -59,6 +59,10 @@ enum io sock_read(struct rt_sock *s, void *buf, size_t n, struct deadline until,
 // The same without waiting: IO_AGAIN when nothing is there.
 enum io sock_try_read(struct rt_sock *s, void *buf, size_t n, size_t *ret_n) MUST_CHECK;
 
+// Looks at what sock_try_read would give, which stays. Having seen it is no reason to look again:
+// an event tells of more.
+enum io sock_try_peek(struct rt_sock *s, void *buf, size_t n, size_t *ret_n) MUST_CHECK;
+
 // Writes all of iov (at most IOV_MAX pieces, which it uses up). IO_DONE or IO_FAIL. each_ms bounds
 // the time without any progress; until bounds the whole. Waits while the peer takes nothing.
 enum io sock_writev(struct rt_sock *s, struct iovec *iov, int n_iov, int64_t each_ms,

@@ -34,6 +34,7 @@ int sys_refuse_new(int fd);
 int sys_socket_error(int fd); // SO_ERROR, cleared
 int sys_local_addr(int fd, struct sockaddr *addr, socklen_t *len);
 ssize_t sys_recv(int fd, void *buf, size_t n);
+ssize_t sys_peek(int fd, void *buf, size_t n); // the same bytes are read again
 ssize_t sys_send(int fd, const void *buf, size_t n);
 ssize_t sys_sendv(int fd, const struct iovec *iov, int n_iov);
 ssize_t sys_splice(int from, int to, size_t n, int has_more); // SPLICE_F_MOVE | NONBLOCK

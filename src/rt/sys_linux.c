@@ -158,6 +158,11 @@ ssize_t sys_recv(int fd, void *buf, size_t n)
     return CALL(recvfrom, fd, buf, n, 0, NULL, NULL);
 }
 
+ssize_t sys_peek(int fd, void *buf, size_t n)
+{
+    return CALL(recvfrom, fd, buf, n, MSG_PEEK, NULL, NULL);
+}
+
 ssize_t sys_send(int fd, const void *buf, size_t n)
 {
     return CALL(sendto, fd, buf, n, MSG_NOSIGNAL, NULL, 0);

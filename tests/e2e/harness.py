@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Absolute: proxies run in folders of their own.
 BINARY = os.path.abspath(os.environ.get("SALLYPORT", ROOT / "build" / "release" / "sallyport"))
+os.environ["SALLYPORT_DATA"] = str(ROOT / "packaging")  # it needn't be installed
 PATIENCE = 30  # seconds that anything may take before a test fails
 IS_SANITIZED = any(mark in Path(BINARY).read_bytes() for mark in (b"__asan_init", b"__tsan_init"))
 

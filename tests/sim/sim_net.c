@@ -361,7 +361,7 @@ static size_t first_part(const struct sim_end *e, size_t at, size_t n)
     return n < left ? n : left;
 }
 
-ssize_t sim_net_read(struct sim_end *e, void *buf, size_t n)
+ssize_t sim_net_peek(struct sim_end *e, void *buf, size_t n)
 {
     ASSERT(!e->is_closed);
     if (e->n_here == 0) {
@@ -377,10 +377,18 @@ ssize_t sim_net_read(struct sim_end *e, void *buf, size_t n)
     size_t part = first_part(e, e->ring_at, n);
     memcpy(buf, e->ring + e->ring_at, part);
     memcpy((char *)buf + part, e->ring, n - part);
-    e->ring_at = (e->ring_at + n) % e->window;
-    e->n_here -= n;
-    sim_in(sim_net.latency_ns, ack_arrives, e->other, n);
     return (ssize_t)n;
+}
+
+ssize_t sim_net_read(struct sim_end *e, void *buf, size_t n)
+{
+    ssize_t got = sim_net_peek(e, buf, n);
+    if (got <= 0)
+        return got;
+    e->ring_at = (e->ring_at + (size_t)got) % e->window;
+    e->n_here -= (size_t)got;
+    sim_in(sim_net.latency_ns, ack_arrives, e->other, (uint64_t)got);
+    return got;
 }
 
 static void send_segments(struct sim_end *to, size_t n)

@@ -97,6 +97,8 @@ void sim_net_close_listener(struct sim_listener *l);
 
 // Calls of sockets: what the system call returns, -errno for an error.
 ssize_t sim_net_read(struct sim_end *e, void *buf, size_t n);
+// The same, and the bytes stay.
+ssize_t sim_net_peek(struct sim_end *e, void *buf, size_t n);
 ssize_t sim_net_write(struct sim_end *e, const void *buf, size_t n);
 void sim_net_shut_write(struct sim_end *e);
 void sim_net_close(struct sim_end *e);

@@ -169,6 +169,12 @@ ssize_t sys_recv(int fd, void *buf, size_t n)
     return e ? result(sim_net_read(e, buf, n)) : -1;
 }
 
+ssize_t sys_peek(int fd, void *buf, size_t n)
+{
+    struct sim_end *e = end_of(fd, "peek");
+    return e ? result(sim_net_peek(e, buf, n)) : -1;
+}
+
 ssize_t sys_send(int fd, const void *buf, size_t n)
 {
     struct sim_end *e = end_of(fd, "send");

@@ -113,6 +113,10 @@ static void others_forms_are_read(void)
         {STR_INIT(SIGNATURE "\x21\x21\0\x24\0\0\0\0\0\0\0\0\0\0\xff\xff\1\2\3\4"
                             "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\2"),
          "1.2.3.4", 1},
+        // with a checksum behind another extension
+        {STR_INIT(SIGNATURE
+                  "\x21\x11\0\x17\1\2\3\4\5\6\7\x08\0\1\0\2\4\0\1\0\3\0\4\271\145\350\026"),
+         "1.2.3.4", 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct proxy_header got;
@@ -164,6 +168,10 @@ static void malformed_headers_are_refused_by_reason(void)
         {STR_INIT(SIGNATURE "\x21\x11\0\x0e\1\2\3\4\5\6\7\x08\0\1\0\2\1\0"),
          PROXY_HEADER_ERROR_LENGTH},
         {STR_INIT(SIGNATURE "\x21\x11\0\x0f\1\2\3\4\5\6\7\x08\0\1\0\2\1\0\1"),
+         PROXY_HEADER_ERROR_LENGTH},
+        {STR_INIT(SIGNATURE "\x21\x11\0\x13\1\2\3\4\5\6\7\x08\0\1\0\2\3\0\4\0\0\0\0"),
+         PROXY_HEADER_ERROR_CHECKSUM},
+        {STR_INIT(SIGNATURE "\x21\x11\0\x11\1\2\3\4\5\6\7\x08\0\1\0\2\3\0\2\0\0"),
          PROXY_HEADER_ERROR_LENGTH},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -41,8 +41,9 @@ static void wrong_values_are_told_with_what_is_allowed(void)
         {"email: {}", "1:8: error: email: expected a text, found a map"},
         {"email: \"a\\0b\"", "1:8: error: email: holds a NUL byte"},
         {"trusted: [10.0.0.0/8, 10.0.0.1/8]",
-         "1:23: error: trusted[1]: expected an address or a network such as 192.0.2.1 or "
-         "10.0.0.0/8, or a list, found '10.0.0.1/8': bits behind the prefix have to be 0"},
+         "1:23: error: trusted[1]: expected an address, a network such as 10.0.0.0/8, "
+         "file:PATH, or a list's name such as private, or several of these, found '10.0.0.1/8': "
+         "bits behind the prefix have to be 0"},
         {"methods: [GET, [x]]",
          "1:16: error: methods[1]: expected a text or a list of texts, found a list"},
         {"token: env:X", "1:8: error: token: expected the content of a file or variable, found "
