@@ -2,6 +2,7 @@
 #include "codec/json.h"
 
 #include "base/ascii.h"
+#include "base/utf8.h"
 
 #define REPLACEMENT STR("\xef\xbf\xbd") // U+FFFD
 
@@ -12,29 +13,6 @@
 static bool is_plain(char c)
 {
     return (ascii_is(c, ASCII_TARGET) || c == ' ') && c != '"' && c != '\\';
-}
-
-// The length of the UTF-8 sequence at the start of s and its code point; 0 when it is malformed,
-// overlong, a surrogate or too large (RFC 3629 4).
-static size_t utf8_decode(struct str s, uint32_t *ret)
-{
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    uint8_t first = (uint8_t)s.ptr[0];
-    size_t len = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (len == 0 || first > 0xf4 || s.len < len)
-        return 0;
-    uint32_t code = len == 1 ? first : first & (0x7fu >> len);
-    for (size_t i = 1; i < len; i++) {
-        uint8_t next = (uint8_t)s.ptr[i];
-        if ((next & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (next & 0x3f);
-    }
-    bool is_surrogate = code >= 0xd800 && code <= 0xdfff;
-    if (code < smallest[len] || is_surrogate || code > 0x10ffff)
-        return 0;
-    *ret = code;
-    return len;
 }
 
 // U+2028 and U+2029 end a line in JavaScript; the C1 controls steer terminals as the C0 ones do.

@@ -2,6 +2,7 @@
 #include "filter/common.h"
 
 #include "base/ascii.h"
+#include "codec/h1.h"
 
 static const struct conf_item field_items[] = {
     ITEM_TEXT(filter_field_conf, value, "value", .since = "0.1", .apply = CONF_LIVE,
@@ -47,12 +48,53 @@ enum err filter_exhausted(struct exchange *x)
     return ERR_OK;
 }
 
+enum err filter_vary(struct exchange *x, struct str name)
+{
+    struct headers *h = &x->resp.headers;
+    for (const struct field *f = headers_find(h, FIELD_VARY); f; f = headers_next(h, f))
+        if (f->id == FIELD_VARY && (h1_list_has(f->value, name) || h1_list_has(f->value, STR("*"))))
+            return ERR_OK;
+    return headers_add(h, FIELD_VARY, name);
+}
+
+bool filter_is_token(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!ascii_is(s.ptr[i], ASCII_TOKEN))
+            return false;
+    return s.len > 0;
+}
+
+enum err filter_regexes(const struct conf_texts *patterns, unsigned flags,
+                        const struct filter_env *env, struct regex ***ret)
+{
+    enum err err = ERR_OK;
+    *ret = arena_zalloc(env->mem, patterns->n + 1, sizeof **ret, alignof(struct regex *));
+    if (!*ret) {
+        filter_no_memory(env);
+        return ERR_LIMIT;
+    }
+    for (size_t i = 0; i < patterns->n; i++) {
+        const struct conf_text *p = &patterns->items[i];
+        char why[REGEX_WHY_BYTES];
+        size_t at = 0;
+        (*ret)[i] = regex_compile(p->text, flags, env->mem, &at, why);
+        if ((*ret)[i])
+            continue;
+        if (at == SIZE_MAX) {
+            filter_no_memory(env);
+            return ERR_LIMIT;
+        }
+        err = diag_fail(env->diags, ERR_SYNTAX, p->place,
+                        "in the expression '" STR_FMT "': %s, at its character %zu",
+                        STR_ARG(str_first(p->text, 128)), why, at + 1);
+    }
+    return err;
+}
+
 const char *filter_field_fault(struct str name, enum filter_side side)
 {
-    for (size_t i = 0; i < name.len; i++)
-        if (!ascii_is(name.ptr[i], ASCII_TOKEN))
-            return "is not a field name";
-    if (name.len == 0)
+    if (!filter_is_token(name))
         return "is not a field name";
     switch ((int)field_id_of(name)) {
     case FIELD_CONTENT_LENGTH:

@@ -6,6 +6,7 @@
 
 #include "filter/filter.h"
 #include "http/exchange.h"
+#include "http/regex.h"
 
 // The start of every filter's struct.
 struct filter_base {
@@ -25,6 +26,17 @@ void filter_note(const struct handler *h, struct exchange *x, const char *what, 
 
 // The exchange's memory is used up: makes the answer 503.
 enum err filter_exhausted(struct exchange *x);
+
+// Adds a name to the answer's Vary, unless it is there. ERR_LIMIT: the arena is full.
+enum err filter_vary(struct exchange *x, struct str name) MUST_CHECK;
+
+// A token (RFC 9110 5.6.2): a method, a field name.
+bool filter_is_token(struct str s);
+
+// Compiles a list of expressions into *ret, which has patterns->n, in the snapshot's arena; those
+// that are broken are NULL, with an error. The caller ends them with regex_fini, also after errors.
+enum err filter_regexes(const struct conf_texts *patterns, unsigned flags,
+                        const struct filter_env *env, struct regex ***ret) MUST_CHECK;
 
 // Which message a field belongs to.
 enum filter_side {

@@ -48,6 +48,10 @@ struct filter_type {
     X(redirect)                                                                                    \
     X(headers)                                                                                     \
     X(security_headers)                                                                            \
+    X(cors)                                                                                        \
+    X(methods)                                                                                     \
+    X(body_limit)                                                                                  \
+    X(path_policy)                                                                                 \
     X(respond)                                                                                     \
     X(strip_prefix)                                                                                \
     X(add_prefix)                                                                                  \

@@ -10,10 +10,27 @@ SETTINGS = """
 entrypoints:
   web: {{ listen: '127.0.0.1:0', h2c: yes }}
   outer: {{ listen: '127.0.0.1:0', use: [security-headers, outside] }}
+  tidy: {{ listen: '127.0.0.1:0', use: [tidy] }}
 filters:
   outside: {{ headers: {{ response: {{ set: {{ X-Outside: yes }} }} }} }}
   framed: {{ security-headers: {{ frame-ancestors: ["'self'"], replace: yes, remove: [] }} }}
+  api: {{ cors: {{ origins: ["https://*.app.example"], methods: [GET, PUT], headers: [X-Token],
+                   expose: [X-Total], credentials: yes, max-age: 5m }} }}
+  public: {{ cors: "*" }}
+  readers: {{ methods: {{ allow: [GET, POST], answer-options: yes }} }}
+  small: {{ body-limit: 1000 }}
+  tidy: {{ path-policy: {{ encoded-slashes: decode, backslashes: slash, empty-segments: merge,
+                           upper-case: lower, dot-segments: refuse }} }}
+  secret: {{ respond: {{ status: 403, body: secret }} }}
 sites:
+  api.example: {{ use: [api], to: app }}
+  public.example: {{ use: [public], to: app }}
+  readers.example: {{ use: [readers], to: app }}
+  small.example: {{ use: [small], to: app }}
+  strict.example: {{ use: [path-policy], to: app }}
+  tidy.example:
+    to: app
+    routes: [{{ match: "PathPrefix(`/admin/`)", use: [secret], to: app }}]
   plain.example: {{ use: [security-headers], to: app }}
   framed.example: {{ use: [framed], to: app }}
 services:
@@ -99,3 +116,128 @@ def test_a_tcp_entrypoint_has_no_requests_to_filter(tmp_path):
         "routes: [{ match: 'HostSNI(`*`)', to: 'tcp://127.0.0.1:1' }]\n")
     done = run("check", "-c", tmp_path / "s.yaml")
     assert done.returncode == 1 and "no requests to filter" in done.stderr
+
+
+# --- cors ---
+
+def n_requests(world):
+    return len(world.server.requests)
+
+
+def preflight(origin, method="PUT", more=""):
+    return f"Origin: {origin}\r\nAccess-Control-Request-Method: {method}\r\n{more}"
+
+
+def test_preflights_are_answered_here(world):
+    before = n_requests(world)
+    answer = world.get(host="api.example", method="OPTIONS", headers=preflight(
+        "https://a.app.example", more="Access-Control-Request-Headers: x-token\r\n"))
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.get("Access-Control-Allow-Origin") == "https://a.app.example"
+    assert answer.get("Access-Control-Allow-Methods") == "GET, PUT"
+    assert answer.get("Access-Control-Allow-Headers") == "X-Token"
+    assert answer.get("Access-Control-Allow-Credentials") == "true"
+    assert answer.get("Access-Control-Max-Age") == "300"
+    assert "Origin" in answer.all("Vary")
+    for origin in ["https://app.example", "https://a.app.example.evil", "null", "https://evil"]:
+        answer = world.get(host="api.example", method="OPTIONS", headers=preflight(origin))
+        assert answer.status == 403
+        assert answer.get("Access-Control-Allow-Origin") is None
+    assert n_requests(world) == before
+
+
+def test_answers_carry_our_fields_of_cors_alone(world):
+    own = asked("Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: *", "Vary: Accept")
+    answer = world.get(host="api.example", headers=own + "Origin: https://a.app.example\r\n")
+    assert answer.all("Access-Control-Allow-Origin") == ["https://a.app.example"]
+    assert answer.get("Access-Control-Expose-Headers") == "X-Total"
+    assert answer.get("Access-Control-Allow-Methods") is None
+    assert answer.all("Vary") == ["Accept", "Origin"]
+    for headers in [own, own + "Origin: https://evil\r\n"]:
+        answer = world.get(host="api.example", headers=headers)
+        assert answer.status == 200 and answer.all("Vary") == ["Accept", "Origin"]
+        assert answer.get("Access-Control-Allow-Origin") is None
+
+
+def test_cors_for_everybody_is_the_same_for_all(world):
+    with H2Client(world.port) as client:
+        for more in [[], [("origin", "https://any.example")]]:
+            answer = client.get(host="public.example", more=more)
+            assert answer.get("access-control-allow-origin") == "*"
+            assert answer.get("vary") is None
+
+
+# --- methods ---
+
+@pytest.mark.parametrize("method, status", [
+    ("GET", 200), ("HEAD", 200), ("POST", 200), ("PUT", 405), ("get", 405), ("OPTIONS", 204),
+    ("PROPFIND", 405)])
+def test_only_listed_methods_reach_the_server(world, method, status):
+    before = n_requests(world)
+    answer = world.get(host="readers.example", method=method,
+                       headers="X-HTTP-Method-Override: DELETE\r\nContent-Length: 0\r\n")
+    assert answer.status == status
+    assert n_requests(world) == before + (status == 200)
+    if status == 200:
+        assert world.server.requests[-1].get("X-HTTP-Method-Override") is None
+    else:
+        assert answer.get("Allow") == "GET, POST, HEAD, OPTIONS"
+
+
+# --- body-limit ---
+
+def test_a_body_that_says_that_it_is_too_large_is_refused_at_once(world):
+    before = n_requests(world)
+    with world.connect() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: small.example\r\nContent-Length: 1001\r\n"
+                    b"Expect: 100-continue\r\n\r\n")
+        assert client.read_answer().status == 413
+    with H2Client(world.port) as client:
+        stream = client.request(host="small.example", method="POST", end=False,
+                                more=[("content-length", "1001")])
+        assert client.answer(stream).status == 413
+    assert n_requests(world) == before
+    assert world.get(host="small.example", method="POST", headers="Content-Length: 1000\r\n",
+                     body=b"x" * 1000).status == 200
+
+
+def test_a_body_of_unknown_length_is_counted(world):
+    head = b"POST / HTTP/1.1\r\nHost: small.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for n, status in [(1000, 200), (1001, 413)]:
+        with world.connect() as client:
+            client.send(head + b"%x\r\n" % (n - 10) + b"x" * (n - 10) + b"\r\n")
+            client.send(b"a\r\n0123456789\r\n0\r\n\r\n")
+            assert client.read_answer().status == status
+        with H2Client(world.port) as client:
+            stream = client.request(host="small.example", method="POST", end=False)
+            client.data(stream, b"x" * (n - 10))
+            client.data(stream, b"x" * 10, end=True)
+            assert client.answer(stream).status == status
+    assert len(world.server.requests[-1].body) <= 1000
+
+
+# --- path-policy ---
+
+@pytest.mark.parametrize("path, status", [
+    ("/a/b", 200), ("/a%20b", 200), ("/%E4%BD%A0", 200), ("/a%2Fb", 400), ("/a%5cb", 400),
+    ("/a\\b", 400), ("/%252e%252e/x", 400), ("/a%0d%0aX:1", 400), ("/%C0%AE", 400)])
+def test_paths_that_servers_read_otherwise_are_refused(world, path, status):
+    before = n_requests(world)
+    assert world.get(path, host="strict.example").status == status
+    with H2Client(world.port) as client:
+        assert client.get(path, host="strict.example").status == status
+    assert n_requests(world) == before + 2 * (status == 200)
+
+
+@pytest.mark.parametrize("path, status, seen", [
+    ("/Public/A", 200, "/public/a"), ("/admin/x", 403, None), ("/ADMIN%2Fx", 403, None),
+    ("//admin//x", 403, None), ("/\\admin\\x", 403, None), ("/a%2F..%2Fadmin%2Fx", 400, None),
+    ("/a/../admin/x", 400, None)])
+def test_an_entrypoint_makes_paths_plain_before_rules_look_at_them(world, path, status, seen):
+    """S4-7: what protects one part isn't got round by another spelling of its path."""
+    before = n_requests(world)
+    answer = world.get(path, host="tidy.example", port=world.ports["tidy"])
+    assert answer.status == status
+    assert n_requests(world) == before + (seen is not None)
+    if seen:
+        assert answer.text == f"GET {seen}"

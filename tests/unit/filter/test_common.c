@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "filter/common.h"
 
+#include "unit/route/fixture.h"
 #include "unit/test.h"
 
 static void fields_of_framing_and_connections_are_not_for_filters(void)
@@ -56,5 +57,27 @@ static void values_stay_on_their_line(void)
         CHECK_INT(filter_value_fault(cases[i].value) == NULL, cases[i].is_good);
 }
 
-TEST_MAIN(TEST(fields_of_framing_and_connections_are_not_for_filters),
+static void vary_names_each_field_once(void)
+{
+    static const struct {
+        const char *there, *name;
+        unsigned n_after;
+    } cases[] = {
+        {NULL, "Origin", 1},     {"Accept", "Origin", 2},
+        {"origin", "Origin", 1}, {"Accept,  ORIGIN", "Origin", 1},
+        {"*", "Origin", 1},      {"X-Origin", "Origin", 2},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture e;
+        struct exchange *x = fixture_start(&e, "GET", "a.example", "/", NULL);
+        if (cases[i].there)
+            CHECK_INT(headers_add(&x->resp.headers, FIELD_VARY, str_of(cases[i].there)), ERR_OK);
+        CHECK_INT(filter_vary(x, str_of(cases[i].name)), ERR_OK);
+        CHECK_INT(headers_remove(&x->resp.headers, FIELD_VARY), cases[i].n_after);
+        fixture_end(&e);
+    }
+}
+
+TEST_MAIN(TEST(vary_names_each_field_once),
+          TEST(fields_of_framing_and_connections_are_not_for_filters),
           TEST(values_stay_on_their_line))
