@@ -8,6 +8,7 @@
 #include "keeper/issue_ledger.h"
 
 #define ISSUE_THREADS_MAX 4 // orders at a time
+#define ISSUE_CERT_MEM_BYTES ((size_t)8 << 20)
 
 enum issue_item_state { ITEM_WAITING, ITEM_RUNNING };
 
@@ -89,6 +90,32 @@ struct issue_task {
     struct issue_job job;
     struct issue_outcome outcome;
 };
+
+// --- issue.c: what is due ---
+
+// When what comes next for the item, and whom it goes to.
+void issue_plan(struct issue *i, struct issue_item *item, int64_t now_s);
+struct issue_task *issue_enqueue(struct issue *i, struct issue_wants *wants,
+                                 struct issue_item *item);
+// The issuer that has signed what the store has. NULL: no issuer of the settings.
+const struct issue_issuer *issue_signer_of(const struct issue *i, const struct issue_wants *wants,
+                                           const struct issue_item *item);
+// Keeps as much of it as there is room for.
+void issue_keep_error(struct issue_attempt *attempt, struct str error);
+
+// --- issue_ask.c: what people ask for ---
+
+// From k on, the first authority that the ledger lets us ask for a certificate; n_sources: none.
+size_t issue_first_allowed(const struct issue *i, const struct issue_item *item, size_t k,
+                           int64_t now_s);
+// What somebody has asked for comes before what is due, and begins with the first authority.
+void issue_take_order(const struct issue *i, struct issue_item *item, const struct issue_order *o,
+                      uint64_t number, int64_t now_s);
+
+// --- issue_outcome.c ---
+
+// A task about a certificate has ended; the caller frees it.
+void issue_take_outcome(struct issue *i, const struct issue_task *task, int64_t now_s);
 
 // --- issue_tasks.c: the threads; all but waking is the loop's ---
 
