@@ -173,8 +173,14 @@ class Origin(Process):
 class Nginx(Process):
     name = "nginx"
 
-    def __init__(self, folder, origin, binary, cert=None, origin_cert=None, http2=False, **_):
+    def __init__(self, folder, origin, binary, cert=None, origin_cert=None, http2=False,
+                 origin_h2=False, **_):
         self.port = free_port()
+        # Its only way to speak HTTP/2 with servers: one stream at a time on a connection.
+        way = "grpc" if origin_h2 else "proxy"
+        scheme = ("grpc" if origin_h2 else "http") + ("s" if origin_cert else "")
+        version = "" if origin_h2 else 'proxy_http_version 1.1; proxy_set_header Connection "";'
+        buffering = "" if origin_h2 else "proxy_request_buffering off;"
         listen = f"{self.port} ssl{' http2' if http2 else ''}" if cert else self.port
         tls = nginx_tls(cert) if cert else ""
         if origin_cert:
@@ -184,11 +190,11 @@ class Nginx(Process):
   upstream origin {{ server 127.0.0.1:{origin}; keepalive 1024; keepalive_requests 100000000; }}
   server {{ listen 127.0.0.1:{listen} backlog=4096;
     {tls}
-    location / {{ proxy_pass http{"s" if origin_cert else ""}://origin; proxy_http_version 1.1;
-      proxy_set_header Connection ""; proxy_set_header Host $host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Real-IP $remote_addr;
-      proxy_request_buffering off; }} }}
+    location / {{ {way}_pass {scheme}://origin; {version}
+      {way}_set_header Host $host;
+      {way}_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      {way}_set_header X-Forwarded-Proto $scheme; {way}_set_header X-Real-IP $remote_addr;
+      {buffering} }} }}
 }}
 """)
         self.launch(["nginx", "-p", folder, "-c", folder / "conf"])
