@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "http/tunnel.h"
 #include "rt/clock.h"
+#include "rt/stream.h"
 #include "rt/sys.h"
 
 #define KEEP_MAX 1024       // free ones kept: 16 MiB of buffers, 8 MiB of blocks
@@ -171,6 +172,20 @@ bool http_may_pipeline(const struct http_listener *l)
     int64_t now_ms = clock_now_ms();
     return (!a->is_on || now_ms < a->pipelines_until_ms) &&
            (!b->is_on || now_ms < b->pipelines_until_ms);
+}
+
+bool http_linger(struct http_env *env, struct stream *s, uint32_t *left)
+{
+    char *scratch = pool_take(&env->buffers);
+    enum io io = scratch ? IO_DONE : IO_FAIL;
+    while (io == IO_DONE && *left > 0) {
+        size_t n = 0;
+        io = stream_try_read(s, scratch, HTTP_BUFFER_BYTES, &n);
+        *left -= (uint32_t)MIN(n, (size_t)*left);
+    }
+    if (scratch)
+        pool_give(&env->buffers, scratch);
+    return io == IO_AGAIN;
 }
 
 void http_env_abort(struct http_env *env)

@@ -20,6 +20,7 @@
 struct exchange;
 struct http_env;
 struct http_listener;
+struct stream;
 
 // Names of request fields that are ours alone to say: those of clients are dropped, with '_' in the
 // place of '-', too.
@@ -245,6 +246,10 @@ struct str http_date(struct http_env *env);
 void http_env_drain(struct http_env *env, int64_t idle_ms);
 // Closes everything at once.
 void http_env_abort(struct http_env *env);
+
+// Reads and drops what a client still sends that has got its last answer: at most *left bytes,
+// which become fewer. False: it has ended, or has sent too much.
+bool http_linger(struct http_env *env, struct stream *s, uint32_t *left);
 
 // A listening socket of one worker, as its connections see it. Outlives snapshots.
 struct http_listener {

@@ -128,12 +128,6 @@ static bool splice_part(struct h1_call *call)
     return true;
 }
 
-static struct deadline client_deadline(const struct h1_call *call)
-{
-    const struct http_entry *entry = call->x->entry;
-    return deadline_in(entry ? entry->body_idle_ms : call->body_idle_ms);
-}
-
 static void send_part(struct h1_call *call)
 {
     if (splice_part(call)) {
@@ -143,7 +137,8 @@ static void send_part(struct h1_call *call)
     struct str piece = STR_NONE;
     char line[CHUNK_LINE_BYTES];
     struct iovec iov[3];
-    switch (body_read(call->x->req.body, &piece, client_deadline(call))) {
+    switch (body_read(call->x->req.body, &piece,
+                      http_client_body_deadline(call->x, call->body_idle_ms))) {
     case IO_DONE:
         call->has_taken_body = true;
         if (put(call, iov, frame_piece(call, piece, line, iov)))

@@ -201,17 +201,7 @@ void h1_conn_close_parked(struct h1_conn *c, enum exchange_end end)
 
 void h1_conn_linger(struct h1_conn *c)
 {
-    struct http_env *env = h1_conn_env(c);
-    char *scratch = pool_take(&env->buffers);
-    enum io io = scratch ? IO_DONE : IO_FAIL;
-    while (io == IO_DONE && c->linger_left > 0) {
-        size_t n = 0;
-        io = stream_try_read(&c->stream, scratch, HTTP_BUFFER_BYTES, &n);
-        c->linger_left -= (uint32_t)MIN(n, (size_t)c->linger_left);
-    }
-    if (scratch)
-        pool_give(&env->buffers, scratch);
-    if (io != IO_AGAIN)
+    if (!http_linger(h1_conn_env(c), &c->stream, &c->linger_left))
         h1_conn_close(c);
 }
 

@@ -43,6 +43,7 @@ struct h2_client {
     uint8_t error;     // enum h2_error: what the server broke; NONE
     char why[80];      // what nghttp2 says of it; empty: nothing
     bool is_ready;     // the server's SETTINGS have come
+    bool wants_http_1; // so said its GOAWAY
     bool is_leaving;   // no exchange begins any more: GOAWAY was sent or has come
     bool is_over;      // the socket is closed
     bool is_scheduled; // its turn's end is to be called

@@ -124,6 +124,7 @@ static enum io fail_as_stream(struct h2_call *call)
         return fail(call, EXCHANGE_END_RESOURCES);
     case H2_FAILURE_NONE:
     case H2_FAILURE_REFUSED:
+    case H2_FAILURE_HTTP_1:
     case H2_FAILURE_RESET:
     case H2_FAILURE_GONE:
         break;

@@ -134,6 +134,8 @@ static enum http_client_end head_failure(const struct h2_call *call)
         break;
     case H2_FAILURE_REFUSED:
         return HTTP_CLIENT_REFUSED;
+    case H2_FAILURE_HTTP_1:
+        return HTTP_CLIENT_HTTP_1;
     case H2_FAILURE_GONE:
         return call->was_reused && !call->has_answer ? HTTP_CLIENT_STALE : HTTP_CLIENT_CLOSED;
     case H2_FAILURE_PROTOCOL:

@@ -24,6 +24,7 @@ enum h2_sending {
 enum h2_failure {
     H2_FAILURE_NONE,
     H2_FAILURE_REFUSED,   // the server says that it did nothing of it
+    H2_FAILURE_HTTP_1,    // the same, and that it wants it by HTTP/1.1
     H2_FAILURE_RESET,     // by the server
     H2_FAILURE_GONE,      // the connection
     H2_FAILURE_PROTOCOL,  // what the server sent was refused

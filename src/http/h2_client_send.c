@@ -119,12 +119,6 @@ static void tell_more(struct h2_call *call)
 
 // --- the pump ---
 
-static struct deadline client_deadline(const struct h2_call *call)
-{
-    const struct http_entry *entry = call->x->entry;
-    return deadline_in(entry ? entry->body_idle_ms : call->body_idle_ms);
-}
-
 // A piece is there. Of a body with a length, the last one is known.
 static void take_piece(struct h2_call *call, struct str piece)
 {
@@ -154,7 +148,8 @@ static void wait_until_taken(struct h2_call *call)
 static void send_part(struct h2_call *call)
 {
     struct str piece = STR_NONE;
-    switch (body_read(call->x->req.body, &piece, client_deadline(call))) {
+    switch (body_read(call->x->req.body, &piece,
+                      http_client_body_deadline(call->x, call->body_idle_ms))) {
     case IO_DONE:
         call->has_taken_body = true;
         if (call->sending != H2_SENDING_RUNS) // meanwhile

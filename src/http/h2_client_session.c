@@ -169,10 +169,20 @@ static void on_section_end(struct h2_call *call, bool is_end)
 
 // --- frames ---
 
-static void on_goaway(struct h2_client *c)
+static void on_goaway(struct h2_client *c, const nghttp2_goaway *frame)
 {
+    c->wants_http_1 |= frame->error_code == NGHTTP2_HTTP_1_1_REQUIRED;
     c->is_leaving = true; // nghttp2 ends the streams that the server will not serve
     h2_client_change(c);
+}
+
+static void on_reset(struct h2_call *call, uint32_t code)
+{
+    if (call->failure != H2_FAILURE_NONE || call->is_complete)
+        return;
+    h2_call_note(call, "reset the stream: %s", nghttp2_http2_strerror(code));
+    bool wants_http_1 = code == NGHTTP2_HTTP_1_1_REQUIRED && !call->has_answer;
+    call->failure = wants_http_1 ? H2_FAILURE_HTTP_1 : H2_FAILURE_RESET;
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -193,11 +203,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         break;
     case NGHTTP2_RST_STREAM:
         call = call_of(session, frame->hd.stream_id);
-        if (call && call->failure == H2_FAILURE_NONE && !call->is_complete) {
-            h2_call_note(call, "reset the stream: %s",
-                         nghttp2_http2_strerror(frame->rst_stream.error_code));
-            call->failure = H2_FAILURE_RESET;
-        }
+        if (call)
+            on_reset(call, frame->rst_stream.error_code);
         break;
     case NGHTTP2_SETTINGS:
         c->is_ready = true;
@@ -206,7 +213,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     case NGHTTP2_PING:
         break;
     case NGHTTP2_GOAWAY:
-        on_goaway(c);
+        on_goaway(c, &frame->goaway);
         break;
     }
     c->probe_ms = 0; // it lives
@@ -263,7 +270,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     if (code == NGHTTP2_REFUSED_STREAM && !call->has_answer) {
         if (call->failure == H2_FAILURE_NONE)
             h2_call_note(call, "left before it looked at the request (GOAWAY)");
-        failure = call->failure = H2_FAILURE_REFUSED;
+        bool wants_http_1 = call->c->wants_http_1;
+        failure = call->failure = wants_http_1 ? H2_FAILURE_HTTP_1 : H2_FAILURE_REFUSED;
     } else if (!call->is_complete && call->failure == H2_FAILURE_NONE) {
         note_broken(call, nghttp2_http2_strerror(code)); // reset by nghttp2, for what it got
         failure = H2_FAILURE_PROTOCOL;

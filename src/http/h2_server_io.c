@@ -200,14 +200,19 @@ void h2_conn_feed(struct h2_conn *c, struct str bytes)
     h2_conn_settle(c);
 }
 
+// One that has broken the rules has had its say.
+static bool is_listened_to(const struct h2_conn *c)
+{
+    return c->state == H2_CONN_OPEN && c->goaway != H2_GOAWAY_REFUSED;
+}
+
 void h2_conn_read(struct h2_conn *c)
 {
     struct http_env *env = h2_conn_env(c);
     char *buf = pool_take(&env->buffers);
     enum io io = buf ? IO_DONE : IO_FAIL;
     c->is_hungry = false;
-    for (int i = 0; io == IO_DONE && c->state == H2_CONN_OPEN && stream_is_readable(&c->stream);
-         i++) {
+    for (int i = 0; io == IO_DONE && is_listened_to(c) && stream_is_readable(&c->stream); i++) {
         size_t n = 0;
         if (i == READS_PER_TURN) {
             c->is_hungry = true;
@@ -225,16 +230,6 @@ void h2_conn_read(struct h2_conn *c)
 
 void h2_conn_linger(struct h2_conn *c)
 {
-    struct http_env *env = h2_conn_env(c);
-    char *scratch = pool_take(&env->buffers);
-    enum io io = scratch ? IO_DONE : IO_FAIL;
-    while (io == IO_DONE && c->linger_left > 0) {
-        size_t n = 0;
-        io = stream_try_read(&c->stream, scratch, HTTP_BUFFER_BYTES, &n);
-        c->linger_left -= (uint32_t)MIN(n, (size_t)c->linger_left);
-    }
-    if (scratch)
-        pool_give(&env->buffers, scratch);
-    if (io != IO_AGAIN)
+    if (!http_linger(h2_conn_env(c), &c->stream, &c->linger_left))
         h2_conn_close(c);
 }

@@ -21,6 +21,7 @@
 
 #define ANSWER_LINE_MAX_BYTES (16 * 1024)
 #define ANSWER_FIELDS_MAX 256
+#define HTTP_1_MS (10 * 60 * 1000) // a server that asks for HTTP/1.1 gets nothing else so long
 #define REFUSALS_MAX 5 // of one exchange, by servers that leave or have no room (RFC 9113 8.7)
 
 struct attempt {
@@ -33,6 +34,8 @@ struct attempt {
     bool is_idempotent;
     bool is_grpc;
     bool wants_fresh;            // an idle connection turned out to be dead
+    bool may_choose;             // the server may be spoken with by HTTP/1.1 and by HTTP/2
+    bool wants_http_1;           // but a server won't have it by HTTP/2
     int64_t connect_left_ms;     // for all tries together
     struct deadline until;       // what the client gives it all
     uint32_t n_refused;          // tries of which servers say that they did nothing
@@ -214,13 +217,20 @@ COLD static enum step connect_failed(struct attempt *a, enum conn_got got, struc
     return STEP_AGAIN;
 }
 
+static bool asked_for_http_1(const struct target *t)
+{
+    return atomic_load_explicit(&t->slot->http_1_until_ms, memory_order_relaxed) > clock_now_ms();
+}
+
 // What an upgrade needs is HTTP/1.1's own, and what gRPC needs, HTTP/2's: trailers, and bodies
 // both ways at a time.
 static bool may_share(const struct attempt *a, const struct target *t)
 {
     enum server_http http = t->server->state->http;
     const struct request *r = &a->x->req;
-    return http != SERVER_HTTP_1 && !r->is_raw && !r->is_upgrade;
+    if (http == SERVER_HTTP_1 || r->is_raw || r->is_upgrade)
+        return false;
+    return http == SERVER_HTTP_2 || a->is_grpc || (!a->wants_http_1 && !asked_for_http_1(t));
 }
 
 static bool may_be_alone(const struct attempt *a, const struct target *t)
@@ -231,6 +241,7 @@ static bool may_be_alone(const struct attempt *a, const struct target *t)
 static enum conn_got connect_to(struct attempt *a, struct target *t, struct lease *ret)
 {
     const struct service_conf *conf = a->s->conf;
+    a->may_choose = may_share(a, t) && may_be_alone(a, t);
     struct conn_wish wish = {
         .env = a->x->env,
         .may_share = may_share(a, t),
@@ -295,6 +306,22 @@ static void measure(const struct attempt *a, struct server_slot *slot)
         slot_observe(slot, clock_exact_ns() - a->began_ns, clock_now_ms());
 }
 
+// RFC 9113 7: so the server did nothing of it, whatever its method is.
+COLD static enum step ask_by_http_1(struct attempt *a, bool sent_body, struct server_slot *slot)
+{
+    bool is_known = atomic_exchange_explicit(&slot->http_1_until_ms, clock_now_ms() + HTTP_1_MS,
+                                             memory_order_relaxed) > clock_now_ms();
+    note_told(a, EXCHANGE_END_SERVER_PROTOCOL);
+    if (!is_known && a->may_choose)
+        log_info(STR_FMT ": " STR_FMT "; it gets HTTP/1.1 where the settings leave the choice",
+                 STR_ARG(a->s->who), STR_ARG(a->detail));
+    if (sent_body || !a->may_choose || ++a->n_refused > REFUSALS_MAX)
+        return STEP_GIVE_UP;
+    a->wants_http_1 = true;
+    a->pick.n_tried--;
+    return STEP_AGAIN;
+}
+
 static enum step served(struct attempt *a, enum http_client_end end, bool sent_body,
                         struct server_slot *slot)
 {
@@ -319,6 +346,8 @@ static enum step served(struct attempt *a, enum http_client_end end, bool sent_b
             return STEP_GIVE_UP;
         a->pick.n_tried--; // it was not the server's whole refusal, as a rule: this connection's
         return STEP_AGAIN;
+    case HTTP_CLIENT_HTTP_1:
+        return ask_by_http_1(a, sent_body, slot);
     case HTTP_CLIENT_TIMEOUT:
         count_failure(slot);
         measure(a, slot);

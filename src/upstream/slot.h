@@ -21,7 +21,9 @@ struct server_slot {
     // for the number (server_state.is_counted).
     _Atomic uint32_t n_active;
     _Atomic uint64_t latency; // see slot_cost
-    uint8_t unused[24];       // the next one's are on another cache line
+    // Until then it gets HTTP/1.1 where it may choose: it has asked for that (RFC 9113 7).
+    _Atomic int64_t http_1_until_ms;
+    uint8_t unused[16]; // the next one's are on another cache line
 };
 _Static_assert(sizeof(struct server_slot) == 64, "one cache line each");
 

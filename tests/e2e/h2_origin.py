@@ -244,6 +244,19 @@ class Connection:
             pass
 
 
+def serve_http_1(sock):
+    """For those who choose that by ALPN: says which method came, with all of its body."""
+    with sock, sock.makefile("rb") as lines:
+        while line := lines.readline():
+            fields = {}
+            while (field := lines.readline().strip()):
+                name, value = field.split(b":", 1)
+                fields[name.lower()] = value.strip()
+            lines.read(int(fields.get(b"content-length", 0)))
+            text = line.split()[0] + b" by HTTP/1.1"
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
+
+
 class H2Origin:
     """handler(stream) answers each request on a thread of its own. settings: what the preface says;
     None: no preface at all. cert: over TLS, with these protocols by ALPN."""
@@ -270,6 +283,9 @@ class H2Origin:
                 sock = self.context.wrap_socket(sock, server_side=True)
             except OSError:
                 sock.close()
+                return
+            if sock.selected_alpn_protocol() == "http/1.1":
+                serve_http_1(sock)
                 return
         conn = Connection(self, sock)
         self.connections.append(conn)

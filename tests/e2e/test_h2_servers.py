@@ -549,6 +549,30 @@ def test_nginx_speaks_what_the_setting_says(start, nginx, cert, http, speaks):
         assert proxy.get().text == speaks
 
 
+HTTP_1_1_REQUIRED = 13
+
+
+@pytest.mark.parametrize("refuse", [lambda stream: stream.reset(HTTP_1_1_REQUIRED),
+                                    lambda stream: stream.conn.leave(0, HTTP_1_1_REQUIRED)])
+def test_a_server_that_asks_for_http_1_gets_it(start, h2_origin, cert, refuse):
+    """RFC 9113 7: the request is repeated by HTTP/1.1, and the next ones begin with that."""
+    server = h2_origin(refuse, cert=cert, alpn=["h2", "http/1.1"])
+    proxy = start(tls(server, cert))
+    for method in ("POST", "GET"):
+        answer = proxy.get(method=method, headers="Content-Length: 4\r\n", body=b"body")
+        assert (answer.status, answer.text) == (200, f"{method} by HTTP/1.1")
+    assert len(server.requests) == 1
+    proxy.wait_line("it gets HTTP/1.1 where the settings leave the choice", proxy.err)
+
+
+def test_a_server_of_http_2_alone_that_asks_for_http_1_is_502(start, h2_origin):
+    server = h2_origin(lambda stream: stream.reset(HTTP_1_1_REQUIRED))
+    proxy = start(settings(server.url))
+    assert proxy.get().status == 502
+    proxy.log_lines("GET / 502 server-protocol .*HTTP_1_1_REQUIRED")
+    assert len(server.requests) == 1
+
+
 def test_settings_that_contradict_the_url_are_errors(start, tmp_path):
     for text, said in (("servers: ['h2c://127.0.0.1:1'], http: 1.1", "speaks HTTP/2, but"),
                        ("servers: ['tcp://127.0.0.1:1'], http: 2", "TCP routes speak none")):

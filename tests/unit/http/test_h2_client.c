@@ -257,6 +257,8 @@ static void how_a_stream_ends_tells_whether_it_may_be_sent_again(void)
     } cases[] = {
         {RST_STREAM, "\0\0\0\7", 4, HTTP_CLIENT_REFUSED},
         {RST_STREAM, "\0\0\0\2", 4, HTTP_CLIENT_CLOSED},
+        {RST_STREAM, "\0\0\0\15", 4, HTTP_CLIENT_HTTP_1},
+        {GOAWAY, "\0\0\0\0\0\0\0\15", 8, HTTP_CLIENT_HTTP_1},
         {GOAWAY, "\0\0\0\0\0\0\0\0", 8, HTTP_CLIENT_REFUSED},
         {PUSH_PROMISE, "\0\0\0\2\x88", 5, HTTP_CLIENT_PROTOCOL},
     };

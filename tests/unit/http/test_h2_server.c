@@ -317,6 +317,23 @@ static void a_drain_ends_it_after_the_last_stream(void)
     close_peer(&r);
 }
 
+static void a_client_that_broke_the_rules_is_not_listened_to(void)
+{
+    struct rig r;
+    open_peer(&r);
+    struct answer *before = ask("GET", "/hello", 0);
+    UNTIL(&r, before->is_closed);
+    uint64_t n_before = r.env.stats.counters[HTTP_COUNTER_EXCHANGES];
+    for (int i = 0; i < 2000; i++) // more than one read's worth
+        CHECK(nghttp2_submit_ping(peer.session, NGHTTP2_FLAG_NONE, NULL) == 0);
+    ask("GET", "/hello", 0);
+    UNTIL(&r, r.is_closed || peer.has_goaway);
+    CHECK_INT(peer.goaway_code, NGHTTP2_ENHANCE_YOUR_CALM);
+    CHECK_INT(r.env.stats.counters[HTTP_COUNTER_EXCHANGES], n_before);
+    CHECK_INT(r.env.stats.client_h2_errors[H2_ERROR_FLOOD], 1);
+    close_peer(&r);
+}
+
 static void an_idle_connection_ends_with_goaway(void)
 {
     struct rig r;
@@ -336,4 +353,5 @@ TEST_MAIN(TEST(a_get_is_answered_in_full), TEST(answers_of_every_kind_come_throu
           TEST(a_reset_by_the_client_cancels_the_exchange),
           TEST(a_connection_that_breaks_cancels_all_its_exchanges),
           TEST(streams_beyond_the_body_limit_are_told), TEST(a_drain_ends_it_after_the_last_stream),
+          TEST(a_client_that_broke_the_rules_is_not_listened_to),
           TEST(an_idle_connection_ends_with_goaway))
