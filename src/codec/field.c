@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codec/field.h"
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "codec/field_priv.h"
 
@@ -38,4 +39,19 @@ struct str field_name(enum field_id id)
 {
     ASSERT(id > FIELD_OTHER && id < ARRAY_LEN(field_len));
     return str_from(field_known[id].name, field_len[id]);
+}
+
+static char folded(char c)
+{
+    return c == '_' ? '-' : ascii_lower(c);
+}
+
+bool field_is_twin(struct str a, struct str b)
+{
+    size_t i = 0;
+    if (a.len != b.len)
+        return false;
+    while (i < a.len && folded(a.ptr[i]) == folded(b.ptr[i]))
+        i++;
+    return i == a.len;
 }

@@ -2,6 +2,7 @@
 // Header and trailer fields, and the small integers that stand for well-known names.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -91,6 +92,10 @@ enum field_id field_id_of(struct str name);
 
 // The name in its usual spelling. id is not FIELD_OTHER.
 struct str field_name(enum field_id id);
+
+// Whether two names are the same to servers that can't tell '_' from '-', as many can't that get
+// them as variables. In any case.
+bool field_is_twin(struct str a, struct str b);
 
 // A field of a known name.
 #define FIELD(id_, value_) ((struct field){.name = field_name(id_), .value = (value_), .id = (id_)})

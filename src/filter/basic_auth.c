@@ -251,23 +251,10 @@ static enum err refuse_busy(const struct handler *h, struct exchange *x)
     return ERR_OK;
 }
 
-// Many servers can't tell "X_User" from "X-User".
-static bool is_twin(struct str a, struct str b)
-{
-    bool is_same = a.len == b.len;
-    for (size_t i = 0; i < a.len && is_same; i++) {
-        char x = a.ptr[i] == '_' ? '-' : ascii_lower(a.ptr[i]);
-        is_same = x == (b.ptr[i] == '_' ? '-' : ascii_lower(b.ptr[i]));
-    }
-    return is_same;
-}
-
 // Servers believe the field: the client's own must not reach them.
 static enum err tell_user(struct headers *h, struct str name, struct str user)
 {
-    for (const struct field *f = headers_next(h, NULL); f; f = headers_next(h, f))
-        if (is_twin(f->name, name))
-            headers_drop(h, f);
+    headers_remove_twins(h, name);
     return headers_add_named(h, name, user);
 }
 

@@ -137,20 +137,12 @@ static void drop_strangers_fields(struct headers *h)
     }
 }
 
-static bool is_same_name(struct str a, struct str b)
-{
-    size_t i = 0;
-    while (i < a.len && i < b.len && folded(a.ptr[i]) == folded(b.ptr[i]))
-        i++;
-    return i == a.len && i == b.len;
-}
-
 static bool is_reserved(const struct http_reserved *r, struct str name)
 {
     if ((r->lengths >> (name.len & 63) & 1) == 0)
         return false;
     for (size_t i = 0; i < r->n; i++) {
-        if (is_same_name(r->names[i], name))
+        if (field_is_twin(r->names[i], name))
             return true;
     }
     return false;

@@ -139,6 +139,14 @@ size_t headers_remove_named(struct headers *h, struct str name)
     return remove_from(h, 0, field_id_of(name), name);
 }
 
+void headers_remove_twins(struct headers *h, struct str name)
+{
+    for (uint32_t i = 0; i < h->n; i++) {
+        if (is_there(&h->items[i]) && field_is_twin(h->items[i].name, name))
+            clear(&h->items[i]);
+    }
+}
+
 void headers_drop(struct headers *h, const struct field *f)
 {
     ASSERT(f >= h->items && f < h->items + h->n);

@@ -37,6 +37,8 @@ enum err headers_set_named(struct headers *h, struct str name, struct str value)
 // Returns how many were removed.
 size_t headers_remove(struct headers *h, enum field_id id);
 size_t headers_remove_named(struct headers *h, struct str name);
+// Removes all of that name, and those with '_' in the place of '-'.
+void headers_remove_twins(struct headers *h, struct str name);
 // Removes this one, which is of h; a walk by headers_next goes on from it.
 void headers_drop(struct headers *h, const struct field *f);
 

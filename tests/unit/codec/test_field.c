@@ -110,7 +110,20 @@ static void odd_names_are_not_known(void)
     CHECK_INT(field_id_of(STR_NONE), FIELD_OTHER);
 }
 
+static void names_that_servers_confuse_are_twins(void)
+{
+    static const struct {
+        const char *a, *b;
+        bool wanted;
+    } cases[] = {{"X-User", "x_user", true}, {"X_User", "X-USER", true},
+                 {"X-User", "X-User", true}, {"X-User", "X-Users", false},
+                 {"X-User", "XUser", false}, {"", "", true}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        CHECK_INT(field_is_twin(str_of(cases[i].a), str_of(cases[i].b)), cases[i].wanted);
+}
+
 TEST_MAIN(TEST(every_known_name_is_found_as_written), TEST(every_known_name_is_found_in_any_case),
           TEST(known_names_are_letters_digits_and_hyphens_only),
           TEST(a_name_with_one_other_byte_is_not_known),
-          TEST(a_longer_or_shorter_name_is_not_known), TEST(odd_names_are_not_known))
+          TEST(a_longer_or_shorter_name_is_not_known), TEST(odd_names_are_not_known),
+          TEST(names_that_servers_confuse_are_twins))
