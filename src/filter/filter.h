@@ -29,7 +29,7 @@ struct filter_env {
     struct filter_services *services;
 };
 
-#define FILTER_RESERVED_MAX 16
+#define FILTER_RESERVED_MAX 32
 
 struct filter_type {
     struct conf_choice_type choice; // key and settings table
@@ -57,6 +57,7 @@ struct filter_type {
     X(add_prefix)                                                                                  \
     X(replace_path)                                                                                \
     X(basic_auth)                                                                                  \
+    X(forward_auth)                                                                                \
     X(client_cert)                                                                                 \
     X(allow)                                                                                       \
     X(deny)                                                                                        \

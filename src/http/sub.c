@@ -25,6 +25,7 @@ struct sub {
     sub_done_fn *done; // of one that was sent
     void *arg;
     struct arena mem;  // of one that was sent
+    struct str host;   // the same
     struct exchange x; // last: the unused steps of its trail are never touched
 };
 _Static_assert(sizeof(struct sub) <= HTTP_BLOCK_BYTES / 2, "half a block is for the arena");
@@ -236,6 +237,7 @@ static void init(struct sub *s, const struct exchange *of, const struct sub_requ
         .version = HTTP_1_1,
         .scheme = of->req.scheme,
         .authority = r->authority,
+        .host = s->of ? of->req.host : s->host,
         .target = r->path,
         .path = r->path,
         .query = r->query,
@@ -358,7 +360,8 @@ static bool start_sent(struct sub *s, struct exchange *of, const struct sub_requ
 {
     struct sub_request own;
     s->x.request_id = of->request_id;
-    if (!copy_request(s, r, &own) || !copy(&s->mem, &s->x.request_id))
+    s->host = of->req.host;
+    if (!copy_request(s, r, &own) || !copy(&s->mem, &s->x.request_id) || !copy(&s->mem, &s->host))
         return false;
     init(s, of, &own);
     if (!start(s))

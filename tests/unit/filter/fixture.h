@@ -32,7 +32,22 @@ static inline enum err mock_serve(const struct handler *h, struct exchange *x)
 
 static const struct handler_type mock_type = {.name = "mock", .serve = mock_serve};
 
+// Where a filter asks by itself: the service "auth", and any URL.
+struct mock_services {
+    struct filter_services services;
+    struct handler *handler; // borrows; NULL: there is none
+    struct str asked;        // the text of the last one that was looked for
+};
+
+static inline const struct handler *mock_find(struct filter_services *s, const struct conf_text *to)
+{
+    struct mock_services *m = CONTAINER_OF(s, struct mock_services, services);
+    m->asked = to->text;
+    return m->handler;
+}
+
 struct filter_fixture {
+    struct mock_services services;
     struct arena mem;
     struct diags diags;
     struct mock_server server;
@@ -41,21 +56,34 @@ struct filter_fixture {
     struct handler *filter; // NULL: refused, diags tell why
 };
 
-static inline void filter_start(struct filter_fixture *f, const struct filter_type *type,
-                                const char *yaml, struct offload *offload)
+// asked: the service that the filter asks by itself.
+static inline void filter_start_asking(struct filter_fixture *f, const struct filter_type *type,
+                                       const char *yaml, struct offload *offload,
+                                       struct handler *asked)
 {
     *f = (struct filter_fixture){
         .server.handler.type = &mock_type, .type = type, .states = filter_states_new()};
+    f->services = (struct mock_services){.services.find = mock_find, .handler = asked};
     arena_init(&f->mem, 4 << 20, NULL, 0);
     const struct conf_section *section = type->choice.section;
     void *settings = arena_zalloc(&f->mem, 1, section->bytes, section->align);
     struct conf_node *node = conf_yaml_parse(str_of(yaml), "test.yaml", &f->mem, &f->diags);
-    const struct filter_env env = {
-        .mem = &f->mem, .diags = &f->diags, .offload = offload, .states = f->states};
+    const struct filter_env env = {.mem = &f->mem,
+                                   .diags = &f->diags,
+                                   .offload = offload,
+                                   .states = f->states,
+                                   .services = &f->services.services};
     CHECK(settings != NULL && node != NULL);
     if (settings && node && conf_read(section, node, NULL, &f->mem, &f->diags, settings) == ERR_OK)
         f->filter = type->build(STR("it"), settings, &f->server.handler, &env);
     CHECK((f->filter == NULL) == (f->diags.n_errors > 0));
+}
+
+static inline void filter_start(struct filter_fixture *f, const struct filter_type *type,
+                                const char *yaml, struct offload *offload)
+{
+    static struct handler nobody = {.type = &mock_type, .name = STR_INIT("nobody")};
+    filter_start_asking(f, type, yaml, offload, &nobody);
 }
 
 static inline void filter_end(struct filter_fixture *f)
