@@ -5,6 +5,7 @@
 #include "gate/crew.h"
 #include "rt/file.h"
 #include "rt/log.h"
+#include "upstream/service.h"
 
 // What was wrong with single certificates, or with all.
 static void log_diags(const struct diags *diags)
@@ -57,6 +58,18 @@ void credentials_take_tickets(struct credentials *c, int fd, struct crew *crew)
     c->tickets = tickets;
     if (crew)
         crew_equip(crew, c);
+}
+
+void credentials_take_cookie_key(int fd, struct upstream_registry *registry)
+{
+    struct str bytes;
+    if (!map(fd, "the key of cookies", &bytes))
+        return;
+    if (bytes.len == COOKIE_KEY_BYTES)
+        upstream_registry_set_cookie_key(registry, (const uint8_t *)bytes.ptr);
+    else
+        log_error("the key of cookies arrived damaged: what was there stays");
+    file_unmap(bytes);
 }
 
 void credentials_take_challenges(struct credentials *c, int fd, struct crew *crew)

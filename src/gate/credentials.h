@@ -13,6 +13,7 @@
 
 struct crew;
 struct demand;
+struct upstream_registry;
 
 struct credentials {
     struct tls_store *store;       // shares; NULL: none came yet
@@ -26,6 +27,8 @@ struct credentials {
 // nothing, and is logged. crew: NULL: it starts later, with crew_equip.
 void credentials_take_certs(struct credentials *c, int fd, struct crew *crew);
 void credentials_take_tickets(struct credentials *c, int fd, struct crew *crew);
+// GATE_COOKIE_KEY, the same: services have it of the registry.
+void credentials_take_cookie_key(int fd, struct upstream_registry *registry);
 void credentials_take_challenges(struct credentials *c, int fd, struct crew *crew);
 
 // A copy that holds a ref of each, and its end.

@@ -345,8 +345,10 @@ static void take_secrets(struct gate *g, uint32_t type, int fd)
         credentials_take_certs(&g->credentials, fd, g->crew);
     else if (type == GATE_TICKETS)
         credentials_take_tickets(&g->credentials, fd, g->crew);
-    else
+    else if (type == GATE_CHALLENGES)
         credentials_take_challenges(&g->credentials, fd, g->crew);
+    else
+        credentials_take_cookie_key(fd, g->registry);
 }
 
 // What is known of servers is known before those who have asked go on.
@@ -399,6 +401,7 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     case GATE_CERTS:
     case GATE_TICKETS:
     case GATE_CHALLENGES:
+    case GATE_COOKIE_KEY:
         take_secrets(g, type, fd);
         break;
     case GATE_SNAPSHOT:

@@ -39,6 +39,7 @@ enum gate_message {
     // keeper to gate
     GATE_VERDICT,     // the answer to it: struct gate_verdict
     GATE_FORGET_PINS, // learnt keys of servers are to be asked for anew: struct gate_secrets
+    GATE_COOKIE_KEY,  // (fd, a sealed memfd) of clients who stick to servers, as GATE_CERTS
 };
 
 // The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after

@@ -103,7 +103,7 @@ static void send_secret(struct gate *g, uint32_t type, int fd)
 {
     struct gate_secrets m = {.type = type};
     if (fd < 0) {
-        log_error("can't pass on certificates: %s", strerror(errno));
+        log_error("can't pass on certificates and keys: %s", strerror(errno));
         return;
     }
     gates_tell(g, &m, sizeof m, fd);
@@ -117,6 +117,9 @@ void gates_send_secrets(const struct keeper *k, struct gate *g)
         send_secret(g, GATE_CERTS, secrets_pack_certs(s));
     if (g->tickets_version != s->tickets_version)
         send_secret(g, GATE_TICKETS, secrets_pack_tickets(s));
+    if (g->cookie_version != s->cookie_version)
+        send_secret(g, GATE_COOKIE_KEY, secrets_pack_cookie_key(s));
+    g->cookie_version = s->cookie_version;
     g->certs_version = s->certs_version;
     g->tickets_version = s->tickets_version;
 }

@@ -39,10 +39,10 @@ struct gate {
     int64_t ping_at_ms;    // the next ping, or the time by which the last one must be answered
     int64_t kill_at_ms;    // while leaving
     int64_t leaving_since_ms;
-    uint64_t certs_version, tickets_version; // of the secrets that it has
-    uint64_t challenges_version;             // the same
-    uint64_t pins_version;                   // the same
-    uint64_t challenges_seq;                 // of the ping that tells that it has them; 0: none
+    uint64_t certs_version, tickets_version, cookie_version; // of the secrets that it has
+    uint64_t challenges_version;                             // the same
+    uint64_t pins_version;                                   // the same
+    uint64_t challenges_seq; // of the ping that tells that it has them; 0: none
 };
 
 // A gate that was told to leave, until it accepts no more connections: whoever connects then meets

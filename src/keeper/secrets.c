@@ -78,6 +78,7 @@ static void open_state(struct secrets *s, const char *state)
     keeper_pins_free(s->pins);
     s->pins = NULL;
     s->pins_version++;
+    s->has_cookie_key = false;
     keeper_certs_free(s->certs);
     mem_free(s->state);
     s->certs = keeper_certs_new(state);
@@ -308,13 +309,30 @@ static void want_all(struct secrets *s, const struct wish *w)
     mem_free(needs);
 }
 
+// Without a folder for it clients stick until the keeper ends.
+static void take_cookie_key(struct secrets *s)
+{
+    const char *why = NULL;
+    struct certs_store *store = keeper_certs_store(s->certs, &why);
+    if (!store || !certs_cookie_key(certs_store_fd(store), s->cookie_key, &why)) {
+        log_error("the key of cookies can't be kept, so that no client will stick to its server "
+                  "over a restart: %s",
+                  why);
+        sys_random(s->cookie_key, sizeof s->cookie_key);
+    }
+    s->has_cookie_key = true;
+    s->cookie_version++;
+}
+
 void secrets_want(struct secrets *s, const struct wish *w)
 {
     want_learnt(s, &w->learnt);
-    if (w->certs.has_tls || w->learnt.n > 0)
+    if (w->certs.has_tls || w->learnt.n > 0 || w->has_sticky)
         open_state(s, w->state);
     if (!s->certs)
         return;
+    if (w->has_sticky && !s->has_cookie_key)
+        take_cookie_key(s);
     const char *why;
     if (w->learnt.n > 0 && !open_pins(s, &why))
         log_error("keys of servers can't be learnt: %s", why);
@@ -531,6 +549,12 @@ int secrets_pack_tickets(const struct secrets *s)
 {
     return file_sealed("sallyport tickets",
                        str_from((const char *)s->keys, s->n_keys * sizeof s->keys[0]));
+}
+
+int secrets_pack_cookie_key(const struct secrets *s)
+{
+    return file_sealed("sallyport cookies",
+                       str_from((const char *)s->cookie_key, sizeof s->cookie_key));
 }
 
 json_t *secrets_report(const struct secrets *s)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What gates need to speak TLS and only the keeper may keep: certificates with their keys, and the
-// keys of session tickets. On the keeper's loop.
+// What gates need and only the keeper may keep: certificates with their keys, the keys of session
+// tickets, and that of cookies. On the keeper's loop.
 #pragma once
 
+#include "certs/cookie_key.h"
 #include "keeper/beacon.h"
 #include "keeper/pins.h"
 #include "keeper/wish.h"
@@ -33,7 +34,10 @@ struct secrets {
     int64_t rotate_at_ms;
     // Count up with each change; a gate remembers which it has.
     uint64_t certs_version, tickets_version; // 0: there are none
-    uint64_t pins_version;                   // with keys that are forgotten
+    uint64_t cookie_version;
+    bool has_cookie_key;
+    uint8_t cookie_key[CERTS_COOKIE_KEY_BYTES];
+    uint64_t pins_version; // with keys that are forgotten
 };
 
 void secrets_init(struct secrets *s, const struct secrets_listener *listener);
@@ -86,9 +90,11 @@ void secrets_challenges_are_in_place(struct secrets *s, uint64_t version);
 // For GATE_CHALLENGES, as below.
 int secrets_pack_challenges(const struct secrets *s, uint64_t *ret_version);
 
-// For GATE_CERTS and GATE_TICKETS: sealed memory files, the caller's. -1 with errno.
+// For GATE_CERTS, GATE_TICKETS and GATE_COOKIE_KEY: sealed memory files, the caller's. -1 with
+// errno.
 int secrets_pack_certs(const struct secrets *s);
 int secrets_pack_tickets(const struct secrets *s);
+int secrets_pack_cookie_key(const struct secrets *s);
 
 // Certificates on demand (demand_desk_ask, demand_desk_turn, demand_desk_next). secrets_turn_names:
 // true: secrets_want is to be called again, with what settings want; before

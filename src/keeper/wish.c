@@ -190,6 +190,12 @@ static void want_learnt(void *arg, struct str server)
         map_set(&w->learnt, arena_dup(&w->mem, server), w);
 }
 
+static void want_of_service(struct wish *w, const struct handler *service)
+{
+    service_each_learnt(service, want_learnt, w);
+    w->has_sticky = w->has_sticky || service_is_sticky(service);
+}
+
 static const struct str *copy_texts(struct wish *w, const struct conf_texts *texts)
 {
     struct str *copy = ARENA_ARRAY(&w->mem, struct str, texts->n + 1);
@@ -231,7 +237,7 @@ struct wish *wish_new(const struct snapshot *s)
     for (const struct snapshot_host *h = s->hosts; h; h = h->next)
         want_names(w, &s->settings, h->issuer, &h->name, 1, false);
     for (size_t i = 0; i < s->all_services.n; i++)
-        service_each_learnt(s->all_services.items[i], want_learnt, w);
+        want_of_service(w, s->all_services.items[i]);
     return w;
 }
 
@@ -241,6 +247,7 @@ struct wish *wish_both(const struct wish *first, const struct wish *second)
     struct wish *w = new_wish(a->n_files + b->n_files, a->n_names + b->n_names);
     struct map ids = {.n = 0};
     w->certs.has_tls = a->has_tls || b->has_tls;
+    w->has_sticky = first->has_sticky || second->has_sticky;
     w->demand = first->demand;
     w->issue = first->issue; // orders are for what comes; borrowed, see the header
     w->hooks = first->hooks; // the same

@@ -17,6 +17,7 @@ struct wish {
     struct demand_wish demand;      // in mem
     struct map learnt;              // servers whose keys are learnt on first use; names in mem
     struct hooks_wish hooks;        // in mem
+    bool has_sticky;                // clients stick to servers: a key for their cookies
     int64_t expires_within_s;
     const char *state; // in mem: a folder
 };

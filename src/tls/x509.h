@@ -8,10 +8,10 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "tls/digest.h"
 #include "tls/key.h"
 
 #define TLS_CHAIN_MAX 16u
-#define TLS_SHA256_BYTES 32u
 
 // --- what a certificate says ---
 

@@ -138,7 +138,7 @@ COLD static struct roster_entry *least_recently_failed(const struct pick *p, str
     for (size_t i = 0; i < r->n; i++) {
         struct roster_entry *e = &r->entries[i];
         int64_t until_ms = atomic_load_explicit(&e->slot->skip_until_ms, memory_order_relaxed);
-        if (pick_was_tried(p, e) || (best && e->tier > best->tier))
+        if (e->weight == 0 || pick_was_tried(p, e) || (best && e->tier > best->tier))
             continue;
         if (!best || e->tier < best->tier || until_ms < best_ms) {
             best = e;
@@ -175,11 +175,24 @@ static struct roster_entry *choose_among_usable(struct pick *p, struct roster *r
     return NULL;
 }
 
+// The one that the client had before, whatever its weight, tier and load.
+static struct roster_entry *stuck_to(const struct pick *p, struct roster *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        struct roster_entry *e = &r->entries[i];
+        if (sticky_is(p->shown, e->token))
+            return server_is_usable(e->slot, p->now_ms) && !pick_was_tried(p, e) ? e : NULL;
+    }
+    return NULL;
+}
+
 struct roster_entry *pick_next(struct pick *p, struct roster *r)
 {
     p->now_ms = clock_now_ms();
     for (;;) {
-        struct roster_entry *e = choose_among_usable(p, r);
+        struct roster_entry *e = p->shown.len > 0 && r->cookie_version > 0 ? stuck_to(p, r) : NULL;
+        if (!e)
+            e = choose_among_usable(p, r);
         if (!e)
             return least_recently_failed(p, r);
         if (may_try(p, e->slot))

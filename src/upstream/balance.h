@@ -13,6 +13,7 @@ struct pick {
     const struct exchange *exchange; // borrows
     uint32_t tried[SERVICE_TRIES_MAX];
     uint32_t n_tried; // keys of entries that aren't to be chosen again
+    struct str shown; // the sticky cookie of the client; empty: none
     // Of the choice that is being made:
     int64_t now_ms;
     unsigned tier;
@@ -57,8 +58,8 @@ static inline bool pick_has_room(const struct pick *p, const struct roster_entry
 
 static inline bool pick_fits(const struct pick *p, const struct roster_entry *e)
 {
-    return e->tier == p->tier && server_is_usable(e->slot, p->now_ms) && !pick_was_tried(p, e) &&
-           (p->takes_full || pick_has_room(p, e));
+    return e->tier == p->tier && e->weight > 0 && server_is_usable(e->slot, p->now_ms) &&
+           !pick_was_tried(p, e) && (p->takes_full || pick_has_room(p, e));
 }
 
 // The weight that counts now: > 0, in parts of BALANCE_WEIGHT_ONE; less during a slow start.

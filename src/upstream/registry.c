@@ -19,6 +19,8 @@ struct upstream_registry {
     struct inbox *resolver;                      // borrows
     struct tls_clients *tls;                     // owns
     struct upstream_pinning pinning;             // ask is NULL: there is none
+    uint8_t cookie_key[COOKIE_KEY_BYTES];        // under the lock
+    _Atomic uint32_t cookie_version;
 };
 
 struct upstream_registry *upstream_registry_new(void)
@@ -44,6 +46,7 @@ void upstream_registry_free(struct upstream_registry *r)
     tls_clients_free(r->tls);
     mem_free(r->buckets);
     mem_free(r->by_index);
+    explicit_bzero(r->cookie_key, sizeof r->cookie_key);
     mem_free(r);
 }
 
@@ -248,6 +251,29 @@ void upstream_registry_set_pinning(struct upstream_registry *r, const struct ups
 const struct upstream_pinning *registry_pinning(const struct upstream_registry *r)
 {
     return r->pinning.ask ? &r->pinning : NULL;
+}
+
+void upstream_registry_set_cookie_key(struct upstream_registry *r,
+                                      const uint8_t key[static COOKIE_KEY_BYTES])
+{
+    lock(r);
+    memcpy(r->cookie_key, key, sizeof r->cookie_key);
+    atomic_fetch_add_explicit(&r->cookie_version, 1, memory_order_relaxed);
+    unlock(r);
+}
+
+uint32_t registry_cookie_version(const struct upstream_registry *r)
+{
+    return atomic_load_explicit(&r->cookie_version, memory_order_relaxed);
+}
+
+uint32_t registry_cookie_key(struct upstream_registry *r, uint8_t ret[static COOKIE_KEY_BYTES])
+{
+    lock(r);
+    memcpy(ret, r->cookie_key, sizeof r->cookie_key);
+    uint32_t version = registry_cookie_version(r);
+    unlock(r);
+    return version;
 }
 
 struct server_state *registry_take_server(struct upstream_registry *r, const struct server_url *url,

@@ -89,6 +89,11 @@ struct server_state *registry_take_server(struct upstream_registry *r, const str
 struct tls_clients *registry_tls(struct upstream_registry *r);
 // NULL: nobody remembers keys.
 const struct upstream_pinning *registry_pinning(const struct upstream_registry *r);
+// The key of cookies: its version, which changes with it (0: there is none), and the key itself.
+// Any thread; the first one without a lock.
+uint32_t registry_cookie_version(const struct upstream_registry *r);
+uint32_t registry_cookie_key(struct upstream_registry *r, uint8_t ret[static COOKIE_KEY_BYTES]);
+
 struct shared *registry_take_service(struct upstream_registry *r, struct str key);
 void registry_drop(struct shared *s);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/roster.h"
 
+#include <string.h>
+
 #include "base/hash.h"
 #include "base/mem.h"
 #include "upstream/balance.h"
@@ -19,6 +21,15 @@ static uint64_t id_of(const struct target *t)
     return hash_sip13((struct hash_key){.k0 = 0}, t->name);
 }
 
+static void make_tokens(struct roster *r, struct upstream_worker *w, const struct service *s)
+{
+    uint8_t key[COOKIE_KEY_BYTES];
+    r->cookie_version = registry_cookie_key(w->registry, key);
+    for (size_t i = 0; r->cookie_version > 0 && i < r->n; i++)
+        sticky_token(key, s->sticky.service, r->entries[i].target->name, r->entries[i].token);
+    explicit_bzero(key, sizeof key);
+}
+
 static void build(struct roster *r, struct upstream_worker *w, const struct service *s)
 {
     struct roster_entry *old = r->entries;
@@ -26,15 +37,16 @@ static void build(struct roster *r, struct upstream_worker *w, const struct serv
     for (size_t i = 0; i < s->n_servers; i++)
         cap += worker_server_of(w, s->servers[i].state)->n_targets;
     r->entries = MEM_ARRAY(struct roster_entry, MAX(cap, 1));
-    r->n = 0;
+    r->n = r->n_taking = 0;
     r->n_tiers = 1;
     for (size_t i = 0; i < s->n_servers; i++) {
         const struct service_server *conf = &s->servers[i];
         const struct worker_server *server = worker_server_of(w, conf->state);
-        for (uint32_t j = 0; conf->weight > 0 && j < server->n_targets; j++) {
+        for (uint32_t j = 0; j < server->n_targets; j++) {
             struct target *t = server->targets[j];
             uint32_t key = (uint32_t)i * DNS_ADDRS_MAX + t->slot_index;
             r->n_tiers = MAX(r->n_tiers, conf->tier + 1u);
+            r->n_taking += conf->weight > 0;
             r->entries[r->n++] = (struct roster_entry){
                 .target = t,
                 .slot = t->slot,
@@ -48,6 +60,8 @@ static void build(struct roster *r, struct upstream_worker *w, const struct serv
     }
     mem_free(old);
     r->generation = w->generation;
+    if (s->sticky.is_on)
+        make_tokens(r, w, s);
     if (n_old == 0)
         balance_turn_to_start(r, w, s);
 }
@@ -57,7 +71,8 @@ struct roster *roster_of(struct upstream_worker *w, const struct service *s)
     struct worker_item *item = worker_item_get(w, s->shared);
     if (LIKELY(item != NULL)) {
         struct roster *r = CONTAINER_OF(item, struct roster, item);
-        if (UNLIKELY(r->generation != w->generation))
+        bool is_old = s->sticky.is_on && r->cookie_version != registry_cookie_version(w->registry);
+        if (UNLIKELY(r->generation != w->generation || is_old))
             build(r, w, s);
         return r;
     }

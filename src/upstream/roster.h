@@ -7,20 +7,23 @@
 #include "upstream/worker.h"
 
 struct roster_entry {
-    struct target *target;    // borrows: good until the worker's next wait
-    struct server_slot *slot; // borrows: the target's
-    uint32_t key;             // of server and address: good for the exchange
-    uint32_t weight;          // > 0
-    uint8_t tier;             // 0, or 1: a backup
-    uint64_t id;              // the same for this address at all times, in every process
-    int64_t current;          // of its turn: see balance.c
-    uint64_t cost;            // of the choice that is being made
+    struct target *target;          // borrows: good until the worker's next wait
+    struct server_slot *slot;       // borrows: the target's
+    uint32_t key;                   // of server and address: good for the exchange
+    uint32_t weight;                // 0: only for clients who stick to it
+    uint8_t tier;                   // 0, or 1: a backup
+    uint64_t id;                    // the same for this address at all times, in every process
+    int64_t current;                // of its turn: see balance.c
+    char token[STICKY_TOKEN_CHARS]; // of sticky services, when there is a key
+    uint64_t cost;                  // of the choice that is being made
 };
 
 struct roster {
     struct worker_item item;
-    uint32_t generation; // the worker's when this was built
+    uint32_t generation;     // the worker's when this was built
+    uint32_t cookie_version; // of the key that tokens are made with; 0: there are none
     size_t n;
+    size_t n_taking; // whose weight isn't 0
     unsigned n_tiers;
     struct roster_entry *entries; // owns
 };

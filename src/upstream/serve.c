@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "codec/h1.h"
 #include "http/env.h"
@@ -31,6 +32,7 @@ struct attempt {
     struct pick pick;
     struct server_slot *place; // where the try is counted, until its connection is; NULL: nowhere
     int64_t began_ns;          // of the try; only for methods that measure
+    char token[STICKY_TOKEN_CHARS]; // of the server that is tried; zeros: it has none
     bool is_idempotent;
     bool is_grpc;
     bool wants_fresh;            // an idle connection turned out to be dead
@@ -127,8 +129,8 @@ static enum step choose(struct attempt *a, struct roster_entry **ret)
 {
     for (;;) {
         struct roster *r = roster_of(a->w, a->s);
-        if (LIKELY(r->n > 0)) {
-            *ret = pick_next(&a->pick, r);
+        *ret = LIKELY(r->n > 0) ? pick_next(&a->pick, r) : NULL;
+        if (LIKELY(*ret || r->n_taking > 0)) {
             return *ret ? STEP_DONE : STEP_GIVE_UP;
         }
         enum step step = wait_for_names(a);
@@ -383,6 +385,18 @@ static struct http_client_options options_for(const struct attempt *a, size_t se
     };
 }
 
+// The client keeps to the server that has answered, if that isn't the one it named.
+static enum step stick(struct attempt *a)
+{
+    struct exchange *x = a->x;
+    if (a->token[0] == '\0' || x->resp.status == 0 || sticky_is(a->pick.shown, a->token))
+        return STEP_DONE;
+    if (sticky_give(&a->s->sticky, x, a->token) == ERR_OK)
+        return STEP_DONE;
+    note(a, EXCHANGE_END_RESOURCES, "the exchange's memory is used up");
+    return STEP_GIVE_UP;
+}
+
 static void leave_place(struct attempt *a)
 {
     if (a->place)
@@ -480,7 +494,9 @@ static enum step try_once(struct attempt *a)
     size_t server = roster_server(e);
     a->pick.tried[a->pick.n_tried++] = e->key;
     x->server_name = arena_dup(x->mem, e->target->name);
-    trail_add(&x->trail, a->s->who, "chose", x->server_name);
+    bool is_kept = a->s->sticky.is_on && sticky_is(a->pick.shown, e->token);
+    trail_add(&x->trail, a->s->who, is_kept ? "kept to" : "chose", x->server_name);
+    memcpy(a->token, e->token, sizeof a->token);
     x->times.chosen = clock_now_ns();
     x->n_tries++;
     take_place(a, e->target);
@@ -494,8 +510,9 @@ static enum step try_once(struct attempt *a)
         lease.mux ? lease.mux->client.n_exchanges == 0 : lease.conn->client.n_exchanges == 0;
     if (is_new)
         note_reached(a, slot);
-    return lease.mux ? serve_shared(a, lease.mux, server, slot)
+    step = lease.mux ? serve_shared(a, lease.mux, server, slot)
                      : serve_alone(a, lease.conn, server, slot);
+    return UNLIKELY(a->s->sticky.is_on) && step == STEP_DONE ? stick(a) : step;
 }
 
 static enum err service_serve(const struct handler *h, struct exchange *x)
@@ -512,6 +529,8 @@ static enum err service_serve(const struct handler *h, struct exchange *x)
         .connect_left_ms = s->conf->connect_ms + s->conf->connect_ms / 2,
     };
     ASSERT(a.w != NULL);
+    if (s->sticky.is_on)
+        a.pick.shown = sticky_take(&s->sticky, x);
     x->service_name = s->handler.name;
     int64_t timeout_ms = a.is_grpc ? grpc_timeout_ms(x) : -1;
     if (timeout_ms >= 0) {

@@ -206,6 +206,15 @@ static enum err build_servers(struct service *s, struct upstream_registry *regis
     return result;
 }
 
+static enum err check_sticky(const struct service *s, struct diags *diags)
+{
+    if (!s->sticky.is_on || s->protocol != SERVER_TCP)
+        return ERR_OK;
+    return diag_fail(diags, ERR_SYNTAX, s->conf->sticky.place,
+                     "'sticky' needs cookies, which TCP routes don't have; 'balance: source' keeps "
+                     "clients at one server there");
+}
+
 struct handler *service_build(struct str name, const struct service_conf *conf,
                               struct upstream_registry *registry, struct arena *mem,
                               struct diags *diags)
@@ -233,8 +242,9 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
     };
     enum err host_err = read_host(conf, diags, &s->host);
     enum err key_err = read_hash_key(s, diags);
+    enum err sticky_err = sticky_build(&conf->sticky, own_name, mem, diags, &s->sticky);
     enum err servers_err = build_servers(s, registry, mem, diags);
-    if (host_err || key_err || servers_err) {
+    if (host_err || key_err || sticky_err || servers_err || check_sticky(s, diags)) {
         service_release(&s->handler);
         return NULL;
     }
@@ -267,6 +277,11 @@ enum server_protocol service_protocol(const struct handler *service)
 enum service_proxy_protocol service_proxy_protocol(const struct handler *service)
 {
     return (enum service_proxy_protocol)service_of(service)->conf->proxy_protocol;
+}
+
+bool service_is_sticky(const struct handler *service)
+{
+    return service_of(service)->sticky.is_on;
 }
 
 void service_each_learnt(const struct handler *service, service_learnt_fn *fn, void *arg)
@@ -307,6 +322,8 @@ struct str service_describe(const struct handler *service, struct arena *mem)
     struct text text = {0};
     if (s->conf->balance != SERVICE_BALANCE_ROUND_ROBIN)
         text_printf(&text, "%s: ", service_balance_name((enum service_balance)s->conf->balance));
+    if (s->sticky.is_on)
+        text_printf(&text, "sticky by the cookie " STR_FMT ": ", STR_ARG(s->sticky.name));
     for (size_t i = 0; i < s->n_servers; i++) {
         const struct service_server *server = &s->servers[i];
         text_printf(&text, "%s" STR_FMT " weight %u%s", i > 0 ? ", " : "", STR_ARG(server->text),

@@ -22,11 +22,45 @@ struct server_conf {
     struct place place;
 };
 
+// Name in settings.
+#define STICKY_SECURE_LIST(X)                                                                      \
+    X(AUTO, "auto")                                                                                \
+    X(ALWAYS, "always")                                                                            \
+    X(NEVER, "never")
+#define STICKY_SAME_SITE_LIST(X)                                                                   \
+    X(LAX, "lax")                                                                                  \
+    X(STRICT, "strict")                                                                            \
+    X(NONE, "none")                                                                                \
+    X(UNSET, "unset")
+
+enum sticky_secure {
+#define X(id, name) STICKY_SECURE_##id,
+    STICKY_SECURE_LIST(X)
+#undef X
+};
+enum sticky_same_site {
+#define X(id, name) STICKY_SAME_SITE_##id,
+    STICKY_SAME_SITE_LIST(X)
+#undef X
+};
+
+struct sticky_conf {
+    bool is_on;
+    struct conf_text cookie; // its name; empty: one of the service's own
+    struct conf_text path, domain;
+    unsigned secure;    // enum sticky_secure
+    unsigned same_site; // enum sticky_same_site
+    bool http_only;
+    int64_t max_age_ms; // 0: until the browser ends
+    struct place place;
+};
+
 struct service_conf {
     struct conf_list servers; // of server_conf
     unsigned balance;         // enum service_balance
     struct conf_texts hash_key;
-    uint32_t hash_factor;  // hundredths of its share that a server may have more by hash; 0: any
+    uint32_t hash_factor; // hundredths of its share that a server may have more by hash; 0: any
+    struct sticky_conf sticky;
     int64_t slow_start_ms; // so long after it came a server's weight grows; 0: not at all
     unsigned http;         // enum server_http
     int64_t connect_ms, head_ms, body_idle_ms;
@@ -95,6 +129,11 @@ struct upstream_pinning {
 // Before any worker is there. Without one, servers whose keys are to be learnt are refused.
 void upstream_registry_set_pinning(struct upstream_registry *r, const struct upstream_pinning *p);
 
+#define COOKIE_KEY_BYTES 32
+// The key of the cookies of sticky clients. Any time, any thread.
+void upstream_registry_set_cookie_key(struct upstream_registry *r,
+                                      const uint8_t key[static COOKIE_KEY_BYTES]);
+
 // --- building: off the workers ---
 
 // A service of a snapshot. name is what routes call it. The result is the last handler of chains,
@@ -112,6 +151,9 @@ enum service_proxy_protocol service_proxy_protocol(const struct handler *service
 // For explain and status: "http://10.0.0.1:8080 weight 1, http://…" in mem, with a name's addresses
 // ("at 10.0.0.1 10.0.0.2") and what has failed ("(3 failures, skipped)"). Any thread.
 struct str service_describe(const struct handler *service, struct arena *mem);
+
+// Clients stick to its servers, for which a key is needed.
+bool service_is_sticky(const struct handler *service);
 
 // Calls fn with what servers are called whose keys are learnt on first use: "10.0.0.9:443".
 typedef void service_learnt_fn(void *arg, struct str server);

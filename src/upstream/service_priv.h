@@ -5,6 +5,7 @@
 #include "http/request_key.h"
 #include "upstream/registry.h"
 #include "upstream/service.h"
+#include "upstream/sticky.h"
 
 struct service_server {
     struct server_state *state; // shares: registry_drop in service_release
@@ -27,7 +28,8 @@ struct service {
     enum service_host host;
     enum server_protocol protocol;
     struct request_key hash_key; // of hash and source
-    struct shared *shared;       // shares: the identity of the balancing
+    struct sticky sticky;
+    struct shared *shared; // shares: the identity of the balancing
     struct service_server *servers;
     size_t n_servers;
 };

@@ -17,8 +17,10 @@ static const struct conf_item server_items[] = {
                      "routes, whose bytes pass untouched."),
     ITEM_UINT(server_conf, weight, "weight", .def = "1", .min = "0", .max = "1000", .since = "0.1",
               .example = "2",
-              .doc = "Share of the requests, compared with the weights of the other servers. 0: "
-                     "it gets no new requests, for instance before it is taken away."),
+              .doc =
+                  "Share of the requests, compared with the weights of the other servers. 0: "
+                  "it gets no new clients, only those who stick to it, for instance before it is "
+                  "taken away."),
     ITEM_BOOL(server_conf, is_backup, "backup", .def = "no", .since = "0.1", .example = "yes",
               .doc = "Gets requests only while none of the servers that aren't backups can be "
                      "used."),
@@ -58,6 +60,52 @@ static const char *const proxy_protocol_names[] = {
     NULL,
 };
 
+static const char *const secure_names[] = {
+#define X(id, name) [STICKY_SECURE_##id] = name,
+    STICKY_SECURE_LIST(X)
+#undef X
+        NULL,
+};
+
+static const char *const same_site_names[] = {
+#define X(id, name) [STICKY_SAME_SITE_##id] = name,
+    STICKY_SAME_SITE_LIST(X)
+#undef X
+        NULL,
+};
+
+static const struct conf_item sticky_items[] = {
+    ITEM_TEXT(sticky_conf, cookie, "cookie", .since = "0.1", .example = "route",
+              .doc = "The cookie's name. Without it, a name of the service's own, such as "
+                     "stick-1f60a3."),
+    ITEM_TEXT(sticky_conf, path, "path", .def = "/", .since = "0.1", .example = "/app",
+              .doc = "For which paths of the site the browser sends it."),
+    ITEM_TEXT(sticky_conf, domain, "domain", .since = "0.1", .example = "example.com",
+              .doc = "For which names: this one and all below it. Without it, the site's alone."),
+    ITEM_ENUM(sticky_conf, secure, "secure", .names = secure_names, .def = "auto", .since = "0.1",
+              .example = "always",
+              .doc =
+                  "Whether browsers send it by HTTPS alone. `auto`: when it was given by HTTPS."),
+    ITEM_BOOL(sticky_conf, http_only, "http-only", .def = "yes", .since = "0.1", .example = "yes",
+              .doc = "Keeps it from scripts."),
+    ITEM_ENUM(sticky_conf, same_site, "same-site", .names = same_site_names, .def = "lax",
+              .since = "0.1", .example = "strict",
+              .doc = "Whether it goes along with requests that other sites cause: `lax` with links "
+                     "alone, `strict` never, `none` always (by HTTPS); `unset` leaves it to the "
+                     "browser."),
+    ITEM_DURATION(sticky_conf, max_age_ms, "max-age", .def = "0", .min = "0", .max = "400d",
+                  .since = "0.1", .example = "1d",
+                  .doc = "How long browsers keep it, from when it was given. 0: until they are "
+                         "closed."),
+};
+
+static const struct conf_section sticky_section = {
+    .name = "sticky",
+    .doc = "How clients are told to stay with one server. `on` is enough.",
+    CONF_SECTION_OF(sticky_conf, sticky_items),
+    .place_offset = CONF_AT(sticky_conf, place, struct place),
+};
+
 static const struct conf_item service_items[] = {
     ITEM_LIST(service_conf, servers, "servers", .section = &server_section, .is_required = true,
               .since = "0.1", .example = "[\"http://10.0.0.1:8080\", \"http://10.0.0.2:8080\"]",
@@ -89,6 +137,11 @@ static const struct conf_item service_items[] = {
                   .doc = "How long the weight of a server grows from nothing to what it is, when "
                          "the server is new or has come back: caches are cold then. Not with "
                          "`first`, nor for requests that a hash brings."),
+    ITEM_SWITCHED(service_conf, sticky, "sticky", struct sticky_conf, is_on,
+                  .section = &sticky_section, .def = "off", .since = "0.1", .apply = CONF_LIVE,
+                  .doc = "Clients stay with the server that they had first, as long as it can be "
+                         "used, by a cookie that says nothing of the server to anybody else. "
+                         "Servers don't see it."),
     ITEM_ENUM(service_conf, http, "http", .names = http_names, .def = "auto", .since = "0.1",
               .example = "2",
               .doc =

@@ -244,6 +244,7 @@ struct call {
     struct handler *service; // NULL: the rig's
     enum method method;
     const char *upload; // a body, or NULL
+    const char *cookie; // or NULL
     bool is_raw;        // a connection is wanted, not an answer
     bool got_tunnel;
     struct fiber *fiber;
@@ -252,6 +253,7 @@ struct call {
     unsigned status;
     char body[256];
     char server[128], detail[256], trail[1024];
+    char set_cookie[256];
     unsigned n_tries;
     bool is_reused;
     enum exchange_end end;
@@ -275,12 +277,16 @@ static inline void call_run(void *arg)
     x.req.method = str_of(names[c->method]);
     x.req.path = STR("/");
     x.req.authority = x.req.host = STR("client.test");
+    if (c->cookie && headers_add(&x.req.headers, FIELD_COOKIE, str_of(c->cookie)) != ERR_OK)
+        abort();
     struct body_bytes upload;
     if (c->upload)
         x.req.body = body_bytes_init(&upload, str_of(c->upload));
     x.req.is_raw = c->is_raw;
     c->err = handler_serve(c->service ? c->service : c->r->service, &x);
     c->status = x.resp.status;
+    struct str set_cookie = headers_get(&x.resp.headers, FIELD_SET_COOKIE);
+    snprintf(c->set_cookie, sizeof c->set_cookie, STR_FMT, STR_ARG(set_cookie));
     struct str piece;
     size_t n = 0;
     while (!c->err && x.resp.body &&

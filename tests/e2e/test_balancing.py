@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of several servers gets a request: methods, backups, clients who stick."""
+import threading
+from collections import Counter
+
+import pytest
+
+from harness import Origin, Proxy, kill_and_wait, wait_until
+from test_services import refused_address
+
+NAMES = "ABC"
+
+
+class Held:
+    """Requests for /hold wait for let_go."""
+
+    def __init__(self):
+        self.go = threading.Event()
+        self.origins = {name: Origin(lambda r, c, name=name: self.answer(r, name))
+                        for name in NAMES}
+
+    def answer(self, request, name):
+        if request.target.startswith("/hold"):
+            assert self.go.wait(60)
+        if request.target.startswith("/slow") and name == "A":
+            threading.Event().wait(0.05)
+        return name
+
+    def stop(self):
+        self.go.set()
+        for server in self.origins.values():
+            server.stop()
+
+
+@pytest.fixture(scope="module")
+def farm():
+    held = Held()
+    yield held
+    held.stop()
+
+
+@pytest.fixture(scope="module")
+def proxy(farm, tmp_path_factory):
+    """One with a service and a site for each method."""
+    urls = [server.url for server in farm.origins.values()]
+    all_three = ", ".join(f"'{url}'" for url in urls)
+    held, dead = refused_address()
+    services = "".join(f"  {name}: {{ balance: {name}, servers: [{all_three}] }}\n" for name in
+                       ["least-connections", "least-time", "random-two", "source", "first"])
+    services += (f"  hash: {{ balance: hash, hash-key: [path, 'query:id'], servers: [{all_three}] }}\n"
+                 f"  backup: {{ servers: ['http://{dead}', {{ url: '{urls[1]}', backup: yes }}] }}\n"
+                 f"  idle: {{ servers: ['{urls[0]}', {{ url: '{urls[1]}', backup: yes }}] }}\n")
+    sites = "".join(f"  {line.split(':')[0].strip()}.example: {line.split(':')[0].strip()}\n"
+                    for line in services.splitlines())
+    running = Proxy(tmp_path_factory.mktemp("balancing"),
+                    f"services:\n{services}sites:\n{sites}", workers=2)
+    yield running
+    running.stop()
+    held.close()
+
+
+def ask(proxy, site, n, path="/"):
+    return Counter(proxy.get(path, host=f"{site}.example").text for _ in range(n))
+
+
+def test_requests_go_where_the_fewest_are_in_progress_of_all_workers(proxy, farm):
+    farm.go.clear()
+    threads = []
+    before = {name: len(server.requests) for name, server in farm.origins.items()}
+    for n in range(2):
+        threads.append(threading.Thread(target=ask, args=(proxy, "least-connections", 1, "/hold")))
+        threads[-1].start()
+        wait_until(lambda n=n: sum(len(s.requests) - before[name] for name, s in
+                                   farm.origins.items()) == n + 1, "the request at its server")
+    held = {name for name, s in farm.origins.items() if len(s.requests) > before[name]}
+    assert len(held) == 2, "the second one didn't go to another server"
+    free = next(iter(set(NAMES) - held))
+    assert ask(proxy, "least-connections", 8) == {free: 8}
+    farm.go.set()
+    for thread in threads:
+        thread.join()
+    wait_until(lambda: len(ask(proxy, "least-connections", 6)) == 3, "the three to take turns")
+
+
+def test_a_slow_server_gets_few_requests_by_time(proxy):
+    assert ask(proxy, "least-time", 40, "/slow")["A"] <= 8
+
+
+def test_lots_reach_all_servers(proxy):
+    assert set(ask(proxy, "random-two", 60)) == set(NAMES)
+
+
+def test_a_key_stays_at_its_server(proxy):
+    where = {n: ask(proxy, "hash", 2, f"/{n}?id=1&x={n}") for n in range(30)}
+    assert all(len(servers) == 1 for servers in where.values()), where
+    assert {name for servers in where.values() for name in servers} == set(NAMES)
+    assert len({next(iter(ask(proxy, "hash", 1, f"/same?id={n}"))) for n in range(30)}) == 3
+
+
+def test_a_client_stays_at_its_server_by_source(proxy):
+    assert len(ask(proxy, "source", 12)) == 1
+
+
+def test_the_first_gets_all(proxy):
+    assert ask(proxy, "first", 6) == {"A": 6}
+
+
+def test_backups_stand_by_until_no_other_can_be_used(proxy):
+    assert ask(proxy, "backup", 6) == {"B": 6}
+    assert ask(proxy, "idle", 6) == {"A": 6}
+
+
+# --- clients who stick ---
+
+def sticky(urls, state, more=""):
+    return (f"state: '{state}'\nservices:\n  app:\n    sticky: {{ cookie: route, same-site: strict }}\n"
+            f"    servers: [{', '.join(urls)}]\n{more}sites: {{ app.example: app }}\n")
+
+
+def visit(proxy, cookie=None):
+    """Which server, and the cookie that comes with the answer."""
+    answer = proxy.get(host="app.example", headers=f"Cookie: {cookie}\r\n" if cookie else "")
+    assert answer.status == 200
+    return answer.text, answer.get("Set-Cookie")
+
+
+def test_clients_stick_over_reload_gate_kill_and_restart(start, farm, tmp_path):
+    """Issue 6: sticky by signed cookie survives restart and reload."""
+    state = tmp_path / "state"
+    urls = [f"'{server.url}'" for server in farm.origins.values()]
+    proxy = start(sticky(urls, state), workers=2)
+    cookies = {}
+    for _ in range(12):
+        name, set_cookie = visit(proxy)
+        pair, attributes = set_cookie.split("; ", 1)
+        assert attributes == "Path=/; HttpOnly; SameSite=Strict"
+        assert cookies.setdefault(name, pair) == pair
+        assert farm.origins[name].address.split(":")[1] not in set_cookie
+    assert set(cookies) == set(NAMES)
+
+    def stick(running):
+        for name, pair in cookies.items():
+            for _ in range(3):
+                assert visit(running, f"a=1; {pair}") == (name, None)
+            request = farm.origins[name].requests[-1]
+            assert request.get("Cookie") == "a=1"
+
+    stick(proxy)
+    # Other weights, and one that takes no new clients.
+    heavy = [f"{{ url: {urls[0]}, weight: 9 }}", urls[1], f"{{ url: {urls[2]}, weight: 0 }}"]
+    assert proxy.try_reload(sticky(heavy, state))
+    stick(proxy)
+    assert "C" not in {visit(proxy)[0] for _ in range(12)}
+    killed = proxy.gate_pid()
+    kill_and_wait(killed)
+    wait_until(lambda: proxy.gate_pid() not in (killed, None), "another gate")
+    stick(proxy)
+    forged = cookies["A"][:-1] + ("A" if cookies["A"][-1] != "A" else "B")
+    for bad in [forged, "route=", "route=" + farm.origins["A"].address]:
+        assert visit(proxy, bad)[1] is not None
+    proxy.stop()
+    stick(start(sticky(urls, state), workers=2))
+
+
+def test_a_client_whose_server_dies_moves_and_stays_with_the_next(start, origin):
+    servers = {name: origin(lambda r, c, name=name: name) for name in "AB"}
+    proxy = start("services: { app: { sticky: on, servers: ["
+                  + ", ".join(f"'{s.url}'" for s in servers.values())
+                  + "] } }\nsites: { app.example: app }\n")
+    name, set_cookie = visit(proxy)
+    pair = set_cookie.split(";")[0]
+    assert pair.startswith("stick-")
+    servers[name].stop()
+    other, set_cookie = visit(proxy, pair)
+    assert other != name
+    pair = set_cookie.split(";")[0]
+    assert [visit(proxy, pair) for _ in range(4)] == [(other, None)] * 4
