@@ -13,7 +13,9 @@
 
 #define READ_TURN_BYTES ((size_t)256 * 1024) // then others have their turn
 #define UNKNOWN_MAX_BYTES                                                                          \
-    ((uint64_t)128 * 1024)  // of frames that nobody knows, one behind the other
+    ((uint64_t)128 * 1024) // of frames that nobody knows, one behind the other
+#define RESETS_MAX                                                                                 \
+    100 // of streams, beyond those that were served; the careful allow ten times that
 #define PROBE_AFTER_MS 2000 // of silence
 
 static void on_turn_end(void *arg);
@@ -319,6 +321,17 @@ void h2_client_leave(struct h2_client *c)
     c->is_leaving = true;
     say_goodbye(c);
     h2_client_schedule(c);
+}
+
+void h2_client_count_reset(struct h2_client *c)
+{
+    if (++c->n_resets >= RESETS_MAX)
+        h2_client_leave(c);
+}
+
+void h2_client_count_served(struct h2_client *c)
+{
+    c->n_resets -= c->n_resets > 0;
 }
 
 void h2_client_fini(struct h2_client *c)

@@ -30,9 +30,10 @@ struct h2_client {
     struct list calls;             // struct h2_call: those that have a stream
     uint32_t n_calls;
     uint32_t n_exchanges; // begun so far
+    uint32_t n_resets;    // of streams, by us, less those that were served to their end
     int64_t heard_ms;     // when its last byte came
     int64_t idle_since_ms;
-    int64_t grown_bytes;    // by which windows of streams are larger than they were at first
+    int64_t window_bytes;   // of all streams
     struct rt_timer timer;  // runs: a PING waits for its answer, or more waits to be read
     int64_t probe_ms;       // until then anything must have come; 0: no PING is on its way
     int64_t credit;         // of frames that bring nothing; see h2_client_session.c
@@ -44,6 +45,8 @@ struct h2_client {
     char why[80];      // what nghttp2 says of it; empty: nothing
     bool is_ready;     // the server's SETTINGS have come
     bool wants_http_1; // so said its GOAWAY
+    bool is_frugal;    // streams begin with small windows, as others have many large ones
+    uint8_t n_unacked; // SETTINGS of ours that the server hasn't acknowledged
     bool is_leaving;   // no exchange begins any more: GOAWAY was sent or has come
     bool is_over;      // the socket is closed
     bool is_scheduled; // its turn's end is to be called

@@ -8,7 +8,7 @@
 
 // Windows of streams grow while their readers wait for the server, and not for their clients.
 #define WINDOW_MAX_BYTES (2 * 1024 * 1024)
-#define GROWN_MAX_BYTES (16 * 1024 * 1024) // of one connection, over all its streams
+#define CONN_WINDOWS_MAX_BYTES (22 * 1024 * 1024) // of one connection, over all its streams
 
 static struct h2_call *call_of(struct body *b)
 {
@@ -61,18 +61,29 @@ void h2_call_drop_data(struct h2_call *call)
 
 // --- windows ---
 
+void h2_call_set_window(struct h2_call *call, int64_t bytes)
+{
+    int64_t by = bytes - call->window;
+    call->x->env->h2_window_bytes += by;
+    if (call->c)
+        call->c->window_bytes += by;
+    call->window = bytes;
+}
+
 // All of a window has been used while the reader waited: the server might have sent more.
 static void grow(struct h2_call *call)
 {
     struct h2_client *c = call->c;
     int64_t larger = MIN(call->window * 2, WINDOW_MAX_BYTES);
     int64_t by = larger - call->window;
-    if (by == 0 || c->grown_bytes + by > GROWN_MAX_BYTES ||
+    bool has_room = c->window_bytes + by <= CONN_WINDOWS_MAX_BYTES &&
+                    c->env->h2_window_bytes + by <= H2_CLIENT_WINDOWS_MAX_BYTES;
+    // What SETTINGS change on their way would come on top of it.
+    if (by == 0 || !has_room || c->n_unacked > 0 ||
         nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, call->id,
                                               (int32_t)larger) != 0)
         return;
-    c->grown_bytes += by;
-    call->window = larger;
+    h2_call_set_window(call, larger);
     call->asked = 0;
 }
 

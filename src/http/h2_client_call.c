@@ -38,12 +38,14 @@ void h2_call_end_stream(struct h2_call *call, enum h2_failure failure)
         call->failure = failure;
     if (call->sending <= H2_SENDING_LAST)
         call->sending = H2_SENDING_REFUSED;
+    if (call->is_complete)
+        h2_client_count_served(c);
     (void)nghttp2_session_set_stream_user_data(c->session, call->id, NULL);
     call->c = NULL;
     list_remove(&call->node);
     if (call->ended)
         call->ended(call->ended_arg);
-    c->grown_bytes -= call->window - H2_CLIENT_WINDOW_BYTES;
+    c->window_bytes -= call->window;
     c->n_calls--;
     if (c->n_calls == 0)
         c->idle_since_ms = clock_now_ms();
@@ -58,8 +60,10 @@ void h2_call_reset(struct h2_call *call, enum h2_failure failure, uint32_t code)
     struct h2_client *c = call->c;
     if (!c)
         return;
-    if (!c->is_over && call->id > 0)
+    if (!c->is_over && call->id > 0) {
         (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, call->id, code);
+        h2_client_count_reset(c);
+    }
     h2_call_end_stream(call, failure);
 }
 
@@ -81,6 +85,7 @@ void h2_call_finish(struct h2_call *call)
     h2_call_stop_pump(call);
     h2_call_reset(call, H2_FAILURE_NONE, NGHTTP2_CANCEL);
     h2_call_drop_data(call);
+    h2_call_set_window(call, 0); // nothing of it is left to be read
 }
 
 // --- waiting ---
@@ -270,9 +275,10 @@ static struct h2_call *call_new(struct h2_client *c, struct exchange *x,
         .ended_arg = options->ended_arg,
         .send_moved_ms = now,
         .came_ms = now,
-        .window = H2_CLIENT_WINDOW_BYTES,
     };
     call->interims_end = &call->interims;
+    h2_session_fit_windows(c);
+    h2_call_set_window(call, c->is_frugal ? H2_CLIENT_WINDOW_LEAST : H2_CLIENT_WINDOW_BYTES);
     list_push_back(&c->calls, &call->node);
     c->n_calls++;
     c->n_exchanges++;

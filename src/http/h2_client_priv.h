@@ -103,12 +103,24 @@ void h2_client_change(struct h2_client *c);
 // The connection is over: what runs on it fails. Not inside nghttp2's callbacks.
 void h2_client_break(struct h2_client *c, enum h2_failure failure, const char *why);
 
+// A stream was reset by us, or has been served to its end. Who gets too many resets may think that
+// we attack it, and end what others do on the connection: so it leaves before.
+void h2_client_count_reset(struct h2_client *c);
+void h2_client_count_served(struct h2_client *c);
+
 // --- h2_client_session.c ---
 
 // Makes c->session and puts the preface into it.
 void h2_session_begin(struct h2_client *c);
+// Before a stream begins: tells the server with how much those of the connection begin from now on,
+// less where all windows of the worker have come to much.
+void h2_session_fit_windows(struct h2_client *c);
 
-#define H2_CLIENT_WINDOW_BYTES 65535 // of a stream at first
+#define H2_CLIENT_WINDOW_BYTES 65535                     // of a stream at first
+#define H2_CLIENT_WINDOW_LEAST ((int64_t)H2_CHUNK_BYTES) // where windows are short: one piece
+// All windows of a worker towards servers, but for LEAST of each stream: so much memory can slow
+// clients hold.
+#define H2_CLIENT_WINDOWS_MAX_BYTES ((int64_t)64 * 1024 * 1024)
 
 // --- h2_client_call.c ---
 
@@ -137,6 +149,9 @@ void h2_call_start_pump(struct h2_call *call);
 void h2_call_stop_pump(struct h2_call *call);
 
 // --- h2_client_body.c ---
+
+// Counts the window that call's stream has; 0: none any more.
+void h2_call_set_window(struct h2_call *call, int64_t bytes);
 
 // n bytes came for the answer's body.
 void h2_call_add_data(struct h2_call *call, const char *bytes, size_t n);

@@ -207,6 +207,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
             on_reset(call, frame->rst_stream.error_code);
         break;
     case NGHTTP2_SETTINGS:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) // nghttp2 takes no more than were sent
+            c->n_unacked--;
         c->is_ready = true;
         h2_client_change(c);
         break;
@@ -328,6 +330,38 @@ static nghttp2_option *make_options(void)
     return o;
 }
 
+static void set_initial_window(struct h2_client *c, uint32_t bytes)
+{
+    const nghttp2_settings_entry setting = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, bytes};
+    if (nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, &setting, 1) == 0)
+        c->n_unacked++;
+}
+
+// RFC 9113 6.9.2: streams that run lose as much as those to come.
+static void make_frugal(struct h2_client *c)
+{
+    c->is_frugal = true;
+    set_initial_window(c, (uint32_t)H2_CLIENT_WINDOW_LEAST);
+    LIST_FOR (n, &c->calls) {
+        struct h2_call *call = CONTAINER_OF(n, struct h2_call, node);
+        h2_call_set_window(call, call->window - H2_CLIENT_WINDOW_BYTES + H2_CLIENT_WINDOW_LEAST);
+    }
+}
+
+void h2_session_fit_windows(struct h2_client *c)
+{
+    int64_t all = c->env->h2_window_bytes;
+    if (UNLIKELY(c->is_frugal)) {
+        // Not for those that run, who would all become larger at once.
+        if (c->n_calls == 0 && all < H2_CLIENT_WINDOWS_MAX_BYTES / 2) {
+            c->is_frugal = false;
+            set_initial_window(c, H2_CLIENT_WINDOW_BYTES);
+        }
+    } else if (all + H2_CLIENT_WINDOW_BYTES > H2_CLIENT_WINDOWS_MAX_BYTES) {
+        make_frugal(c);
+    }
+}
+
 void h2_session_begin(struct h2_client *c)
 {
     static const nghttp2_settings_entry settings[] = {
@@ -344,4 +378,5 @@ void h2_session_begin(struct h2_client *c)
         nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0, CONN_WINDOW_BYTES))
         panic("nghttp2 has no memory");
     c->credit = CREDIT_FIRST;
+    c->n_unacked = 1;
 }

@@ -147,7 +147,7 @@ static void run(struct rt_loop *loop, struct str in, size_t step, struct result 
         drain(fds[1]);
         loop_turn(loop, 0);
     }
-    ASSERT(is_done(&r) && r.c.is_over && r.c.n_calls == 0 && r.c.grown_bytes == 0);
+    ASSERT(is_done(&r) && r.c.is_over && r.c.n_calls == 0 && r.c.window_bytes == 0);
     close(fds[1]);
     h2_client_fini(&r.c);
     loop_turn(loop, 0);
@@ -155,7 +155,7 @@ static void run(struct rt_loop *loop, struct str in, size_t step, struct result 
         ret[i] = r.exchanges[i].result;
         arena_fini(&r.exchanges[i].mem);
     }
-    ASSERT(r.env.pieces.n_out == 0 && r.env.buffers.n_out == 0);
+    ASSERT(r.env.pieces.n_out == 0 && r.env.buffers.n_out == 0 && r.env.h2_window_bytes == 0);
     http_env_fini(&r.env);
 }
 

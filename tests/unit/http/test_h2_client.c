@@ -27,6 +27,7 @@ enum frame {
     WINDOW_UPDATE,
 };
 #define END_STREAM 1
+#define ACK 1
 #define END_HEADERS 4
 #define OK_HEAD "\x88" // :status 200, indexed
 
@@ -363,6 +364,104 @@ static void more_than_a_window_breaks_the_answer(void)
     rig_free(r);
 }
 
+#define OTHERS_WINDOWS (64 * 1024 * 1024 - 100000) // of the worker's other connections
+
+static void where_windows_are_many_a_stream_has_a_piece(void)
+{
+    static const char piece[16368];
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    PUT(r, SETTINGS, ACK, 0, "");
+    r->env.h2_window_bytes = OTHERS_WINDOWS;
+    struct call *before = start(r, NULL);
+    CHECK_INT(n_frames(r, SETTINGS, 0), 2); // ours, and what acknowledges the server's
+    struct call *after = start(r, NULL);
+    CHECK_INT(n_frames(r, SETTINGS, 0), 3);
+    CHECK_INT(r->env.h2_window_bytes, OTHERS_WINDOWS + 2 * sizeof piece);
+    PUT(r, SETTINGS, ACK, 0, "");
+    for (int round = 0; round < 3; round++) { // as they are read, both go on
+        before->may_read = after->may_read = false;
+        for (uint32_t id = 1; id <= 3; id += 2) {
+            if (round == 0)
+                PUT(r, HEADERS, END_HEADERS, id, OK_HEAD);
+            put(r, DATA, round == 2 ? END_STREAM : 0, id, piece, sizeof piece);
+        }
+        turn(r);
+        CHECK(r->env.pieces.n_out <= 4);
+        before->may_read = after->may_read = true;
+        turn(r);
+        CHECK_INT(before->n_body, (size_t)(round + 1) * sizeof piece);
+        CHECK_INT(after->n_body, (size_t)(round + 1) * sizeof piece);
+    }
+    CHECK(before->is_done && before->io == IO_EOF && after->is_done && after->io == IO_EOF);
+    CHECK_INT(r->env.h2_window_bytes, OTHERS_WINDOWS);
+    r->env.h2_window_bytes = 0;
+    start(r, NULL);
+    CHECK_INT(n_frames(r, SETTINGS, 0), 4);
+    CHECK_INT(r->env.h2_window_bytes, 65535);
+    PUT(r, HEADERS, END_HEADERS | END_STREAM, 5, OK_HEAD);
+    turn(r);
+    CHECK_INT(r->env.h2_window_bytes, 0);
+    rig_free(r);
+}
+
+static void more_than_a_piece_breaks_the_answer_then(void)
+{
+    static const char piece[16000];
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    PUT(r, SETTINGS, ACK, 0, "");
+    r->env.h2_window_bytes = OTHERS_WINDOWS + 100000;
+    struct call *c = start(r, NULL);
+    PUT(r, SETTINGS, ACK, 0, "");
+    c->may_read = false;
+    PUT(r, HEADERS, END_HEADERS, 1, OK_HEAD);
+    for (int i = 0; i < 2; i++)
+        put(r, DATA, 0, 1, piece, sizeof piece);
+    turn(r);
+    c->may_read = true;
+    turn(r);
+    CHECK(c->is_done && c->io == IO_FAIL);
+    CHECK_INT(c->x.end, EXCHANGE_END_SERVER_PROTOCOL);
+    r->env.h2_window_bytes -= OTHERS_WINDOWS + 100000;
+    CHECK_INT(r->env.h2_window_bytes, 0);
+    rig_free(r);
+}
+
+// Runs one exchange that is cancelled or served, and forgets it.
+static void run_one(struct rig *r, uint32_t id, bool is_cancelled)
+{
+    struct call *c = start(r, NULL);
+    if (is_cancelled)
+        fiber_cancel(c->fiber);
+    else
+        PUT(r, HEADERS, END_HEADERS | END_STREAM, id, OK_HEAD);
+    turn(r);
+    CHECK(c->is_done);
+    arena_fini(&c->mem);
+    *c = (struct call){.r = NULL};
+}
+
+static void who_has_had_many_resets_is_left_before_it_minds(void)
+{
+    for (int serves = 0; serves < 2; serves++) {
+        struct rig *r = rig_new();
+        uint32_t id = 1;
+        PUT(r, SETTINGS, 0, 0, "");
+        turn(r);
+        for (int i = 0; i < 100; i++, id += 2) {
+            CHECK(h2_client_room(&r->c) > 0);
+            run_one(r, id, true);
+            if (serves)
+                run_one(r, id += 2, false); // each makes up for one
+        }
+        CHECK_INT(h2_client_room(&r->c) > 0, serves);
+        CHECK_INT(n_frames(r, GOAWAY, 0), !serves);
+        CHECK_INT(r->c.is_over, !serves);
+        rig_free(r);
+    }
+}
+
 static void a_cancelled_exchange_cancels_its_stream_alone(void)
 {
     struct rig *r = rig_new();
@@ -440,6 +539,9 @@ TEST_MAIN(TEST(answers_come_in_any_order),
           TEST(an_upload_waits_for_the_servers_window),
           TEST(what_nobody_reads_is_not_given_back_to_the_server),
           TEST(more_than_a_window_breaks_the_answer),
+          TEST(where_windows_are_many_a_stream_has_a_piece),
+          TEST(more_than_a_piece_breaks_the_answer_then),
+          TEST(who_has_had_many_resets_is_left_before_it_minds),
           TEST(a_cancelled_exchange_cancels_its_stream_alone),
           TEST(a_silent_connection_is_asked_and_ends_without_an_answer),
           TEST(any_frame_is_a_sign_of_life),
