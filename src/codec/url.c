@@ -367,6 +367,30 @@ enum err url_path_canon(struct str raw, const struct url_path_policy *policy, st
     return err;
 }
 
+static bool is_dot_segment(struct str segment)
+{
+    size_t n_dots = 0;
+    while (segment.len > 0) {
+        bool is_escape = str_istarts(segment, STR("%2e"));
+        if (!is_escape && segment.ptr[0] != '.')
+            return false;
+        segment = str_skip(segment, is_escape ? 3 : 1);
+        n_dots++;
+    }
+    return n_dots == 1 || n_dots == 2;
+}
+
+bool url_path_has_dots(struct str path)
+{
+    struct str segment;
+    for (bool goes_on = true; goes_on;) {
+        goes_on = str_cut(path, '/', &segment, &path);
+        if (is_dot_segment(segment))
+            return true;
+    }
+    return false;
+}
+
 // --- query ---
 
 struct str url_decode(struct str s, bool plus_is_space, struct arena *mem)

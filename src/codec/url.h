@@ -71,6 +71,9 @@ struct url_path_policy {
 enum err url_path_canon(struct str raw, const struct url_path_policy *policy, struct arena *mem,
                         struct str *ret) MUST_CHECK;
 
+// True when a segment is "." or "..", their dots escaped or not.
+bool url_path_has_dots(struct str path);
+
 // Percent-decodes into mem (or returns s when there is nothing to decode). plus_is_space for
 // form-encoded text. Malformed escapes stay as they are. The result may hold any byte, NUL too. ptr
 // is NULL when mem is at its limit.

@@ -65,6 +65,22 @@ bool filter_is_token(struct str s)
     return s.len > 0;
 }
 
+struct regex *filter_regex(const struct conf_text *pattern, unsigned flags,
+                           const struct filter_env *env)
+{
+    char why[REGEX_WHY_BYTES];
+    size_t at = 0;
+    struct regex *re = regex_compile(pattern->text, flags, env->mem, &at, why);
+    if (re)
+        return re;
+    if (at == SIZE_MAX)
+        return filter_no_memory(env);
+    diag_fail(env->diags, ERR_SYNTAX, pattern->place,
+              "in the expression '" STR_FMT "': %s, at its character %zu",
+              STR_ARG(str_first(pattern->text, 128)), why, at + 1);
+    return NULL;
+}
+
 enum err filter_regexes(const struct conf_texts *patterns, unsigned flags,
                         const struct filter_env *env, struct regex ***ret)
 {
@@ -75,19 +91,9 @@ enum err filter_regexes(const struct conf_texts *patterns, unsigned flags,
         return ERR_LIMIT;
     }
     for (size_t i = 0; i < patterns->n; i++) {
-        const struct conf_text *p = &patterns->items[i];
-        char why[REGEX_WHY_BYTES];
-        size_t at = 0;
-        (*ret)[i] = regex_compile(p->text, flags, env->mem, &at, why);
-        if ((*ret)[i])
-            continue;
-        if (at == SIZE_MAX) {
-            filter_no_memory(env);
-            return ERR_LIMIT;
-        }
-        err = diag_fail(env->diags, ERR_SYNTAX, p->place,
-                        "in the expression '" STR_FMT "': %s, at its character %zu",
-                        STR_ARG(str_first(p->text, 128)), why, at + 1);
+        (*ret)[i] = filter_regex(&patterns->items[i], flags, env);
+        if (!(*ret)[i])
+            err = ERR_SYNTAX;
     }
     return err;
 }

@@ -33,6 +33,10 @@ enum err filter_vary(struct exchange *x, struct str name) MUST_CHECK;
 // A token (RFC 9110 5.6.2): a method, a field name.
 bool filter_is_token(struct str s);
 
+// Compiles an expression, which the caller ends with regex_fini. NULL with an error.
+struct regex *filter_regex(const struct conf_text *pattern, unsigned flags,
+                           const struct filter_env *env);
+
 // Compiles a list of expressions into *ret, which has patterns->n, in the snapshot's arena; those
 // that are broken are NULL, with an error. The caller ends them with regex_fini, also after errors.
 enum err filter_regexes(const struct conf_texts *patterns, unsigned flags,

@@ -52,6 +52,8 @@ struct filter_type {
     X(methods)                                                                                     \
     X(body_limit)                                                                                  \
     X(path_policy)                                                                                 \
+    X(rewrite)                                                                                     \
+    X(cookies)                                                                                     \
     X(respond)                                                                                     \
     X(strip_prefix)                                                                                \
     X(add_prefix)                                                                                  \

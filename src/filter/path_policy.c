@@ -79,34 +79,10 @@ static int escaped(struct str s)
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-static bool is_dots(struct str segment)
-{
-    size_t n_dots = 0;
-    while (segment.len > 0) {
-        bool is_escape = str_istarts(segment, STR("%2e"));
-        if (!is_escape && segment.ptr[0] != '.')
-            return false;
-        segment = str_skip(segment, is_escape ? 3 : 1);
-        n_dots++;
-    }
-    return n_dots == 1 || n_dots == 2;
-}
-
-static bool has_dots(struct str path)
-{
-    struct str segment;
-    for (bool goes_on = true; goes_on;) {
-        goes_on = str_cut(path, '/', &segment, &path);
-        if (is_dots(segment))
-            return true;
-    }
-    return false;
-}
-
 static bool was_sent_with_dots(const struct exchange *x)
 {
     struct url_target t;
-    return url_target_parse(x->req.target, false, &t) != ERR_OK || has_dots(t.path);
+    return url_target_parse(x->req.target, false, &t) != ERR_OK || url_path_has_dots(t.path);
 }
 
 // Why the byte or escape at the start of s is refused; NULL: it isn't.
@@ -195,7 +171,7 @@ static const char *judge(const struct path_policy_conf *c, struct exchange *x, s
     if (!ret->ptr)
         return NULL;
     // What only became one here was hidden from rules: never resolved, always refused.
-    if (has_dots(*ret))
+    if (url_path_has_dots(*ret))
         return "a dot segment behind an encoded slash";
     return fault_of(c, *ret, x->mem);
 }

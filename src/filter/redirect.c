@@ -2,10 +2,13 @@
 // redirect: sends the client to another URL.
 #include "base/ascii.h"
 #include "base/num.h"
-#include "filter/common.h"
+#include "codec/url.h"
+#include "filter/substitute.h"
 
 struct redirect_conf {
-    struct conf_text to;
+    struct conf_text to, from;
+    unsigned of; // enum subject
+    bool ignore_case;
     unsigned scheme; // enum scheme
     uint32_t port;
     unsigned code; // index into code_names
@@ -19,6 +22,14 @@ enum scheme {
     SCHEME_HTTPS,
 };
 static const char *const scheme_names[] = {"none", "http", "https", NULL};
+
+// What `from` is looked for in.
+enum subject {
+    SUBJECT_PATH,
+    SUBJECT_TARGET,
+    SUBJECT_URL,
+};
+static const char *const subject_names[] = {"path", "path-and-query", "url", NULL};
 
 static const char *const code_names[] = {"auto", "301", "302", "303", "307", "308", NULL};
 static const uint16_t codes[] = {0, 301, 302, 303, 307, 308};
@@ -34,6 +45,7 @@ _Static_assert(ARRAY_LEN(codes) + 1 == ARRAY_LEN(code_names), "a number for each
 
 enum part_kind {
     PART_TEXT,
+    PART_GROUP, // of the expression in `from`
 #define X(id, name) PART_##id,
     PART_LIST(X)
 #undef X
@@ -52,8 +64,11 @@ static const struct {
 
 struct redirect {
     struct filter_base base;
+    struct regex *from; // owns; NULL: every request is redirected
+    enum subject of;
     struct {
         enum part_kind kind;
+        int group;
         struct str text;
     } parts[PARTS_MAX];
     size_t n_parts;
@@ -62,7 +77,8 @@ struct redirect {
     uint16_t code; // 0: by method
     bool is_permanent;
     bool needs_host;
-    bool is_of_site; // nobody has named it
+    bool has_open_host; // a group is part of the host that it leads to
+    bool is_of_site;    // nobody has named it
 };
 
 static const struct conf_item items[] = {
@@ -70,6 +86,17 @@ static const struct conf_item items[] = {
               .format = "a URL or path", .example = "\"https://www.example.com{path}{query}\"",
               .doc = "Where to. `{scheme}`, `{host}`, `{port}`, `{path}` and `{query}` (with its "
                      "`?`, or nothing) stand for those of the request; `{host}` is without port."),
+    ITEM_TEXT(redirect_conf, from, "from", .since = "0.1", .apply = CONF_LIVE,
+              .format = "a regular expression", .example = "\"^/blog/([0-9]+)\"",
+              .doc = "Redirect only requests in which this is found. Its groups stand in `to` as "
+                     "`$1` to `$9` and `${name}`; `$$` is a dollar."),
+    ITEM_ENUM(redirect_conf, of, "of", .names = subject_names, .def = "path", .since = "0.1",
+              .apply = CONF_LIVE,
+              .doc = "What `from` is looked for in: the canonical path, that with the query, or "
+                     "the URL (`https://host:port/path?query`, the port where it isn't the usual "
+                     "one)."),
+    ITEM_BOOL(redirect_conf, ignore_case, "ignore-case", .def = "no", .since = "0.1",
+              .apply = CONF_LIVE, .doc = "Find letters of `from` in any case."),
     ITEM_ENUM(redirect_conf, scheme, "scheme", .names = scheme_names, .def = "none", .since = "0.1",
               .apply = CONF_LIVE,
               .doc = "Instead of `to`: the same URL by this scheme. Requests that come by it "
@@ -96,6 +123,11 @@ static enum err check(const void *value, struct diags *diags)
     if (c->port != 0 && !has_scheme)
         return diag_fail(diags, ERR_SYNTAX, c->place,
                          "'port' belongs to 'scheme'; write it into 'to'");
+    if (c->from.text.len > 0 && has_scheme)
+        return diag_fail(diags, ERR_SYNTAX, c->from.place, "'from' belongs to 'to'");
+    if (c->from.text.len == 0 && (c->of != SUBJECT_PATH || c->ignore_case))
+        return diag_fail(diags, ERR_SYNTAX, c->place,
+                         "'of' and 'ignore-case' are about 'from', which isn't there");
     return ERR_OK;
 }
 
@@ -119,11 +151,14 @@ static struct str path_of(const struct exchange *x)
 }
 
 static void write_part(const struct redirect *f, size_t i, const struct exchange *x,
-                       struct writer *w)
+                       const struct str *groups, struct writer *w)
 {
     switch (f->parts[i].kind) {
     case PART_TEXT:
         writer_put(w, f->parts[i].text);
+        break;
+    case PART_GROUP:
+        writer_put(w, groups[f->parts[i].group]);
         break;
     case PART_SCHEME:
         writer_put(w, x->req.scheme);
@@ -153,10 +188,19 @@ static bool is_target(struct str s)
     return s.len > 0;
 }
 
-// The Location for this request; ptr NULL when the arena is full or the request gives none.
-static struct str location(const struct redirect *f, struct exchange *x)
+// With a client's text in it, the host must still be one.
+static bool has_sound_host(struct str url)
 {
-    size_t room = x->req.scheme.len + x->req.host.len + x->req.path.len + x->req.query.len + 8;
+    struct url_target t;
+    struct url_authority a;
+    return url_target_parse(url, false, &t) == ERR_OK && t.form == URL_ABSOLUTE &&
+           url_authority_parse(t.authority, &a) == ERR_OK;
+}
+
+// The Location for this request; ptr NULL when the arena is full or the request gives none.
+static struct str location(const struct redirect *f, struct exchange *x, const struct str *groups)
+{
+    size_t room = x->req.scheme.len + x->req.host.len + x->req.path.len + x->req.query.len + 16;
     size_t cap = 0;
     for (size_t i = 0; i < f->n_parts; i++)
         cap += f->parts[i].text.len + (f->parts[i].kind == PART_TEXT ? 0 : room);
@@ -166,13 +210,43 @@ static struct str location(const struct redirect *f, struct exchange *x)
     struct writer w;
     writer_init(&w, buf, cap + 1);
     for (size_t i = 0; i < f->n_parts; i++)
-        write_part(f, i, x, &w);
+        write_part(f, i, x, groups, &w);
     struct str url = writer_str(&w);
     // WHY: "{path}" may begin with "//host", which a browser takes for another site.
     if (f->parts[0].kind != PART_TEXT || !str_starts(f->parts[0].text, STR("//")))
         while (str_starts(url, STR("//")))
             url = str_skip(url, 1);
-    return w.overflowed || !is_target(url) ? STR_NONE : url;
+    // Browsers take a backslash for a slash.
+    bool is_sound = !w.overflowed && is_target(url) && !str_starts(url, STR("/\\")) &&
+                    (!f->has_open_host || has_sound_host(url));
+    return is_sound ? url : STR_NONE;
+}
+
+// What the expression is looked for in; ptr is NULL when the arena is full.
+static struct str subject_of(const struct redirect *f, const struct exchange *x)
+{
+    const struct request *r = &x->req;
+    struct str path = path_of(x);
+    if (f->of == SUBJECT_PATH)
+        return path;
+    struct str target = r->has_query ? arena_concat(x->mem, path, STR("?"), r->query) : path;
+    if (f->of == SUBJECT_TARGET || !target.ptr)
+        return target;
+    if (r->port == 0 || r->port == usual_port(r->scheme))
+        return arena_printf(x->mem, STR_FMT "://" STR_FMT STR_FMT, STR_ARG(r->scheme),
+                            STR_ARG(r->host), STR_ARG(target));
+    return arena_printf(x->mem, STR_FMT "://" STR_FMT ":%u" STR_FMT, STR_ARG(r->scheme),
+                        STR_ARG(r->host), r->port, STR_ARG(target));
+}
+
+// Whether the request is one to redirect.
+static enum regex_result find(const struct redirect *f, const struct exchange *x,
+                              struct str groups[static REGEX_GROUPS_MAX])
+{
+    if (!f->from)
+        return REGEX_YES;
+    struct str subject = subject_of(f, x);
+    return subject.ptr ? regex_find(f->from, subject, 0, groups) : REGEX_BROKEN;
 }
 
 static bool is_there_already(const struct redirect *f, const struct exchange *x)
@@ -197,6 +271,13 @@ static unsigned status_of(const struct redirect *f, const struct exchange *x)
     return is_plain ? 302 : 307;
 }
 
+static enum err refuse(const struct handler *h, struct exchange *x, const char *why)
+{
+    filter_note(h, x, "refused", str_of(why));
+    exchange_fail(x, 400, EXCHANGE_END_FILTERED, "a redirect: %s", why);
+    return ERR_OK;
+}
+
 static enum err serve(const struct handler *h, struct exchange *x)
 {
     const struct redirect *f = (const struct redirect *)(const void *)h;
@@ -205,12 +286,19 @@ static enum err serve(const struct handler *h, struct exchange *x)
             filter_note(h, x, "passed", x->req.scheme);
         return handler_serve(h->next, x);
     }
-    if (f->needs_host && x->req.host.len == 0) {
-        filter_note(h, x, "refused", STR("no host to redirect to"));
-        exchange_fail(x, 400, EXCHANGE_END_FILTERED, "a redirect to the request's host, without");
-        return ERR_OK;
+    struct str groups[REGEX_GROUPS_MAX];
+    enum regex_result found = find(f, x, groups);
+    if (found == REGEX_NO) {
+        filter_note(h, x, "passed", STR("not found"));
+        return handler_serve(h->next, x);
     }
-    struct str url = location(f, x);
+    if (found == REGEX_BROKEN)
+        return refuse(h, x, "the expression gave up");
+    if (f->needs_host && x->req.host.len == 0)
+        return refuse(h, x, "no host to redirect to");
+    struct str url = location(f, x, groups);
+    if (!url.ptr && f->from)
+        return refuse(h, x, "no URL comes of it");
     if (!url.ptr || exchange_respond(x, status_of(f, x), STR_NONE, STR_NONE) != ERR_OK ||
         headers_add(&x->resp.headers, FIELD_LOCATION, url) != ERR_OK)
         return filter_exhausted(x);
@@ -224,11 +312,22 @@ static struct str explain(const struct handler *h, struct exchange *x)
     const struct redirect *f = (const struct redirect *)(const void *)h;
     if (is_there_already(f, x))
         return arena_printf(x->mem, "passes on: comes by " STR_FMT, STR_ARG(x->req.scheme));
-    struct str url = location(f, x);
+    struct str groups[REGEX_GROUPS_MAX];
+    if (find(f, x, groups) != REGEX_YES)
+        return STR("passes on: the expression isn't found");
+    struct str url = location(f, x, groups);
+    if (!url.ptr)
+        return STR("answers 400: no URL comes of it");
     return arena_printf(x->mem, "redirects with %u to " STR_FMT, status_of(f, x), STR_ARG(url));
 }
 
-static const struct handler_type type = {.name = "redirect", .serve = serve, .explain = explain};
+static void release(struct handler *h)
+{
+    regex_fini(((struct redirect *)(void *)h)->from);
+}
+
+static const struct handler_type type = {
+    .name = "redirect", .serve = serve, .explain = explain, .fini = release};
 
 static bool add_part(struct redirect *f, enum part_kind kind, struct str text)
 {
@@ -242,8 +341,40 @@ static bool add_part(struct redirect *f, enum part_kind kind, struct str text)
     return true;
 }
 
+// "https://" and what follows it up to the first '/': there a group chooses the host.
+static bool is_in_host(const struct redirect *f)
+{
+    size_t n_slashes = 0;
+    for (size_t i = 0; i < f->n_parts; i++) {
+        if (f->parts[i].kind == PART_PATH)
+            return false;
+        for (size_t k = 0; k < f->parts[i].text.len; k++)
+            n_slashes += f->parts[i].text.ptr[k] == '/';
+    }
+    struct str first = f->parts[0].text;
+    return n_slashes == 2 && (!str_starts(first, STR("/")) || str_starts(first, STR("//")));
+}
+
+// "$1".
+static bool parse_group(struct redirect *f, struct str *rest)
+{
+    int group;
+    struct str text = STR_NONE;
+    if (!substitute_take(rest, f->from, &group, &text))
+        return false;
+    if (group < 0)
+        return add_part(f, PART_TEXT, text);
+    f->has_open_host = f->has_open_host || is_in_host(f);
+    if (!add_part(f, PART_GROUP, STR_NONE))
+        return false;
+    f->parts[f->n_parts - 1].group = group;
+    return true;
+}
+
 static bool parse_variable(struct redirect *f, struct str *rest)
 {
+    if (f->from && rest->ptr[0] == '$')
+        return parse_group(f, rest);
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
         if (!str_starts(*rest, variables[i].name))
             continue;
@@ -257,6 +388,8 @@ static enum err parse_template(struct redirect *f, const struct conf_text *to, s
 {
     for (struct str rest = to->text; rest.len > 0;) {
         size_t n = MIN(str_find(rest, '{'), rest.len);
+        if (f->from)
+            n = MIN(n, str_find(rest, '$'));
         struct str text = str_first(rest, n);
         rest = str_skip(rest, n);
         if (text.len > 0 && (!is_target(text) || str_find(text, '}') != STR_NPOS))
@@ -265,10 +398,15 @@ static enum err parse_template(struct redirect *f, const struct conf_text *to, s
                              STR_ARG(text));
         if (!add_part(f, PART_TEXT, text) || (rest.len > 0 && !parse_variable(f, &rest)))
             return diag_fail(diags, ERR_SYNTAX, to->place,
-                             "in 'to' there are {scheme}, {host}, {port}, {path} and {query}, and "
-                             "%d parts at most",
+                             "in 'to' there are {scheme}, {host}, {port}, {path} and {query}, "
+                             "groups of 'from' as $1, ${1} and ${name}, and %d parts at most",
                              PARTS_MAX);
     }
+    if (f->has_open_host && f->of != SUBJECT_URL)
+        return diag_fail(diags, ERR_SYNTAX, to->place,
+                         "in '" STR_FMT "' a part of the path would choose the host: put a '/' in "
+                         "front of it, or look at the host as well, by 'of: url'",
+                         STR_ARG(to->text));
     return ERR_OK;
 }
 
@@ -312,14 +450,19 @@ static struct handler *build(struct str name, const void *settings, const struct
         return NULL;
     f->code = codes[c->code];
     f->is_permanent = c->permanent;
-    if (c->scheme != SCHEME_NONE) {
-        if (!scheme_parts(f, c, env->mem))
-            return filter_no_memory(env);
-    } else if (check_start(&c->to, env->diags) != ERR_OK ||
-               parse_template(f, &c->to, env->diags) != ERR_OK) {
-        return NULL;
+    f->of = (enum subject)c->of;
+    if (c->scheme != SCHEME_NONE)
+        return scheme_parts(f, c, env->mem) ? &f->base.handler : filter_no_memory(env);
+    if (c->from.text.len > 0) {
+        f->from = filter_regex(&c->from, c->ignore_case ? REGEX_IGNORE_CASE : 0, env);
+        if (!f->from)
+            return NULL;
     }
-    return &f->base.handler;
+    if (check_start(&c->to, env->diags) == ERR_OK &&
+        parse_template(f, &c->to, env->diags) == ERR_OK)
+        return &f->base.handler;
+    release(&f->base.handler);
+    return NULL;
 }
 
 struct handler *filter_to_https(uint16_t port, const struct handler *next,

@@ -21,12 +21,18 @@ filters:
   small: {{ body-limit: 1000 }}
   tidy: {{ path-policy: {{ encoded-slashes: decode, backslashes: slash, empty-segments: merge,
                            upper-case: lower, dot-segments: refuse }} }}
+  wiki: {{ rewrite: {{ from: "^/wiki/([^/]+)$", to: "/index.php?title=$1" }} }}
+  by-query: {{ rewrite: {{ from: '^/f\\?p=(.*)$', to: "/files/$1", with-query: yes }} }}
+  renamed: {{ redirect: {{ from: "^/(?<year>[0-9]{{4}})/(.*)$", to: "https://new.example/$2?y=${{year}}" }} }}
+  kept: {{ cookies: {{ names: ["session"], secure: always, http-only: yes, same-site: Lax }} }}
   secret: {{ respond: {{ status: 403, body: secret }} }}
 sites:
   api.example: {{ use: [api], to: app }}
   public.example: {{ use: [public], to: app }}
   readers.example: {{ use: [readers], to: app }}
   small.example: {{ use: [small], to: app }}
+  rewrite.example: {{ use: [wiki, by-query, renamed], to: app }}
+  cookies.example: {{ use: [kept], to: app }}
   strict.example: {{ use: [path-policy], to: app }}
   tidy.example:
     to: app
@@ -241,3 +247,52 @@ def test_an_entrypoint_makes_paths_plain_before_rules_look_at_them(world, path, 
     assert n_requests(world) == before + (seen is not None)
     if seen:
         assert answer.text == f"GET {seen}"
+
+
+# --- rewrite, redirect by expression ---
+
+@pytest.mark.parametrize("target, status, seen", [
+    ("/wiki/Main", 200, "/index.php?title=Main"),
+    ("/wiki/A&admin=1?x=y", 200, "/index.php?title=A%26admin%3D1&x=y"),
+    ("/wiki/A/B", 200, "/wiki/A/B"),
+    ("/f?p=a/b.txt", 200, "/files/a/b.txt"),
+    ("/f?p=../../etc/passwd", 400, None),
+    ("/f?p=%2e%2e/etc", 400, None),
+    ("/f?p=a%00", 400, None),
+])
+def test_servers_see_rewritten_paths_and_nothing_smuggled(world, target, status, seen):
+    before = n_requests(world)
+    answer = world.get(target, host="rewrite.example")
+    with H2Client(world.port) as client:
+        assert client.get(target, host="rewrite.example").status == status
+    assert answer.status == status
+    assert n_requests(world) == before + 2 * (status == 200)
+    if seen:
+        assert answer.text == f"GET {seen}"
+
+
+def test_an_expression_redirects_with_its_groups(world):
+    answer = world.get("/2024/some/post", host="rewrite.example")
+    assert (answer.status, answer.get("Location")) == (301, "https://new.example/some/post?y=2024")
+    assert world.get("/20x4/a", host="rewrite.example").text == "GET /20x4/a"
+
+
+def test_explain_follows_a_rewritten_path(world):
+    shown = run("explain", "-c", world.file, "--entrypoint", "web",
+                "http://rewrite.example/wiki/Main", check=0).stdout
+    assert "makes it /index.php?title=Main" in shown
+
+
+# --- cookies ---
+
+def test_cookies_of_servers_get_what_they_lack(world):
+    """S4-16: Secure, HttpOnly and SameSite are added."""
+    own = asked("Set-Cookie: session=1; path=/; samesite=none", "Set-Cookie: other=2; Path=/",
+                "Set-Cookie: session=3; HttpOnly; SameSite=Strict; Max-Age=9")
+    wanted = ["session=1; Path=/; Secure; HttpOnly; SameSite=Lax", "other=2; Path=/",
+              "session=3; Max-Age=9; Secure; HttpOnly; SameSite=Strict"]
+    assert world.get(host="cookies.example", headers=own).all("Set-Cookie") == wanted
+    with H2Client(world.port) as client:
+        more = [("x-say", own.split(": ", 1)[1].strip())]
+        answer = client.get(host="cookies.example", more=more)
+        assert [v for n, v in answer.headers if n == "set-cookie"] == wanted

@@ -465,8 +465,21 @@ static void queries_give_their_pairs_in_order(void)
     CHECK(!url_query_next(&rest, &name, &value));
 }
 
-TEST_MAIN(TEST(authorities_split_into_host_and_port), TEST(malformed_authorities_are_refused),
-          TEST(impossible_ports_are_out_of_range), TEST(names_may_have_253_bytes_and_a_dot),
+static void dot_segments_are_told_escaped_or_not(void)
+{
+    static const struct {
+        const char *path;
+        bool has_dots;
+    } cases[] = {{"/", false},     {"/a/b", false},     {"/.a/b./c..", false}, {"/...", false},
+                 {"/.", true},     {"/a/../b", true},   {"/a/%2e%2E/b", true}, {"/a/.%2e", true},
+                 {"/%2e/a", true}, {"/a%2F../b", false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        CHECK_INT(url_path_has_dots(str_of(cases[i].path)), cases[i].has_dots);
+}
+
+TEST_MAIN(TEST(dot_segments_are_told_escaped_or_not), TEST(authorities_split_into_host_and_port),
+          TEST(malformed_authorities_are_refused), TEST(impossible_ports_are_out_of_range),
+          TEST(names_may_have_253_bytes_and_a_dot),
           TEST(hosts_become_lower_case_without_the_last_dot), TEST(targets_split_by_form),
           TEST(malformed_targets_are_refused), TEST(paths_become_canonical),
           TEST(decoded_slashes_hide_no_dots), TEST(hidden_slashes_can_be_refused),

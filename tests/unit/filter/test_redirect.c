@@ -120,9 +120,40 @@ static void explain_says_where_to(void)
     filter_end(&f);
 }
 
+static void expressions_choose_and_bring_their_groups(void)
+{
+    static const struct redirect_case cases[] = {
+        {"{ from: '^/blog/([0-9]+)/(.*)$', to: 'https://b.example/$2?y=$1' }", "GET", "/blog/7/a",
+         NULL, 301, "https://b.example/a?y=7"},
+        {"{ from: '^/blog/', to: '/news{query}' }", "GET", "/blog/7", "x", 301, "/news?x"},
+        {"{ from: '^/blog/', to: /news }", "GET", "/Blog/7", NULL, 200, NULL},
+        {"{ from: '^/blog/', to: /news, ignore-case: yes }", "GET", "/Blog/7", NULL, 301, "/news"},
+        {"{ from: '^/a\\?id=([0-9]+)$', of: path-and-query, to: '/b/$1' }", "GET", "/a", "id=5",
+         301, "/b/5"},
+        {"{ from: '^/(.*)$', to: '/$1' }", "GET", "//evil.example", NULL, 301, "/evil.example"},
+        {"{ from: '^http://www\\.(.*?)/(.*)$', of: url, to: 'https://$1/$2' }", "GET", "/x", "y=1",
+         301, "https://example.com/x?y=1"},
+        {"{ from: '^http://[^/]*/(.*)$', of: url, to: 'https://$1/' }", "GET", "/a@evil.example",
+         NULL, 400, ""},
+        {"{ from: 'p=(.*)$', of: path-and-query, to: '/$1' }", "GET", "/", "p=\\\\evil.example",
+         400, ""},
+        {"{ from: '^/(?<l>de|en)/', to: '/${l}{path}$$', permanent: no }", "GET", "/de/x", NULL,
+         302, "/de/de/x$"},
+    };
+    check(cases, ARRAY_LEN(cases), "http", 0);
+}
+
 static void wrong_settings_are_refused(void)
 {
     static const struct refused_case cases[] = {
+        {"{ from: '^/(.*)$', to: 'https://x$1' }", "would choose the host"},
+        {"{ from: '^/(.*)$', to: '//$1' }", "would choose the host"},
+        {"{ from: '^/(.*)$', to: 'https://{host}$1' }", "would choose the host"},
+        {"{ from: '^/(.*)$', to: '/$2' }", "groups of 'from'"},
+        {"{ from: '(', to: /x }", "at its character"},
+        {"{ from: a, scheme: https }", "belongs to 'to'"},
+        {"{ to: /x, of: url }", "about 'from'"},
+        {"{ to: /x, ignore-case: yes }", "about 'from'"},
         {"{}", "either 'to'"},
         {"{ to: /x, scheme: https }", "either 'to'"},
         {"{ to: /x, port: 1 }", "belongs to 'scheme'"},
@@ -174,7 +205,8 @@ static void a_site_serves_what_comes_by_https_at_any_port(void)
     check_site(8443, "GET", "https", 443, 200, NULL);
 }
 
-TEST_MAIN(TEST(a_site_redirects_to_the_same_url_by_https),
+TEST_MAIN(TEST(expressions_choose_and_bring_their_groups),
+          TEST(a_site_redirects_to_the_same_url_by_https),
           TEST(a_site_serves_what_comes_by_https_at_any_port),
           TEST(templates_are_filled_from_the_request), TEST(a_path_never_becomes_another_host),
           TEST(scheme_redirects_what_comes_by_the_other_one),
