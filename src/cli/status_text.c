@@ -289,6 +289,22 @@ static void put_sites(const json_t *report, bool wants_all, struct text *to)
     }
 }
 
+// Of what isn't up: since when, and what a check has found.
+static void put_trouble(const json_t *address, struct text *to)
+{
+    const char *state = text_of(address, "state"), *since = text_of(address, "since");
+    if (!state || strcmp(state, "up") == 0)
+        return;
+    if (since) {
+        text_put(to, STR(", "));
+        put_time(to, since);
+    }
+    if (text_of(address, "reason")) {
+        text_put(to, STR(": "));
+        put_value(to, text_of(address, "reason"));
+    }
+}
+
 static void put_addresses(const json_t *server, struct text *to)
 {
     size_t i;
@@ -304,6 +320,7 @@ static void put_addresses(const json_t *server, struct text *to)
         }
         if (failures > 0)
             text_printf(to, " after %" PRId64 " failure%s", failures, S_UNLESS_ONE(failures));
+        put_trouble(a, to);
     }
 }
 
@@ -314,6 +331,8 @@ static void put_server(const json_t *server, size_t url_width, bool has_weights,
     if (has_weights)
         text_printf(to, "  weight %-4" PRId64, number_of(server, "weight"));
     put_addresses(server, to);
+    if (json_is_true(json_object_get(server, "drained")))
+        text_put(to, STR("  drained"));
     if (text_of(server, "error")) {
         text_put(to, STR("  no address: "));
         put_value(to, text_of(server, "error"));

@@ -51,6 +51,7 @@ struct gate {
     struct filter_states *states;
     struct dns *dns;
     struct upstream_resolver *resolver;
+    struct upstream_checker *checker;
     struct crew *crew; // the workers; NULL before the first snapshot
     struct questions questions;
     struct petitions *petitions; // owns
@@ -210,6 +211,7 @@ static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers,
             panic("can't start the threads for passwords");
         if (g->dns)
             g->resolver = upstream_resolver_start(g->registry, g->dns);
+        g->checker = upstream_checker_start(g->registry);
         g->crew =
             crew_start(n_workers, g->loop, g->registry, conns_that_fit(s->settings.conns_max));
         g->questions.crew = g->crew;

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "codec/date.h"
 #include "codec/h1.h"
 #include "codec/json.h"
 #include "gate/worker.h"
+#include "rt/clock.h"
 #include "rt/log.h"
 #include "rt/sandbox.h"
 #include "rt/usage.h"
@@ -210,21 +212,47 @@ static void write_sites(const struct conf_map *sites, struct text *t)
     text_byte(t, ']');
 }
 
+static struct str state_of(const struct survey_server *server, const struct survey_address *a)
+{
+    if (a->is_down)
+        return STR("down");
+    if (a->is_skipped)
+        return STR("skipped");
+    return server->is_checked && a->health == HEALTH_UNKNOWN ? STR("unchecked") : STR("up");
+}
+
+static void write_address(const struct survey_server *server, const struct survey_address *a,
+                          struct text *t)
+{
+    put_open(t, NULL, '{');
+    put_str(t, "ip", a->text);
+    put_str(t, "state", state_of(server, a));
+    put_uint(t, "failures", a->n_failures);
+    if (a->since_ms > 0) {
+        char since[DATE_ISO_BYTES];
+        date_iso(clock_wall_ns() - (clock_now_ms() - a->since_ms) * 1000000, since);
+        put_str(t, "since", str_from(since, sizeof since));
+    }
+    if (a->why[0] != '\0')
+        put_str(t, "reason", str_of(a->why));
+    text_byte(t, '}');
+}
+
 static void write_server(const struct survey_server *server, struct text *t)
 {
     put_open(t, NULL, '{');
     put_str(t, "url", server->url);
+    put_str(t, "name", server->name);
     put_uint(t, "weight", server->weight);
+    put_key(t, "checked");
+    text_put(t, server->is_checked ? STR("true") : STR("false"));
+    put_key(t, "drained");
+    text_put(t, server->is_drained ? STR("true") : STR("false"));
     if (server->why)
         put_str(t, "error", str_of(server->why));
     put_open(t, "addresses", '[');
     for (size_t i = 0; i < server->n_addresses; i++) {
-        const struct survey_address *a = &server->addresses[i];
-        put_open(t, NULL, '{');
-        put_str(t, "ip", a->text);
-        put_str(t, "state", a->is_skipped ? STR("skipped") : STR("up"));
-        put_uint(t, "failures", a->n_failures);
-        text_byte(t, '}');
+        write_address(server, &server->addresses[i], t);
     }
     text_byte(t, ']');
     put_uint(t, "connections", server->n_conns);

@@ -138,7 +138,8 @@ COLD static struct roster_entry *least_recently_failed(const struct pick *p, str
     for (size_t i = 0; i < r->n; i++) {
         struct roster_entry *e = &r->entries[i];
         int64_t until_ms = atomic_load_explicit(&e->slot->skip_until_ms, memory_order_relaxed);
-        if (e->weight == 0 || pick_was_tried(p, e) || (best && e->tier > best->tier))
+        if (e->weight == 0 || pick_was_tried(p, e) || !pick_is_well(p, e) ||
+            (best && e->tier > best->tier))
             continue;
         if (!best || e->tier < best->tier || until_ms < best_ms) {
             best = e;
@@ -181,14 +182,30 @@ static struct roster_entry *stuck_to(const struct pick *p, struct roster *r)
     for (size_t i = 0; i < r->n; i++) {
         struct roster_entry *e = &r->entries[i];
         if (sticky_is(p->shown, e->token))
-            return server_is_usable(e->slot, p->now_ms) && !pick_was_tried(p, e) ? e : NULL;
+            return server_is_usable(e->slot, p->now_ms) && pick_is_well(p, e) &&
+                           !pick_was_tried(p, e)
+                       ? e
+                       : NULL;
     }
     return NULL;
+}
+
+// So few of those that aren't drained are well that what says so is hardly right, or none is left.
+static bool must_panic(const struct pick *p, const struct roster *r)
+{
+    size_t n = 0, n_well = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct roster_entry *e = &r->entries[i];
+        n += e->weight > 0 && !health_is_drained(e->health);
+        n_well += e->weight > 0 && health_is_well(e->health);
+    }
+    return n_well * 100 < n * p->service->conf->panic_percent;
 }
 
 struct roster_entry *pick_next(struct pick *p, struct roster *r)
 {
     p->now_ms = clock_now_ms();
+    p->is_panic = p->service->conf->health.is_on && must_panic(p, r);
     for (;;) {
         struct roster_entry *e = p->shown.len > 0 && r->cookie_version > 0 ? stuck_to(p, r) : NULL;
         if (!e)

@@ -18,6 +18,7 @@ struct pick {
     int64_t now_ms;
     unsigned tier;
     bool takes_full; // also those where it would have to wait
+    bool is_panic;   // health doesn't count: so few are well that all are used
 };
 
 // One of those that pick_fits, or NULL.
@@ -33,7 +34,7 @@ extern const struct balance_method balance_methods[];
 
 // The next server for an exchange, with what the method, its state and what was tried say: usable
 // ones before those that are skipped, primaries before backups, those with room before full ones.
-// NULL: all were tried. The roster has entries.
+// NULL: all that are well were tried, or none is. The roster has entries.
 struct roster_entry *pick_next(struct pick *p, struct roster *r);
 
 // Workers don't all begin with the same server.
@@ -56,10 +57,15 @@ static inline bool pick_has_room(const struct pick *p, const struct roster_entry
     return !target_is_full(e->target, p->service->conf->conns_max);
 }
 
+static inline bool pick_is_well(const struct pick *p, const struct roster_entry *e)
+{
+    return p->is_panic ? !health_is_drained(e->health) : LIKELY(health_is_well(e->health));
+}
+
 static inline bool pick_fits(const struct pick *p, const struct roster_entry *e)
 {
     return e->tier == p->tier && e->weight > 0 && server_is_usable(e->slot, p->now_ms) &&
-           !pick_was_tried(p, e) && (p->takes_full || pick_has_room(p, e));
+           pick_is_well(p, e) && !pick_was_tried(p, e) && (p->takes_full || pick_has_room(p, e));
 }
 
 // The weight that counts now: > 0, in parts of BALANCE_WEIGHT_ONE; less during a slow start.

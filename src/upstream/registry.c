@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "rt/clock.h"
 
 #define BUCKETS_MIN 64
@@ -14,9 +15,10 @@ struct upstream_registry {
     struct shared **by_index; // owns; NULL: free
     uint32_t n_indexes, free_hint;
     struct list unwatched;                       // names for the resolver
+    struct list unchecked;                       // struct health_state for the checker
     struct inbox *workers[UPSTREAM_WORKERS_MAX]; // borrow; NULL: none has this index
     unsigned n_workers;                          // one more than the highest index ever used
-    struct inbox *resolver;                      // borrows
+    struct inbox *resolver, *checker;            // borrow
     struct tls_clients *tls;                     // owns
     struct upstream_pinning pinning;             // ask is NULL: there is none
     uint8_t cookie_key[COOKIE_KEY_BYTES];        // under the lock
@@ -31,6 +33,7 @@ struct upstream_registry *upstream_registry_new(void)
     r->n_buckets = BUCKETS_MIN;
     r->buckets = MEM_ARRAY(struct shared *, r->n_buckets);
     list_init(&r->unwatched);
+    list_init(&r->unchecked);
     r->tls = tls_clients_new();
     return r;
 }
@@ -66,6 +69,12 @@ static struct server_state *server_of(struct shared *s)
 {
     ASSERT(s->kind == SHARED_SERVER);
     return CONTAINER_OF(s, struct server_state, shared);
+}
+
+static struct health_state *health_of(struct shared *s)
+{
+    ASSERT(s->kind == SHARED_HEALTH);
+    return CONTAINER_OF(s, struct health_state, shared);
 }
 
 // --- the table, under the lock ---
@@ -152,6 +161,14 @@ static void mem_free_str(struct str s)
     mem_free(owned.ptr);
 }
 
+static void free_health(struct health_state *h)
+{
+    ASSERT(!h->plan && !h->is_watched);
+    mem_free_str(h->service);
+    mem_free_str(h->name);
+    mem_free(h);
+}
+
 static void free_if_unused(struct upstream_registry *r, struct shared *s)
 {
     if (s->n_refs > 0 || s->n_holds > 0)
@@ -159,13 +176,20 @@ static void free_if_unused(struct upstream_registry *r, struct shared *s)
     r->by_index[s->index] = NULL;
     r->free_hint = MIN(r->free_hint, s->index);
     mem_free_str(s->key);
-    if (s->kind == SHARED_SERVICE) {
+    switch (s->kind) {
+    case SHARED_SERVICE:
         mem_free(s);
         return;
+    case SHARED_HEALTH:
+        free_health(health_of(s));
+        return;
+    case SHARED_SERVER:
+        break;
     }
     struct server_state *server = server_of(s);
     for (size_t i = 0; i < server->n_slots; i++)
         ASSERT(slot_n_active(&server->slots[i]) == 0);
+    ASSERT(list_is_empty(&server->healths));
     list_remove(&server->unwatched);
     mem_free_str(server->host);
     mem_free_str(server->peer.name);
@@ -225,6 +249,7 @@ static struct server_state *new_server(struct upstream_registry *r, const struct
     s->tls = tls ? tls_client_ref(tls) : NULL;
     s->peer = (struct tls_peer){.name = own(url->peer.name), .ip = url->peer.ip};
     s->learns_as = own(url->learns_as);
+    list_init(&s->healths);
     if (url->kind != SERVER_NAME) {
         s->addr = url->addr;
         slot_rise(&s->slots[0], clock_now_ms());
@@ -302,6 +327,116 @@ struct shared *registry_take_service(struct upstream_registry *r, struct str key
     return s;
 }
 
+// --- the health of servers ---
+
+static void reset_slot(struct health_state *h, size_t slot)
+{
+    health_slot_reset(&h->slots[slot], h->plan && h->plan->conf.start == HEALTH_START_DOWN);
+}
+
+// Another address has the slot now.
+static void reset_healths(struct server_state *s, size_t slot)
+{
+    LIST_FOR (n, &s->healths)
+        reset_slot(CONTAINER_OF(n, struct health_state, sibling), slot);
+}
+
+// What was found stays when it is checked in another way.
+static void set_plan(struct upstream_registry *r, struct health_state *h, struct health_plan *plan)
+{
+    bool is_new = (plan == NULL) != (h->plan == NULL);
+    health_plan_unref(h->plan);
+    h->plan = plan;
+    for (size_t i = 0; is_new && i < h->n_slots; i++)
+        reset_slot(h, i);
+    if (plan && !h->is_watched && !list_node_is_linked(&h->unwatched))
+        list_push_back(&r->unchecked, &h->unwatched);
+    if (!plan)
+        list_remove(&h->unwatched);
+    if (plan || h->is_watched)
+        post(r->checker);
+}
+
+static struct health_state *new_health(struct upstream_registry *r, struct str service,
+                                       struct server_state *server, struct str name, struct str key,
+                                       uint64_t hash)
+{
+    struct health_state *h =
+        mem_alloc(1, sizeof(struct health_state) + server->n_slots * sizeof(struct health_slot));
+    enter(r, &h->shared, SHARED_HEALTH, key, hash);
+    h->server = server;
+    h->service = own(service);
+    h->name = own(name);
+    h->n_slots = server->n_slots;
+    list_push_back(&server->healths, &h->sibling);
+    return h;
+}
+
+struct health_state *registry_take_health(struct upstream_registry *r, struct str service,
+                                          struct server_state *server, struct str name,
+                                          struct health_plan *plan)
+{
+    struct text key = {0};
+    text_put(&key, service);
+    text_byte(&key, '\n');
+    text_put(&key, server->shared.key);
+    uint64_t hash = hash_str(text_str(&key));
+    lock(r);
+    struct shared *found = find(r, SHARED_HEALTH, text_str(&key), hash);
+    struct health_state *h =
+        found ? health_of(found) : new_health(r, service, server, name, text_str(&key), hash);
+    h->shared.n_refs++;
+    set_plan(r, h, plan);
+    unlock(r);
+    text_fini(&key);
+    return h;
+}
+
+// No service names it any more.
+static void leave_health(struct upstream_registry *r, struct health_state *h)
+{
+    list_remove(&h->sibling);
+    set_plan(r, h, NULL);
+}
+
+struct health_state *registry_check_next(struct upstream_registry *r)
+{
+    struct health_state *h = NULL;
+    lock(r);
+    struct list_node *first = list_pop_front(&r->unchecked);
+    if (first) {
+        h = CONTAINER_OF(first, struct health_state, unwatched);
+        h->is_watched = true;
+        h->shared.n_holds++;
+        h->server->shared.n_holds++;
+    }
+    unlock(r);
+    return h;
+}
+
+void registry_uncheck(struct health_state *h)
+{
+    struct upstream_registry *r = h->shared.registry;
+    struct server_state *server = h->server;
+    lock(r);
+    h->is_watched = false;
+    if (h->plan) {
+        list_push_back(&r->unchecked, &h->unwatched);
+        post(r->checker);
+    }
+    unlock(r);
+    registry_unhold(&h->shared);
+    registry_unhold(&server->shared);
+}
+
+struct health_plan *registry_plan_of(struct health_state *h)
+{
+    lock(h->shared.registry);
+    struct health_plan *p = h->plan ? health_plan_ref(h->plan) : NULL;
+    unlock(h->shared.registry);
+    return p;
+}
+
 void registry_drop(struct shared *s)
 {
     struct upstream_registry *r = s->registry;
@@ -314,6 +449,8 @@ void registry_drop(struct shared *s)
             tell_workers(r, s, NULL);
         if (s->kind == SHARED_SERVER && server_of(s)->is_watched)
             post(r->resolver);
+        if (s->kind == SHARED_HEALTH)
+            leave_health(r, health_of(s));
         free_if_unused(r, s);
     }
     unlock(r);
@@ -392,6 +529,22 @@ void registry_leave_resolver(struct upstream_registry *r)
 {
     lock(r);
     r->resolver = NULL;
+    unlock(r);
+}
+
+void registry_join_checker(struct upstream_registry *r, struct inbox *box)
+{
+    lock(r);
+    ASSERT(r->checker == NULL);
+    box_init(box);
+    r->checker = box;
+    unlock(r);
+}
+
+void registry_leave_checker(struct upstream_registry *r)
+{
+    lock(r);
+    r->checker = NULL;
     unlock(r);
 }
 
@@ -501,6 +654,7 @@ static void fill_answer(struct server_state *s, const struct server_answer *old,
         ASSERT(slot < DNS_ADDRS_MAX);
         taken |= UINT64_C(1) << slot;
         ret->addrs[i].slot = slot;
+        reset_healths(s, slot);
         atomic_store_explicit(&s->slots[slot].skip_until_ms, 0, memory_order_relaxed);
         atomic_store_explicit(&s->slots[slot].latency, 0, memory_order_relaxed);
         slot_rise(&s->slots[slot], clock_now_ms());

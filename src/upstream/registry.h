@@ -15,6 +15,7 @@
 #include "rt/dns.h"
 #include "rt/loop.h"
 #include "tls/client.h"
+#include "upstream/health.h"
 #include "upstream/server_url.h"
 #include "upstream/service.h"
 #include "upstream/slot.h"
@@ -22,6 +23,7 @@
 enum shared_kind {
     SHARED_SERVER,
     SHARED_SERVICE,
+    SHARED_HEALTH,
 };
 
 struct shared {
@@ -62,8 +64,22 @@ struct server_state {
     // Some service wants to know how many exchanges are on it: from then on they are counted.
     _Atomic bool is_counted;
     _Atomic uint64_t n_failures_past; // of addresses whose slot another one has got
+    struct list healths;              // struct health_state of it; under the lock
     size_t n_slots;
     struct server_slot slots[]; // 1, or DNS_ADDRS_MAX of names
+};
+
+// One server of one service.
+struct health_state {
+    struct shared shared;
+    struct server_state *server; // borrows: whoever has a ref on this has one on it
+    struct str service, name;    // own: "app", "10.0.0.1:8080"
+    struct health_plan *plan;    // shares: how it is checked now; NULL: not at all; under the lock
+    bool is_watched;             // the checker has a job for it; under the lock
+    struct list_node sibling;    // in server->healths
+    struct list_node unwatched;  // of those with a plan; under the lock
+    size_t n_slots;
+    struct health_slot slots[]; // as many as the server has, of the same addresses
 };
 
 // News for a worker: new addresses, or (answer is NULL) that the object goes. Holds it.
@@ -94,6 +110,11 @@ const struct upstream_pinning *registry_pinning(const struct upstream_registry *
 uint32_t registry_cookie_version(const struct upstream_registry *r);
 uint32_t registry_cookie_key(struct upstream_registry *r, uint8_t ret[static COOKIE_KEY_BYTES]);
 
+// The state of server (with one ref) as one of the service, called name, with one more ref; from
+// now on it is checked by plan, which is taken over; NULL: not at all.
+struct health_state *registry_take_health(struct upstream_registry *r, struct str service,
+                                          struct server_state *server, struct str name,
+                                          struct health_plan *plan);
 struct shared *registry_take_service(struct upstream_registry *r, struct str key);
 void registry_drop(struct shared *s);
 
@@ -112,6 +133,10 @@ void registry_leave_worker(struct upstream_registry *r, unsigned index);
 void registry_join_resolver(struct upstream_registry *r, struct inbox *box);
 void registry_leave_resolver(struct upstream_registry *r);
 
+// As the resolver's, when one is to be checked in another way, or no more.
+void registry_join_checker(struct upstream_registry *r, struct inbox *box);
+void registry_leave_checker(struct upstream_registry *r);
+
 // At most max messages of box, oldest first, now the caller's: message_free each. When there are
 // more, box is posted again: so that thousands at once are read in many turns of the loop.
 struct message *registry_open(struct upstream_registry *r, struct inbox *box, unsigned max);
@@ -124,6 +149,13 @@ struct server_state *registry_watch_next(struct upstream_registry *r);
 // Ends that.
 void registry_unwatch(struct server_state *s);
 bool registry_is_wanted(struct server_state *s);
+
+// The next one to be checked that nobody checks, now watched and held with its server, or NULL.
+struct health_state *registry_check_next(struct upstream_registry *r);
+// Ends that.
+void registry_uncheck(struct health_state *h);
+// How it is to be checked now, with a ref; NULL: no more.
+struct health_plan *registry_plan_of(struct health_state *h);
 
 // The result of a look-up: addrs, or (n is 0) why there is none; the last good answer stays then.
 // Tells the workers when something changed. Returns whether it did.

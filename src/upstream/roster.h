@@ -7,15 +7,16 @@
 #include "upstream/worker.h"
 
 struct roster_entry {
-    struct target *target;          // borrows: good until the worker's next wait
-    struct server_slot *slot;       // borrows: the target's
-    uint32_t key;                   // of server and address: good for the exchange
-    uint32_t weight;                // 0: only for clients who stick to it
-    uint8_t tier;                   // 0, or 1: a backup
-    uint64_t id;                    // the same for this address at all times, in every process
-    int64_t current;                // of its turn: see balance.c
-    char token[STICKY_TOKEN_CHARS]; // of sticky services, when there is a key
-    uint64_t cost;                  // of the choice that is being made
+    struct target *target;            // borrows: good until the worker's next wait
+    struct server_slot *slot;         // borrows: the target's
+    const struct health_slot *health; // borrows: of the service's server
+    uint32_t key;                     // of server and address: good for the exchange
+    uint32_t weight;                  // 0: only for clients who stick to it
+    uint8_t tier;                     // 0, or 1: a backup
+    uint64_t id;                      // the same for this address at all times, in every process
+    int64_t current;                  // of its turn: see balance.c
+    char token[STICKY_TOKEN_CHARS];   // of sticky services, when there is a key
+    uint64_t cost;                    // of the choice that is being made
 };
 
 struct roster {

@@ -125,13 +125,22 @@ COLD static enum step wait_for_names(struct attempt *a)
     return STEP_GIVE_UP;
 }
 
+// All that could be asked were asked, or there is none.
+COLD static enum step none_left(struct attempt *a)
+{
+    if (a->end == EXCHANGE_END_OK)
+        note(a, EXCHANGE_END_NO_SERVER,
+             "no server of the service is up, as checks say, or all are drained");
+    return STEP_GIVE_UP;
+}
+
 static enum step choose(struct attempt *a, struct roster_entry **ret)
 {
     for (;;) {
         struct roster *r = roster_of(a->w, a->s);
         *ret = LIKELY(r->n > 0) ? pick_next(&a->pick, r) : NULL;
         if (LIKELY(*ret || r->n_taking > 0)) {
-            return *ret ? STEP_DONE : STEP_GIVE_UP;
+            return *ret ? STEP_DONE : none_left(a);
         }
         enum step step = wait_for_names(a);
         if (step != STEP_AGAIN)

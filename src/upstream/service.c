@@ -99,11 +99,26 @@ static enum err choose_http(const struct servers *b, const struct server_conf *c
     return diag_fail(b->diags, ERR_LIMIT, conf->url.place, "memory limit of the settings");
 }
 
+static struct health_plan *plan_for(const struct servers *b, const struct server_url *url)
+{
+    const struct health_conf *conf = &b->conf->health;
+    struct str host = conf->host.text;
+    if (host.len == 0)
+        host = b->s->host == SERVICE_HOST_FIXED ? b->conf->host.text : url->authority;
+    return health_plan_new(&(struct health_plan_of){.conf = conf,
+                                                    .url = url,
+                                                    .http = url->http,
+                                                    .tls = url->is_tls ? b->tls : NULL,
+                                                    .host = host},
+                           b->diags);
+}
+
 static enum err build_server(struct servers *b, struct service_server *to,
                              const struct server_conf *conf)
 {
     struct server_url url;
     enum err err = server_url_parse(&conf->url, b->mem, b->diags, &url);
+    struct str name = err ? STR_NONE : url.key; // before it says how it is spoken with
     if (!err)
         err = join_protocols(b->s, url.protocol, conf, b->diags);
     if (!err && url.is_tls)
@@ -112,8 +127,14 @@ static enum err build_server(struct servers *b, struct service_server *to,
         err = choose_http(b, conf, &url);
     if (err)
         return err;
+    struct health_plan *plan = NULL;
+    if (b->conf->health.is_on && !(plan = plan_for(b, &url)))
+        return ERR_SYNTAX;
+    struct server_state *state =
+        registry_take_server(b->registry, &url, url.is_tls ? b->tls : NULL);
     *to = (struct service_server){
-        .state = registry_take_server(b->registry, &url, url.is_tls ? b->tls : NULL),
+        .state = state,
+        .health = registry_take_health(b->registry, b->s->handler.name, state, name, plan),
         .weight = conf->weight,
         .tier = conf->is_backup,
         .text = conf->url.text,
@@ -263,8 +284,10 @@ void service_release(struct handler *service)
     struct service *s = CONTAINER_OF(service, struct service, handler);
     if (s->shared)
         registry_drop(s->shared);
-    for (size_t i = 0; i < s->n_servers; i++)
+    for (size_t i = 0; i < s->n_servers; i++) {
+        registry_drop(&s->servers[i].health->shared);
         registry_drop(&s->servers[i].state->shared);
+    }
     s->shared = NULL;
     s->n_servers = 0;
 }

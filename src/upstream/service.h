@@ -11,6 +11,7 @@
 #include "http/handler.h"
 #include "rt/loop.h"
 #include "tls/authorities.h"
+#include "upstream/health_conf.h"
 #include "upstream/server_url.h"
 
 // --- settings (upstream_conf.c) ---
@@ -75,6 +76,8 @@ struct service_conf {
     struct conf_text host;   // "keep" (also when empty), "server", or the Host to send
     unsigned proxy_protocol; // enum service_proxy_protocol
     struct tls_client_conf tls;
+    struct health_conf health;
+    uint32_t panic_percent; // below this share of servers that are up, all are used
     // Trusted where `tls` has no `ca`: whoever builds services sets it. Borrowed while one is
     // built; NULL: there are none.
     const struct tls_authorities *authorities;
@@ -172,6 +175,15 @@ void upstream_worker_free(struct upstream_worker *w);
 // The worker of this thread, which service handlers use.
 struct upstream_worker *upstream_worker_self(void);
 #define UPSTREAM_WORKERS_MAX 256
+
+// --- checks of servers: made on the aux loop, by what services say of them ---
+
+struct upstream_checker;
+// On this thread's loop (the aux thread's): checks every server of the registry that is to be
+// checked, and goes on until stopped. Workers see at once what was found.
+struct upstream_checker *upstream_checker_start(struct upstream_registry *r);
+// Accepts NULL. Turns the loop: not from inside a turn.
+void upstream_checker_stop(struct upstream_checker *c);
 
 // --- names of servers: resolved on the aux loop, re-resolved when their time to live ends ---
 

@@ -8,7 +8,8 @@
 #include "upstream/sticky.h"
 
 struct service_server {
-    struct server_state *state; // shares: registry_drop in service_release
+    struct server_state *state;  // shares: registry_drop in service_release
+    struct health_state *health; // shares: the same
     uint32_t weight;
     uint8_t tier;         // 0, or 1: a backup
     struct str text;      // as the user wrote it

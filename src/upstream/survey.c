@@ -16,14 +16,22 @@ static struct str own(struct str s)
     return str_from(mem_copy(s.ptr, s.len), s.len);
 }
 
-static struct survey_address look_at_slot(const struct server_slot *slot, struct str text)
+static struct survey_address look_at_slot(const struct service_server *server, size_t i,
+                                          struct str text)
 {
-    return (struct survey_address){
+    const struct server_slot *slot = &server->state->slots[i];
+    const struct health_slot *health = &server->health->slots[i];
+    struct survey_address a = {
         .text = own(text),
         .is_skipped =
             atomic_load_explicit(&slot->skip_until_ms, memory_order_relaxed) > clock_now_ms(),
         .n_failures = atomic_load_explicit(&slot->n_failures, memory_order_relaxed),
+        .health = health->record.health,
+        .is_down = atomic_load_explicit(&health->is_down, memory_order_relaxed),
+        .since_ms = health->since_ms,
     };
+    memcpy(a.why, health->why, sizeof a.why);
+    return a;
 }
 
 // A host's address without its port, which the server's URL tells; the path of a socket.
@@ -43,6 +51,9 @@ static void look_at_server(const struct service_server *server, struct survey_se
         registry_read_answer(state, &answer);
     *ret = (struct survey_server){
         .state = state,
+        .name = server->health->name,
+        .is_drained = health_is_drained(&server->health->slots[0]),
+        .is_checked = server->health->plan != NULL,
         .url = server->text,
         .weight = server->weight,
         .is_tls = state->tls != NULL,
@@ -54,12 +65,12 @@ static void look_at_server(const struct service_server *server, struct survey_se
     for (size_t i = 0; i < state->n_slots; i++)
         ret->n_failures += atomic_load_explicit(&state->slots[i].n_failures, memory_order_relaxed);
     if (state->kind != SERVER_NAME) {
-        ret->addresses[0] = look_at_slot(&state->slots[0], text_of(&state->addr, buf));
+        ret->addresses[0] = look_at_slot(server, 0, text_of(&state->addr, buf));
         return;
     }
     for (size_t i = 0; i < answer.n; i++)
         ret->addresses[i] =
-            look_at_slot(&state->slots[answer.addrs[i].slot], ip_text(&answer.addrs[i].ip, buf));
+            look_at_slot(server, answer.addrs[i].slot, ip_text(&answer.addrs[i].ip, buf));
 }
 
 // Each identity once: many sites may name the same URL.

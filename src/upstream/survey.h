@@ -5,6 +5,7 @@
 #pragma once
 
 #include "http/handler.h"
+#include "upstream/health.h"
 
 struct server_state;
 
@@ -12,11 +13,19 @@ struct survey_address {
     struct str text;     // "10.0.0.1", "::1", "unix:/run/app.sock"
     bool is_skipped;     // it couldn't be reached a moment ago
     uint64_t n_failures; // since it is known
+    // By checks; UNKNOWN where there are none.
+    enum health health;
+    bool is_down;               // it gets no requests
+    int64_t since_ms;           // monotonic: since when it is so; 0: unknown
+    char why[HEALTH_WHY_BYTES]; // of the last bad check; empty: there was none
 };
 
 struct survey_server {
     struct server_state *state; // borrows
-    struct str url;             // borrows: as the user wrote it; there are none with passwords
+    struct str name;            // borrows: "10.0.0.1:8080"
+    bool is_drained;            // somebody wants it to get no more requests
+    bool is_checked;
+    struct str url; // borrows: as the user wrote it; there are none with passwords
     uint32_t weight;
     const char *why;     // static: why a name has no address, or why the last look-up failed; NULL
     uint64_t n_failures; // of all addresses that it ever had

@@ -13,6 +13,7 @@ struct stand {
     struct upstream_worker worker;
     struct target targets[STAND_MAX];
     struct server_slot slots[STAND_MAX];
+    struct health_slot healths[STAND_MAX];
     struct roster_entry entries[STAND_MAX];
     struct roster roster;
     struct exchange x;
@@ -38,6 +39,7 @@ static inline void stand_init(struct stand *f, enum service_balance balance, con
         f->entries[i] = (struct roster_entry){
             .target = &f->targets[i],
             .slot = &f->slots[i],
+            .health = &f->healths[i],
             .key = (uint32_t)i,
             .weight = (uint32_t)(weights[i] - '0'),
             .id = (i + 1) * 1000003,

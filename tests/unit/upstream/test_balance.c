@@ -125,6 +125,50 @@ static void one_exchange_tries_a_server_whose_time_is_over(void)
     CHECK_INT(stand_pick(&f), 1);
 }
 
+// --- health ---
+
+static void servers_that_are_down_or_drained_get_nothing(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(all_methods); i++) {
+        struct stand f;
+        stand_init(&f, all_methods[i], "9991");
+        f.conf.health.is_on = true;
+        f.conf.panic_percent = 1;
+        f.healths[0].is_down = true;
+        f.healths[1].is_drained = true;
+        f.healths[2].is_down = f.healths[2].is_drained = true;
+        for (unsigned k = 0; k < 50; k++)
+            CHECK_INT(stand_pick_key(&f, k), 3);
+        f.tried[f.n_tried++] = 3;
+        CHECK_INT(stand_pick(&f), -1); // not those that are known not to work
+    }
+}
+
+static void when_too_few_are_up_all_are_used_that_are_not_drained(void)
+{
+    static const struct {
+        unsigned n_down, panic_percent;
+        bool panics;
+    } cases[] = {{3, 1, false},  {4, 1, true},  {4, 0, false},  {2, 50, false}, {3, 50, true},
+                 {1, 75, false}, {2, 75, true}, {1, 100, true}, {0, 100, false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct stand f;
+        stand_init(&f, SERVICE_BALANCE_ROUND_ROBIN, "11111");
+        f.conf.health.is_on = true;
+        f.conf.panic_percent = cases[i].panic_percent;
+        f.healths[4].is_drained = true;
+        for (size_t k = 0; k < cases[i].n_down; k++)
+            f.healths[k].is_down = true;
+        unsigned n_to_down = 0;
+        for (unsigned k = 0; k < 40; k++) {
+            int to = stand_pick(&f);
+            CHECK(to != 4);
+            n_to_down += to >= 0 && f.healths[to].is_down;
+        }
+        CHECK_INT(n_to_down > 0, cases[i].panics);
+    }
+}
+
 // --- least-connections ---
 
 static void the_fewest_exchanges_win_by_weight(void)
@@ -279,6 +323,8 @@ TEST_MAIN(TEST(turns_are_exact_and_never_a_burst),
           TEST(when_all_are_skipped_the_one_that_failed_the_longest_ago_is_tried),
           TEST(backups_get_requests_only_while_no_other_can_be_used),
           TEST(one_without_room_waits_for_nobody_but_comes_before_a_backup),
+          TEST(servers_that_are_down_or_drained_get_nothing),
+          TEST(when_too_few_are_up_all_are_used_that_are_not_drained),
           TEST(one_exchange_tries_a_server_whose_time_is_over),
           TEST(the_fewest_exchanges_win_by_weight), TEST(idle_servers_take_turns_by_weight),
           TEST(a_server_ten_times_as_slow_gets_a_tenth),

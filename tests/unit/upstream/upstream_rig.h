@@ -21,6 +21,7 @@ enum origin_does {
     ORIGIN_TALKS_NONSENSE,
     ORIGIN_HANGS, // never answers
     ORIGIN_WAITS, // answers when origin_go is called
+    ORIGIN_SAYS,  // what stands in `says`, and closes
 };
 
 struct origin {
@@ -32,6 +33,7 @@ struct origin {
     struct rt_listener *listener;
     unsigned n_requests, n_conns, n_open;
     bool may_answer;
+    const char *says;
     char last[2048]; // request head
 };
 
@@ -101,6 +103,9 @@ static inline bool origin_step(struct origin_conn *c)
         while (!c->o->may_answer)
             fiber_sleep(1);
         return origin_answer(c);
+    case ORIGIN_SAYS:
+        (void)origin_write(c, c->o->says);
+        return false;
     }
     return false;
 }
@@ -200,6 +205,7 @@ static inline void rig_init(struct rig *r)
         .queue_max = 10,
         .queue_ms = SOON_MS,
         .head_max_bytes = 64 * 1024,
+        .panic_percent = 1,
     };
     r->conf.servers.items = r->server_items;
 }
