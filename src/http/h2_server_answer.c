@@ -89,7 +89,9 @@ static bool submit(struct h2_stream *s, const struct h2_list *l, bool has_body)
     if (nghttp2_submit_response(s->c->session, s->id, l->items, l->n,
                                 has_body ? &provider : NULL) != 0)
         return fail(s, EXCHANGE_END_RESOURCES, "the session takes no answer");
-    if (!has_body)
+    if (has_body)
+        h2_conn_flush_soon(s->c); // whenever the body comes
+    else
         h2_conn_gather(s->c);
     return true;
 }

@@ -186,6 +186,25 @@ def test_interim_answers_come_first(start, origin):
         assert answer.text == "done"
 
 
+def test_a_head_comes_before_its_body(start, origin):
+    """As event streams need it."""
+    go = threading.Event()
+
+    def handler(request, conn):
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        go.wait(PATIENCE)
+        conn.send(b"data: 1\n\n")
+        conn.sock.close()
+
+    proxy = start(settings(origin(handler).url))
+    with H2Client(proxy.port) as client:
+        stream = client.request()
+        client.read_until(lambda: stream in client.answers and client.answers[stream].headers)
+        assert not go.is_set() and client.answers[stream].body == b""
+        go.set()
+        assert client.answer(stream).text == "data: 1\n\n"
+
+
 def test_streams_are_served_side_by_side(start, origin):
     """One slow answer holds up no other one."""
     go = threading.Event()
