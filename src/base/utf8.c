@@ -32,3 +32,18 @@ bool utf8_is_valid(struct str s)
     }
     return true;
 }
+
+size_t utf8_encode(uint32_t code, char ret[static UTF8_MAX_BYTES])
+{
+    if (code < 0x80) {
+        ret[0] = (char)code;
+        return 1;
+    }
+    size_t len = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = len - 1; i > 0; i--) {
+        ret[i] = (char)(0x80 | (code & 0x3f));
+        code >>= 6;
+    }
+    ret[0] = (char)((0xf00u >> len & 0xff) | code);
+    return len;
+}

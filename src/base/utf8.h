@@ -12,3 +12,8 @@
 size_t utf8_decode(struct str s, uint32_t *ret);
 
 bool utf8_is_valid(struct str s);
+
+#define UTF8_MAX_BYTES 4
+
+// Writes a code point, at most 0x10ffff and no surrogate; returns its length.
+size_t utf8_encode(uint32_t code, char ret[static UTF8_MAX_BYTES]);

@@ -37,5 +37,22 @@ static void a_sequence_has_its_code_point_and_length(void)
     CHECK_INT(code, '!');
 }
 
+static void every_code_point_is_read_as_it_was_written(void)
+{
+    for (uint32_t code = 0; code <= 0x10ffff; code += code < 0x3000 ? 1 : 61) {
+        char buf[UTF8_MAX_BYTES];
+        uint32_t got = 0;
+        if (code >= 0xd800 && code <= 0xdfff)
+            continue;
+        size_t len = utf8_encode(code, buf);
+        bool is_same = utf8_decode(str_from(buf, len), &got) == len && got == code;
+        if (!is_same)
+            printf("# U+%X\n", code);
+        CHECK(is_same);
+        CHECK(len == 1 || utf8_decode(str_from(buf, len - 1), &got) == 0);
+    }
+}
+
 TEST_MAIN(TEST(only_the_shortest_forms_of_characters_are_valid),
-          TEST(a_sequence_has_its_code_point_and_length))
+          TEST(a_sequence_has_its_code_point_and_length),
+          TEST(every_code_point_is_read_as_it_was_written))
