@@ -16,6 +16,7 @@ struct sub {
     struct fiber *fiber;  // borrows; NULL: it has ended
     struct rt_timer timer;
     bool is_expired;
+    bool keeps_answer;
     const struct handler *handler; // borrows: of the snapshot
     int64_t timeout_ms;
     size_t answer_max_bytes;
@@ -107,7 +108,6 @@ static void read_body(struct sub *s)
 {
     struct body *b = s->x.resp.body;
     size_t left = s->answer_max_bytes, cap = 0;
-    bool is_kept = s->of != NULL;
     enum io io = IO_EOF;
     struct str piece;
     while (b && !s->answer.is_cut &&
@@ -115,7 +115,7 @@ static void read_body(struct sub *s)
         s->answer.is_cut = piece.len > left;
         piece = str_first(piece, left);
         left -= piece.len;
-        if (is_kept && !keep_piece(s, piece, &cap)) {
+        if (s->keeps_answer && !keep_piece(s, piece, &cap)) {
             fail(s, "the memory of the exchange is used up");
             return;
         }
@@ -223,6 +223,7 @@ static void init(struct sub *s, const struct exchange *of, const struct sub_requ
     s->handler = r->handler;
     s->timeout_ms = r->timeout_ms;
     s->answer_max_bytes = r->answer_max_bytes;
+    s->keeps_answer = s->of || r->keeps_answer;
     x->env = of->env;
     x->entry = of->entry;
     x->ops = &ops;

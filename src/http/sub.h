@@ -34,6 +34,7 @@ struct sub_request {
     struct str body;         // may be empty
     int64_t timeout_ms;      // for all of it
     size_t answer_max_bytes; // of the answer's body; what is beyond is dropped
+    bool keeps_answer;       // of what is sent: done gets the answer's body
 };
 
 #define SUB_TIMEOUT_MS 10000
@@ -69,11 +70,11 @@ enum err sub_copy_fields(struct sub_request *r, const struct exchange *x, bool w
 // passed or the original is cancelled.
 enum sub_end sub_ask(struct exchange *x, const struct sub_request *r, struct sub_answer *ret);
 
-// How a request that was sent has ended. answer is valid during the call, its body empty. On the
-// request's fiber; not allowed to wait.
+// How a request that was sent has ended. answer is valid during the call; its body is empty unless
+// keeps_answer was set. On the request's fiber; not allowed to wait.
 typedef void sub_done_fn(void *arg, enum sub_end end, const struct sub_answer *answer);
 
-// Makes the request and doesn't wait for its answer, which is read and dropped. It may outlive the
+// Makes the request and doesn't wait for its answer, which is read. It may outlive the
 // original, and keeps the snapshot. done may be NULL; arg lives as long as the snapshot. False: too
 // many such requests run already on this worker, or there is no memory; done isn't called.
 bool sub_send(struct exchange *x, const struct sub_request *r, sub_done_fn *done, void *arg);

@@ -134,7 +134,7 @@ struct rig {
     enum sub_end end;
     struct sub_answer answer;
     char got[1024];
-    bool is_done, is_sent;
+    bool is_done, is_sent, keeps_answer;
     unsigned n_watched, n_sent_done;
     enum sub_end sent_end;
     int n_held; // of the snapshot
@@ -367,6 +367,7 @@ static void on_sent(void *arg, enum sub_end end, const struct sub_answer *answer
     r->n_sent_done++;
     r->sent_end = end;
     r->answer.status = answer->status;
+    keep_text(r->got, sizeof r->got, answer->body);
 }
 
 static void send_one(void *arg)
@@ -376,6 +377,7 @@ static void send_one(void *arg)
     struct exchange x;
     init_original(r, &x, &mem);
     struct sub_request req = request_of(r, &x);
+    req.keeps_answer = r->keeps_answer;
     r->is_sent = sub_send(&x, &req, on_sent, r);
     arena_fini(&mem); // it has a copy
     r->is_done = true;
@@ -407,6 +409,18 @@ static void what_was_sent_outlives_its_original_and_keeps_the_snapshot(void)
     CHECK_INT(r->answer.status, 200);
     CHECK_INT(r->env.n_subs, 0);
     rig_free(r);
+}
+
+static void the_answer_to_what_was_sent_is_kept_if_wanted(void)
+{
+    for (unsigned keeps = 0; keeps < 2; keeps++) {
+        struct rig *r = rig_new(answer_hello);
+        r->keeps_answer = keeps;
+        run_send(r);
+        CHECK(test_run_all(r->loop));
+        CHECK_STR(str_of(r->got), keeps ? STR("hello, world") : STR(""));
+        rig_free(r);
+    }
 }
 
 static void no_more_are_sent_than_may_run_at_a_time(void)
@@ -458,5 +472,6 @@ TEST_MAIN(TEST(an_answer_comes_whole_and_leaves_the_original_alone),
           TEST(an_answer_that_breaks_off_is_none), TEST(the_time_out_ends_all_waits_of_the_handler),
           TEST(a_client_that_goes_ends_what_was_asked_for_it),
           TEST(what_was_sent_outlives_its_original_and_keeps_the_snapshot),
+          TEST(the_answer_to_what_was_sent_is_kept_if_wanted),
           TEST(no_more_are_sent_than_may_run_at_a_time), TEST(a_stop_ends_what_was_sent),
           TEST(without_a_free_fiber_nothing_is_asked))
