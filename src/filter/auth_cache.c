@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/sha.h>
 #include <pthread.h>
 
 #include "base/assert.h"
@@ -51,6 +52,17 @@ bool auth_tag_make(struct str user, struct str password, struct str hash, struct
                                          ret->bytes, NULL) != NULL;
     mem_wipe(buf, sizeof buf);
     return is_good;
+}
+
+bool auth_tag_of(const struct str *parts, size_t n, struct auth_tag *ret)
+{
+    uint8_t digests[AUTH_TAG_PARTS_MAX][SHA256_DIGEST_LENGTH];
+    ASSERT(n <= AUTH_TAG_PARTS_MAX);
+    pthread_once(&once, set_up);
+    for (size_t i = 0; i < n; i++)
+        SHA256((const uint8_t *)parts[i].ptr, parts[i].len, digests[i]);
+    return HMAC(EVP_sha256(), key, sizeof key, digests[0], n * sizeof digests[0], ret->bytes,
+                NULL) != NULL;
 }
 
 static struct shard *shard_of(const struct auth_tag *tag)

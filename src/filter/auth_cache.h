@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -18,6 +19,10 @@ struct auth_tag {
 
 // False when the texts are longer than credentials can be.
 bool auth_tag_make(struct str user, struct str password, struct str hash, struct auth_tag *ret);
+
+// Stands for anything that was found right, by its parts: what was checked, and against what.
+#define AUTH_TAG_PARTS_MAX 8
+bool auth_tag_of(const struct str *parts, size_t n, struct auth_tag *ret);
 
 bool auth_cache_has(const struct auth_tag *tag, int64_t now_ms);
 

@@ -394,10 +394,9 @@ static enum err add_all(struct basic_auth *f, const struct filter_env *env)
 static enum err check_texts(const struct basic_auth_conf *c, const struct filter_env *env)
 {
     enum err err = ERR_OK;
-    struct str realm = c->realm.text;
-    if (has_control(realm) || str_find(realm, '"') != STR_NPOS || str_find(realm, '\\') != STR_NPOS)
-        err = diag_fail(env->diags, ERR_SYNTAX, c->realm.place,
-                        "the realm may not hold quotes, backslashes and control bytes");
+    const char *fault = filter_quoted_fault(c->realm.text);
+    if (fault)
+        err = diag_fail(env->diags, ERR_SYNTAX, c->realm.place, "the realm %s", fault);
     if (c->user_header.text.len > 0 && filter_field_check(c->user_header.text, c->user_header.place,
                                                           FILTER_REQUEST, env) != ERR_OK)
         err = ERR_SYNTAX;

@@ -96,19 +96,6 @@ static size_t reserved(const void *settings, struct str ret[static FILTER_RESERV
     return n;
 }
 
-// Fields with a meaning of their own would be taken from clients by being reserved.
-static bool check_name(const struct conf_text *name, const struct filter_env *env)
-{
-    if (filter_field_check(name->text, name->place, FILTER_REQUEST, env) != ERR_OK)
-        return false;
-    if (field_id_of(name->text) == FIELD_OTHER)
-        return true;
-    diag_fail(env->diags, ERR_RANGE, name->place,
-              "'" STR_FMT "' has a meaning of its own: choose a name like X-Client-Subject",
-              STR_ARG(name->text));
-    return false;
-}
-
 static struct handler *build(struct str name, const void *settings, const struct handler *next,
                              const struct filter_env *env)
 {
@@ -121,7 +108,7 @@ static struct handler *build(struct str name, const void *settings, const struct
             continue;
         f->names[i] = c->names[i].text;
         n++;
-        is_good &= check_name(&c->names[i], env);
+        is_good &= filter_told_check(c->names[i].text, c->names[i].place, env) == ERR_OK;
         for (unsigned j = 0; j < i; j++) {
             if (!str_ieq(f->names[i], f->names[j]))
                 continue;

@@ -146,6 +146,25 @@ enum err filter_field_check(struct str name, struct place place, enum filter_sid
     return diag_fail(env->diags, ERR_SYNTAX, place, "'" STR_FMT "' %s", STR_ARG(name), fault);
 }
 
+enum err filter_told_check(struct str name, struct place place, const struct filter_env *env)
+{
+    enum err err = filter_field_check(name, place, FILTER_REQUEST, env);
+    if (err != ERR_OK || field_id_of(name) == FIELD_OTHER)
+        return err;
+    return diag_fail(env->diags, ERR_RANGE, place,
+                     "'" STR_FMT "' has a meaning of its own: choose a name like X-Client-Subject",
+                     STR_ARG(name));
+}
+
+const char *filter_quoted_fault(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((uint8_t)text.ptr[i] < ' ' || text.ptr[i] == 127 || text.ptr[i] == '"' ||
+            text.ptr[i] == '\\')
+            return "may not hold quotes, backslashes and control bytes";
+    return NULL;
+}
+
 enum err filter_fields_build(const struct conf_map *map, enum filter_side side,
                              const struct filter_env *env, struct field **ret)
 {

@@ -65,6 +65,14 @@ extern const struct conf_section filter_field_section;
 enum err filter_field_check(struct str name, struct place place, enum filter_side side,
                             const struct filter_env *env) MUST_CHECK;
 
+// The same for a field that a filter makes up for servers and reserves: fields with a meaning of
+// their own would be taken from clients so.
+enum err filter_told_check(struct str name, struct place place, const struct filter_env *env)
+    MUST_CHECK;
+
+// Why a text can't stand between quotes in a field; NULL: it can.
+const char *filter_quoted_fault(struct str text);
+
 // Checks a map of filter_field_conf and makes *ret its map->n fields, in the snapshot's arena.
 enum err filter_fields_build(const struct conf_map *map, enum filter_side side,
                              const struct filter_env *env, struct field **ret) MUST_CHECK;

@@ -60,6 +60,7 @@ struct filter_type {
     X(replace_path)                                                                                \
     X(basic_auth)                                                                                  \
     X(forward_auth)                                                                                \
+    X(jwt)                                                                                         \
     X(client_cert)                                                                                 \
     X(allow)                                                                                       \
     X(deny)                                                                                        \

@@ -10,6 +10,7 @@ import yaml
 
 from certificates import Authority
 from harness import ROOT, run
+from tokens import Key, jwks
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
 EXAMPLES = [(f"{page.name}-{i + 1}", text) for page in PAGES for i, text in
@@ -36,7 +37,9 @@ def files(tmp_path_factory):
     return {"htpasswd": HTPASSWD.encode(), "internal-ca.pem": ca.pem, "client.pem": client.pem,
             "client.key": client.key_pem, "clients-ca.pem": ca.pem, "app.pem": client.pem,
             "app.key": client.key_pem, "both-in-one.pem": client.pem + client.key_pem,
-            "eab.key": b"MTIzNDU2Nzg", "dns.key": b"MTIzNDU2Nzg=", "scanners.txt": b"203.0.113.0/24\n"}
+            "eab.key": b"MTIzNDU2Nzg", "dns.key": b"MTIzNDU2Nzg=", "scanners.txt": b"203.0.113.0/24\n",
+            "partner.pem": client.pem, "jwks.json": jwks(Key("ES256")).encode(),
+            "token.secret": b"0123456789abcdef0123456789abcdef\n"}
 
 
 @pytest.mark.parametrize("text", [t for _, t in EXAMPLES], ids=[n for n, _ in EXAMPLES])
