@@ -60,6 +60,9 @@ _sallyport() {
             account)
                 takes='-c --config --control'
                 options='--config --control --quiet --json --yes --help' ;;
+            ban)
+                takes='-c --config --control --for --reason'
+                options='--config --control --quiet --for --reason --json --help' ;;
             pin)
                 takes='-c --config --control'
                 options='--config --control --quiet --json --help' ;;
@@ -87,7 +90,7 @@ _sallyport() {
             esac
         fi
     done
-    local commands='run proxy check reload stop upgrade status explain cert account pin trust doctor print whoami hash-password version help'
+    local commands='run proxy check reload stop upgrade status explain cert account ban pin trust doctor print whoami hash-password version help'
     case "$command $prev" in
     'run --config' | 'run -c') kind=file ;;
     'proxy --from') kind=text ;;
@@ -120,6 +123,10 @@ _sallyport() {
     'cert --https-port') kind=text ;;
     'account --config' | 'account -c') kind=file ;;
     'account --control') kind=file ;;
+    'ban --config' | 'ban -c') kind=file ;;
+    'ban --control') kind=file ;;
+    'ban --for') kind=text ;;
+    'ban --reason') kind=text ;;
     'pin --config' | 'pin -c') kind=file ;;
     'pin --control') kind=file ;;
     'trust --state') kind=file ;;
@@ -160,6 +167,9 @@ _sallyport() {
         'account '1' roll-over') kind=text ;;
         'account '1' deactivate') kind=text ;;
         'account 0 ') kind=names names='show roll-over deactivate' ;;
+        'ban '1' add') kind=text ;;
+        'ban '1' remove') kind=text ;;
+        'ban 0 ') kind=names names='list add remove' ;;
         'pin '1' forget') kind=text ;;
         'pin 0 ') kind=names names='list forget' ;;
         'doctor '1' tls') kind=sites ;;

@@ -91,6 +91,7 @@ static enum err serve(const struct handler *h, struct exchange *x)
     const char *why =
         f->passes_listed ? "the client isn't on the list" : "the client is on the list";
     filter_note(h, x, "denied", str_of(why));
+    exchange_note_offence(x, EXCHANGE_OFFENCE_DENIED);
     exchange_fail(x, f->conf->status, EXCHANGE_END_FILTERED, STR_FMT ": %s", STR_ARG(f->base.who),
                   why);
     return ERR_OK;

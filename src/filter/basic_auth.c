@@ -293,6 +293,7 @@ static enum err serve(const struct handler *h, struct exchange *x)
     case VERDICT_RIGHT:
         return let_pass(h, x, c.user, how);
     case VERDICT_WRONG:
+        exchange_note_offence(x, EXCHANGE_OFFENCE_WRONG_PASSWORD);
         return deny(h, x, str_eq(how, STR("unknown user")) ? how : STR("wrong password"));
     case VERDICT_BUSY:
         return refuse_busy(h, x);

@@ -122,6 +122,7 @@ static enum err put_fields(const struct rate_limit *f, struct exchange *x,
 static enum err refuse(const struct rate_limit *f, struct exchange *x, const struct rate_verdict *v)
 {
     filter_note(&f->base.handler, x, "denied", STR("too many requests"));
+    exchange_note_offence(x, EXCHANGE_OFFENCE_RATE_LIMITED);
     exchange_fail(x, f->conf->status, EXCHANGE_END_FILTERED, STR_FMT ": too many requests",
                   STR_ARG(f->base.who));
     struct str wait = arena_printf(x->mem, "%lld", (long long)seconds_up(v->wait_ns));

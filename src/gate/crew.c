@@ -34,6 +34,7 @@ struct member {
 struct crew {
     unsigned n;
     uint32_t conns_max;                 // of one worker
+    struct bans *bans;                  // borrows; NULL: none
     struct rt_loop *aux;                // borrows
     struct upstream_registry *registry; // borrows
     struct member members[];
@@ -175,13 +176,13 @@ static void *run_member(void *arg)
     snprintf(name, sizeof name, "worker %u", m->index);
     pthread_setname_np(pthread_self(), name);
     loop_enter(m->loop);
-    m->worker = worker_new(m->index, m->crew->registry, m->crew->conns_max);
+    m->worker = worker_new(m->index, m->crew->registry, m->crew->conns_max, m->crew->bans);
     loop_run(m->loop);
     return NULL;
 }
 
 struct crew *crew_start(unsigned n, struct rt_loop *aux, struct upstream_registry *registry,
-                        uint32_t conns_max)
+                        uint32_t conns_max, struct bans *bans)
 {
     ASSERT(n > 0 && n <= SNAPSHOT_WORKERS_MAX);
     struct crew *c = mem_alloc(1, sizeof *c + n * sizeof c->members[0]);
@@ -189,6 +190,7 @@ struct crew *crew_start(unsigned n, struct rt_loop *aux, struct upstream_registr
     c->aux = aux;
     c->registry = registry;
     c->conns_max = MAX(conns_max / n, 1u);
+    c->bans = bans;
     for (unsigned i = 0; i < n; i++) {
         struct member *m = &c->members[i];
         m->crew = c;

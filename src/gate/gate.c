@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "filter/states.h"
+#include "gate/bans.h"
 #include "gate/credentials.h"
 #include "gate/crew.h"
 #include "gate/demand.h"
@@ -56,6 +57,7 @@ struct gate {
     struct questions questions;
     struct petitions *petitions; // owns
     struct pins *pins;           // owns
+    struct bans *bans;           // owns
     struct credentials credentials;
     char user[64];                 // it runs as
     struct sandbox_report sandbox; // what is in force
@@ -212,8 +214,8 @@ static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers,
         if (g->dns)
             g->resolver = upstream_resolver_start(g->registry, g->dns);
         g->checker = upstream_checker_start(g->registry);
-        g->crew =
-            crew_start(n_workers, g->loop, g->registry, conns_that_fit(s->settings.conns_max));
+        g->crew = crew_start(n_workers, g->loop, g->registry, conns_that_fit(s->settings.conns_max),
+                             g->bans);
         g->questions.crew = g->crew;
         crew_equip(g->crew, &g->credentials);
         g->questions.process.sandbox = &g->sandbox;
@@ -310,6 +312,7 @@ static void take_snapshot(struct gate *g, const struct gate_snapshot *m, int fd)
     }
     if (g->resolver)
         upstream_resolver_kick(g->resolver);
+    bans_set_max(g->bans, s->settings.ban.clients_max);
     struct switch_arg *arg = MEM_NEW(struct switch_arg);
     *arg = (struct switch_arg){.gate = g, .snapshot = s, .build_ns = clock_exact_ns() - began};
     crew_switch(g->crew, s, &arg->switch_ns, on_all_switched, arg);
@@ -363,21 +366,43 @@ static void take_verdict(struct gate *g, const struct gate_verdict *m)
     petitions_answer(g->petitions, m);
 }
 
+static void take_bans(struct gate *g, uint32_t type, const struct ban *ban, int fd)
+{
+    struct str bytes;
+    if (type == GATE_BAN) {
+        bans_take(g->bans, ban);
+        return;
+    }
+    if (type == GATE_UNBAN) {
+        bans_lift(g->bans, &ban->net);
+        return;
+    }
+    if (fd < 0 || !file_map_sealed(fd, &bytes)) {
+        log_error("bans arrived damaged: nobody is banned");
+        return;
+    }
+    bans_take_all(g->bans, bytes);
+    file_unmap(bytes);
+}
+
+union order {
+    struct gate_log log;
+    struct gate_listen listen;
+    struct gate_unlisten unlisten;
+    struct gate_snapshot snapshot;
+    struct gate_drain drain;
+    struct gate_question question;
+    struct gate_verdict verdict;
+    struct gate_ban ban;
+};
+
 // One message from the keeper. fd is ours.
 static void take_message(struct gate *g, const char *buf, size_t len, int fd)
 {
     uint32_t type;
     ASSERT(len >= sizeof type);
     memcpy(&type, buf, sizeof type);
-    union {
-        struct gate_log log;
-        struct gate_listen listen;
-        struct gate_unlisten unlisten;
-        struct gate_snapshot snapshot;
-        struct gate_drain drain;
-        struct gate_question question;
-        struct gate_verdict verdict;
-    } m;
+    union order m;
     memset(&m, 0, sizeof m);
     memcpy(&m, buf, MIN(len, sizeof m));
     switch ((enum gate_message)type) {
@@ -423,6 +448,11 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
         break;
     case GATE_FORGET_PINS:
         pins_forget(g->pins);
+        break;
+    case GATE_BANS:
+    case GATE_BAN:
+    case GATE_UNBAN:
+        take_bans(g, type, &m.ban.ban, fd);
         break;
     case GATE_PETITION:
     case GATE_READY:
@@ -490,6 +520,7 @@ int gate_main(void)
     g.offload = offload_new(0, OFFLOAD_QUEUE_MAX); // its threads come in the sandbox
     g.petitions = petitions_new(g.loop, GATE_CHANNEL_FD);
     g.pins = pins_new(g.petitions);
+    g.bans = bans_new(g.loop, GATE_CHANNEL_FD);
     g.credentials.demand = demand_new(g.petitions);
     struct upstream_pinning pinning = pins_pinning(g.pins);
     upstream_registry_set_pinning(g.registry, &pinning);

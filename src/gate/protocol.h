@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "gate/ban_book.h"
 #include "rt/log.h"
 
 // Each message starts with one of these. A descriptor travels with those marked (fd).
@@ -40,6 +41,12 @@ enum gate_message {
     GATE_VERDICT,     // the answer to it: struct gate_verdict
     GATE_FORGET_PINS, // learnt keys of servers are to be asked for anew: struct gate_secrets
     GATE_COOKIE_KEY,  // (fd, a sealed memfd) of clients who stick to servers, as GATE_CERTS
+    GATE_BANS, // (fd, a sealed memfd: struct ban, one behind the other) all bans, before the first
+               // GATE_SNAPSHOT: struct gate_secrets
+    // both ways
+    GATE_BAN, // somebody is banned: struct gate_ban
+    // keeper to gate
+    GATE_UNBAN, // and isn't any more, only ban.net counts: struct gate_ban
 };
 
 // The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after
@@ -120,6 +127,12 @@ struct gate_verdict {
     uint32_t is_yes;
     uint64_t seq;                         // the petition's
     uint8_t key[GATE_PETITION_KEY_BYTES]; // that counts for the server
+};
+
+struct gate_ban {
+    uint32_t type;
+    uint32_t unused;
+    struct ban ban;
 };
 
 #define GATE_REASON_MAX_BYTES 1024

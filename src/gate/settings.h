@@ -4,6 +4,7 @@
 #pragma once
 
 #include "conf/conf.h"
+#include "gate/ban_conf.h"
 #include "gate/demand_conf.h"
 #include "gate/hooks_conf.h"
 #include "gate/log_conf.h"
@@ -162,11 +163,12 @@ struct settings {
     struct conf_texts issuer;     // of sites that name none; none: the first of issuers
     struct demand_conf on_demand; // certificates for names that aren't known beforehand
     struct conf_file authorities; // that servers are verified against; by default the system's
-    struct conf_map entrypoints;  // of entrypoint_conf
-    struct conf_map sites;        // of site_conf
-    struct conf_map services;     // of service_conf
-    struct conf_map filters;      // of filter_conf
-    struct conf_list routes;      // of route_conf
+    struct ban_conf ban;
+    struct conf_map entrypoints; // of entrypoint_conf
+    struct conf_map sites;       // of site_conf
+    struct conf_map services;    // of service_conf
+    struct conf_map filters;     // of filter_conf
+    struct conf_list routes;     // of route_conf
 };
 
 extern const struct conf_section settings_section;

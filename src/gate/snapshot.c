@@ -162,6 +162,7 @@ static void build_services(struct builder *b)
 
 static void snapshot_free(struct snapshot *s)
 {
+    ban_rules_fini(&s->bans);
     router_fini(s->router);
     router_fini(s->tcp_router);
     for (size_t i = 0; i < s->all_filters.n; i++) {
@@ -215,6 +216,7 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
     bool is_read = conf_read(&settings_section, root, NULL, &s->mem, diags, &s->settings) == ERR_OK;
     if (is_read || diags->n_errors < GO_ON_ERRORS_MAX) {
         build_entries(&b);
+        (void)!ban_rules_build(&s->settings.ban, &s->mem, diags, &s->bans); // told in diags
         build_services(&b);
         snapshot_check_filters(&b);
         snapshot_reserve_fields(&b);

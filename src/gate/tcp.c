@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "codec/proxy_header.h"
 #include "gate/snapshot.h"
+#include "gate/worker.h"
 #include "http/exchange.h"
 #include "http/forward.h"
 #include "http/tunnel.h"
@@ -265,6 +266,8 @@ static bool send_first(struct turn *t, const struct route *route, struct str ear
 static const struct route *find_route(struct exchange *x)
 {
     const struct snapshot *s = x->snapshot;
+    if (worker_refuses(x))
+        return NULL;
     const struct route *route =
         s->tcp_router ? router_find(s->tcp_router, (unsigned)(x->entry - s->entries), x) : NULL;
     if (!route) {

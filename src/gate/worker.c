@@ -2,6 +2,7 @@
 #include "gate/worker.h"
 
 #include "base/mem.h"
+#include "gate/bans.h"
 #include "gate/credentials.h"
 #include "gate/proxy_in.h"
 #include "gate/sni.h"
@@ -44,6 +45,7 @@ struct worker {
     struct list listeners;
     struct upstream_worker *upstream; // owns
     struct door *door;                // owns
+    struct bans *bans;                // borrows; NULL: none
     struct challenges *challenges;    // shares; NULL: none
 };
 
@@ -123,10 +125,32 @@ static bool is_misdirected(const struct worker *w, const struct snapshot *s,
     return !sni_serves(conf, door_store(w->door), x->tls->server_name, x->req.host);
 }
 
+// Whether a client is refused as soon as its address is known.
+static bool is_shut_out(const struct worker_listener *l, const struct ip *peer)
+{
+    struct bans *bans = l->worker->bans;
+    const struct ban_rules *rules = &snapshot_of(l)->bans;
+    return bans && (rules->closes || tcp_entry_of(l)) && bans_refuse(bans, rules, peer, NULL);
+}
+
+bool worker_refuses(struct exchange *x)
+{
+    struct bans *bans = worker_of(x->env)->bans;
+    const struct snapshot *s = x->snapshot;
+    struct ban ban;
+    if (!bans || !bans_refuse(bans, &s->bans, &x->client, &ban))
+        return false;
+    trail_add(&x->trail, STR("ban"), "refused", arena_dup(x->mem, str_from(ban.by, ban.by_bytes)));
+    exchange_fail(x, s->bans.status, EXCHANGE_END_FILTERED, "the client is banned by " STR_FMT,
+                  (int)ban.by_bytes, ban.by);
+    x->resp.must_close = true;
+    return true;
+}
+
 static enum err serve_exchange(struct http_env *env, struct exchange *x)
 {
     const struct snapshot *s = x->snapshot;
-    if (challenges_answer(worker_of(env)->challenges, x))
+    if (challenges_answer(worker_of(env)->challenges, x) || worker_refuses(x))
         return ERR_OK;
     if (is_misdirected(worker_of(env), s, x)) {
         trail_add(&x->trail, STR("tls"), "misdirected", x->tls->server_name);
@@ -207,6 +231,8 @@ static void finish_exchange(struct http_env *env, struct exchange *x)
             log_exchange(s->access_log, x);
         log_failure(x);
     }
+    if (has_request && w->bans && s->bans.n > 0 && (x->resp.status >= 400 || x->offences != 0))
+        bans_note(w->bans, &s->bans, x);
     x->snapshot = NULL;
     snapshot_unuse(s, w->index);
 }
@@ -230,11 +256,13 @@ static const struct http_app app = {
     .release = release_snapshot,
 };
 
-struct worker *worker_new(unsigned index, struct upstream_registry *registry, uint32_t conns_max)
+struct worker *worker_new(unsigned index, struct upstream_registry *registry, uint32_t conns_max,
+                          struct bans *bans)
 {
     ASSERT(index < SNAPSHOT_WORKERS_MAX);
     struct worker *w = MEM_NEW(struct worker);
     w->index = index;
+    w->bans = bans;
     list_init(&w->listeners);
     http_env_init(&w->env, &app, w, conns_max);
     w->upstream = upstream_worker_new(registry, index, loop_self());
@@ -247,7 +275,9 @@ static void on_proxied(struct http_listener *http, struct stream *s, const struc
 {
     struct worker_listener *l = CONTAINER_OF(http, struct worker_listener, http);
     const struct door_conf *door = door_conf_of(l);
-    if (door)
+    if (is_shut_out(l, peer))
+        stream_close(s);
+    else if (door)
         door_adopt(l->worker->door, http, door->handshake_ms, s, peer, peer_port);
     else if (tcp_entry_of(l))
         tcp_adopt(http, s, peer, peer_port);
@@ -258,6 +288,12 @@ static void on_proxied(struct http_listener *http, struct stream *s, const struc
 static void on_accept(void *arg, int fd, const struct rt_addr *peer)
 {
     struct worker_listener *l = arg;
+    struct ip ip;
+    uint16_t port;
+    if (addr_to_ip(peer, &ip, &port) && is_shut_out(l, &ip)) {
+        sys_close(fd);
+        return;
+    }
     const struct proxy_in *proxy_in = &snapshot_of(l)->proxy_in[l->http.entry_index];
     const struct door_conf *door = door_conf_of(l);
     if (proxy_in->n_from > 0)

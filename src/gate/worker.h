@@ -8,11 +8,19 @@
 #include "http/env.h"
 
 struct worker;
+struct bans;
+struct exchange;
 struct upstream_worker;
 struct credentials;
 
 // Makes a worker on this thread's loop. conns_max: client connections of this worker.
-struct worker *worker_new(unsigned index, struct upstream_registry *registry, uint32_t conns_max);
+// bans: borrowed; NULL: nobody is banned.
+struct worker *worker_new(unsigned index, struct upstream_registry *registry, uint32_t conns_max,
+                          struct bans *bans);
+
+// Whether the client of an exchange of a worker's is banned: it is answered then, and its
+// connection ends.
+bool worker_refuses(struct exchange *x);
 
 // All connections must have ended. Accepts NULL.
 void worker_free(struct worker *w);

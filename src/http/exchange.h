@@ -95,6 +95,18 @@ const char *exchange_end_text(enum exchange_end e);
 // The status of an answer of ours about it, where nothing more special fits.
 unsigned exchange_end_status(enum exchange_end e);
 
+// What a client did that filters refused, for whoever counts such things.
+#define EXCHANGE_OFFENCE_LIST(X)                                                                   \
+    X(WRONG_PASSWORD, "wrong-password")                                                            \
+    X(DENIED, "denied")                                                                            \
+    X(RATE_LIMITED, "rate-limited")
+
+enum exchange_offence {
+#define X(id, name) EXCHANGE_OFFENCE_##id,
+    EXCHANGE_OFFENCE_LIST(X)
+#undef X
+};
+
 // When, on the loop's clock in ns; 0: didn't happen.
 struct exchange_times {
     int64_t accepted;    // first byte (or, for the first request, the connection)
@@ -135,6 +147,7 @@ struct exchange {
     uint16_t peer_port;
     bool is_early;        // the server is told by us that it may be a replay (RFC 8470)
     bool peer_is_trusted; // a trusted proxy: its forwarding fields were believed
+    uint8_t offences;     // bits of enum exchange_offence
     struct ip client;     // the one client address (DESIGN 4)
     struct str request_id;
 
@@ -157,6 +170,11 @@ struct exchange {
 // body here and now), once; later answers of servers to that expectation aren't needed any more.
 // May wait.
 enum err exchange_continue(struct exchange *x) MUST_CHECK;
+
+static inline void exchange_note_offence(struct exchange *x, enum exchange_offence what)
+{
+    x->offences |= (uint8_t)(1u << what);
+}
 
 static inline void exchange_watch(struct exchange *x)
 {

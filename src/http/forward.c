@@ -8,7 +8,7 @@
 
 #define REQUEST_ID_MAX_BYTES 128
 
-static bool is_trusted(const struct http_entry *e, const struct ip *ip)
+bool forward_is_trusted(const struct http_entry *e, const struct ip *ip)
 {
     for (size_t i = 0; i < e->n_trusted; i++) {
         if (ip_net_contains(&e->trusted[i], ip))
@@ -43,7 +43,7 @@ static void feed(struct search *s, struct str node)
     struct ip ip;
     if (parse_node(node, &ip) != ERR_OK)
         s->is_found = false;
-    else if (!s->is_found || !is_trusted(s->entry, &ip)) {
+    else if (!s->is_found || !forward_is_trusted(s->entry, &ip)) {
         s->client = ip;
         s->is_found = true;
     }
@@ -202,7 +202,7 @@ static struct str make_request_id(struct exchange *x)
 enum err forward_believe(struct exchange *x)
 {
     struct headers *h = &x->req.headers;
-    x->peer_is_trusted = is_trusted(x->entry, &x->peer);
+    x->peer_is_trusted = forward_is_trusted(x->entry, &x->peer);
     x->client = x->peer;
     drop_reserved(x->entry, h); // of trusted proxies as well: who knows whether they look at them
     if (x->peer_is_trusted) {

@@ -6,6 +6,9 @@
 #include "base/err.h"
 #include "http/exchange.h"
 
+// Whether this peer is a proxy whose forwarding fields are believed.
+bool forward_is_trusted(const struct http_entry *e, const struct ip *ip);
+
 // Sets peer_is_trusted, client, request_id and, from a trusted peer, req.scheme; drops what a
 // stranger may not say. ERR_LIMIT: the arena is full.
 enum err forward_believe(struct exchange *x) MUST_CHECK;

@@ -138,6 +138,51 @@ static void do_pin(struct keeper *k, struct control_conn *conn, const json_t *re
         control_conn_refuse(conn, why);
 }
 
+static void add_ban(struct keeper *k, struct control_conn *conn, const json_t *request,
+                    struct str net)
+{
+    struct ban ban;
+    const char *why, *reason = json_string_value(json_object_get(request, "reason"));
+    json_int_t seconds = json_integer_value(json_object_get(request, "seconds"));
+    if (!keeper_bans_order(net, seconds, str_of(reason ? reason : "hand"), &ban, &why) ||
+        !keeper_bans_put(&k->bans, &ban)) {
+        control_conn_refuse(conn, why);
+        return;
+    }
+    gates_spread_ban(k, NULL, &ban, true);
+    control_conn_finish(conn, json_pack("{s:b}", "ok", 1));
+}
+
+static void remove_ban(struct keeper *k, struct control_conn *conn, struct str net)
+{
+    struct ban ban = {.times = 0};
+    if (ip_net_parse(net, &ban.net) != ERR_OK) {
+        control_conn_refuse(conn, "that is neither an address nor a network like 192.0.2.0/24");
+        return;
+    }
+    bool was_banned = keeper_bans_remove(&k->bans, &ban.net);
+    gates_spread_ban(k, NULL, &ban, false);
+    if (was_banned)
+        control_conn_finish(conn, json_pack("{s:b}", "ok", 1));
+    else
+        control_conn_refuse(conn, "it isn't banned, as `ban list` has it");
+}
+
+static void do_ban(struct keeper *k, struct control_conn *conn, const json_t *request)
+{
+    const char *action = json_string_value(json_object_get(request, "action"));
+    const char *net = json_string_value(json_object_get(request, "network"));
+    if (action && strcmp(action, "list") == 0)
+        control_conn_finish(conn,
+                            json_pack("{s:b, s:o}", "ok", 1, "bans", keeper_bans_report(&k->bans)));
+    else if (action && net && strcmp(action, "add") == 0)
+        add_ban(k, conn, request, str_of(net));
+    else if (action && net && strcmp(action, "remove") == 0)
+        remove_ban(k, conn, str_of(net));
+    else
+        control_conn_refuse(conn, "an action is needed: list, or add or remove with a network");
+}
+
 typedef void control_command_fn(struct keeper *k, struct control_conn *conn, const json_t *request);
 
 static const struct {
@@ -147,7 +192,7 @@ static const struct {
     {"status", do_status},   {"reload", do_reload},     {"stop", do_stop},
     {"upgrade", do_upgrade}, {"settings", do_settings}, {"cert", do_cert},
     {"account", do_account}, {"pin", do_pin},           {"refresh", do_refresh},
-    {"beacon", do_beacon},
+    {"beacon", do_beacon},   {"ban", do_ban},
 };
 
 static void refuse_unknown(struct control_conn *conn)

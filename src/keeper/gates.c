@@ -36,6 +36,7 @@ union answer {
     struct gate_refused refused;
     struct gate_question question;
     struct gate_petition petition;
+    struct gate_ban ban;
 };
 
 struct gate *gates_find(const struct keeper *k, enum gate_state state)
@@ -103,7 +104,7 @@ static void send_secret(struct gate *g, uint32_t type, int fd)
 {
     struct gate_secrets m = {.type = type};
     if (fd < 0) {
-        log_error("can't pass on certificates and keys: %s", strerror(errno));
+        log_error("can't pass on what gates must know: %s", strerror(errno));
         return;
     }
     gates_tell(g, &m, sizeof m, fd);
@@ -156,6 +157,23 @@ void gates_spread_secrets(struct keeper *k)
             gates_send_secrets(k, g);
         send_challenges(k, g);
         forget_pins(k, g);
+    }
+}
+
+static void send_bans(const struct keeper *k, struct gate *g)
+{
+    if (k->bans.book.n > 0)
+        send_secret(g, GATE_BANS, keeper_bans_pack(&k->bans));
+}
+
+void gates_spread_ban(struct keeper *k, const struct gate *but, const struct ban *ban,
+                      bool is_banned)
+{
+    struct gate_ban m = {.type = is_banned ? GATE_BAN : GATE_UNBAN, .ban = *ban};
+    LIST_FOR_SAFE (n, &k->gates) {
+        struct gate *g = CONTAINER_OF(n, struct gate, node);
+        if (g != but && !g->is_foreign && g->state != GATE_ENDING)
+            gates_tell(g, &m, sizeof m, -1);
     }
 }
 
@@ -235,6 +253,7 @@ bool gates_start(struct keeper *k)
     list_push_back(&k->gates, &g->node);
     gates_send_names(k, g);
     gates_send_secrets(k, g);
+    send_bans(k, g);
     gates_offer(g, k->next.seq > 0 ? &k->next : &k->current, &k->current);
     return true;
 }
@@ -293,11 +312,22 @@ static void end_await(struct keeper *k)
         tell_in_force(k, &m, true);
 }
 
+// A gate has banned somebody; others have to know.
+static bool take_ban(struct keeper *k, const struct gate *g, const struct ban *ban)
+{
+    if (!keeper_bans_put(&k->bans, ban))
+        return false;
+    gates_spread_ban(k, g, ban, true);
+    return true;
+}
+
 // What one says that was told to leave may have crossed that order; but its exchanges go on.
 static void take_last_words(struct keeper *k, struct gate *g, const union answer *m, size_t len)
 {
     if (m->type == GATE_PETITION && len == sizeof m->petition && !g->is_foreign)
         (void)verdicts_take(k, g, &m->petition);
+    if (m->type == GATE_BAN && len == sizeof m->ban && !g->is_foreign)
+        (void)take_ban(k, g, &m->ban.ban);
     if (m->type == GATE_PONG && len == sizeof m->question && g->child.pid == k->awaited.pid &&
         m->question.seq == k->awaited.seq)
         end_await(k);
@@ -393,6 +423,8 @@ static bool take_answer(struct keeper *k, struct gate *g, const union answer *m,
     }
     if (m->type == GATE_PETITION && len == sizeof m->petition)
         return verdicts_take(k, g, &m->petition);
+    if (m->type == GATE_BAN && len == sizeof m->ban)
+        return take_ban(k, g, &m->ban.ban);
     if (m->type == GATE_STATUS && len == sizeof m->question) {
         on_status(k, &m->question, fd);
         return true;

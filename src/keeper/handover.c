@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "keeper/ban_file.h"
 #include "rt/clock.h"
 #include "rt/log.h"
 
@@ -75,6 +76,10 @@ static json_t *describe(const struct keeper *k, int old_binary, const char *erro
         put_fd(h, "tickets", secrets_pack_tickets(&k->secrets));
         json_object_set_new(h, "rotate_at_ms", json_integer(k->secrets.rotate_at_ms));
     }
+    struct text bans = {.ptr = NULL};
+    ban_file_write(&k->bans.book, &bans);
+    json_object_set_new(h, "bans", report_text(str_from(bans.ptr, bans.len)));
+    text_fini(&bans);
     if (error)
         json_object_set_new(h, "error", report_text(str_of(error)));
     return h;
@@ -234,6 +239,9 @@ bool handover_restore(struct keeper *k, const json_t *h, bool is_return)
     k->last_seq = (uint64_t)int_of(h, "last_seq");
     k->n_restarts = (unsigned)int_of(h, "restarts");
     // Asked for while another binary tried; a new binary reads the settings anyway.
+    const char *bans = json_string_value(json_object_get(h, "bans"));
+    if (bans) // else it was a binary without any
+        keeper_bans_restore(&k->bans, str_of(bans));
     k->must_reload = is_return && json_is_true(json_object_get(h, "must_reload"));
     if (fd_of(h, "tickets") >= 0)
         secrets_adopt_tickets(&k->secrets, fd_of(h, "tickets"), int_of(h, "rotate_at_ms"));

@@ -165,6 +165,7 @@ static int do_what_is_due(struct keeper *k)
     upgrade_do_what_is_due(k, now_ms, &next_ms);
     verdicts_do_what_is_due(k, now_ms, &next_ms);
     secrets_do_what_is_due(&k->secrets, now_ms, &next_ms);
+    keeper_bans_do_what_is_due(&k->bans, now_ms, &next_ms);
     gates_spread_secrets(k);
     kill_what_is_left(k, now_ms, &next_ms);
     say_alive(k, now_ms, &next_ms);
@@ -283,6 +284,7 @@ int keeper_main(const struct keeper_options *options)
     list_init(&k.gates);
     list_init(&k.awaiting);
     control_init(&k.control);
+    keeper_bans_init(&k.bans);
     secrets_init(&k.secrets, &(struct secrets_listener){
                                  .on_end = on_order_end, .on_step = on_order_step, .arg = &k});
     upgrade_init(&k.upgrade);
@@ -306,6 +308,7 @@ int keeper_main(const struct keeper_options *options)
     names_free(k.names);
     verdicts_fini(&k);
     secrets_fini(&k.secrets);
+    keeper_bans_fini(&k.bans);
     close(signals);
     log_stop();
     return k.exit_status;

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "gate/protocol.h"
 #include "gate/worker.h"
+#include "keeper/bans.h"
 #include "keeper/child.h"
 #include "keeper/control.h"
 #include "keeper/keeper.h"
@@ -85,6 +86,7 @@ struct keeper {
     struct upgrade upgrade;
     struct names *names; // owns: what the system says of host names
     struct secrets secrets;
+    struct keeper_bans bans;
     struct list awaiting; // gates that wait for a name to be decided on: verdicts.c
     size_t n_awaiting;
     bool is_stopping;
@@ -131,6 +133,10 @@ void gates_send_names(struct keeper *k, struct gate *g);
 void gates_send_secrets(const struct keeper *k, struct gate *g);
 // The same to the gate that serves, and what it is to answer authorities with.
 void gates_spread_secrets(struct keeper *k);
+
+// Tells all gates but one (or NULL) that somebody is banned, or isn't any more.
+void gates_spread_ban(struct keeper *k, const struct gate *but, const struct ban *ban,
+                      bool is_banned);
 
 // Tells it that its listening sockets go, for everyone: before gates_drain, when no other gate
 // accepts from them. Who is connecting at this moment is still let in.

@@ -144,6 +144,7 @@ static bool prepare(struct keeper *k, const char **ret_why)
     if (is_fine) {
         k->last_seq++;
         want_next(k);
+        keeper_bans_use(&k->bans, k->next.wish->state, l.snapshot->settings.ban.clients_max);
     }
     load_fini(&l);
     *ret_why = reason_of_failure(k);

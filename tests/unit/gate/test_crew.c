@@ -20,7 +20,7 @@ static void make_crew(void)
         return;
     aux = test_loop(0);
     registry = upstream_registry_new();
-    crew = crew_start(N_WORKERS, aux, registry, 100);
+    crew = crew_start(N_WORKERS, aux, registry, 100, NULL);
 }
 
 struct visits {

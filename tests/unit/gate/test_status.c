@@ -29,7 +29,7 @@ static void rig_init(struct rig *r, const char *yaml)
         printf("# %s\n", r->diags.items[i].text);
     if (!r->s)
         abort();
-    r->worker = worker_new(0, r->registry, 100);
+    r->worker = worker_new(0, r->registry, 100, NULL);
     worker_switch(r->worker, r->s);
 }
 
