@@ -78,8 +78,7 @@ static void what_is_malformed_is_refused_with_a_reason(void)
         "\"\xff\"",
         "'a'",
         "/**/1",
-        "\xef\xbb\xbf"
-        "1",
+        "\xef\xbb\xbf 1",
         "{\"a\":1,\"a\":2}",
         "{\"a\":1,\"\\u0061\":2}",
         "{1:2}",
