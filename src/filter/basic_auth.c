@@ -1,98 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // basic-auth: asks for a name and a password (RFC 7617). Hashes are computed on helper threads, and
-// what was right is remembered for a while.
-#include "base/ascii.h"
+// what was right is remembered for a while. Who is wrong often has to wait, so that guessing
+// doesn't keep these threads from others.
+#include "filter/basic_auth.h"
+
 #include "base/assert.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "codec/base64.h"
 #include "filter/auth_cache.h"
-#include "filter/common.h"
 #include "filter/password.h"
+#include "http/request_key.h"
 #include "rt/clock.h"
 #include "rt/offload.h"
 
 #define CREDENTIALS_MAX 1400 // bytes of base64
-#define CHECK_MS 30000       // waiting for a helper thread and for the hash
-
-struct basic_auth_user_conf {
-    struct conf_text user;
-};
-
-struct basic_auth_conf {
-    struct conf_list users; // of basic_auth_user_conf
-    struct conf_file users_file;
-    struct conf_text realm, user_header;
-    bool strip;
-    struct place place;
-};
-
-struct account {
-    struct str name, hash;
-};
-
-struct basic_auth {
-    struct filter_base base;
-    const struct basic_auth_conf *conf; // borrows: the snapshot's
-    struct map accounts;                // name → struct account in the snapshot's arena
-    const struct account *slowest;      // its hash is checked for unknown users, to cost the same
-    struct str challenge;
-    struct offload *offload; // borrows; NULL: hashes are computed in place
-};
-
-// --- settings ---
-
-static const struct conf_item user_items[] = {
-    ITEM_SECRET(basic_auth_user_conf, user, "user", .is_required = true, .since = "0.1",
-                .apply = CONF_LIVE, .format = "NAME:HASH",
-                .doc = "A name and the hash of its password, as `htpasswd -nB NAME` or `sallyport "
-                       "hash-password` prints them. bcrypt, yescrypt, SHA-512 and all else that "
-                       "crypt(3) knows, `$apr1$` and `{SHA}`."),
-};
-
-static const struct conf_section user_section = {
-    .name = "basic-auth-user",
-    .doc = "One account.",
-    CONF_SECTION_OF(basic_auth_user_conf, user_items),
-    .shorthand = "user",
-};
-
-static const struct conf_item items[] = {
-    ITEM_LIST(basic_auth_conf, users, "users", .section = &user_section, .since = "0.1",
-              .apply = CONF_LIVE,
-              .doc = "Who may pass: a list of `NAME:HASH`; each may be a `file:` or `env:` "
-                     "reference."),
-    ITEM_FILE(basic_auth_conf, users_file, "users-file", .since = "0.1", .apply = CONF_LIVE,
-              .format = "a file", .example = "/etc/sallyport/users",
-              .doc = "A file of such lines, as htpasswd makes it. `#` begins a comment."),
-    ITEM_TEXT(basic_auth_conf, realm, "realm", .def = "Restricted", .since = "0.1",
-              .apply = CONF_LIVE, .format = "a short text",
-              .doc = "What browsers show when they ask for the password."),
-    ITEM_BOOL(basic_auth_conf, strip, "strip", .def = "true", .since = "0.1", .apply = CONF_LIVE,
-              .doc = "Whether servers don't get the `Authorization` field."),
-    ITEM_TEXT(basic_auth_conf, user_header, "user-header", .since = "0.1", .apply = CONF_LIVE,
-              .format = "the name of a header field", .example = "X-User",
-              .doc = "A field in which servers get the name of the user. What a client sends in it "
-                     "is dropped."),
-};
-
-static enum err check(const void *value, struct diags *diags)
-{
-    const struct basic_auth_conf *c = value;
-    if (c->users.n == 0 && !c->users_file.is_set)
-        return diag_fail(diags, ERR_SYNTAX, c->place, "basic-auth needs 'users' or 'users-file'");
-    return ERR_OK;
-}
-
-static const struct conf_section section = {
-    .name = "basic-auth",
-    .doc = "Lets only users with a password pass. Use it where the client's side is encrypted: the "
-           "password comes with every request.",
-    CONF_SECTION_OF(basic_auth_conf, items),
-    .shorthand = "users",
-    .place_offset = CONF_PLACE_AT(basic_auth_conf, place),
-    .check = check,
-};
+#define NS_PER_S INT64_C(1000000000)
+#define CHECK_MS 30000 // waiting for a helper thread and for the hash
 
 // --- the credentials of a request ---
 
@@ -107,14 +30,6 @@ enum parse_result {
     PARSE_MALFORMED,
     PARSE_NO_MEMORY,
 };
-
-static bool has_control(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if ((uint8_t)s.ptr[i] < ' ' || s.ptr[i] == 127)
-            return true;
-    return false;
-}
 
 static bool is_only_authorization(const struct headers *h, const struct field *first)
 {
@@ -142,7 +57,7 @@ static enum parse_result parse(struct exchange *x, struct credentials *ret)
     if (!buf)
         return PARSE_NO_MEMORY;
     // RFC 7617 2: no control bytes in either.
-    if (base64_decode(token, false, buf, &n) != ERR_OK || has_control(str_from(buf, n)) ||
+    if (base64_decode(token, false, buf, &n) != ERR_OK || filter_has_control(str_from(buf, n)) ||
         !str_cut(str_from(buf, n), ':', &ret->user, &ret->password))
         return PARSE_MALFORMED;
     return PARSE_OK;
@@ -161,6 +76,7 @@ static void wipe(struct credentials *c)
 enum verdict {
     VERDICT_RIGHT,
     VERDICT_WRONG,
+    VERDICT_GUESSING, // wrong too often: it isn't looked at
     VERDICT_BUSY,
     VERDICT_CANCELLED,
 };
@@ -212,8 +128,30 @@ static enum verdict verify(const struct basic_auth *f, struct str hash, struct s
     return v;
 }
 
-static enum verdict check_credentials(const struct basic_auth *f, const struct credentials *c,
-                                      struct str *ret_how)
+// Each is counted before it is looked at, so that many at once are no way around the limit, and
+// what wasn't wrong is taken back.
+static enum verdict verify_counted(const struct basic_auth *f, const struct exchange *x,
+                                   struct str hash, struct str password, int64_t *ret_wait_ns)
+{
+    static const struct request_key by_client = {
+        .parts = {{.kind = REQUEST_KEY_CLIENT_IP}}, .n = 1, .v4_bits = 32, .v6_bits = 64};
+    if (!f->guessers)
+        return verify(f, hash, password);
+    uint64_t client = request_key_hash(&by_client, x);
+    struct rate_verdict count =
+        rate_table_take(f->guessers->table, client, &f->rate, 0, clock_now_ns());
+    *ret_wait_ns = count.wait_ns;
+    if (!count.is_within)
+        return VERDICT_GUESSING;
+    enum verdict v = verify(f, hash, password);
+    if (v == VERDICT_RIGHT || v == VERDICT_BUSY)
+        rate_table_give(f->guessers->table, client, &f->rate);
+    return v;
+}
+
+static enum verdict check_credentials(const struct basic_auth *f, const struct exchange *x,
+                                      const struct credentials *c, struct str *ret_how,
+                                      int64_t *ret_wait_ns)
 {
     const struct account *account = map_get(&f->accounts, c->user);
     struct auth_tag tag;
@@ -222,7 +160,8 @@ static enum verdict check_credentials(const struct basic_auth *f, const struct c
         *ret_how = STR("known password");
         return VERDICT_RIGHT;
     }
-    enum verdict v = verify(f, account ? account->hash : f->slowest->hash, c->password);
+    struct str hash = account ? account->hash : f->slowest->hash;
+    enum verdict v = verify_counted(f, x, hash, c->password, ret_wait_ns);
     if (v == VERDICT_RIGHT && is_cacheable)
         auth_cache_put(&tag, clock_now_ms());
     *ret_how = account ? STR("password checked") : STR("unknown user");
@@ -238,6 +177,18 @@ static enum err deny(const struct handler *h, struct exchange *x, struct str why
     exchange_fail(x, 401, EXCHANGE_END_FILTERED, STR_FMT ": " STR_FMT, STR_ARG(f->base.who),
                   STR_ARG(why));
     if (headers_set(&x->resp.headers, FIELD_WWW_AUTHENTICATE, f->challenge) != ERR_OK)
+        return filter_exhausted(x);
+    return ERR_OK;
+}
+
+static enum err refuse_guessing(const struct handler *h, struct exchange *x, int64_t wait_ns)
+{
+    filter_note(h, x, "denied", STR("too many wrong passwords"));
+    exchange_fail(x, 429, EXCHANGE_END_FILTERED, STR_FMT ": too many wrong passwords",
+                  STR_ARG(((const struct filter_base *)(const void *)h)->who));
+    struct str wait =
+        arena_printf(x->mem, "%lld", (long long)((wait_ns + NS_PER_S - 1) / NS_PER_S));
+    if (!wait.ptr || headers_set(&x->resp.headers, FIELD_RETRY_AFTER, wait) != ERR_OK)
         return filter_exhausted(x);
     return ERR_OK;
 }
@@ -272,7 +223,7 @@ static enum err let_pass(const struct handler *h, struct exchange *x, struct str
     return handler_serve(h->next, x);
 }
 
-static enum err serve(const struct handler *h, struct exchange *x)
+enum err basic_auth_serve(const struct handler *h, struct exchange *x)
 {
     const struct basic_auth *f = (const struct basic_auth *)(const void *)h;
     struct credentials c = {.user = STR_NONE};
@@ -287,7 +238,8 @@ static enum err serve(const struct handler *h, struct exchange *x)
         return filter_exhausted(x);
     }
     struct str how;
-    enum verdict v = check_credentials(f, &c, &how);
+    int64_t wait_ns = 0;
+    enum verdict v = check_credentials(f, x, &c, &how, &wait_ns);
     wipe(&c);
     switch (v) {
     case VERDICT_RIGHT:
@@ -295,6 +247,8 @@ static enum err serve(const struct handler *h, struct exchange *x)
     case VERDICT_WRONG:
         exchange_note_offence(x, EXCHANGE_OFFENCE_WRONG_PASSWORD);
         return deny(h, x, str_eq(how, STR("unknown user")) ? how : STR("wrong password"));
+    case VERDICT_GUESSING:
+        return refuse_guessing(h, x, wait_ns);
     case VERDICT_BUSY:
         return refuse_busy(h, x);
     case VERDICT_CANCELLED:
@@ -302,130 +256,3 @@ static enum err serve(const struct handler *h, struct exchange *x)
     }
     return ERR_CANCELLED;
 }
-
-static struct str explain(const struct handler *h, struct exchange *x)
-{
-    const struct basic_auth *f = (const struct basic_auth *)(const void *)h;
-    return arena_printf(x->mem, "asks for name and password (accounts: %zu)", f->accounts.n);
-}
-
-static void fini(struct handler *h)
-{
-    struct basic_auth *f = (struct basic_auth *)(void *)h;
-    map_fini(&f->accounts);
-}
-
-static const struct handler_type type = {
-    .name = "basic-auth", .serve = serve, .fini = fini, .explain = explain};
-
-// --- building ---
-
-// "NAME:HASH"; where: what to call the place in messages, such as "line 3 of /etc/users: ".
-static enum err add_account(struct basic_auth *f, struct str line, struct place place,
-                            struct str where, const struct filter_env *env)
-{
-    struct str name, hash;
-    // The line isn't shown: it may be a password.
-    if (!str_cut(line, ':', &name, &hash) || name.len == 0 || has_control(name))
-        return diag_fail(env->diags, ERR_SYNTAX, place, STR_FMT "expected NAME:HASH",
-                         STR_ARG(where));
-    const char *fault = password_hash_fault(hash);
-    if (fault)
-        return diag_fail(env->diags, ERR_SYNTAX, place, STR_FMT "what follows '" STR_FMT ":' %s",
-                         STR_ARG(where), STR_ARG(str_first(name, 64)), fault);
-    struct account *a = ARENA_NEW(env->mem, struct account);
-    if (!a) {
-        filter_no_memory(env);
-        return ERR_LIMIT;
-    }
-    *a = (struct account){.name = name, .hash = hash};
-    if (map_set(&f->accounts, name, a))
-        diag_warn(env->diags, place,
-                  STR_FMT "the user '" STR_FMT "' is there twice: the last counts", STR_ARG(where),
-                  STR_ARG(str_first(name, 64)));
-    if (!f->slowest || password_cost(hash) > password_cost(f->slowest->hash))
-        f->slowest = a;
-    return ERR_OK;
-}
-
-static enum err add_file(struct basic_auth *f, const struct conf_file *file,
-                         const struct filter_env *env)
-{
-    enum err err = ERR_OK;
-    struct str rest = file->content, line;
-    for (unsigned n = 1; rest.len > 0; n++) {
-        str_cut(rest, '\n', &line, &rest);
-        if (str_ends(line, STR("\r")))
-            line.len--;
-        line = str_trim(line);
-        if (line.len == 0 || line.ptr[0] == '#')
-            continue;
-        struct str where =
-            arena_printf(env->mem, "line %u of " STR_FMT ": ", n, STR_ARG(file->path));
-        enum err one = add_account(f, line, file->place, where, env);
-        if (one != ERR_OK)
-            err = one;
-    }
-    return err;
-}
-
-static enum err add_all(struct basic_auth *f, const struct filter_env *env)
-{
-    const struct basic_auth_conf *c = f->conf;
-    enum err err = ERR_OK;
-    for (size_t i = 0; i < c->users.n; i++) {
-        const struct conf_text *user =
-            &((const struct basic_auth_user_conf *)c->users.items[i])->user;
-        bool is_given = user->text.len > 0 || user->place.source; // else an error already
-        enum err one = is_given ? add_account(f, str_trim(user->text), user->place, STR_NONE, env)
-                                : ERR_SYNTAX;
-        if (one != ERR_OK)
-            err = one;
-    }
-    if (c->users_file.is_set) {
-        enum err one = add_file(f, &c->users_file, env);
-        if (one != ERR_OK)
-            err = one;
-    }
-    if (err == ERR_OK && f->accounts.n == 0)
-        err = diag_fail(env->diags, ERR_SYNTAX, c->place, "there is no user who could pass");
-    return err;
-}
-
-static enum err check_texts(const struct basic_auth_conf *c, const struct filter_env *env)
-{
-    enum err err = ERR_OK;
-    const char *fault = filter_quoted_fault(c->realm.text);
-    if (fault)
-        err = diag_fail(env->diags, ERR_SYNTAX, c->realm.place, "the realm %s", fault);
-    if (c->user_header.text.len > 0 && filter_field_check(c->user_header.text, c->user_header.place,
-                                                          FILTER_REQUEST, env) != ERR_OK)
-        err = ERR_SYNTAX;
-    return err;
-}
-
-static struct handler *build(struct str name, const void *settings, const struct handler *next,
-                             const struct filter_env *env)
-{
-    const struct basic_auth_conf *c = settings;
-    struct basic_auth *f = filter_new(env, sizeof *f, &type, name, next);
-    if (!f)
-        return NULL;
-    f->conf = c;
-    f->offload = env->offload;
-    f->challenge = arena_printf(env->mem, "Basic realm=\"" STR_FMT "\", charset=\"UTF-8\"",
-                                STR_ARG(c->realm.text));
-    if (!f->challenge.ptr)
-        return filter_no_memory(env);
-    enum err accounts = add_all(f, env);
-    enum err texts = check_texts(c, env);
-    if (accounts == ERR_OK && texts == ERR_OK)
-        return &f->base.handler;
-    fini(&f->base.handler);
-    return NULL;
-}
-
-const struct filter_type filter_basic_auth = {
-    .choice = {.key = "basic-auth", .section = &section},
-    .build = build,
-};

@@ -156,13 +156,19 @@ enum err filter_told_check(struct str name, struct place place, const struct fil
                      STR_ARG(name));
 }
 
+bool filter_has_control(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((uint8_t)s.ptr[i] < ' ' || s.ptr[i] == 127)
+            return true;
+    return false;
+}
+
 const char *filter_quoted_fault(struct str text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if ((uint8_t)text.ptr[i] < ' ' || text.ptr[i] == 127 || text.ptr[i] == '"' ||
-            text.ptr[i] == '\\')
-            return "may not hold quotes, backslashes and control bytes";
-    return NULL;
+    bool is_fine = !filter_has_control(text) && str_find(text, '"') == STR_NPOS &&
+                   str_find(text, '\\') == STR_NPOS;
+    return is_fine ? NULL : "may not hold quotes, backslashes and control bytes";
 }
 
 enum err filter_fields_build(const struct conf_map *map, enum filter_side side,

@@ -70,6 +70,9 @@ enum err filter_field_check(struct str name, struct place place, enum filter_sid
 enum err filter_told_check(struct str name, struct place place, const struct filter_env *env)
     MUST_CHECK;
 
+// Whether it has a byte below a space, or DEL.
+bool filter_has_control(struct str s);
+
 // Why a text can't stand between quotes in a field; NULL: it can.
 const char *filter_quoted_fault(struct str text);
 

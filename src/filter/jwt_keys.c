@@ -11,7 +11,8 @@
 #include "rt/fiber.h"
 #include "rt/log.h"
 
-#define POLL_MS 5
+#define POLL_MIN_MS 5 // between two looks whether keys have come: a little longer each time
+#define POLL_MAX_MS 100
 #define ANSWER_MAX_BYTES ((size_t)256 * 1024)
 
 struct jwt_keys {
@@ -158,7 +159,7 @@ enum jwt_keys_got jwt_keys_get(const struct jwt_source *source, struct exchange 
                                uint32_t newer_than, struct jwk_set **ret, uint32_t *ret_generation)
 {
     struct jwt_keys *k = source->keys;
-    for (bool is_watched = false;; is_watched = true) {
+    for (int64_t wait_ms = POLL_MIN_MS;; wait_ms = MIN(wait_ms * 2, POLL_MAX_MS)) {
         pthread_mutex_lock(&k->lock);
         enum want want = look(k, source, newer_than);
         bool is_needed = !k->set || (newer_than > 0 && k->generation == newer_than);
@@ -170,9 +171,9 @@ enum jwt_keys_got jwt_keys_get(const struct jwt_source *source, struct exchange 
             fetch(source, x);
         if (is_done)
             return *ret ? JWT_KEYS_GOT : JWT_KEYS_NONE;
-        if (!is_watched)
+        if (wait_ms == POLL_MIN_MS)
             exchange_watch(x);
-        if (fiber_sleep(POLL_MS) == FIBER_CANCELLED)
+        if (fiber_sleep(wait_ms) == FIBER_CANCELLED)
             return JWT_KEYS_CANCELLED;
     }
 }

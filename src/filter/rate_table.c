@@ -77,14 +77,33 @@ static struct rate_verdict take(struct entry *e, const struct rate *rate, int64_
     return v;
 }
 
+// The set of a hash, locked.
+static struct entry *lock_set(struct rate_table *t, uint64_t hash, pthread_mutex_t **ret_lock)
+{
+    size_t set = hash & (t->n_sets - 1);
+    *ret_lock = &t->shards[set % SHARDS].lock;
+    pthread_mutex_lock(*ret_lock);
+    return t->sets[set];
+}
+
 struct rate_verdict rate_table_take(struct rate_table *t, uint64_t hash, const struct rate *rate,
                                     int64_t wait_max_ns, int64_t now_ns)
 {
+    pthread_mutex_t *lock;
     hash = hash == 0 ? 1 : hash;
-    size_t set = hash & (t->n_sets - 1);
-    pthread_mutex_t *lock = &t->shards[set % SHARDS].lock;
-    pthread_mutex_lock(lock);
-    struct rate_verdict v = take(find(t->sets[set], hash), rate, wait_max_ns, now_ns);
+    struct entry *set = lock_set(t, hash, &lock);
+    struct rate_verdict v = take(find(set, hash), rate, wait_max_ns, now_ns);
     pthread_mutex_unlock(lock);
     return v;
+}
+
+void rate_table_give(struct rate_table *t, uint64_t hash, const struct rate *rate)
+{
+    pthread_mutex_t *lock;
+    hash = hash == 0 ? 1 : hash;
+    struct entry *set = lock_set(t, hash, &lock);
+    for (size_t i = 0; i < WAYS; i++)
+        if (set[i].hash == hash)
+            set[i].idle_ns -= rate->interval_ns;
+    pthread_mutex_unlock(lock);
 }

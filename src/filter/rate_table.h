@@ -33,3 +33,6 @@ void rate_table_free(struct rate_table *t);
 // wait_max_ns (0: only at once). An event that isn't within doesn't count. Any thread.
 struct rate_verdict rate_table_take(struct rate_table *t, uint64_t hash, const struct rate *rate,
                                     int64_t wait_max_ns, int64_t now_ns);
+
+// Takes one event back that was within: it turned out not to be one that counts.
+void rate_table_give(struct rate_table *t, uint64_t hash, const struct rate *rate);

@@ -242,6 +242,29 @@ def test_basic_auth_tells_servers_and_logs_who_it_is(start, origin):
     proxy.log_lines("user=- end=filtered")
 
 
+def test_who_guesses_passwords_has_to_wait(start, origin):
+    """429 with Retry-After beyond the limit of wrong passwords, while who was let in before
+    goes on, and a reload forgets nothing."""
+    server = origin(lambda r, c: "in")
+    settings = site(f"f: {{ basic-auth: {{ users: '{htpasswd('-B', '-C', '4')}', failures: 1/h, "
+                    "failures-burst: 5 } }", server.url)
+    proxy = start(settings, workers=2)
+    good, bad = basic("ada", "open sesame"), basic("ada", "wrong")
+    assert proxy.get(host="a.example", headers=good).status == 200
+    seen = []
+    guessers = [threading.Thread(target=lambda: seen.append(
+        proxy.get(host="a.example", headers=bad).status)) for _ in range(20)]
+    for guesser in guessers:
+        guesser.start()
+    for guesser in guessers:
+        guesser.join()
+    assert sorted(seen) == [401] * 5 + [429] * 15  # exactly, over all workers
+    assert proxy.get(host="a.example", headers=good).status == 200
+    assert proxy.try_reload(settings + "log: { level: debug }\n")
+    answer = proxy.get(host="a.example", headers=bad)
+    assert answer.status == 429 and 0 < int(answer.get("Retry-After")) <= 3600
+
+
 def test_slow_hashes_hold_up_nobody_else(start, origin):
     """S0-16: while several passwords are checked by a slow hash, others of the same worker are
     answered at once."""

@@ -118,47 +118,6 @@ static void what_was_right_once_is_not_computed_again(void)
     }
 }
 
-static void htpasswd_files_are_read(void)
-{
-    static const char file[] = "# accounts\r\n"
-                               "\n"
-                               "bob:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\r\n"
-                               "  dora:$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/";
-    struct arena mem;
-    struct diags diags = {.n = 0};
-    arena_init(&mem, 1 << 20, NULL, 0);
-    const struct conf_section *section = filter_basic_auth.choice.section;
-    struct conf_node *node = conf_yaml_parse(STR("users-file: /etc/users"), "t.yaml", &mem, &diags);
-    struct conf_node *path = conf_node_get(node, STR("users-file"));
-    path->content = str_from(file, sizeof file - 1);
-    path->has_content = true;
-    void *settings = arena_zalloc(&mem, 1, section->bytes, section->align);
-    CHECK_INT(conf_read(section, node, NULL, &mem, &diags, settings), ERR_OK);
-    const struct filter_env env = {.mem = &mem, .diags = &diags};
-    struct mock_server server = {.handler.type = &mock_type};
-    struct handler *h = filter_basic_auth.build(STR("it"), settings, &server.handler, &env);
-    CHECK(h != NULL);
-    static const char *const right[] = {"Basic " BOB_SECRET, "Basic ZG9yYTpzZWNyZXQ="};
-    for (size_t i = 0; h && i < ARRAY_LEN(right); i++) {
-        struct fixture e;
-        struct exchange *x = fixture_start(&e, "GET", "a.example", "/", NULL);
-        fixture_field(&e, "Authorization", right[i]);
-        CHECK_INT(handler_serve(h, x), ERR_OK);
-        CHECK_INT(x->resp.status, 200);
-        fixture_end(&e);
-    }
-    if (h)
-        h->type->fini(h);
-    path->content = STR("bob:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\ncarol:plain\n");
-    CHECK_INT(conf_read(section, node, NULL, &mem, &diags, settings), ERR_OK);
-    CHECK(filter_basic_auth.build(STR("it"), settings, &server.handler, &env) == NULL);
-    CHECK(diags.n == 1 &&
-          strstr(diags.items[0].text, "line 2 of /etc/users: what follows 'carol:'"));
-    CHECK(diags.n == 1 && !strstr(diags.items[0].text, "plain "));
-    diags_fini(&diags);
-    arena_fini(&mem);
-}
-
 // --- with helper threads, on a loop ---
 
 struct visit {
@@ -264,28 +223,65 @@ static void cancelling_unwinds_and_leaves_the_job_to_its_thread(void)
     loop_free(loop);
 }
 
-static void wrong_settings_are_refused(void)
+// One more exchange of a client.
+static unsigned ask_as(struct filter_fixture *f, const char *client, const char *authorization,
+                       const char *detail)
 {
-    static const struct refused_case cases[] = {
-        {"{}", "needs 'users' or 'users-file'"},
-        {"alice", "expected NAME:HASH"},
-        {"'alice:secret'", "what follows 'alice:' is no hash"},
-        {"':{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='", "expected NAME:HASH"},
-        {"{ users: " BOB ", realm: 'a\"b' }", "quotes"},
-        {"{ users: " BOB ", user-header: Content-Length }", "frames the message"},
-    };
-    filter_check_refused(&filter_basic_auth, cases, ARRAY_LEN(cases));
+    struct fixture e;
+    struct exchange *x = fixture_start(&e, "GET", "a.example", "/", NULL);
+    CHECK_INT(ip_parse(str_of(client), &x->client), ERR_OK);
+    fixture_field(&e, "Authorization", authorization);
+    CHECK_INT(handler_serve(f->filter, x), ERR_OK);
+    unsigned status = x->resp.status;
+    CHECK((status == 429) == (headers_find(&x->resp.headers, FIELD_RETRY_AFTER) != NULL));
+    CHECK_STR(x->trail.steps[0].detail, str_of(detail));
+    fixture_end(&e);
+    return status;
 }
 
-static void the_table_is_complete(void)
+static void who_is_wrong_often_has_to_wait(void)
 {
-    filter_check_tables(&filter_basic_auth);
+    // Names of this test's own: what was right is remembered by the process.
+    static const char right[] = "Basic Y2FyYTpzZWNyZXQ=", wrong[] = "Basic Y2FyYTp3cm9uZw==";
+    struct filter_fixture f;
+    filter_start(
+        &f, &filter_basic_auth,
+        "{ users: 'cara:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=', failures: 1/d, failures-burst: 3 }",
+        NULL);
+    CHECK_INT(ask_as(&f, "192.0.2.1", wrong, "wrong password"), 401);
+    CHECK_INT(ask_as(&f, "192.0.2.1", wrong, "wrong password"), 401);
+    CHECK_INT(ask_as(&f, "192.0.2.1", "Basic eDp5", "unknown user"), 401);
+    CHECK_INT(ask_as(&f, "192.0.2.1", wrong, "too many wrong passwords"), 429);
+    CHECK_INT(ask_as(&f, "192.0.2.1", right, "too many wrong passwords"), 429);
+    // Others aren't concerned; what is right doesn't count, and is let pass where it is known.
+    for (int i = 0; i < 5; i++)
+        CHECK_INT(ask_as(&f, "192.0.2.2", right, i == 0 ? "password checked" : "known password"),
+                  200);
+    CHECK_INT(ask_as(&f, "192.0.2.1", right, "known password"), 200);
+    CHECK_INT(ask_as(&f, "192.0.2.2", wrong, "wrong password"), 401);
+    // A network of IPv6 is one client.
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(ask_as(&f, i == 1 ? "2001:db8::1" : "2001:db8::2:1", wrong, "wrong password"),
+                  401);
+    CHECK_INT(ask_as(&f, "2001:db8::ffff", wrong, "too many wrong passwords"), 429);
+    CHECK_INT(ask_as(&f, "2001:db8:0:1::1", wrong, "wrong password"), 401);
+    filter_end(&f);
+}
+
+static void any_number_of_wrong_passwords_can_be_allowed(void)
+{
+    struct filter_fixture f;
+    filter_start(&f, &filter_basic_auth, "{ users: " ALICE ", failures: any, failures-burst: 1 }",
+                 NULL);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(ask_as(&f, "192.0.2.1", "Basic YWxpY2U6", "wrong password"), 401);
+    filter_end(&f);
 }
 
 TEST_MAIN(TEST(only_right_credentials_pass), TEST(two_authorization_fields_are_refused),
           TEST(servers_get_the_name_and_not_the_password),
-          TEST(what_was_right_once_is_not_computed_again), TEST(htpasswd_files_are_read),
+          TEST(what_was_right_once_is_not_computed_again),
           TEST(slow_hashes_are_computed_on_helper_threads),
           TEST(a_full_queue_is_a_503_that_says_when_to_come_again),
           TEST(cancelling_unwinds_and_leaves_the_job_to_its_thread),
-          TEST(wrong_settings_are_refused), TEST(the_table_is_complete))
+          TEST(who_is_wrong_often_has_to_wait), TEST(any_number_of_wrong_passwords_can_be_allowed))

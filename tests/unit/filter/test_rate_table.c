@@ -42,6 +42,22 @@ static void a_burst_is_allowed_at_once_and_then_the_rate(void)
     rate_table_free(t);
 }
 
+static void what_is_given_back_did_not_count(void)
+{
+    struct rate_table *t = rate_table_new(100);
+    const struct rate rate = {.interval_ns = S, .burst = 2};
+    CHECK(rate_table_take(t, 7, &rate, 0, 100 * S).is_within);
+    CHECK(rate_table_take(t, 7, &rate, 0, 100 * S).is_within);
+    CHECK(!rate_table_take(t, 7, &rate, 0, 100 * S).is_within);
+    rate_table_give(t, 7, &rate);
+    CHECK(rate_table_take(t, 7, &rate, 0, 100 * S).is_within);
+    CHECK(!rate_table_take(t, 7, &rate, 0, 100 * S).is_within);
+    rate_table_give(t, 8, &rate); // nobody knows it
+    rate_table_give(t, 0, &rate);
+    CHECK_INT(rate_table_take(t, 8, &rate, 0, 100 * S).left, 1);
+    rate_table_free(t);
+}
+
 static void those_who_may_wait_get_turns_one_after_the_other(void)
 {
     struct rate_table *t = rate_table_new(100);
@@ -151,6 +167,7 @@ static void threads_count_together_exactly(void)
 }
 
 TEST_MAIN(TEST(a_burst_is_allowed_at_once_and_then_the_rate),
+          TEST(what_is_given_back_did_not_count),
           TEST(those_who_may_wait_get_turns_one_after_the_other),
           TEST(another_rate_goes_on_with_what_was), TEST(keys_up_to_the_limit_are_all_remembered),
           TEST(who_was_idle_for_longest_is_forgotten), TEST(a_hash_of_zero_is_a_key_like_others),
