@@ -108,6 +108,7 @@ enum fiber_wake h2_call_wait(struct h2_call *call, struct deadline until)
             return wake;
         call->is_watched = true;
         exchange_watch(call->x);
+        return FIBER_READY; // what came in this very turn found nobody waiting any more
     }
     return wait_once(call, until);
 }

@@ -136,7 +136,8 @@ COLD void h2_call_note(struct h2_call *call, const char *fmt, ...) PRINTF(2, 3);
 COLD void h2_call_refuse(struct h2_call *call, enum h2_error error);
 // The exchange's fiber looks again.
 void h2_call_wake(struct h2_call *call);
-// Waits in the exchange's fiber until h2_call_wake. Watches the client when it takes long. Waits.
+// Waits in the exchange's fiber until h2_call_wake, or it is worth looking. Watches the client when
+// it takes long. Waits.
 enum fiber_wake h2_call_wait(struct h2_call *call, struct deadline until);
 
 // --- h2_client_send.c ---

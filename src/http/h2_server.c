@@ -128,13 +128,14 @@ static void stop(struct http_conn *conn)
     h2_conn_close(c);
 }
 
-static const struct http_conn_ops conn_ops = {.close = stop, .leave = leave};
+static const struct http_conn_ops conn_ops = {
+    .name = STR_INIT("h2"), .close = stop, .leave = leave};
 
 // --- resting ---
 
 static void on_timer(struct rt_timer *timer);
 
-static void set_timer(struct h2_conn *c)
+void h2_conn_set_timer(struct h2_conn *c)
 {
     int64_t due_ms =
         MIN(MIN(c->idle_due_ms, c->head_due_ms), MIN(c->write_due_ms, c->leave_due_ms));
@@ -176,7 +177,7 @@ void h2_conn_rest(struct h2_conn *c)
         http_conn_rouse(&c->conn);
         c->idle_due_ms = INT64_MAX;
     }
-    set_timer(c);
+    h2_conn_set_timer(c);
 }
 
 // --- events and times ---
@@ -205,11 +206,10 @@ static void on_idle(struct h2_conn *c)
 {
     // A request may have come in this very turn.
     c->stream.sock.is_readable = true;
+    c->idle_due_ms = INT64_MAX; // a client that doesn't take the GOAWAY has its time for that
     h2_conn_read(c);
     if (c->state == H2_CONN_OPEN && c->n_streams == 0)
         say_goodbye(c);
-    else
-        c->idle_due_ms = INT64_MAX;
 }
 
 static void act(struct h2_conn *c, int64_t now_ms)
@@ -236,7 +236,7 @@ static void on_timer(struct rt_timer *timer)
         if (clock_now_ms() >= c->leave_due_ms)
             h2_conn_close(c);
         else
-            set_timer(c);
+            h2_conn_set_timer(c);
         return;
     }
     act(c, clock_now_ms());

@@ -110,6 +110,8 @@ ssize_t h2_stream_lend(struct h2_stream *s, size_t n, uint32_t *flags)
     s->out_is_last = false;
     if (s->trailers.n > 0) {
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        if (n == 0 && s->writer) // no DATA goes, and h2_stream_taken isn't called
+            fiber_wake(s->writer);
         int rv = nghttp2_submit_trailer(s->c->session, s->id, s->trailers.items, s->trailers.n);
         s->trailers.n = 0;
         if (rv != 0)

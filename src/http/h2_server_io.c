@@ -95,7 +95,7 @@ static enum io write_all(struct h2_conn *c)
         if (!gather(c))
             return IO_FAIL;
         if (!has_out(c))
-            return IO_DONE;
+            return stream_try_flush(&c->stream);
         enum io io = write_out(c);
         if (io != IO_DONE)
             return io;
@@ -128,10 +128,13 @@ static void send_by(struct h2_conn *c, enum io (*send)(struct h2_conn *c))
         h2_conn_close(c);
         return;
     }
-    if (c->out_at == c->out_end)
+    if (!has_out(c))
         give_out(c);
-    if (io == IO_AGAIN && c->write_due_ms == INT64_MAX)
+    if (io == IO_DONE && !has_out(c))
+        c->write_due_ms = INT64_MAX;
+    else if (io == IO_AGAIN && c->write_due_ms == INT64_MAX)
         c->write_due_ms = clock_now_ms() + c->body_idle_ms;
+    h2_conn_set_timer(c);
     h2_conn_settle(c);
 }
 

@@ -171,6 +171,8 @@ void h2_conn_refuse(struct h2_conn *c, enum h2_error why, uint32_t code);
 // Something has happened outside of the session's calls: the timer is set, and a connection
 // without streams rests or leaves.
 void h2_conn_rest(struct h2_conn *c);
+// The timer runs out when the first of its times has come.
+void h2_conn_set_timer(struct h2_conn *c);
 // Acts on what the callbacks have written down.
 void h2_conn_settle(struct h2_conn *c);
 

@@ -240,7 +240,8 @@ static void run(void *arg)
     struct h2_stream *s = arg;
     struct h2_conn *c = s->c;
     s->fiber = fiber_self();
-    bool is_whole = serve(s) && h2_stream_answer(s);
+    // Begun on a fiber, it runs a little later: the client may have gone meanwhile.
+    bool is_whole = !s->is_reset && serve(s) && h2_stream_answer(s);
     if (!is_whole)
         abandon(s);
     finish(s);

@@ -262,6 +262,12 @@ static enum io try_writev(struct stream *s, const struct iovec *iov, int n_iov, 
     return IO_DONE;
 }
 
+static enum io try_flush(struct stream *s)
+{
+    struct tls_conn *t = tls_conn_enter(s);
+    return t->is_broken ? tls_conn_fail(t, EPROTO) : tls_wire_flush(&t->wire);
+}
+
 // --- the end ---
 
 static void shut_write(struct stream *s)
@@ -320,6 +326,7 @@ static const struct stream_ops ops = {
     .try_read = try_read,
     .writev = writev_waiting,
     .try_writev = try_writev,
+    .try_flush = try_flush,
     .has_pending = has_pending,
     .shut_write = shut_write,
     .close = close_stream,

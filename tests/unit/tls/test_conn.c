@@ -329,6 +329,27 @@ static void a_client_that_takes_nothing_runs_into_the_limit(void)
     rig_run(&r);
 }
 
+static void fill_the_socket(struct rig *r)
+{
+    char *bytes = make_bytes(MUCH);
+    struct iovec iov = {bytes, MUCH};
+    size_t n;
+    enum io io;
+    do {
+        io = stream_try_writev(&r->stream, &iov, 1, &n);
+    } while (io == IO_DONE);
+    CHECK_INT(io, IO_AGAIN);
+    CHECK_INT(stream_try_flush(&r->stream), IO_AGAIN);
+    free(bytes);
+    shutdown(r->client_fd, SHUT_RDWR); // wakes the client
+}
+
+static void what_the_socket_did_not_take_is_told(void)
+{
+    struct rig r = rig_of(fill_the_socket, read_nothing);
+    rig_run(&r);
+}
+
 // Two records that came together: the second lies in OpenSSL, and no event tells of it.
 static void read_by_asking(struct rig *r)
 {
@@ -345,6 +366,7 @@ static void read_by_asking(struct rig *r)
     struct iovec iov = {&byte, 1};
     CHECK_INT(stream_try_writev(&r->stream, &iov, 1, &n), IO_DONE);
     CHECK_INT(n, 1);
+    CHECK_INT(stream_try_flush(&r->stream), IO_DONE);
 }
 
 static void write_two_records_at_once(struct rig *r)
@@ -466,6 +488,7 @@ int main(int argc, char **argv)
         TEST(a_reset_stream_never_looks_like_an_orderly_end),
         TEST(a_record_that_wasnt_sealed_ends_the_connection_with_an_alert),
         TEST(a_client_that_takes_nothing_runs_into_the_limit),
+        TEST(what_the_socket_did_not_take_is_told),
         TEST(what_lies_in_openssl_counts_as_readable),
         TEST(keys_change_while_bytes_flow),
         TEST(openssl_goes_when_a_handshake_of_tls_1_3_is_done),
