@@ -36,10 +36,12 @@ static const char *entry_of(const struct mood *m, const char *name, unsigned por
                                          ", requests-max: 2",
                                          ", body-max: 5KiB",
                                          ", head-max: 1KiB",
-                                         ", exchange-memory: 64KiB"};
-    return sim_printf("  %s: { listen: ':%u', " WORLD_ENTRY ", linger-timeout: %ums%s%s }\n", name,
-                      port, m->is_calm ? 20000 : sim_below(3) * 500,
-                      m->is_calm ? "" : limits[sim_below(ARRAY_LEN(limits))], tls);
+                                         ", exchange-memory: 64KiB",
+                                         ", http2-streams-max: 2"};
+    return sim_printf("  %s: { listen: ':%u', " WORLD_ENTRY ", linger-timeout: %ums%s%s%s }\n",
+                      name, port, m->is_calm ? 20000 : sim_below(3) * 500,
+                      m->is_calm ? "" : limits[sim_below(ARRAY_LEN(limits))],
+                      m->has_h2 && tls[0] == '\0' ? ", h2c: yes" : "", tls);
 }
 
 static const char *service_of(const struct mood *m)
@@ -66,23 +68,27 @@ static const char *settings_of(const struct mood *m)
                                            : "'http://10.0.0.1:83', 'http://10.0.0.1:84'";
     const char *n_servers =
         sim_chance(70) ? "'http://app.test:86'" : "'http://app.test:86', 'http://10.0.0.1:84'";
+    const char *h_servers =
+        sim_chance(50) ? "'h2c://10.0.0.1:89'" : "'h2c://10.0.0.1:89', 'h2c://10.0.0.1:90'";
     bool has_other = m->has_other && (m->is_calm || sim_chance(80));
     bool has_web = !m->removes_sites || sim_chance(90);
-    return sim_printf(
-        "access-log: { path: '-', format: %s }\n"
-        "entrypoints:\n%s%s%s"
-        "services:\n"
-        "  a: { servers: ['http://10.0.0.1:81'], %s }\n"
-        "  b: { servers: [%s], %s }\n"
-        "  n: { servers: [%s], %s }\n"
-        "  u: { servers: ['unix:/87'], %s }\n"
-        "sites:\n  other.example: 'http://10.0.0.1:85'\n%s%s%s%s%s",
-        sim_chance(50) ? "json" : "combined", has_web ? entry_of(m, "web", 80, choose_tls(m)) : "",
-        has_other ? entry_of(m, "other", 81, "") : "",
-        has_web || has_other ? "" : entry_of(m, "third", 82, ""), service_of(m), b_servers,
-        service_of(m), n_servers, service_of(m), service_of(m), site_of(m, "a.example", "a"),
-        site_of(m, "b.example", "b"), site_of(m, "n.example", "n"), site_of(m, "u.example", "u"),
-        has_web ? choose_passing(m) : "");
+    return sim_printf("access-log: { path: '-', format: %s }\n"
+                      "entrypoints:\n%s%s%s"
+                      "services:\n"
+                      "  a: { servers: ['http://10.0.0.1:81'], %s }\n"
+                      "  b: { servers: [%s], %s }\n"
+                      "  n: { servers: [%s], %s }\n"
+                      "  u: { servers: ['unix:/87'], %s }\n"
+                      "  h: { servers: [%s], %s }\n"
+                      "sites:\n  other.example: 'http://10.0.0.1:85'\n%s%s%s%s%s%s",
+                      sim_chance(50) ? "json" : "combined",
+                      has_web ? entry_of(m, "web", 80, choose_tls(m)) : "",
+                      has_other ? entry_of(m, "other", 81, "") : "",
+                      has_web || has_other ? "" : entry_of(m, "third", 82, ""), service_of(m),
+                      b_servers, service_of(m), n_servers, service_of(m), service_of(m), h_servers,
+                      service_of(m), site_of(m, "a.example", "a"), site_of(m, "b.example", "b"),
+                      site_of(m, "n.example", "n"), site_of(m, "u.example", "u"),
+                      site_of(m, "h.example", "h"), has_web ? choose_passing(m) : "");
 }
 
 // --- what happens meanwhile ---
@@ -181,7 +187,8 @@ static void start_probe(struct scene *s, int64_t at)
 static void stop_faults(void *arg, uint64_t tag)
 {
     struct scene *s = arg;
-    struct mood calm = {.is_calm = true, .has_other = s->m.has_other, .is_tls = s->m.is_tls};
+    struct mood calm = {
+        .is_calm = true, .has_other = s->m.has_other, .is_tls = s->m.is_tls, .has_h2 = s->m.has_h2};
     (void)tag;
     sim_log("the faults stop");
     sim_sys.failure_percent = sim_sys.connect_failure_percent = sim_sys.delay_permille = 0;
@@ -236,6 +243,7 @@ static void choose_mood(struct scene *s, uint64_t seed)
     m->is_calm = seed % 3 == 0;
     s->is_tight = seed % 7 == 1 && !m->is_calm;
     m->is_tls = seed % 4 == 0;
+    m->has_h2 = seed % 5 > 1;
     if (s->is_tight)
         world_limits = (struct world_limits){.conns_max = 3, .fibers_max = 2};
 }
@@ -255,14 +263,17 @@ void scenario_world(uint64_t seed)
 {
     struct scene s = {.n_servers = 0};
     choose_mood(&s, seed);
-    world_start(&s.w, seed, WORLD_YAML);
+    world_start(&s.w, seed, s.m.has_h2 ? WORLD_H2_YAML : WORLD_YAML);
     choose_faults_of_mood(&s.m);
     choose_network(&s.m);
-    for (uint32_t place = 81; place <= 88; place++) {
-        if (place != 86)
-            s.servers[s.n_servers++] = choose_server(&s.m, place);
+    for (uint32_t place = 81; place <= 90; place++) {
+        struct sim_server *server = place != 86 ? choose_server(&s.m, place) : NULL;
+        if (!server)
+            continue;
+        server->speaks_tls = place == 88;
+        server->speaks_h2 = place >= 89;
+        s.servers[s.n_servers++] = server;
     }
-    s.servers[s.n_servers - 1]->speaks_tls = true;
     choose_names(&s);
     world_reload_at(&s.w, sim_now_ns(), settings_of(&s.m));
     if (s.m.has_other)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/num.h"
 #include "gate/access_log.h"
 #include "gate/snapshot.h"
@@ -10,10 +11,13 @@
 #include "rt/clock.h"
 #include "sim/sim_message.h"
 
-#define RECORDS 8192 // more than a scenario has connections
+#define RECORDS 8192     // more than a scenario has connections
+#define STREAMS_MAX 4096 // of HTTP/2 at a time
 
-// The exchanges of one connection, which its peer's port tells.
+// The exchanges of one connection, which its peer's port tells; or of HTTP/2 the one at this place
+// of the memory.
 struct record {
+    const struct exchange *x; // of HTTP/2; NULL: free
     uint32_t n_begun, n_finished;
     const void *snapshot; // of the present one
     const struct http_entry *entry;
@@ -23,12 +27,24 @@ static struct {
     const struct http_app *inner;
     struct http_app outer;
     struct record *records; // by port, modulo their number
+    struct record *streams; // of HTTP/2, those that run now
     uint32_t n_open;
 } audit;
 
 static struct record *record_of(const struct exchange *x)
 {
-    return &audit.records[x->peer_port % RECORDS];
+    if (x->req.version != HTTP_2)
+        return &audit.records[x->peer_port % RECORDS];
+    struct record *unused = NULL;
+    for (uint32_t i = 0; i < STREAMS_MAX; i++) {
+        if (audit.streams[i].x == x)
+            return &audit.streams[i];
+        if (!audit.streams[i].x && !unused)
+            unused = &audit.streams[i];
+    }
+    ASSERT(unused != NULL);
+    *unused = (struct record){.x = x};
+    return unused;
 }
 
 static void begin(struct http_env *env, struct http_listener *l, struct exchange *x)
@@ -118,7 +134,9 @@ static void finish(struct http_env *env, struct exchange *x)
         p->finished_status = x->resp.status;
         check_size(x, p);
     }
-    record_of(x)->n_finished++;
+    struct record *r = record_of(x);
+    r->n_finished++;
+    r->x = NULL;
     audit.n_open--;
     audit.inner->finish(env, x);
     SIM_CHECK(x->snapshot == NULL);
@@ -139,6 +157,7 @@ void sim_audit_start(const struct http_stats *stats)
     audit.outer.serve = serve;
     audit.outer.finish = finish;
     audit.records = sim_alloc(RECORDS * sizeof audit.records[0]);
+    audit.streams = sim_alloc(STREAMS_MAX * sizeof audit.streams[0]);
     audit.n_open = 0;
     env->app = &audit.outer;
 }
@@ -155,5 +174,9 @@ void sim_audit_end(void)
         if (r->n_begun != r->n_finished)
             sim_fail("port %u modulo %d: %u exchanges have begun, %u have ended", port, RECORDS,
                      r->n_begun, r->n_finished);
+    }
+    for (uint32_t i = 0; i < STREAMS_MAX; i++) {
+        if (audit.streams[i].x)
+            sim_fail("an exchange of HTTP/2 hasn't ended");
     }
 }

@@ -37,7 +37,7 @@ void choose_network(struct mood *m)
         m->body_max = MIN(m->body_max, (size_t)sim_net.segment_max * 300);
 }
 
-static struct sim_pace some_pace(size_t bytes)
+struct sim_pace some_pace(size_t bytes)
 {
     if (sim_chance(60))
         return (struct sim_pace){.piece_bytes = 0};
@@ -45,14 +45,14 @@ static struct sim_pace some_pace(size_t bytes)
                              .gap_ns = sim_between(1000, 15 * SIM_MS)};
 }
 
-static struct sim_cut some_cut(size_t bytes)
+struct sim_cut some_cut(size_t bytes)
 {
     static const enum sim_fault hows[] = {SIM_CLOSE, SIM_RESET, SIM_STALL};
     return (struct sim_cut){.how = hows[sim_below(ARRAY_LEN(hows))],
                             .at = sim_below((uint32_t)bytes + 1)};
 }
 
-static size_t some_size(const struct mood *m)
+size_t some_size(const struct mood *m)
 {
     switch (sim_below(4)) {
     case 0:
@@ -117,20 +117,27 @@ static void choose_malformed(struct sim_plan *p)
                            .raw_request = requests[sim_below(ARRAY_LEN(requests))]};
 }
 
+bool choose_host_is_shared(const char *host)
+{
+    return strcmp(host, "h.example") == 0;
+}
+
 const char *choose_host(void)
 {
     static const char *const hosts[] = {"a.example", "b.example", "b.example", "n.example",
-                                        "u.example"};
+                                        "u.example", "h.example", "h.example"};
     return hosts[sim_below(ARRAY_LEN(hosts))];
 }
 
-static struct sim_plan *choose_plan(const struct mood *m, bool is_last, bool is_alone)
+struct sim_plan *choose_plan(const struct mood *m, bool is_last, bool is_alone)
 {
     const struct sim_plan *model = &kinds[sim_below((uint32_t)n_kinds)];
     while ((model->is_upgrade && !is_last) || (model->minor == 0 && !is_alone))
         model = &kinds[sim_below((uint32_t)n_kinds)];
     struct sim_plan *p = sim_plan_like(model);
-    p->host = choose_host();
+    do {
+        p->host = choose_host();
+    } while (p->is_upgrade && choose_host_is_shared(p->host));
     if (p->request != SIM_NO_BODY)
         p->request_bytes = some_size(m);
     if (p->answer != SIM_NO_BODY)
@@ -193,8 +200,7 @@ const char *choose_passing(const struct mood *m)
            "to: 'tcp://10.0.0.1:88' }]\n";
 }
 
-// How a client that asks for the host speaks TLS.
-static struct sim_tls_wish *choose_wish(const struct mood *m, const char *host)
+struct sim_tls_wish *choose_wish(const struct mood *m, const char *host)
 {
     struct sim_tls_wish *wish = sim_alloc(sizeof *wish);
     bool is_passed = strcmp(host, PASSED_HOST) == 0;
@@ -250,6 +256,10 @@ static void speak_tls(const struct mood *m, struct sim_client *c)
 {
     for (uint32_t i = 1; i < c->n_plans; i++)
         c->plans[i]->host = c->plans[0]->host;
+    if (c->plans[c->n_plans - 1]->is_upgrade && choose_host_is_shared(c->plans[0]->host)) {
+        for (uint32_t i = 0; i < c->n_plans; i++)
+            c->plans[i]->host = "a.example";
+    }
     struct sim_tls_wish *wish = choose_wish(m, c->plans[0]->host);
     // Nothing but close_notify ends one direction alone.
     wish->is_rude &= !c->half_closes && !c->plans[c->n_plans - 1]->is_upgrade;
@@ -263,6 +273,10 @@ void choose_to_speak_tls(struct sim_client *c)
 
 void choose_client(const struct mood *m, struct world *w)
 {
+    if (m->has_h2 && sim_chance(50)) {
+        choose_h2_client(m, w);
+        return;
+    }
     if (m->is_tls && sim_chance(20)) {
         choose_passed_client(m, w);
         return;
@@ -305,6 +319,7 @@ struct sim_server *choose_server(const struct mood *m, uint32_t place)
         return s;
     s->refuse_percent = sim_below(4) * 5;
     s->reset_percent = sim_below(4) * 3;
+    s->hostile_percent = sim_chance(20) ? 30 : 0;
     if (sim_chance(60)) {
         s->idle_min_ns = 1;
         s->idle_max_ns = some_ms(1, 1500);

@@ -22,6 +22,16 @@ uint32_t sim_clients_running(void)
     return n_running;
 }
 
+void sim_clients_began(void)
+{
+    n_running++;
+}
+
+void sim_clients_ended(void)
+{
+    n_running--;
+}
+
 uint32_t sim_clients_count(void)
 {
     return n_clients;

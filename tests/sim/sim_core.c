@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "sim/sim.h"
+#include "sim/sim_h2.h"
 #include "sim/sim_sys.h"
 
 #define START_NS (1000 * SIM_S) // the monotonic clock at the start: not 0, as on real machines
@@ -117,7 +118,7 @@ size_t sim_heap_bytes(void)
     struct mallinfo2 info = mallinfo2(); // zeros with a sanitizer
     size_t used = info.uordblks + info.hblkhd;
     size_t ours = sim.chunk_bytes + malloc_usable_size(sim.events) + malloc_usable_size(sim.log) +
-                  sim_sys_heap_bytes();
+                  sim_sys_heap_bytes() + sim_h2_heap_bytes();
     return used > ours ? used - ours : 0;
 }
 

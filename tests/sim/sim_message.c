@@ -8,10 +8,13 @@
 
 #include "base/assert.h"
 #include "base/num.h"
+#include "codec/base64.h"
 #include "sim/sim.h"
+#include "tls/digest.h"
 
 #define PLANS_MAX 4096
 #define CHUNK_BYTES 3000
+#define WS_ACCEPT_BYTES 28
 
 enum step {
     STEP_HEAD,
@@ -178,6 +181,17 @@ size_t sim_put_request(struct sim_text *t, const struct sim_plan *p)
     return body_start;
 }
 
+// RFC 6455 4.2.2.
+static const char *accept_of(const char *key)
+{
+    const char *text = sim_printf("%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
+    unsigned char hash[TLS_SHA1_BYTES];
+    char *accept = sim_alloc(WS_ACCEPT_BYTES + 1);
+    tls_sha1(str_of(text), hash);
+    accept[base64_encode(str_from((const char *)hash, sizeof hash), false, accept)] = '\0';
+    return accept;
+}
+
 void sim_put_answer(struct sim_text *t, const struct sim_plan *p)
 {
     if (p->raw) {
@@ -186,6 +200,13 @@ void sim_put_answer(struct sim_text *t, const struct sim_plan *p)
     }
     for (unsigned i = 0; i < p->n_interim; i++)
         put(t, "HTTP/1.1 103 Early Hints\r\nLink: </%u.css>\r\n\r\n", i);
+    if (p->ws_key) {
+        put(t,
+            "HTTP/1.1 101 Switching Protocols\r\nX-Sim: %u\r\nConnection: upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+            p->id, accept_of(p->ws_key));
+        return;
+    }
     if (p->is_upgrade) {
         put(t,
             "HTTP/1.1 101 Switching Protocols\r\nX-Sim: %u\r\nConnection: upgrade\r\n"

@@ -56,6 +56,7 @@ struct sim_plan {
     bool is_upgrade;
     bool is_passed;          // to a server behind TLS that the worker can't look into
     size_t tunnel_bytes;     // of each direction
+    const char *ws_key;      // what the worker asks for a WebSocket with, as its server has seen it
     const char *raw_request; // the request's bytes instead of what the plan would give: refused
     const char *fields;      // more of them: "Name: value\r\n"
 
@@ -74,6 +75,7 @@ struct sim_plan {
     struct sim_cut cut;        // of the answer
     struct sim_cut cut_inward; // by what the server has received of the request
     uint32_t n_cuts;           // how many tries are cut
+    uint32_t n_refusals;       // of streams, before one is taken
 
     bool must_succeed;   // nothing stands in the way of the server's answer
     bool may_be_refused; // an answer of the worker's own may be given to what doesn't fail

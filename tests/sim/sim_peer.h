@@ -59,6 +59,9 @@ struct sim_client *sim_client_new(struct sim_plan **plans, uint32_t n_plans);
 // Connects at a time, to what listens at *l then.
 void sim_client_start(struct sim_client *c, struct sim_listener **l, int64_t at_ns);
 uint32_t sim_clients_running(void);
+// One of another kind runs, or has ended.
+void sim_clients_began(void);
+void sim_clients_ended(void);
 uint32_t sim_clients_count(void);
 struct sim_client *sim_client_get(uint32_t i);
 void sim_clients_init(void);
@@ -69,12 +72,15 @@ struct sim_server {
     uint32_t place;
     uint32_t reset_percent;           // of connections that are reset as soon as they are accepted
     uint32_t refuse_percent;          // of connections
+    uint32_t hostile_percent;         // of those of HTTP/2, which send what is not allowed
     int64_t idle_min_ns, idle_max_ns; // an idle connection is closed after; 0: kept
     bool keeps_fresh;                 // only those that have served are closed so
     struct sim_pace read_pace;
     bool speaks_tls;
+    bool speaks_h2; // and nothing else
     uint32_t n_accepted, n_open;
     struct sim_server_conn *conns; // all that ever were
+    struct sim_h2_conn *h2_conns;  // the same
 };
 struct sim_server *sim_server_new(uint32_t place);
 // Resets all connections, and refuses others for a while.

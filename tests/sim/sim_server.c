@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "base/num.h"
 #include "sim/sim.h"
-#include "sim/sim_peer.h"
+#include "sim/sim_h2_peer.h"
 
 #define SERVERS_MAX 64
 
@@ -185,6 +185,8 @@ static enum sim_read take_head(struct sim_server_conn *c)
     c->plan = p;
     p->n_heads++;
     sim_log("#%u server has request %u", c->end->id, p->id);
+    struct str key = sim_reader_field(&c->reader, "Sec-WebSocket-Key");
+    p->ws_key = key.len > 0 ? sim_printf(STR_FMT, STR_ARG(key)) : NULL;
     if (p->n_heads > 1 && !sim_plan_is_idempotent(p))
         sim_fail("exchange %u: a %s was sent to servers twice", p->id, p->method);
     if (strncmp(sim_reader_head(&c->reader).ptr, p->method, strlen(p->method)) != 0)
@@ -313,6 +315,10 @@ static bool on_connect(void *arg, struct sim_end *e)
     struct sim_server *s = arg;
     if (sim_chance(s->refuse_percent))
         return false;
+    if (s->speaks_h2) {
+        sim_h2_server_accept(s, e);
+        return true;
+    }
     struct sim_server_conn *c = sim_alloc(sizeof *c);
     c->server = s;
     c->end = e;
@@ -361,6 +367,7 @@ void sim_server_restart(struct sim_server *s, int64_t down_ns)
     sim_log("server %u restarts", s->place);
     for (struct sim_server_conn *c = s->conns; c; c = c->next)
         close_conn(c, true);
+    sim_h2_server_reset(s, false);
     sim_net_set_reach(s->place, SIM_REACH_REFUSED);
     sim_in(down_ns, start_again, s, 0);
 }
@@ -368,10 +375,11 @@ void sim_server_restart(struct sim_server *s, int64_t down_ns)
 void sim_server_calm(struct sim_server *s)
 {
     sim_net_set_reach(s->place, SIM_REACH_OPEN);
-    s->refuse_percent = s->reset_percent = 0;
+    s->refuse_percent = s->reset_percent = s->hostile_percent = 0;
     s->idle_max_ns = 0;
     for (struct sim_server_conn *c = s->conns; c; c = c->next) {
         if (c->is_stalled)
             close_conn(c, true);
     }
+    sim_h2_server_reset(s, true);
 }

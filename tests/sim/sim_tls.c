@@ -279,6 +279,9 @@ struct sim_tls *sim_tls_new(struct sim_end *end, const struct sim_tls_wish *wish
     if (wish->server_name)
         SSL_ctrl(t->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                  (void *)(uintptr_t)wish->server_name); // it copies
+    static const unsigned char both[] = "\x02h2\x08http/1.1";
+    if (wish->speaks_h2)
+        ASSERT(SSL_set_alpn_protos(t->ssl, both, sizeof both - 1) == 0);
     if (wish->speaks_1_2)
         SSL_set_max_proto_version(t->ssl, TLS1_2_VERSION);
     struct session *s = wish->resumes ? place_of(wish->server_name) : NULL;
@@ -314,8 +317,8 @@ static void handshake_is_done(struct sim_tls *t)
     const unsigned char *protocol;
     unsigned n = 0;
     SSL_get0_alpn_selected(t->ssl, &protocol, &n);
-    if (t->wish.shows == SIM_TLS_SHOWS_SITE &&
-        !str_eq(str_from((const char *)protocol, n), STR("http/1.1")))
+    struct str wanted = t->wish.speaks_h2 ? STR("h2") : STR("http/1.1");
+    if (t->wish.shows == SIM_TLS_SHOWS_SITE && !str_eq(str_from((const char *)protocol, n), wanted))
         sim_fail("#%u: the protocol wasn't chosen", t->end->id);
     if (!is_resumed)
         check_certificate(t);

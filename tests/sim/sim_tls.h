@@ -18,6 +18,7 @@ struct sim_tls_wish {
     bool is_server;          // shows the certificate that passes through
     const char *server_name; // of a client; NULL: none is sent
     bool speaks_1_2;         // nothing newer
+    bool speaks_h2;          // of a client: that or HTTP/1.1 may be chosen, and that must be
     bool resumes;            // a session of this name, if one was kept
     enum sim_tls_shows shows;
     bool is_rude;         // ends without close_notify

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sim/sim_watch.h"
+#include "sim/sim_watch_priv.h"
 
 #include "base/assert.h"
 #include "gate/door.h"
@@ -11,10 +11,7 @@
 #include "sim/sim_sys.h"
 #include "sim/sim_tls.h"
 #include "upstream/conn.h"
-
-#define WAIT_MAX_MS (5 * 60 * 1000) // more than any time-out of the scenarios' settings
-
-#define LISTENERS_MAX 32
+#include "upstream/mux.h"
 
 #define HEAP_LOOK_EACH 64 // looks: it is slow
 #define HEAP_FIXED_BYTES ((size_t)128 << 10)
@@ -22,35 +19,20 @@
 #define HEAP_POLICIES_BYTES ((size_t)160 << 10) // of a snapshot: OpenSSL's contexts
 #define HEAP_EXCHANGE_BYTES ((size_t)80 << 10)
 #define HEAP_CONN_BYTES ((size_t)2 << 10)
+#define HEAP_H2_BYTES ((size_t)64 << 10)   // nghttp2's session, and a frame that waits
 #define HEAP_TLS_BYTES ((size_t)192 << 10) // OpenSSL's of both sides, and what waits to be sent
 
 static bool is_warm; // a whole world has been: what is allocated once is there
 
-// What was counted while looking.
-struct tally {
-    const struct rt_loop *loop;
-    const struct http_env *env;
-    uint32_t n_conns, n_turns, n_begun;
-    uint32_t n_shaking, n_waiting; // connections whose TLS begins, those without a byte so far
-    uint32_t n_tcp;                // on their way to a server, and tunnels
-    size_t parked_bytes;
-    uint32_t n_fibers;       // in a place where they wait
-    uint32_t n_server_socks; // by targets: open or about to be
-    uint32_t n_leaving;      // targets that can't be found any more
-    uint32_t uses[SIM_WATCH_SNAPSHOTS_MAX];
-    const struct http_listener *listeners[LISTENERS_MAX]; // those that have connections
-    uint32_t n_of_listener[LISTENERS_MAX], n_listeners;
-};
-
 // --- waits ---
 
-static void look_at_fiber(struct tally *t, const struct fiber *f, const char *where)
+void sim_watch_fiber(struct tally *t, const struct fiber *f, const char *where)
 {
     const struct rt_timer *timer = &f->stack.timer;
     t->n_fibers++;
     if (f->state != FIBER_PARKED)
         sim_fail("%s: a fiber that doesn't wait, state %d", where, (int)f->state);
-    if (f->until.at_ms > t->loop->now_ms + WAIT_MAX_MS)
+    if (f->until.at_ms > t->loop->now_ms + SIM_WATCH_WAIT_MAX_MS)
         sim_fail("%s: a fiber waits without a deadline", where);
     if (f->until.at_ms <= t->loop->now_ms)
         sim_fail("%s: a fiber's deadline was missed", where);
@@ -67,14 +49,23 @@ static void look_at_sockets(struct tally *t)
         if (s->fd < 0 || !s->is_watched)
             sim_fail("epoll knows a socket that its owner has closed");
         if (s->reader)
-            look_at_fiber(t, s->reader, "reading");
+            sim_watch_fiber(t, s->reader, "reading");
         if (s->writer)
-            look_at_fiber(t, s->writer, "writing");
+            sim_watch_fiber(t, s->writer, "writing");
         if (s->reader && s->is_readable)
             sim_fail("a fiber waits to read what is there already");
         if (s->writer && s->is_writable)
             sim_fail("a fiber waits to write although it may");
     }
+}
+
+void sim_watch_timer(const struct tally *t, const struct rt_timer *timer, int64_t due_ms,
+                     const char *what)
+{
+    if (due_ms > t->loop->now_ms + SIM_WATCH_WAIT_MAX_MS)
+        sim_fail("%s rests without an end", what);
+    else if (!timer_is_running(timer) || timer->at_ms > due_ms)
+        sim_fail("%s should end at %d ms, and nothing ends it", what, (int)due_ms);
 }
 
 static uint32_t length(const struct list *l)
@@ -120,12 +111,14 @@ static void look_at_loop(struct tally *t)
     look_at_wheel(&l->wheel);
     // Each fiber waits in a place from where something will wake it. That a Unix socket shall be
     // tried again is the one wait for time alone.
-    SIM_CHECK_INT(l->stats.n_fibers, t->n_fibers + n_yielded + sim_sys_n_retrying());
+    uint32_t n_fibers = t->n_fibers + n_yielded + sim_sys_n_retrying();
+    if (l->stats.n_fibers != n_fibers)
+        sim_fail("there are %u fibers, and %u wait somewhere", l->stats.n_fibers, n_fibers);
 }
 
 // --- connections of clients ---
 
-static void count_use(struct tally *t, const struct sim_watch *w, const void *snapshot)
+void sim_watch_use(struct tally *t, const struct sim_watch *w, const void *snapshot)
 {
     for (uint32_t i = 0; i < w->n_snapshots; i++) {
         if (w->snapshots[i] == snapshot) {
@@ -141,7 +134,7 @@ static void count_of_listener(struct tally *t, const struct http_listener *l)
     uint32_t i = 0;
     while (i < t->n_listeners && t->listeners[i] != l)
         i++;
-    ASSERT(i < LISTENERS_MAX);
+    ASSERT(i < SIM_WATCH_LISTENERS_MAX);
     if (i == t->n_listeners)
         t->listeners[t->n_listeners++] = l;
     t->n_of_listener[i]++;
@@ -153,7 +146,7 @@ static void look_at_rest(const struct tally *t, const struct h1_conn *c)
     SIM_CHECK(c->stream.sock.on_event != NULL);
     if (!timer_is_running(&c->timer) || c->timer.at_ms > c->due_ms)
         sim_fail("a connection in state %u rests without an end", c->state);
-    if (c->due_ms <= t->loop->now_ms - 1 || c->due_ms > t->loop->now_ms + WAIT_MAX_MS)
+    if (c->due_ms <= t->loop->now_ms - 1 || c->due_ms > t->loop->now_ms + SIM_WATCH_WAIT_MAX_MS)
         sim_fail("a connection in state %u should have ended at %d ms", c->state, (int)c->due_ms);
     if (c->state == H1_CONN_IDLE && t->env->leave.is_on && c->stream.sock.is_readable)
         sim_fail("an idle connection has something to read");
@@ -168,7 +161,7 @@ static void look_at_h1(struct tally *t, const struct sim_watch *w, const struct 
         SIM_CHECK(c->parked != NULL && is_listed);
         t->parked_bytes += c->parked->n;
         t->n_begun++;
-        count_use(t, w, c->parked->snapshot);
+        sim_watch_use(t, w, c->parked->snapshot);
         look_at_rest(t, c);
         return;
     case H1_CONN_IDLE:
@@ -182,7 +175,7 @@ static void look_at_h1(struct tally *t, const struct sim_watch *w, const struct 
         SIM_CHECK(c->state == H1_CONN_TUNNEL || c->fiber);
         if (c->turn && c->turn->has_begun) {
             t->n_begun++;
-            count_use(t, w, c->turn->x.snapshot);
+            sim_watch_use(t, w, c->turn->x.snapshot);
         }
         return;
     case H1_CONN_CLOSED:
@@ -196,6 +189,8 @@ static void look_at_conn(struct tally *t, const struct sim_watch *w, struct http
     count_of_listener(t, c->listener);
     if (str_eq(c->ops->name, STR("h1")))
         look_at_h1(t, w, CONTAINER_OF(c, struct h1_conn, conn));
+    else if (str_eq(c->ops->name, STR("h2")))
+        sim_watch_h2_conn(t, w, c);
     else if (str_eq(c->ops->name, STR("tcp")))
         t->n_tcp++;
     else if (list_node_is_linked(&c->idle))
@@ -225,24 +220,21 @@ static void look_at_clients(struct tally *t, const struct sim_watch *w)
     uint32_t n_welcomed = (uint32_t)w->door->counters[DOOR_COUNTER_OPEN];
     uint32_t n_taken = n_welcomed - t->n_shaking;
     SIM_CHECK(n_welcomed >= t->n_shaking && n_taken <= t->n_tcp);
-    SIM_CHECK_INT(env->blocks.n_out, t->n_turns + n_welcomed + n_taken);
-    SIM_CHECK(env->buffers.n_out <= 3 * t->n_turns + n_welcomed + 2 * t->n_tcp);
+    SIM_CHECK_INT(env->blocks.n_out, t->n_turns + t->n_streams + n_welcomed + n_taken);
+    // A connection of HTTP/2 has one while bytes wait for its socket, and its tunnels have one
+    // each.
+    SIM_CHECK(env->buffers.n_out <=
+              3 * t->n_turns + n_welcomed + 2 * t->n_tcp + t->n_h2_conns + t->n_streams);
     SIM_CHECK(env->parked_bytes == t->parked_bytes);
 }
 
 // --- servers ---
 
-// How those who wait begin, of worker.c and of conn.c.
-struct waiting {
-    struct list_node node;
-    struct fiber *fiber;
-};
-
-static uint32_t look_at_queue(struct tally *t, const struct list *queue, const char *where)
+uint32_t sim_watch_queue(struct tally *t, const struct list *queue, const char *where)
 {
     uint32_t n = 0;
     LIST_FOR (at, queue) {
-        look_at_fiber(t, CONTAINER_OF(at, struct waiting, node)->fiber, where);
+        sim_watch_fiber(t, CONTAINER_OF(at, struct sim_watch_waiting, node)->fiber, where);
         n++;
     }
     return n;
@@ -260,12 +252,14 @@ static void look_at_idle(const struct tally *t, const struct conn *c)
 static void look_at_target(struct tally *t, const struct target *target)
 {
     SIM_CHECK_INT(target->n_idle, length(&target->idle));
-    SIM_CHECK_INT(target->n_queued, look_at_queue(t, &target->queue, "the queue of a server"));
+    SIM_CHECK_INT(target->n_queued, sim_watch_queue(t, &target->queue, "the queue of a server"));
     SIM_CHECK(target->n_conns >= target->n_idle);
     SIM_CHECK(target->n_idle == 0 || timer_is_running(&target->idle_timer));
     SIM_CHECK(!target->is_leaving);
     LIST_FOR (n, &target->idle)
         look_at_idle(t, CONTAINER_OF(n, struct conn, client.node));
+    LIST_FOR (n, &target->muxes)
+        sim_watch_mux(t, CONTAINER_OF(n, struct mux, client.node));
     t->n_server_socks += target->n_conns;
 }
 
@@ -277,7 +271,7 @@ static void look_at_servers(struct tally *t)
         if (!item || item->shared->kind != SHARED_SERVER)
             continue;
         const struct worker_server *s = CONTAINER_OF(item, struct worker_server, item);
-        (void)look_at_queue(t, &s->waiters, "a name without an answer");
+        (void)sim_watch_queue(t, &s->waiters, "a name without an answer");
         t->n_leaving += s->n_leaving;
         for (uint32_t j = 0; j < s->n_targets; j++)
             look_at_target(t, s->targets[j]);
@@ -332,7 +326,9 @@ static void look_at_snapshots(const struct tally *t, struct sim_watch *w)
 // All that the worker may have, by what it was asked to do at most.
 static void look_at_heap(const struct tally *t, struct sim_watch *w)
 {
-    w->n_turns_peak = MAX(w->n_turns_peak, t->n_turns);
+    w->n_turns_peak = MAX(w->n_turns_peak, t->n_turns + t->n_streams);
+    w->n_shared_peak = MAX(w->n_shared_peak, t->n_h2_conns + t->n_muxes);
+    w->n_chunks_peak = MAX(w->n_chunks_peak, t->env->pieces.n_out);
     if (w->n_looks % HEAP_LOOK_EACH != 0 || !is_warm)
         return;
     size_t heap = sim_heap_bytes();
@@ -341,6 +337,7 @@ static void look_at_heap(const struct tally *t, struct sim_watch *w)
         policies += w->snapshots[i]->doors ? HEAP_POLICIES_BYTES : 0;
     size_t limit = policies + w->heap_start_bytes + HEAP_FIXED_BYTES +
                    HEAP_SNAPSHOT_BYTES * w->n_snapshots + HEAP_EXCHANGE_BYTES * w->n_turns_peak +
+                   HEAP_H2_BYTES * w->n_shared_peak + HTTP_BUFFER_BYTES * w->n_chunks_peak +
                    HEAP_CONN_BYTES * sim_sys_n_sockets() + HEAP_TLS_BYTES * sim_tls_n_open();
     if (heap > limit)
         sim_fail("%zu bytes of the heap, where %zu are enough", heap - w->heap_start_bytes,
@@ -359,6 +356,7 @@ static void look(void *arg)
     look_at_sockets(&t);
     look_at_clients(&t, w);
     look_at_servers(&t);
+    sim_watch_h2_end(&t);
     look_at_loop(&t);
     look_at_snapshots(&t, w);
     look_at_heap(&t, w);

@@ -25,6 +25,8 @@ struct sim_watch {
     uint64_t n_looks;
     size_t heap_start_bytes; // before the worker began
     uint32_t n_turns_peak;   // exchanges at a time
+    uint32_t n_shared_peak;  // connections of HTTP/2
+    uint32_t n_chunks_peak;  // pieces of bodies of theirs
 };
 
 void sim_watch_start(struct sim_watch *w, struct rt_loop *loop, const struct http_stats *stats,

@@ -13,6 +13,7 @@
 #include "rt/sys.h"
 #include "sim/sim_audit.h"
 #include "sim/sim_certs.h"
+#include "sim/sim_h2.h"
 #include "sim/sim_tls.h"
 #include "upstream/service.h"
 
@@ -74,6 +75,7 @@ void world_start(struct world *w, uint64_t seed, const char *yaml)
     sim_plans_init();
     sim_clients_init();
     sim_servers_init();
+    sim_h2_start();
     hash_seed((struct hash_key){.k0 = seed, .k1 = 1});
     *w = (struct world){
         .loop = loop_new(&(struct loop_options){.fibers_max = world_limits.fibers_max})};
@@ -306,6 +308,7 @@ void world_end(struct world *w)
     offload_free(w->offload);
     filter_states_free(w->states);
     loop_free(w->loop);
+    sim_h2_stop();
     sim_tls_stop();
     sim_sys_fini();
 }

@@ -34,13 +34,15 @@ struct world {
 #define WORLD_SERVICE                                                                              \
     "connect-timeout: 1s, answer-timeout: 4s, body-timeout: 2500ms, idle-timeout: 6s, "            \
     "skip-time: 0"
-#define WORLD_YAML                                                                                 \
+#define WORLD_YAML_WITH(entry_)                                                                    \
     "access-log: { path: '-', format: json }\n"                                                    \
-    "entrypoints: { web: { listen: ':80', " WORLD_ENTRY " } }\n"                                   \
+    "entrypoints: { web: { listen: ':80', " WORLD_ENTRY entry_ " } }\n"                            \
     "services:\n"                                                                                  \
     "  a: { servers: ['http://10.0.0.1:81'], " WORLD_SERVICE " }\n"                                \
     "  b: { servers: ['http://10.0.0.1:82', 'http://10.0.0.1:83'], " WORLD_SERVICE " }\n"          \
     "sites: { a.example: { to: a }, b.example: { to: b } }\n"
+#define WORLD_YAML WORLD_YAML_WITH("")
+#define WORLD_H2_YAML WORLD_YAML_WITH(", h2c: yes")
 
 // Limits of the worker that world_start makes; world_limits_init sets them wide.
 struct world_limits {
