@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 BUILD := build/release
 
-.PHONY: all deps run test bench fuzz soak sim fmt lint install uninstall clean docs
+.PHONY: all deps run test browser-test bench fuzz soak sim fmt lint install uninstall clean docs
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) sallyport
@@ -22,6 +22,11 @@ run: all
 test:
 	@tools/install-deps build test
 	/usr/bin/python3 tools/test.py
+
+# A browser is large: by itself, and not in CI.
+browser-test: all
+	@tools/install-deps test browser
+	SALLYPORT=$(CURDIR)/$(BUILD)/sallyport /usr/bin/python3 -m pytest -q tests/e2e/test_browser.py
 
 bench: all
 	@tools/install-deps bench
