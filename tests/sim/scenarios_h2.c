@@ -228,7 +228,7 @@ static void refused_streams_are_tried_again(void)
 
 static void who_takes_nothing_delays_nobody(void)
 {
-    for (int to_h2 = 0; to_h2 < 2; to_h2++) {
+    for (int to_h2 = 0; to_h2 < 2 && !sim_has_failed(); to_h2++) {
         const char *host = to_h2 ? "h.example" : "a.example";
         struct world w;
         struct sim_plan *plans[6];
@@ -280,6 +280,53 @@ static void the_last_record_is_not_left_behind(void)
         world_run(&w, LIMIT);
         SIM_CHECK(p->ended_ms - p->began_ms < 1000);
         world_end(&w);
+    }
+}
+
+// --- long links ---
+
+#define LONG_BYTES ((size_t)10 << 20)
+#define LONG_WAY_NS (25 * SIM_MS)
+#define LONG_TRIPS_MAX 20
+
+// How many round trips a body takes where the link carries any number of bytes at a time. TCP
+// itself would take 10, as it begins with little; a window that stays at 64 KiB 160. The worker's
+// grow to 2 MiB (from servers) and 4 MiB; nghttp2 gives back halves of them, so that at least a
+// half is on its way.
+static int64_t trips_of(bool is_upload, const char *host)
+{
+    struct world w;
+    sim_end();
+    start(&w, 1, YAML);
+    sim_net.latency_ns = LONG_WAY_NS;
+    sim_net.window_min = sim_net.window_max = 2 * (uint32_t)LONG_BYTES;
+    struct sim_plan *p = plan_of_kind(is_upload ? 15 : 14, host);
+    *(is_upload ? &p->request_bytes : &p->answer_bytes) = LONG_BYTES;
+    p->must_succeed = true;
+    struct sim_h2_client *c = start_client(&w, &p, 1);
+    c->wish.window_bytes = LONG_BYTES;
+    c->wish.conn_window_bytes = LONG_BYTES;
+    world_run(&w, LIMIT);
+    int64_t trips = (p->ended_ms - p->began_ms) * SIM_MS / (2 * LONG_WAY_NS);
+    sim_log("%d round trips", (int)trips);
+    world_end(&w);
+    return trips;
+}
+
+// Three trips are for the connections and for the request.
+static void windows_do_not_bind_a_long_link(void)
+{
+    static const struct {
+        const char *host;
+        bool is_upload;
+        int64_t max;
+    } cases[] = {{"a.example", false, 4},
+                 {"h.example", false, LONG_TRIPS_MAX},
+                 {"a.example", true, LONG_TRIPS_MAX}};
+    for (size_t i = 0; i < ARRAY_LEN(cases) && !sim_has_failed(); i++) {
+        int64_t n = trips_of(cases[i].is_upload, cases[i].host);
+        if (n > cases[i].max)
+            sim_fail("case %zu: %d round trips", i, (int)n);
     }
 }
 
@@ -383,6 +430,7 @@ const struct scenario h2_scenarios[] = {
     SCENARIO(who_takes_nothing_delays_nobody),
     SCENARIO(a_farewell_that_nobody_takes_waits_quietly),
     SCENARIO(the_last_record_is_not_left_behind),
+    SCENARIO(windows_do_not_bind_a_long_link),
     SCENARIO(settings_change_at_every_step_of_streams),
     SCENARIO(a_drain_at_every_step_loses_no_stream),
     SCENARIO(an_abort_at_every_step_of_streams_leaves_nothing),

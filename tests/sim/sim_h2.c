@@ -27,7 +27,7 @@ struct sim_h2_wish sim_h2_some_wish(bool is_calm)
         .window_bytes = windows[sim_below(ARRAY_LEN(windows) - is_calm)],
         .frame_bytes = frames[sim_below(ARRAY_LEN(frames))],
         .table_bytes = tables[sim_below(ARRAY_LEN(tables))],
-        .keeps_conn_window = sim_chance(50),
+        .conn_window_bytes = sim_chance(50) ? CONN_WINDOW_BYTES : 0,
     };
 }
 
@@ -129,9 +129,9 @@ static void put_settings(struct sim_h2 *h, bool is_server, const struct sim_h2_w
     if (w->table_bytes != UINT32_MAX)
         s[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, w->table_bytes};
     check(nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, s, n));
-    if (!w->keeps_conn_window)
+    if (w->conn_window_bytes > 0)
         check(nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
-                                                    CONN_WINDOW_BYTES));
+                                                    w->conn_window_bytes));
 }
 
 void sim_h2_open(struct sim_h2 *h, bool is_server, const struct sim_h2_wish *wish,

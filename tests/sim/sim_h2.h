@@ -33,11 +33,11 @@ struct sim_h2 {
 
 // What a peer says in its first SETTINGS.
 struct sim_h2_wish {
-    uint32_t window_bytes;  // of its streams
-    uint32_t streams_max;   // of a server; 0: it doesn't say
-    uint32_t frame_bytes;   // the largest that it takes; 0: it doesn't say
-    uint32_t table_bytes;   // of header compression; UINT32_MAX: it doesn't say
-    bool keeps_conn_window; // at 64 KiB, else 1 MiB
+    uint32_t window_bytes;     // of its streams
+    uint32_t streams_max;      // of a server; 0: it doesn't say
+    uint32_t frame_bytes;      // the largest that it takes; 0: it doesn't say
+    uint32_t table_bytes;      // of header compression; UINT32_MAX: it doesn't say
+    int32_t conn_window_bytes; // 0: 64 KiB
 };
 extern const struct sim_h2_wish sim_h2_plain;      // 64 KiB, and nothing special
 struct sim_h2_wish sim_h2_some_wish(bool is_calm); // calm: no window is tiny
