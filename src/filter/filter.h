@@ -64,7 +64,8 @@ struct filter_type {
     X(client_cert)                                                                                 \
     X(allow)                                                                                       \
     X(deny)                                                                                        \
-    X(rate_limit)
+    X(rate_limit)                                                                                  \
+    X(compress)
 
 #define X(name) extern const struct filter_type filter_##name;
 FILTER_LIST(X)

@@ -74,6 +74,8 @@ struct http_entry {
     X(TUNNELS_OPEN, "tunnels open now")                                                            \
     X(BYTES_IN, "bytes from clients")                                                              \
     X(BYTES_OUT, "bytes to clients")                                                               \
+    X(COMPRESSED, "answers compressed")                                                            \
+    X(NOT_COMPRESSED, "answers not compressed for want of memory")                                 \
     X(STATUS_1XX, "interim answers")                                                               \
     X(STATUS_2XX, "answers 2xx")                                                                   \
     X(STATUS_3XX, "answers 3xx")                                                                   \
