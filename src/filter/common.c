@@ -98,6 +98,27 @@ enum err filter_regexes(const struct conf_texts *patterns, unsigned flags,
     return err;
 }
 
+static const struct str digests[] = {
+    STR_INIT("Content-Digest"),
+    STR_INIT("Repr-Digest"),
+    STR_INIT("Digest"),
+    STR_INIT("Content-MD5"),
+};
+
+bool filter_has_digest(const struct headers *h)
+{
+    for (size_t i = 0; i < ARRAY_LEN(digests); i++)
+        if (headers_find_named(h, digests[i]))
+            return true;
+    return false;
+}
+
+void filter_drop_digests(struct headers *h)
+{
+    for (size_t i = 0; i < ARRAY_LEN(digests); i++)
+        headers_remove_named(h, digests[i]);
+}
+
 const char *filter_field_fault(struct str name, enum filter_side side)
 {
     if (!filter_is_token(name))

@@ -42,6 +42,10 @@ struct regex *filter_regex(const struct conf_text *pattern, unsigned flags,
 enum err filter_regexes(const struct conf_texts *patterns, unsigned flags,
                         const struct filter_env *env, struct regex ***ret) MUST_CHECK;
 
+// Fields that sum or sign the bytes of a body (RFC 9530, and what came before it).
+bool filter_has_digest(const struct headers *h);
+void filter_drop_digests(struct headers *h);
+
 // Which message a field belongs to.
 enum filter_side {
     FILTER_REQUEST,

@@ -118,14 +118,6 @@ static bool has_type(const struct compress *f, const struct exchange *x)
     return false;
 }
 
-// Bytes that somebody has signed or summed mustn't change (RFC 9530).
-static bool has_digest(const struct headers *h)
-{
-    return headers_find_named(h, STR("Content-Digest")) ||
-           headers_find_named(h, STR("Repr-Digest")) || headers_find_named(h, STR("Digest")) ||
-           headers_find_named(h, STR("Content-MD5"));
-}
-
 // RFC 9111 5.2.1.6 and 5.2.2.6. In a quoted argument it says nothing, and is taken at its word.
 static bool forbids(const struct headers *h)
 {
@@ -153,7 +145,7 @@ static const char *why_never(const struct compress *f, const struct exchange *x)
         return "it is packed already";
     if (forbids(h) || forbids(&x->req.headers))
         return "no-transform";
-    if (has_digest(h))
+    if (filter_has_digest(h))
         return "it has a digest";
     return has_type(f, x) ? NULL : "its type isn't one of those";
 }

@@ -65,7 +65,11 @@ struct filter_type {
     X(allow)                                                                                       \
     X(deny)                                                                                        \
     X(rate_limit)                                                                                  \
-    X(compress)
+    X(compress)                                                                                    \
+    X(concurrency)                                                                                 \
+    X(decompress_request)                                                                          \
+    X(buffer)                                                                                      \
+    X(bandwidth)
 
 #define X(name) extern const struct filter_type filter_##name;
 FILTER_LIST(X)

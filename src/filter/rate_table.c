@@ -107,3 +107,20 @@ void rate_table_give(struct rate_table *t, uint64_t hash, const struct rate *rat
             set[i].idle_ns -= rate->interval_ns;
     pthread_mutex_unlock(lock);
 }
+
+int64_t rate_spend(int64_t *idle_ns, int64_t cost_ns, int64_t room_ns, int64_t now_ns)
+{
+    *idle_ns = MAX(*idle_ns, now_ns) + cost_ns;
+    return MAX(*idle_ns - room_ns - now_ns, 0);
+}
+
+int64_t rate_table_spend(struct rate_table *t, uint64_t hash, int64_t cost_ns, int64_t room_ns,
+                         int64_t now_ns)
+{
+    pthread_mutex_t *lock;
+    hash = hash == 0 ? 1 : hash;
+    struct entry *set = lock_set(t, hash, &lock);
+    int64_t wait_ns = rate_spend(&find(set, hash)->idle_ns, cost_ns, room_ns, now_ns);
+    pthread_mutex_unlock(lock);
+    return wait_ns;
+}

@@ -36,3 +36,13 @@ struct rate_verdict rate_table_take(struct rate_table *t, uint64_t hash, const s
 
 // Takes one event back that was within: it turned out not to be one that counts.
 void rate_table_give(struct rate_table *t, uint64_t hash, const struct rate *rate);
+
+// --- what must wait, and is never refused ---
+
+// Adds cost_ns of work at `*idle_ns`, when all that came before will be done. Returns how long to
+// wait until it may be done, if room_ns of work may be done in advance after a pause.
+int64_t rate_spend(int64_t *idle_ns, int64_t cost_ns, int64_t room_ns, int64_t now_ns);
+
+// The same for a key of the table. Any thread.
+int64_t rate_table_spend(struct rate_table *t, uint64_t hash, int64_t cost_ns, int64_t room_ns,
+                         int64_t now_ns);

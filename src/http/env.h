@@ -181,6 +181,7 @@ struct http_env {
     char id[REQUEST_ID_BYTES];   // the last one made
     size_t h2_held_bytes;        // of request bodies that wait to be read
     int64_t h2_window_bytes;     // that servers may send unasked, of all streams
+    size_t spooled_bytes;        // of bodies that are read ahead
     size_t parked_bytes;         // of heads that stalled half-way: bounded over all connections
     int64_t date_s;              // what `date` says
     char date[DATE_HTTP_BYTES];

@@ -132,6 +132,13 @@ struct exchange_ops {
     enum err (*confirm)(struct exchange *x);
 };
 
+// Something that ends with the exchange, such as a place that it holds: embedded in what lives in
+// x->mem.
+struct exchange_guard {
+    struct exchange_guard *next;
+    void (*end)(struct exchange_guard *g); // doesn't wait
+};
+
 struct exchange {
     struct arena *mem; // borrows: the driver's; reset after the exchange
     struct request req;
@@ -160,10 +167,11 @@ struct exchange {
     enum exchange_end end;
     struct str end_detail; // for the log alone, never for clients
     struct exchange_times times;
-    uint64_t request_bytes;     // body bytes from the client
-    uint64_t response_bytes;    // body bytes to the client
-    uint64_t wire_in, wire_out; // with heads
-    struct trail trail;         // last: its unused steps are never touched
+    struct exchange_guard *guards; // owns: the newest first
+    uint64_t request_bytes;        // body bytes from the client
+    uint64_t response_bytes;       // body bytes to the client
+    uint64_t wire_in, wire_out;    // with heads
+    struct trail trail;            // last: its unused steps are never touched
 };
 
 // Sends a 100 to a client that waits for one before it sends its body (a filter wants to read the
@@ -174,6 +182,24 @@ enum err exchange_continue(struct exchange *x) MUST_CHECK;
 static inline void exchange_note_offence(struct exchange *x, enum exchange_offence what)
 {
     x->offences |= (uint8_t)(1u << what);
+}
+
+// Has end called when the exchange is over, its answer given to the last byte, a tunnel closed.
+static inline void exchange_guard_add(struct exchange *x, struct exchange_guard *g,
+                                      void (*end)(struct exchange_guard *g))
+{
+    *g = (struct exchange_guard){.next = x->guards, .end = end};
+    x->guards = g;
+}
+
+// For drivers: the bodies have ended, the snapshot is still there.
+static inline void exchange_end_guards(struct exchange *x)
+{
+    while (x->guards) {
+        struct exchange_guard *g = x->guards;
+        x->guards = g->next;
+        g->end(g);
+    }
 }
 
 static inline void exchange_watch(struct exchange *x)

@@ -79,6 +79,7 @@ void h1_turn_finish(struct h1_turn *t)
     if (x->resp.tunnel)
         x->resp.tunnel->release(x->resp.tunnel);
     x->resp.tunnel = NULL;
+    exchange_end_guards(x);
     if (t->is_answered)
         count_status(env, x->resp.status);
     http_count(env, HTTP_COUNTER_EXCHANGES_OPEN, -1);

@@ -176,6 +176,7 @@ static void finish(struct h2_stream *s)
     if (x->resp.tunnel)
         x->resp.tunnel->release(x->resp.tunnel);
     x->resp.tunnel = NULL;
+    exchange_end_guards(x);
     if (s->is_answered)
         count_status(env, x->resp.status);
     http_count(env, HTTP_COUNTER_EXCHANGES_OPEN, -1);

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// concurrency: so many exchanges at a time for each client, or whatever else tells them apart.
+#include "base/mem.h"
+#include "filter/common.h"
+#include "filter/states.h"
+#include "filter/tally.h"
+#include "http/request_key.h"
+
+struct concurrency_conf {
+    uint32_t max;
+    struct conf_texts key;
+    uint32_t v4_prefix, v6_prefix;
+    uint32_t status, keys_max;
+    int64_t retry_after_ms;
+    bool dry_run;
+};
+
+struct tally_state {
+    struct filter_state base;
+    struct tally *tally;
+};
+
+struct concurrency {
+    struct filter_base base;
+    const struct concurrency_conf *conf; // borrows: the snapshot's
+    struct request_key key;
+    struct str retry_after;    // seconds
+    struct tally_state *state; // shares: with filters of this name; NULL: only checked
+};
+
+// An exchange's place, until it ends.
+struct place_held {
+    struct exchange_guard guard;
+    struct tally *tally; // borrows: the snapshot's filter's
+    uint64_t hash;
+};
+
+static const struct conf_item items[] = {
+    ITEM_UINT(concurrency_conf, max, "max", .is_required = true, .min = "1", .max = "1000000",
+              .since = "0.1", .apply = CONF_LIVE, .example = "20",
+              .doc = "So many requests at a time, from their heads to the last byte of their "
+                     "answers. WebSockets and other tunnels count for as long as they live."),
+    ITEM_TEXTS(concurrency_conf, key, "key", .def = "client-ip", .since = "0.1", .apply = CONF_LIVE,
+               .format = REQUEST_KEY_FORMAT, .example = "\"header:X-Api-Key\"",
+               .doc = "What has a limit of its own: requests that are equal in all of these share "
+                      "one. `all`: the whole of what this filter stands before."),
+    ITEM_UINT(concurrency_conf, v4_prefix, "ipv4-prefix", .def = "32", .min = "8", .max = "32",
+              .since = "0.1", .apply = CONF_LIVE,
+              .doc = "How many bits of an IPv4 address count for `client-ip`."),
+    ITEM_UINT(concurrency_conf, v6_prefix, "ipv6-prefix", .def = "64", .min = "16", .max = "128",
+              .since = "0.1", .apply = CONF_LIVE,
+              .doc =
+                  "How many of an IPv6 address: whoever has one has at least the 2^64 of a /64."),
+    ITEM_UINT(concurrency_conf, status, "status", .def = "429", .min = "400", .max = "599",
+              .since = "0.1", .apply = CONF_LIVE, .example = "503",
+              .doc =
+                  "The answer to what is beyond: 429 says that the client asks for too much, 503 "
+                  "that the service is busy."),
+    ITEM_DURATION(concurrency_conf, retry_after_ms, "retry-after", .def = "1s", .min = "1s",
+                  .max = "1d", .since = "0.1", .apply = CONF_LIVE,
+                  .doc = "What `Retry-After` says to those."),
+    ITEM_BOOL(concurrency_conf, dry_run, "dry-run", .def = "no", .since = "0.1", .apply = CONF_LIVE,
+              .doc = "Refuses nothing, and notes what it would have refused: for finding a limit "
+                     "that fits."),
+    ITEM_UINT(concurrency_conf, keys_max, "keys-max", .def = "100000", .min = "100",
+              .max = "10000000", .since = "0.1", .apply = CONF_LIVE,
+              .doc = "How many different keys may have requests at a time. Those beyond are "
+                     "refused."),
+};
+
+static const struct conf_section section = {
+    .name = "concurrency",
+    .doc = "Limits how many requests are served at a time. All workers count together, and reloads "
+           "keep the count.",
+    CONF_SECTION_OF(concurrency_conf, items),
+    .shorthand = "max",
+};
+
+// --- serving ---
+
+static enum err refuse(const struct concurrency *f, struct exchange *x, const char *why)
+{
+    filter_note(&f->base.handler, x, "denied", str_of(why));
+    exchange_fail(x, f->conf->status, EXCHANGE_END_FILTERED, STR_FMT ": %s", STR_ARG(f->base.who),
+                  why);
+    return headers_set(&x->resp.headers, FIELD_RETRY_AFTER, f->retry_after) == ERR_OK
+               ? ERR_OK
+               : filter_exhausted(x);
+}
+
+static void leave(struct exchange_guard *g)
+{
+    struct place_held *p = CONTAINER_OF(g, struct place_held, guard);
+    tally_leave(p->tally, p->hash);
+}
+
+static enum err serve(const struct handler *h, struct exchange *x)
+{
+    const struct concurrency *f = (const struct concurrency *)(const void *)h;
+    struct place_held *p = ARENA_NEW(x->mem, struct place_held);
+    if (!p)
+        return filter_exhausted(x);
+    bool is_dry = f->conf->dry_run;
+    *p = (struct place_held){.tally = f->state->tally, .hash = request_key_hash(&f->key, x)};
+    uint32_t n = 0;
+    switch (tally_enter(p->tally, p->hash, is_dry ? UINT32_MAX : f->conf->max, &n)) {
+    case TALLY_ENTERED:
+        exchange_guard_add(x, &p->guard, leave);
+        break;
+    case TALLY_FULL:
+        return refuse(f, x, "too many requests at a time");
+    case TALLY_NO_ROOM:
+        if (!is_dry)
+            return refuse(f, x, "too many keys at a time");
+        break;
+    }
+    filter_note(h, x, n > f->conf->max ? "would have denied" : "passed", STR_NONE);
+    return handler_serve(h->next, x);
+}
+
+static struct str explain(const struct handler *h, struct exchange *x)
+{
+    const struct concurrency *f = (const struct concurrency *)(const void *)h;
+    return arena_printf(x->mem, "counts it; %s what is beyond %u at a time",
+                        f->conf->dry_run ? "notes" : "refuses", f->conf->max);
+}
+
+static void fini(struct handler *h)
+{
+    struct concurrency *f = (struct concurrency *)(void *)h;
+    if (f->state)
+        filter_state_unref(&f->state->base);
+}
+
+static const struct handler_type type = {
+    .name = "concurrency", .serve = serve, .explain = explain, .fini = fini};
+
+// --- building ---
+
+static void end_state(struct filter_state *s)
+{
+    struct tally_state *state = CONTAINER_OF(s, struct tally_state, base);
+    tally_free(state->tally);
+    mem_free(state);
+}
+
+static struct tally_state *take_state(const struct concurrency_conf *c, struct str name,
+                                      const struct filter_env *env)
+{
+    struct str key = arena_printf(env->mem, "concurrency %u " STR_FMT, c->keys_max, STR_ARG(name));
+    if (!key.ptr)
+        return filter_no_memory(env);
+    struct filter_state *found = filter_states_find(env->states, key);
+    if (found)
+        return CONTAINER_OF(found, struct tally_state, base);
+    struct tally_state *state = MEM_NEW(struct tally_state);
+    state->tally = tally_new(c->keys_max);
+    filter_states_add(env->states, &state->base, key, end_state);
+    return state;
+}
+
+static struct handler *build(struct str name, const void *settings, const struct handler *next,
+                             const struct filter_env *env)
+{
+    const struct concurrency_conf *c = settings;
+    struct concurrency *f = filter_new(env, sizeof *f, &type, name, next);
+    if (!f)
+        return NULL;
+    f->conf = c;
+    if (!request_key_parse(&c->key, env->diags, &f->key))
+        return NULL;
+    f->key.v4_bits = (uint8_t)c->v4_prefix;
+    f->key.v6_bits = (uint8_t)c->v6_prefix;
+    f->retry_after = arena_printf(env->mem, "%lld", (long long)(c->retry_after_ms + 999) / 1000);
+    if (!f->retry_after.ptr)
+        return filter_no_memory(env);
+    if (env->states && !(f->state = take_state(c, name, env)))
+        return NULL;
+    return &f->base.handler;
+}
+
+const struct filter_type filter_concurrency = {
+    .choice = {.key = "concurrency", .section = &section},
+    .build = build,
+};
