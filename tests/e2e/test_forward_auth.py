@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from harness import PATIENCE, Client, Origin, Proxy, is_refused, ok, run
+from h2_origin import H2Origin
 from http2 import H2Client
 
 LOGIN = ok("please log in", "Location: https://login.example/?rd=1\r\nSet-Cookie: flow=1; Path=/\r\n"
@@ -237,6 +238,33 @@ def test_clients_of_http2_are_asked_about_too(world):
         assert world.back.next_request().all("Remote-User") == ["ada"]
         answer = client.get("/h2", "a.example")
         assert (answer.status, answer.get("location")) == (302, "https://login.example/?rd=1")
+
+
+def test_an_auth_server_may_speak_http2(start, origin):
+    """Over one connection, with answers of all kinds, and a time-out that resets its stream alone."""
+    def answer(stream):
+        cookie = stream["cookie"] or ""
+        if "silent" in cookie:
+            stream.was_reset.wait(PATIENCE)
+        elif "ada" in cookie:
+            stream.answer(b"", 200, [("remote-user", "ada")])
+        else:
+            stream.answer(b"no", 403)
+    auth, back = H2Origin(answer), origin(lambda r, c: "served")
+    proxy = start(f"""
+filters:
+  f: {{ forward-auth: {{ address: "{auth.url}/v", preset: authelia }} }}
+  hasty: {{ forward-auth: {{ address: "{auth.url}/v", preset: authelia, timeout: 300ms }} }}
+sites: {{ a.example: {{ use: f, to: "{back.url}" }}, b.example: {{ use: hasty, to: "{back.url}" }} }}
+""")
+    try:
+        for host, cookie, status in (("a.example", "ada", 200), ("a.example", "eve", 403),
+                                     ("b.example", "silent", 503), ("a.example", "ada", 200)):
+            assert proxy.get(host=host, headers=f"Cookie: {cookie}\r\n").status == status, cookie
+        assert [r.get("Remote-User") for r in back.requests] == ["ada", "ada"]
+        assert len(auth.connections) == 1
+    finally:
+        auth.stop()
 
 
 def test_an_upgrade_passes_or_is_refused(world, start, origin):
