@@ -30,6 +30,24 @@ void tls_init(void)
     pthread_once(&once, init_library);
 }
 
+// RFC 9113 9.2.2: not the suites of TLS 1.2 without AEAD or forward secrecy, which settings may
+// allow.
+static bool is_fit_for_http2(const SSL *ssl)
+{
+    const SSL_CIPHER *c = SSL_get_pending_cipher(ssl);
+    int exchange = c ? SSL_CIPHER_get_kx_nid(c) : NID_undef;
+    return c && SSL_CIPHER_is_aead(c) &&
+           (exchange == NID_kx_ecdhe || exchange == NID_kx_dhe || exchange == NID_kx_any);
+}
+
+// What we would speak with this client, best first.
+static struct str protocols_for(const SSL *ssl, struct str alpn)
+{
+    const struct str h2 = STR("\x02h2");
+    bool has_h2 = str_starts(alpn, h2);
+    return has_h2 && !is_fit_for_http2(ssl) ? str_skip(alpn, h2.len) : alpn;
+}
+
 // The server's order counts. A client that offers only what we don't speak is refused (RFC 7301
 // 3.2).
 static int choose_protocol(SSL *ssl, const unsigned char **ret, unsigned char *ret_bytes,
@@ -40,8 +58,9 @@ static int choose_protocol(SSL *ssl, const unsigned char **ret, unsigned char *r
     if (!o || o->alpn.len == 0)
         return SSL_TLSEXT_ERR_NOACK;
     unsigned char *chosen;
-    int rc = SSL_select_next_proto(&chosen, ret_bytes, (const unsigned char *)o->alpn.ptr,
-                                   (unsigned)o->alpn.len, offered, offered_bytes);
+    struct str alpn = protocols_for(ssl, o->alpn);
+    int rc = SSL_select_next_proto(&chosen, ret_bytes, (const unsigned char *)alpn.ptr,
+                                   (unsigned)alpn.len, offered, offered_bytes);
     if (rc != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *ret = chosen;

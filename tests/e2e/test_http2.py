@@ -14,7 +14,7 @@ import pytest
 from harness import PATIENCE, Client, memory_kb, wait_until
 from http2 import (CANCEL, DATA, END_STREAM, GOAWAY, HEADERS, MAX_CONCURRENT_STREAMS, NO_ERROR,
                    PREFACE, REFUSED_STREAM, RST_STREAM, H2Client)
-from https import ENTRIES, context, free_port
+from https import ENTRIES, context, free_port, s_client
 
 H2C = "entrypoints: { web: { listen: '127.0.0.1:0', h2c: yes%s } }\n"
 
@@ -439,3 +439,16 @@ def test_counters_and_status_tell_of_it(start, origin):
         client.ping()
         said = json.dumps(proxy.ask(command="status"), separators=(",", ":"))
         assert '"connections that speak HTTP/2":1' in said and "h2-pseudo-missing" in said
+
+
+def test_old_suites_are_not_for_http2(start, origin):
+    """RFC 9113 9.2.2: where settings allow suites of TLS 1.2 without AEAD, those who come with one are
+    served by HTTP/1.1."""
+    ciphers = ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA256")
+    proxy = start(tls_settings(origin().url, tls=f"{{ ciphers: [{', '.join(ciphers)}] }}"))
+    port = proxy.ports["websecure"]
+    for args, protocol in ((("-tls1_2", "-cipher", ciphers[0]), "h2"),
+                           (("-tls1_2", "-cipher", ciphers[1]), "http/1.1"), (("-tls1_3",), "h2")):
+        is_done, said = s_client(port, "-alpn", "h2,http/1.1", *args)
+        assert is_done and f"ALPN protocol: {protocol}" in said, (args, said)
+    assert not s_client(port, "-alpn", "h2", "-tls1_2", "-cipher", ciphers[1])[0]

@@ -8,6 +8,8 @@ import time
 
 import pytest
 from harness import PATIENCE, kill_and_wait, wait_until
+from hpack import Encoder
+from http2 import (DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, SETTINGS, frame)
 from https import free_port, get
 
 WINDOW = 16  # seconds for which a gate takes no early data, since it can't know what came before
@@ -66,8 +68,9 @@ class Relay:
 class EarlyClient:
     """openssl s_client with a session of the proxy's."""
 
-    def __init__(self, proxy, folder):
-        self.proxy, self.folder, self.session = proxy, folder, folder / "session.pem"
+    def __init__(self, proxy, folder, alpn="http/1.1"):
+        self.proxy, self.folder, self.alpn = proxy, folder, alpn
+        self.session = folder / f"session-{alpn.replace('/', '')}.pem"
         self.relays = []
 
     def start(self, *args, holds=False):
@@ -75,8 +78,8 @@ class EarlyClient:
         self.relays.append(relay)
         child = subprocess.Popen(
             ["openssl", "s_client", "-connect", f"127.0.0.1:{relay.port}", "-servername",
-             "a.example", "-alpn", "http/1.1", "-ign_eof", *args], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+             "a.example", "-alpn", self.alpn, "-ign_eof", *args], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         return relay, child
 
     def visit(self):
@@ -89,7 +92,7 @@ class EarlyClient:
     def begin(self, request, holds=False):
         """Sends a request as early data."""
         file = self.folder / "request"
-        file.write_text(request)
+        file.write_bytes(request if isinstance(request, bytes) else request.encode())
         return self.start("-sess_in", self.session, "-early_data", file, holds=holds)
 
     def send(self, request):
@@ -145,7 +148,7 @@ def client(start, tmp_path):
         relay.close()
 
 
-def test_safe_requests_are_served_early_and_others_wait(origin, client):
+def test_safe_requests_are_served_early_and_others_wait(origin, client, tmp_path):
     """RFC 8470: GET at once and the server is told; POST when it can't be a replay any more; a 425 of
     the server is tried again then, unless the client is a proxy that has said it itself."""
     def handler(request, conn):
@@ -190,6 +193,37 @@ def test_safe_requests_are_served_early_and_others_wait(origin, client):
     assert get(early.proxy, "a.example", "/never", "Early-Data: 1\r\n").status == 425
     assert get(early.proxy, "a.example", "/plain").text == "GET /plain"
     assert server.requests[-1].get("Early-Data") is None
+    (tmp_path / "h2").mkdir()
+    second = EarlyClient(early.proxy, tmp_path / "h2", "h2")
+    check_http2(second, server)
+    for relay in second.relays:
+        relay.close()
+
+
+def of_http2(method, path, body=b""):
+    """All that a client of HTTP/2 sends for one exchange, with its farewell."""
+    head = Encoder().encode([(":method", method), (":scheme", "https"), (":path", path),
+                             (":authority", "a.example")])
+    flags = END_HEADERS if body else END_HEADERS | END_STREAM
+    return (PREFACE + frame(SETTINGS) + frame(HEADERS, flags, 1, head) +
+            (frame(DATA, END_STREAM, 1, body) if body else b"") + frame(GOAWAY, body=bytes(8)))
+
+
+def check_http2(early, server):
+    """RFC 8470 on streams: GET at once; 425 for what must wait. The session is one of HTTP/2, too (RFC 8446 4.2.10)."""
+    early.visit()
+    relay, child = early.begin(of_http2("GET", "/safe2"), holds=True)
+    wait_until(lambda: "/safe2" in paths(server), "the request before the end of the handshake")
+    relay.release.set()
+    assert "GET /safe2" in finish(child)
+    assert server.requests[-1].all("Early-Data") == ["1"]
+
+    # Nothing of a connection waits: the client is told to come again.
+    relay, child = early.begin(of_http2("POST", "/unsafe2", b"hello"))
+    assert "425" in finish(child) and "/unsafe2" not in paths(server)
+    relay, child = early.begin(of_http2("GET", "/never2"))
+    assert "early" in finish(child)
+    assert [r.get("Early-Data") for r in server.requests if r.target == "/never2"] == ["1"]
 
 
 def replay(port, data):
