@@ -54,6 +54,9 @@ struct filter_type {
     X(path_policy)                                                                                 \
     X(rewrite)                                                                                     \
     X(cookies)                                                                                     \
+    X(maintenance)                                                                                 \
+    X(try_later)                                                                                   \
+    X(error_pages)                                                                                 \
     X(respond)                                                                                     \
     X(strip_prefix)                                                                                \
     X(add_prefix)                                                                                  \

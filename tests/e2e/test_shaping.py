@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Filters that shape requests and answers, by what clients and servers see of them. One proxy has a
 site for each; the server says what a request asks it to say."""
+import json
+
 import pytest
 
 from harness import Origin, Proxy, ok, run
@@ -25,6 +27,14 @@ filters:
   by-query: {{ rewrite: {{ from: '^/f\\?p=(.*)$', to: "/files/$1", with-query: yes }} }}
   renamed: {{ redirect: {{ from: "^/(?<year>[0-9]{{4}})/(.*)$", to: "https://new.example/$2?y=${{year}}" }} }}
   kept: {{ cookies: {{ names: ["session"], secure: always, http-only: yes, same-site: Lax }} }}
+  works-for-others: {{ maintenance: {{ except: [127.0.0.0/8] }} }}
+  works: {{ maintenance: {{ retry-after: 1h, except-paths: [/healthz], file: '{page}' }} }}
+  soon: {{ try-later: {{ retry-after: 7s, statuses: [503] }} }}
+  pages:
+    error-pages:
+      - {{ statuses: 404, file: '{page}' }}
+      - {{ statuses: 418, service: '{url}', path: "/page/{{status}}" }}
+      - {{ statuses: 500-599 }}
   secret: {{ respond: {{ status: 403, body: secret }} }}
 sites:
   api.example: {{ use: [api], to: app }}
@@ -33,6 +43,12 @@ sites:
   small.example: {{ use: [small], to: app }}
   rewrite.example: {{ use: [wiki, by-query, renamed], to: app }}
   cookies.example: {{ use: [kept], to: app }}
+  works.example: {{ use: [works], to: app }}
+  open.example: {{ use: [works-for-others], to: app }}
+  soon.example: {{ use: [soon], to: app }}
+  dead.example: {{ use: [soon], to: 'http://127.0.0.1:1' }}
+  pages.example: {{ use: [pages], to: app }}
+  gone.example: {{ use: [pages], to: 'http://127.0.0.1:1' }}
   strict.example: {{ use: [path-policy], to: app }}
   tidy.example:
     to: app
@@ -53,7 +69,10 @@ def say(request, conn):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     server = Origin(say)
-    proxy = Proxy(tmp_path_factory.mktemp("shaping"), SETTINGS.format(url=server.url))
+    folder = tmp_path_factory.mktemp("shaping")
+    page = folder / "page.html"
+    page.write_text("<h1>{status} {reason}</h1>{request-id}")
+    proxy = Proxy(folder, SETTINGS.format(url=server.url, page=page))
     proxy.server = server
     yield proxy
     proxy.stop()
@@ -296,3 +315,86 @@ def test_cookies_of_servers_get_what_they_lack(world):
         more = [("x-say", own.split(": ", 1)[1].strip())]
         answer = client.get(host="cookies.example", more=more)
         assert [v for n, v in answer.headers if n == "set-cookie"] == wanted
+
+
+# --- maintenance, try-later ---
+
+HTML = "Accept: text/html,*/*;q=0.8\r\n"
+JSON = "Accept: application/json\r\n"
+
+
+def test_maintenance_is_for_everybody_but_those_who_work_on_it(world):
+    before = n_requests(world)
+    answer = world.get(host="works.example", headers=HTML)
+    assert (answer.status, answer.get("Retry-After")) == (503, "3600")
+    assert answer.text == f"<h1>503 Service Unavailable</h1>{answer.get('X-Request-Id')}"
+    answer = world.get(host="works.example", headers=JSON)
+    assert answer.get("Content-Type") == "application/json"
+    assert json.loads(answer.text) == {"status": 503, "error": "Service Unavailable",
+                                       "request": answer.get("X-Request-Id")}
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    with world.connect() as client:
+        client.send(f"GET / HTTP/1.1\r\nHost: works.example\r\n{upgrade}\r\n".encode())
+        assert client.read_answer().status == 503
+    with H2Client(world.port) as client:
+        assert client.get(host="works.example").status == 503
+    assert n_requests(world) == before
+    assert world.get("/healthz", host="works.example").status == 200
+    assert world.get(host="open.example").status == 200
+
+
+def test_a_service_without_a_server_is_one_to_try_later(world):
+    """S2-12: at once, neutral, with the request's id."""
+    answer = world.get(host="dead.example", headers=HTML)
+    assert (answer.status, answer.get("Retry-After")) == (503, "7")
+    assert 'content="7"' in answer.text and answer.get("X-Request-Id") in answer.text
+    assert "127.0.0.1" not in answer.text
+    answer = world.get(host="dead.example", headers=JSON)
+    assert answer.status == 503 and json.loads(answer.text)["status"] == 503
+    assert 'refresh' not in world.get(host="dead.example", headers=HTML, method="POST").text
+    starting = world.get(host="soon.example", headers=asked(status="503 Starting"))
+    assert (starting.status, starting.get("Retry-After")) == (503, "7")
+    assert starting.text.startswith("503 Service Unavailable")
+    assert world.get(host="soon.example", headers=asked(status="502 Broken")).text == "GET /"
+
+
+# --- error-pages ---
+
+TRACE = asked("Content-Type: text/plain", "ETag: \"1\"", "Content-Encoding: x", "Set-Cookie: a=b",
+              status="500 Oops")
+
+
+def test_errors_of_servers_are_shown_as_pages_of_ours(world):
+    """S4-9: the neutral page, the same status, the request's id."""
+    answer = world.get(host="pages.example", headers=TRACE + HTML)
+    assert answer.status == 500 and "GET /" not in answer.text
+    assert answer.get("X-Request-Id") in answer.text
+    assert answer.get("ETag") is None and answer.get("Content-Encoding") is None
+    assert answer.all("Content-Type") == ["text/html; charset=utf-8"]
+    assert answer.get("Set-Cookie") == "a=b"
+    head = world.get(host="pages.example", headers=TRACE + HTML, method="HEAD")
+    assert (head.status, head.body) == (500, b"")
+    assert head.get("Content-Length") == answer.get("Content-Length")
+    answer = world.get("/x", host="pages.example", headers=asked(status="404 No"))
+    assert answer.text == f"<h1>404 Not Found</h1>{answer.get('X-Request-Id')}"
+    with H2Client(world.port) as client:
+        answer = client.get(host="pages.example", more=[("x-status", "404 No")])
+        assert answer.status == 404 and answer.text.startswith("<h1>404")
+    assert world.get(host="pages.example", headers=asked(status="403 No")).text == "GET /"
+
+
+def test_a_page_can_come_from_a_service(world):
+    answer = world.get("/x?y", host="pages.example", headers=asked(status="418 Teapot"))
+    assert (answer.status, answer.text) == (418, "GET /page/418")
+    assert [r.target for r in world.server.requests[-2:]] == ["/x?y", "/page/418"]
+
+
+def test_errors_of_the_proxy_have_pages_too(world):
+    answer = world.get(host="gone.example", headers=HTML)
+    assert answer.status == 502 and answer.get("X-Request-Id") in answer.text
+    assert "127.0.0.1" not in answer.text
+    with world.connect() as client:  # the connection lives on
+        for _ in range(2):
+            answer = client.exchange(b"GET / HTTP/1.1\r\nHost: pages.example\r\n"
+                                     b"X-Status: 500 No\r\n\r\n")
+            assert answer.status == 500

@@ -8,10 +8,12 @@
 #include "filter/states.h"
 #include "unit/route/fixture.h"
 
-// The handler behind: keeps what it saw and answers 200 with the fields given.
+// The handler behind: keeps what it saw and answers 200, or what is set, with the fields given.
 struct mock_server {
     struct handler handler;
     const char *const *fields; // name, value, …, NULL; may be NULL
+    unsigned status;           // 0: 200
+    enum exchange_end end;     // not OK: it can't be reached, and the answer is the proxy's
     unsigned n_served;
     struct str path;
     struct headers headers; // of the request; lives as long as the exchange
@@ -24,7 +26,13 @@ static inline enum err mock_serve(const struct handler *h, struct exchange *x)
     s->path = x->req.path;
     s->headers = x->req.headers;
     x->server_name = STR("10.0.0.9:8080");
-    CHECK_INT(exchange_respond(x, 200, STR("text/plain"), STR("served")), ERR_OK);
+    unsigned status = s->status > 0 ? s->status : 200;
+    if (s->end != EXCHANGE_END_OK) {
+        exchange_fail(x, status, s->end, "secret");
+        return ERR_OK;
+    }
+    CHECK_INT(exchange_respond(x, status, STR("text/plain"), STR("served")), ERR_OK);
+    x->resp.is_internal = s->status == 0;
     for (const char *const *f = s->fields; f && *f; f += 2)
         CHECK_INT(headers_add_named(&x->resp.headers, str_of(f[0]), str_of(f[1])), ERR_OK);
     return ERR_OK;
