@@ -57,6 +57,7 @@ struct filter_type {
     X(maintenance)                                                                                 \
     X(try_later)                                                                                   \
     X(error_pages)                                                                                 \
+    X(timeout)                                                                                     \
     X(respond)                                                                                     \
     X(strip_prefix)                                                                                \
     X(add_prefix)                                                                                  \

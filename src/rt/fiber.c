@@ -64,6 +64,7 @@ static struct fiber *make_fiber(struct rt_loop *l, fiber_fn *fn, void *arg)
     // What the fiber before it on this stack left: its timer may still run, which on_time knows.
     f->node = (struct list_node){0};
     f->is_cancelled = false;
+    f->is_interrupted = false;
     f->work = 0;
     f->work_turn = 0;
     f->fn = fn;
@@ -133,7 +134,7 @@ enum fiber_wake fiber_wait(struct deadline until)
     struct rt_loop *l = rt_loop_here();
     struct fiber *f = l->running;
     ASSERT(f != NULL);
-    if (f->is_cancelled)
+    if (fiber_is_cancelled(f))
         return FIBER_CANCELLED;
     if (until.at_ms <= l->now_ms)
         return FIBER_EXPIRED;
@@ -159,7 +160,18 @@ void fiber_cancel(struct fiber *f)
 
 bool fiber_is_cancelled(const struct fiber *f)
 {
-    return f->is_cancelled;
+    return f->is_cancelled || f->is_interrupted;
+}
+
+void fiber_interrupt(struct fiber *f)
+{
+    f->is_interrupted = true;
+    end_wait(f, FIBER_CANCELLED);
+}
+
+void fiber_resume(struct fiber *f)
+{
+    f->is_interrupted = false;
 }
 
 void fiber_yield(void)

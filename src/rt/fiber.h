@@ -45,7 +45,14 @@ void fiber_wake(struct fiber *f);
 // Ends the current wait of f, and all later ones, with FIBER_CANCELLED. Same thread only.
 // Idempotent.
 void fiber_cancel(struct fiber *f);
+// Also true while it is interrupted.
 bool fiber_is_cancelled(const struct fiber *f);
+
+// The same for a while: waits of f end as if it were cancelled, until whoever had it interrupted
+// gets control again and lets it go on. For time limits over code that waits for many things. Same
+// thread only.
+void fiber_interrupt(struct fiber *f);
+void fiber_resume(struct fiber *f);
 
 // Gives way to the others of this loop: returns in the next turn. Waits.
 void fiber_yield(void);

@@ -35,6 +35,8 @@ filters:
       - {{ statuses: 404, file: '{page}' }}
       - {{ statuses: 418, service: '{url}', path: "/page/{{status}}" }}
       - {{ statuses: 500-599 }}
+  quick: {{ timeout: 300ms }}
+  whole: {{ timeout: {{ exchange: 500ms }} }}
   secret: {{ respond: {{ status: 403, body: secret }} }}
 sites:
   api.example: {{ use: [api], to: app }}
@@ -49,6 +51,8 @@ sites:
   dead.example: {{ use: [soon], to: 'http://127.0.0.1:1' }}
   pages.example: {{ use: [pages], to: app }}
   gone.example: {{ use: [pages], to: 'http://127.0.0.1:1' }}
+  quick.example: {{ use: [quick], to: app }}
+  whole.example: {{ use: [whole], to: app }}
   strict.example: {{ use: [path-policy], to: app }}
   tidy.example:
     to: app
@@ -62,6 +66,11 @@ services:
 
 def say(request, conn):
     """An answer with the status of X-Status and the fields of X-Say ("Name: value|Name: value")."""
+    if request.target == "/silent":
+        return conn.read_to_end() and None
+    if request.target == "/stuck":
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        return conn.read_to_end() and None
     lines = "".join(f"{line}\r\n" for line in (request.get("X-Say") or "").split("|") if line)
     return ok(f"{request.method} {request.target}", lines, request.get("X-Status") or "200 OK")
 
@@ -398,3 +407,27 @@ def test_errors_of_the_proxy_have_pages_too(world):
             answer = client.exchange(b"GET / HTTP/1.1\r\nHost: pages.example\r\n"
                                      b"X-Status: 500 No\r\n\r\n")
             assert answer.status == 500
+
+
+# --- timeout ---
+
+@pytest.mark.parametrize("host", ["quick.example", "whole.example"])
+def test_an_answer_that_takes_too_long_is_504(world, host):
+    answer = world.get("/silent", host=host, method="POST", headers="Content-Length: 5\r\n",
+                       body=b"hello")
+    assert answer.status == 504 and answer.get("X-Request-Id") in answer.text
+    with H2Client(world.port) as client:
+        assert client.get("/silent", host=host).status == 504
+        assert client.get(host=host).status == 200
+    with world.connect() as client:  # the connection lives on
+        for path, status in [("/silent", 504), ("/", 200)]:
+            head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+            assert client.exchange(head.encode()).status == status
+
+
+def test_a_body_that_takes_too_long_is_cut(world):
+    with world.connect() as client:
+        client.send(b"GET /stuck HTTP/1.1\r\nHost: whole.example\r\n\r\n")
+        head = client.read_until(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200") and client.read_to_end() == b"half"
+    world.log_lines('"GET /stuck')

@@ -6,6 +6,7 @@
 #include "conf/node.h"
 #include "filter/filter.h"
 #include "filter/states.h"
+#include "rt/fiber.h"
 #include "unit/route/fixture.h"
 
 // The handler behind: keeps what it saw and answers 200, or what is set, with the fields given.
@@ -13,6 +14,8 @@ struct mock_server {
     struct handler handler;
     const char *const *fields; // name, value, …, NULL; may be NULL
     unsigned status;           // 0: 200
+    int64_t wait_ms;           // before it answers; on a fiber
+    struct body *body;         // instead of "served"; NULL: none
     enum exchange_end end;     // not OK: it can't be reached, and the answer is the proxy's
     unsigned n_served;
     struct str path;
@@ -27,12 +30,15 @@ static inline enum err mock_serve(const struct handler *h, struct exchange *x)
     s->headers = x->req.headers;
     x->server_name = STR("10.0.0.9:8080");
     unsigned status = s->status > 0 ? s->status : 200;
+    if (s->wait_ms > 0 && fiber_sleep(s->wait_ms) == FIBER_CANCELLED)
+        return ERR_CANCELLED;
     if (s->end != EXCHANGE_END_OK) {
         exchange_fail(x, status, s->end, "secret");
         return ERR_OK;
     }
     CHECK_INT(exchange_respond(x, status, STR("text/plain"), STR("served")), ERR_OK);
-    x->resp.is_internal = s->status == 0;
+    x->resp.is_internal = s->status == 0 && !s->body;
+    x->resp.body = s->body ? s->body : x->resp.body;
     for (const char *const *f = s->fields; f && *f; f += 2)
         CHECK_INT(headers_add_named(&x->resp.headers, str_of(f[0]), str_of(f[1])), ERR_OK);
     return ERR_OK;

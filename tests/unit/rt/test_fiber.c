@@ -158,6 +158,33 @@ static void cancel_ends_this_wait_and_all_later(void)
     CHECK_INT(w.why[1], FIBER_CANCELLED);
 }
 
+static void wait_and_go_on(void *arg)
+{
+    (void)arg;
+    struct fiber *self = fiber_self();
+    note(fiber_wait(deadline_at(INT64_MAX)) == FIBER_CANCELLED ? 'i' : '?');
+    note(fiber_is_cancelled(self) ? 'c' : '?');
+    note(fiber_sleep(60000) == FIBER_CANCELLED ? 'i' : '?');
+    fiber_resume(self);
+    note(fiber_is_cancelled(self) ? '?' : 'g');
+    note(fiber_wait(deadline_at(INT64_MAX)) == FIBER_CANCELLED ? 'x' : '?');
+    fiber_resume(self); // takes back no cancellation
+    note(fiber_sleep(60000) == FIBER_CANCELLED ? 'x' : '?');
+}
+
+static void an_interruption_ends_waits_until_it_is_taken_back(void)
+{
+    set_up(0);
+    struct fiber *f = fiber_start(wait_and_go_on, NULL);
+    loop_turn(loop, 0);
+    fiber_interrupt(f);
+    fiber_interrupt(f);
+    loop_turn(loop, 0);
+    CHECK_STR(str_of(trace), STR("icig"));
+    fiber_cancel(f);
+    tear_down("icigxx");
+}
+
 static void cancel_before_the_first_run_is_seen_by_the_first_wait(void)
 {
     struct waiter w = {.wait_ms = SOON_MS};
@@ -341,6 +368,7 @@ TEST_MAIN(TEST(start_runs_later_in_order), TEST(run_runs_at_once_from_the_loop),
           TEST(yield_returns_in_the_next_turn), TEST(wake_ends_one_wait_and_runs_later),
           TEST(wait_ends_at_its_deadline), TEST(passed_deadline_expires_at_once),
           TEST(cancel_ends_this_wait_and_all_later),
+          TEST(an_interruption_ends_waits_until_it_is_taken_back),
           TEST(cancel_before_the_first_run_is_seen_by_the_first_wait),
           TEST(woken_wait_leaves_no_early_expiry_behind),
           TEST(shorter_wait_after_a_longer_one_ends_in_time), TEST(limit_of_fibers_refuses),
