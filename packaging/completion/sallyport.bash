@@ -66,6 +66,9 @@ _sallyport() {
             pin)
                 takes='-c --config --control'
                 options='--config --control --quiet --json --help' ;;
+            server)
+                takes='--service -c --config --control'
+                options='--service --config --control --quiet --json --help' ;;
             trust)
                 takes='--state --folder --command'
                 options='--state --install --remove --folder --command --quiet --help' ;;
@@ -90,7 +93,7 @@ _sallyport() {
             esac
         fi
     done
-    local commands='run proxy check reload stop upgrade status explain cert account ban pin trust doctor print whoami hash-password version help'
+    local commands='run proxy check reload stop upgrade status explain cert account ban pin server trust doctor print whoami hash-password version help'
     case "$command $prev" in
     'run --config' | 'run -c') kind=file ;;
     'proxy --from') kind=text ;;
@@ -129,6 +132,9 @@ _sallyport() {
     'ban --reason') kind=text ;;
     'pin --config' | 'pin -c') kind=file ;;
     'pin --control') kind=file ;;
+    'server --service') kind=text ;;
+    'server --config' | 'server -c') kind=file ;;
+    'server --control') kind=file ;;
     'trust --state') kind=file ;;
     'trust --folder') kind=file ;;
     'trust --command') kind=text ;;
@@ -172,6 +178,9 @@ _sallyport() {
         'ban 0 ') kind=names names='list add remove' ;;
         'pin '1' forget') kind=text ;;
         'pin 0 ') kind=names names='list forget' ;;
+        'server '1' drain') kind=text ;;
+        'server '1' undrain') kind=text ;;
+        'server 0 ') kind=names names='list drain undrain' ;;
         'doctor '1' tls') kind=sites ;;
         'doctor 0 ') kind=names names='tls ports' ;;
         'print '1' man') kind=names names='commands settings' ;;

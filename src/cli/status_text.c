@@ -299,6 +299,10 @@ static void put_trouble(const json_t *address, struct text *to)
         text_put(to, STR(", "));
         put_time(to, since);
     }
+    if (text_of(address, "until")) {
+        text_put(to, STR(", until "));
+        put_value(to, text_of(address, "until"));
+    }
     if (text_of(address, "reason")) {
         text_put(to, STR(": "));
         put_value(to, text_of(address, "reason"));
@@ -364,6 +368,22 @@ void status_text_put_servers(const json_t *service, const char *before, struct t
     }
 }
 
+static void put_breaker(const json_t *breaker, struct text *to)
+{
+    const char *state = text_of(breaker, "state");
+    if (!state)
+        return;
+    text_put(to, STR("  breaker "));
+    put_value(to, state);
+    if (strcmp(state, "closed") != 0 && text_of(breaker, "since")) {
+        text_put(to, STR(" since "));
+        put_time(to, text_of(breaker, "since"));
+    }
+    int64_t n = number_of(breaker, "refused");
+    if (n > 0)
+        text_printf(to, ", %" PRId64 " request%s refused", n, S_UNLESS_ONE(n));
+}
+
 static void put_services(const json_t *report, bool wants_all, struct text *to)
 {
     const json_t *list = json_object_get(report, "services");
@@ -372,6 +392,7 @@ static void put_services(const json_t *report, bool wants_all, struct text *to)
         const json_t *item = json_array_get(list, i);
         text_put(to, STR("  "));
         put_value(to, text_of(item, "name"));
+        put_breaker(json_object_get(item, "breaker"), to);
         text_byte(to, '\n');
         status_text_put_servers(item, "    ", to);
     }

@@ -385,6 +385,12 @@ static void take_bans(struct gate *g, uint32_t type, const struct ban *ban, int 
     file_unmap(bytes);
 }
 
+static void drain_server(struct gate *g, const struct gate_server *m)
+{
+    upstream_registry_drain(g->registry, str_from(m->service, m->service_bytes),
+                            str_from(m->name, m->name_bytes), m->is_drained != 0);
+}
+
 union order {
     struct gate_log log;
     struct gate_listen listen;
@@ -394,6 +400,7 @@ union order {
     struct gate_question question;
     struct gate_verdict verdict;
     struct gate_ban ban;
+    struct gate_server server;
 };
 
 // One message from the keeper. fd is ours.
@@ -445,6 +452,9 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
         break;
     case GATE_VERDICT:
         take_verdict(g, &m.verdict);
+        break;
+    case GATE_SERVER:
+        drain_server(g, &m.server);
         break;
     case GATE_FORGET_PINS:
         pins_forget(g->pins);

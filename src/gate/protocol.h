@@ -46,7 +46,8 @@ enum gate_message {
     // both ways
     GATE_BAN, // somebody is banned: struct gate_ban
     // keeper to gate
-    GATE_UNBAN, // and isn't any more, only ban.net counts: struct gate_ban
+    GATE_UNBAN,  // and isn't any more, only ban.net counts: struct gate_ban
+    GATE_SERVER, // a server is to get no more requests, or some again: struct gate_server
 };
 
 // The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after
@@ -133,6 +134,15 @@ struct gate_ban {
     uint32_t type;
     uint32_t unused;
     struct ban ban;
+};
+
+#define GATE_SERVER_MAX_BYTES 511
+struct gate_server {
+    uint32_t type;
+    uint32_t is_drained;
+    uint32_t service_bytes, name_bytes;
+    char service[GATE_SERVER_MAX_BYTES + 1]; // as the status names them
+    char name[GATE_SERVER_MAX_BYTES + 1];
 };
 
 #define GATE_REASON_MAX_BYTES 1024

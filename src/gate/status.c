@@ -13,6 +13,7 @@
 #include "rt/log.h"
 #include "rt/sandbox.h"
 #include "rt/usage.h"
+#include "upstream/breaker.h"
 #include "upstream/survey.h"
 
 struct status {
@@ -212,10 +213,32 @@ static void write_sites(const struct conf_map *sites, struct text *t)
     text_byte(t, ']');
 }
 
+// A time of the monotonic clock.
+static void put_time(struct text *t, const char *key, int64_t at_ms)
+{
+    char iso[DATE_ISO_BYTES];
+    date_iso(clock_wall_ns() - (clock_now_ms() - at_ms) * 1000000, iso);
+    put_str(t, key, str_from(iso, sizeof iso));
+}
+
+static void write_breaker(const struct breaker *b, struct text *t)
+{
+    uint32_t state = atomic_load_explicit(&b->state, memory_order_relaxed);
+    int64_t since_ms = atomic_load_explicit(&b->since_ms, memory_order_relaxed);
+    put_open(t, "breaker", '{');
+    put_str(t, "state", str_of(breaker_state_name((enum breaker_state)state)));
+    if (since_ms > 0)
+        put_time(t, "since", since_ms);
+    put_uint(t, "refused", atomic_load_explicit(&b->n_refused, memory_order_relaxed));
+    text_byte(t, '}');
+}
+
 static struct str state_of(const struct survey_server *server, const struct survey_address *a)
 {
     if (a->is_down)
         return STR("down");
+    if (a->ejected_until_ms > 0)
+        return STR("ejected");
     if (a->is_skipped)
         return STR("skipped");
     return server->is_checked && a->health == HEALTH_UNKNOWN ? STR("unchecked") : STR("up");
@@ -228,11 +251,10 @@ static void write_address(const struct survey_server *server, const struct surve
     put_str(t, "ip", a->text);
     put_str(t, "state", state_of(server, a));
     put_uint(t, "failures", a->n_failures);
-    if (a->since_ms > 0) {
-        char since[DATE_ISO_BYTES];
-        date_iso(clock_wall_ns() - (clock_now_ms() - a->since_ms) * 1000000, since);
-        put_str(t, "since", str_from(since, sizeof since));
-    }
+    if (a->since_ms > 0)
+        put_time(t, "since", a->since_ms);
+    if (a->ejected_until_ms > 0)
+        put_time(t, "until", a->ejected_until_ms);
     if (a->why[0] != '\0')
         put_str(t, "reason", str_of(a->why));
     text_byte(t, '}');
@@ -275,6 +297,8 @@ static void write_services(const struct survey *survey, struct text *t)
         const struct survey_service *service = &survey->services[i];
         put_open(t, NULL, '{');
         put_str(t, "name", service->name);
+        if (service->breaker)
+            write_breaker(service->breaker, t);
         put_open(t, "servers", '[');
         for (size_t k = 0; k < service->n_servers; k++)
             write_server(&survey->servers[service->first + k], t);

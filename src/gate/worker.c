@@ -190,6 +190,7 @@ static enum log_level level_of(enum exchange_end end)
     case EXCHANGE_END_NO_ROUTE:
     case EXCHANGE_END_FILTERED:
     case EXCHANGE_END_SHUTDOWN:
+    case EXCHANGE_END_BREAKER: // that it opened was told
         return LOG_DEBUG;
     case EXCHANGE_END_NO_SERVER:
     case EXCHANGE_END_SERVER_CONNECT:

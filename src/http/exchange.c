@@ -46,7 +46,7 @@ enum err exchange_continue(struct exchange *x)
     return err;
 }
 
-static void drop_answer(struct exchange *x)
+void exchange_drop_answer(struct exchange *x)
 {
     struct response *r = &x->resp;
     body_fini(r->body);
@@ -98,7 +98,7 @@ bool exchange_retry_early(struct exchange *x)
         return false;
     x->is_early = false;
     headers_remove_named(&x->req.headers, EARLY_DATA);
-    drop_answer(x);
+    exchange_drop_answer(x);
     return true;
 }
 
@@ -125,7 +125,7 @@ struct str exchange_page(struct exchange *x, unsigned status, struct str *ret_co
 enum err exchange_respond(struct exchange *x, unsigned status, struct str content_type,
                           struct str body)
 {
-    drop_answer(x);
+    exchange_drop_answer(x);
     struct response *r = &x->resp;
     r->status = (uint16_t)status;
     r->is_internal = true;
@@ -150,7 +150,7 @@ void exchange_fail(struct exchange *x, unsigned status, enum exchange_end end, c
     x->end_detail = arena_dup(x->mem, str_from(detail, MIN((size_t)MAX(n, 0), sizeof detail - 1)));
 
     if (grpc_is(x)) {
-        drop_answer(x);
+        exchange_drop_answer(x);
         x->resp.is_internal = true;
         x->resp.status = 200;
         if (!grpc_fail(x, status)) {
@@ -163,7 +163,7 @@ void exchange_fail(struct exchange *x, unsigned status, enum exchange_end end, c
     struct str type = STR_NONE;
     struct str page = exchange_page(x, status, &type);
     if (exchange_respond(x, status, type, page) != ERR_OK)
-        drop_answer(x);
+        exchange_drop_answer(x);
     x->resp.status = (uint16_t)status;
     x->resp.is_internal = true;
     if (headers_add(&x->resp.headers, FIELD_CACHE_CONTROL, STR("no-store")) != ERR_OK)

@@ -82,6 +82,8 @@ struct response {
     X(SERVER_TIMEOUT, "server-timeout", 504, "the server's answer took too long")                  \
     X(SERVER_PROTOCOL, "server-protocol", 502, "the server's answer was malformed")                \
     X(SERVER_GONE, "server-gone", 502, "the server closed the connection too early")               \
+    X(BREAKER, "breaker", 503,                                                                     \
+      "too many requests of the service have failed: its breaker is open")                         \
     X(SHUTDOWN, "shutdown", 503, "the proxy is stopping")                                          \
     X(RESOURCES, "resources", 503, "a limit of memory or of concurrent work was reached")
 
@@ -223,6 +225,9 @@ bool exchange_retry_early(struct exchange *x);
 // Drops what resp held. Keeps resp.must_close if set.
 void exchange_fail(struct exchange *x, unsigned status, enum exchange_end end, const char *fmt, ...)
     PRINTF(4, 5);
+
+// Drops the answer that x has, so that the request can be sent again.
+void exchange_drop_answer(struct exchange *x);
 
 // Makes x->resp an answer of our own with a body in memory (borrowed; lives as long as x).
 // content_type may be empty. ERR_LIMIT: the arena is full.

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "http/env.h"
 #include "http/h1_client_priv.h"
+#include "http/replay.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
@@ -244,7 +245,8 @@ enum http_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
         x->end = EXCHANGE_END_CLIENT_GONE;
     if (call->c && (end != HTTP_CLIENT_OK || call->is_complete))
         end_in_serve(call);
-    *ret_sent_body = call->has_taken_body; // not before the pump, whose last piece counts, has gone
+    // Not before the pump, whose last piece counts, has gone.
+    *ret_sent_body = call->has_taken_body && !replay_rewind(x);
     return end;
 }
 

@@ -6,6 +6,7 @@
 
 #include "http/env.h"
 #include "http/h2_client_priv.h"
+#include "http/replay.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
 
@@ -307,6 +308,7 @@ enum http_client_end h2_client_serve(struct h2_client *c, struct exchange *x,
         x->end = EXCHANGE_END_CLIENT_GONE;
     if (end != HTTP_CLIENT_OK || !x->resp.body)
         h2_call_finish(call);
-    *ret_sent_body = call->has_taken_body; // not before the pump, whose last piece counts, has gone
+    // Not before the pump, whose last piece counts, has gone.
+    *ret_sent_body = call->has_taken_body && !replay_rewind(x);
     return end;
 }

@@ -214,6 +214,7 @@ static uint32_t reset_code(const struct h2_stream *s)
     case EXCHANGE_END_NO_ROUTE:
     case EXCHANGE_END_FILTERED:
     case EXCHANGE_END_NO_SERVER:
+    case EXCHANGE_END_BREAKER:
     case EXCHANGE_END_SERVER_CONNECT:
     case EXCHANGE_END_SERVER_CONNECT_TIMEOUT:
     case EXCHANGE_END_SERVER_TLS:

@@ -1,23 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/replay.h"
 
-// A body that was in memory as a whole when it was first asked for.
+struct kept {
+    struct kept *next;
+    struct str bytes; // in the exchange's memory, or the inner body's only piece
+};
+
 struct replay {
     struct body body;
-    struct body *inner; // borrows: the driver's, read to its end
-    struct str bytes;   // borrows: the inner's piece
-    bool is_read;
+    struct body *inner; // borrows: the driver's
+    struct arena *mem;  // borrows: the exchange's
+    struct kept *first; // what was read
+    struct kept **last; // where the next one goes
+    struct kept **at;   // what is read next; last: nothing is left, the inner body goes on
+    uint64_t n_left;    // bytes that may still be kept
+    bool is_lost;       // more was read than could be kept: there is no way back
+    bool is_at_end;     // the inner body is read to its end
 };
+
+static void keep(struct replay *r, struct str piece)
+{
+    struct kept *k = r->is_lost || piece.len > r->n_left ? NULL : ARENA_NEW(r->mem, struct kept);
+    struct str bytes = k ? arena_dup(r->mem, piece) : STR_NONE;
+    if (!bytes.ptr) {
+        r->is_lost = true;
+        return;
+    }
+    r->n_left -= piece.len;
+    k->bytes = bytes;
+    *r->last = k;
+    r->last = r->at = &k->next;
+}
 
 static enum io replay_read(struct body *b, struct str *ret_piece, struct deadline until)
 {
-    (void)until;
     struct replay *r = CONTAINER_OF(b, struct replay, body);
-    if (r->is_read)
+    if (*r->at) {
+        *ret_piece = (*r->at)->bytes;
+        r->at = &(*r->at)->next;
+        return IO_DONE;
+    }
+    if (r->is_at_end)
         return IO_EOF;
-    r->is_read = true;
-    *ret_piece = r->bytes;
-    return IO_DONE;
+    enum io io = body_read(r->inner, ret_piece, until);
+    if (io == IO_DONE && !r->is_lost)
+        keep(r, *ret_piece);
+    if (io == IO_EOF) {
+        r->is_at_end = true;
+        b->trailers = r->inner->trailers;
+    }
+    return io;
+}
+
+// As long as something is kept, nothing may pass by.
+static bool replay_raw(struct body *b, struct rt_sock **ret_sock, uint64_t *ret_left)
+{
+    struct replay *r = CONTAINER_OF(b, struct replay, body);
+    return r->is_lost && r->inner->ops->raw && r->inner->ops->raw(r->inner, ret_sock, ret_left);
+}
+
+static bool replay_raw_wait(struct body *b)
+{
+    return body_raw_wait(CONTAINER_OF(b, struct replay, body)->inner);
+}
+
+static void replay_raw_moved(struct body *b, uint64_t n)
+{
+    struct replay *r = CONTAINER_OF(b, struct replay, body);
+    ASSERT(r->is_lost);
+    r->inner->ops->raw_moved(r->inner, n);
 }
 
 static void replay_fini(struct body *b)
@@ -28,20 +79,60 @@ static void replay_fini(struct body *b)
 static const struct body_ops replay_ops = {
     .name = "replay",
     .read = replay_read,
+    .raw = replay_raw,
+    .raw_wait = replay_raw_wait,
+    .raw_moved = replay_raw_moved,
     .fini = replay_fini,
 };
 
-bool replay_keep(struct exchange *x, struct str piece)
+static struct replay *replay_of(struct body *b)
 {
-    struct body *b = x->req.body;
-    if (b->ops == &replay_ops) {
-        CONTAINER_OF(b, struct replay, body)->is_read = false;
-        return true;
-    }
+    return b && b->ops == &replay_ops ? CONTAINER_OF(b, struct replay, body) : NULL;
+}
+
+static struct replay *wrap(struct exchange *x)
+{
     struct replay *r = ARENA_NEW(x->mem, struct replay);
     if (!r)
-        return false;
-    *r = (struct replay){.body = {&replay_ops, b->length, NULL}, .inner = b, .bytes = piece};
+        return NULL;
+    r->body = (struct body){&replay_ops, x->req.body->length, NULL};
+    r->inner = x->req.body;
+    r->mem = x->mem;
+    r->last = r->at = &r->first;
     x->req.body = &r->body;
+    return r;
+}
+
+void replay_record(struct exchange *x, uint64_t max_bytes)
+{
+    struct body *b = x->req.body;
+    if (!b || replay_of(b) || b->length > (int64_t)MIN(max_bytes, (uint64_t)INT64_MAX))
+        return;
+    struct replay *r = wrap(x);
+    if (r)
+        r->n_left = max_bytes;
+}
+
+bool replay_keep(struct exchange *x, struct str piece)
+{
+    if (replay_of(x->req.body))
+        return replay_rewind(x);
+    struct kept *k = ARENA_NEW(x->mem, struct kept);
+    struct replay *r = k ? wrap(x) : NULL;
+    if (!r)
+        return false;
+    k->bytes = piece;
+    r->first = k;
+    r->last = &k->next;
+    r->is_at_end = true;
+    return true;
+}
+
+bool replay_rewind(struct exchange *x)
+{
+    struct replay *r = replay_of(x->req.body);
+    if (!r || r->is_lost)
+        return false;
+    r->at = &r->first;
     return true;
 }

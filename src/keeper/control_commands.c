@@ -8,6 +8,7 @@
 #include "keeper/control_priv.h"
 #include "keeper/keeper_priv.h"
 #include "rt/clock.h"
+#include "rt/log.h"
 
 #define REPORT_MAX_MS 5000  // for the gate's report
 #define BEACON_MAX_MS 10000 // for the gate to have it
@@ -183,6 +184,27 @@ static void do_ban(struct keeper *k, struct control_conn *conn, const json_t *re
         control_conn_refuse(conn, "an action is needed: list, or add or remove with a network");
 }
 
+static void do_server(struct keeper *k, struct control_conn *conn, const json_t *request)
+{
+    const json_t *service = json_object_get(request, "service");
+    const json_t *server = json_object_get(request, "server");
+    const char *action = json_string_value(json_object_get(request, "action"));
+    bool is_drain = action && strcmp(action, "drain") == 0;
+    const char *why = "drain or undrain, a service and a server are needed";
+    bool is_known = is_drain || (action && strcmp(action, "undrain") == 0);
+    struct str service_name = str_from(json_string_value(service), json_string_length(service));
+    struct str server_name = str_from(json_string_value(server), json_string_length(server));
+    if (!is_known || !service || !server ||
+        !drains_set(&k->drains, service_name, server_name, is_drain, &why)) {
+        control_conn_refuse(conn, why);
+        return;
+    }
+    log_info("service " STR_FMT ": server " STR_FMT " gets %s, by command", STR_ARG(service_name),
+             STR_ARG(server_name), is_drain ? "no more requests" : "requests again");
+    gates_tell_drain(k, service_name, server_name, is_drain);
+    control_conn_finish(conn, json_pack("{s:b}", "ok", 1));
+}
+
 typedef void control_command_fn(struct keeper *k, struct control_conn *conn, const json_t *request);
 
 static const struct {
@@ -192,7 +214,7 @@ static const struct {
     {"status", do_status},   {"reload", do_reload},     {"stop", do_stop},
     {"upgrade", do_upgrade}, {"settings", do_settings}, {"cert", do_cert},
     {"account", do_account}, {"pin", do_pin},           {"refresh", do_refresh},
-    {"beacon", do_beacon},   {"ban", do_ban},
+    {"beacon", do_beacon},   {"ban", do_ban},           {"server", do_server},
 };
 
 static void refuse_unknown(struct control_conn *conn)

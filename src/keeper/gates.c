@@ -100,6 +100,36 @@ void gates_send_names(struct keeper *k, struct gate *g)
     close(fd);
 }
 
+static void send_drain(struct gate *g, struct str service, struct str server, bool is_drained)
+{
+    struct gate_server m = {.type = GATE_SERVER, .is_drained = is_drained};
+    ASSERT(service.len <= GATE_SERVER_MAX_BYTES && server.len <= GATE_SERVER_MAX_BYTES);
+    m.service_bytes = (uint32_t)service.len;
+    m.name_bytes = (uint32_t)server.len;
+    memcpy(m.service, service.ptr, service.len);
+    memcpy(m.name, server.ptr, server.len);
+    gates_tell(g, &m, sizeof m, -1);
+}
+
+void gates_send_drains(const struct keeper *k, struct gate *g)
+{
+    for (size_t i = 0; i < drains_count(&k->drains); i++) {
+        struct str service, server;
+        drains_get(&k->drains, i, &service, &server);
+        send_drain(g, service, server, true);
+    }
+}
+
+void gates_tell_drain(const struct keeper *k, struct str service, struct str server,
+                      bool is_drained)
+{
+    LIST_FOR (n, &k->gates) {
+        struct gate *g = CONTAINER_OF(n, struct gate, node);
+        if (g->state != GATE_ENDING && !g->is_foreign)
+            send_drain(g, service, server, is_drained);
+    }
+}
+
 static void send_secret(struct gate *g, uint32_t type, int fd)
 {
     struct gate_secrets m = {.type = type};
@@ -254,6 +284,7 @@ bool gates_start(struct keeper *k)
     gates_send_names(k, g);
     gates_send_secrets(k, g);
     send_bans(k, g);
+    gates_send_drains(k, g);
     gates_offer(g, k->next.seq > 0 ? &k->next : &k->current, &k->current);
     return true;
 }

@@ -67,6 +67,7 @@ static json_t *describe(const struct keeper *k, int old_binary, const char *erro
     json_object_set_new(h, "listeners", listeners_json(&k->listeners));
     json_object_set_new(h, "gates", gates_json(k));
     json_object_set_new(h, "control_path", report_text(str_of(k->control.path)));
+    json_object_set_new(h, "drained", drains_pack(&k->drains));
     json_object_set_new(h, "must_reload", json_boolean(k->must_reload));
     put_fd(h, "control", k->control.fd);
     put_fd(h, "asked_by", control_upgrade_fd(&k->control));
@@ -242,6 +243,7 @@ bool handover_restore(struct keeper *k, const json_t *h, bool is_return)
     const char *bans = json_string_value(json_object_get(h, "bans"));
     if (bans) // else it was a binary without any
         keeper_bans_restore(&k->bans, str_of(bans));
+    drains_adopt(&k->drains, json_object_get(h, "drained"));
     k->must_reload = is_return && json_is_true(json_object_get(h, "must_reload"));
     if (fd_of(h, "tickets") >= 0)
         secrets_adopt_tickets(&k->secrets, fd_of(h, "tickets"), int_of(h, "rotate_at_ms"));

@@ -309,6 +309,7 @@ int keeper_main(const struct keeper_options *options)
     verdicts_fini(&k);
     secrets_fini(&k.secrets);
     keeper_bans_fini(&k.bans);
+    drains_fini(&k.drains);
     close(signals);
     log_stop();
     return k.exit_status;

@@ -11,6 +11,7 @@
 #include "keeper/bans.h"
 #include "keeper/child.h"
 #include "keeper/control.h"
+#include "keeper/drains.h"
 #include "keeper/keeper.h"
 #include "keeper/listeners.h"
 #include "keeper/offer.h"
@@ -87,6 +88,7 @@ struct keeper {
     struct names *names; // owns: what the system says of host names
     struct secrets secrets;
     struct keeper_bans bans;
+    struct drains drains;
     struct list awaiting; // gates that wait for a name to be decided on: verdicts.c
     size_t n_awaiting;
     bool is_stopping;
@@ -129,6 +131,11 @@ void gates_offer(struct gate *g, const struct offer *o, const struct offer *befo
 void gates_send_listeners(struct keeper *k);
 void gates_send_logs(struct gate *g, const struct logs *logs);
 void gates_send_names(struct keeper *k, struct gate *g);
+// Which servers are to get no more requests.
+void gates_send_drains(const struct keeper *k, struct gate *g);
+// One of them, to all gates.
+void gates_tell_drain(const struct keeper *k, struct str service, struct str server,
+                      bool is_drained);
 // Certificates and ticket keys, as far as it doesn't have them.
 void gates_send_secrets(const struct keeper *k, struct gate *g);
 // The same to the gate that serves, and what it is to answer authorities with.

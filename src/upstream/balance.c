@@ -190,22 +190,45 @@ static struct roster_entry *stuck_to(const struct pick *p, struct roster *r)
     return NULL;
 }
 
-// So few of those that aren't drained are well that what says so is hardly right, or none is left.
-static bool must_panic(const struct pick *p, const struct roster *r)
+size_t pick_count(const struct pick *p, const struct roster *r, size_t *ret_n_well)
 {
     size_t n = 0, n_well = 0;
     for (size_t i = 0; i < r->n; i++) {
         const struct roster_entry *e = &r->entries[i];
         n += e->weight > 0 && !health_is_drained(e->health);
-        n_well += e->weight > 0 && health_is_well(e->health);
+        n_well += e->weight > 0 && health_is_well(e->health, p->now_ms);
     }
-    return n_well * 100 < n * p->service->conf->panic_percent;
+    *ret_n_well = n_well;
+    return n;
+}
+
+bool pick_has_next(struct pick *p, const struct roster *r)
+{
+    p->now_ms = clock_now_ms();
+    for (size_t i = 0; i < r->n; i++) {
+        const struct roster_entry *e = &r->entries[i];
+        if (e->weight > 0 && !pick_was_tried(p, e) && pick_is_well(p, e) &&
+            server_is_usable(e->slot, p->now_ms))
+            return true;
+    }
+    return false;
+}
+
+// So few of those that aren't drained are well that what says so is hardly right, or none is left.
+static bool must_panic(const struct pick *p, const struct roster *r)
+{
+    const struct service_conf *conf = p->service->conf;
+    size_t n_well;
+    if (LIKELY(!conf->health.is_on && !conf->eject.is_on))
+        return false;
+    size_t n = pick_count(p, r, &n_well);
+    return n_well * 100 < n * conf->panic_percent;
 }
 
 struct roster_entry *pick_next(struct pick *p, struct roster *r)
 {
     p->now_ms = clock_now_ms();
-    p->is_panic = p->service->conf->health.is_on && must_panic(p, r);
+    p->is_panic = must_panic(p, r);
     for (;;) {
         struct roster_entry *e = p->shown.len > 0 && r->cookie_version > 0 ? stuck_to(p, r) : NULL;
         if (!e)

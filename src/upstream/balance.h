@@ -37,6 +37,12 @@ extern const struct balance_method balance_methods[];
 // NULL: all that are well were tried, or none is. The roster has entries.
 struct roster_entry *pick_next(struct pick *p, struct roster *r);
 
+// Whether there is one that works, as far as is known, and wasn't tried.
+bool pick_has_next(struct pick *p, const struct roster *r);
+
+// How many servers there are that aren't drained; *ret_n_well: those of them that are well.
+size_t pick_count(const struct pick *p, const struct roster *r, size_t *ret_n_well);
+
 // Workers don't all begin with the same server.
 void balance_turn_to_start(struct roster *r, struct upstream_worker *w, const struct service *s);
 
@@ -59,7 +65,8 @@ static inline bool pick_has_room(const struct pick *p, const struct roster_entry
 
 static inline bool pick_is_well(const struct pick *p, const struct roster_entry *e)
 {
-    return p->is_panic ? !health_is_drained(e->health) : LIKELY(health_is_well(e->health));
+    return p->is_panic ? !health_is_drained(e->health)
+                       : LIKELY(health_is_well(e->health, p->now_ms));
 }
 
 static inline bool pick_fits(const struct pick *p, const struct roster_entry *e)

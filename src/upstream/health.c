@@ -45,6 +45,7 @@ void health_slot_reset(struct health_slot *s, bool is_first_awaited)
     s->is_first_awaited = is_first_awaited;
     s->since_ms = 0;
     s->why[0] = '\0';
+    eject_reset(&s->eject);
 }
 
 // --- plans ---

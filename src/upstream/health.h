@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "http/regex.h"
 #include "tls/client.h"
+#include "upstream/eject.h"
 #include "upstream/health_conf.h"
 #include "upstream/server_url.h"
 
@@ -40,6 +41,7 @@ bool health_take(struct health_record *r, bool is_good, uint32_t rise, uint32_t 
 struct health_slot {
     _Atomic bool is_down;    // checks say so: it gets no requests
     _Atomic bool is_drained; // somebody wants so
+    struct eject eject;      // requests say so
     // The aux thread's.
     struct health_record record;
     bool is_first_awaited;      // it counts as down until the first check
@@ -56,9 +58,10 @@ static inline bool health_is_drained(const struct health_slot *s)
 }
 
 // It may get requests, as far as is known here.
-static inline bool health_is_well(const struct health_slot *s)
+static inline bool health_is_well(const struct health_slot *s, int64_t now_ms)
 {
-    return !atomic_load_explicit(&s->is_down, memory_order_relaxed) && !health_is_drained(s);
+    return !atomic_load_explicit(&s->is_down, memory_order_relaxed) && !health_is_drained(s) &&
+           !eject_is_out(&s->eject, now_ms);
 }
 
 // How one server is to be checked. Immutable, counted; it outlives the snapshot that it was built

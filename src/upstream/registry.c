@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "rt/clock.h"
+#include "upstream/service_priv.h"
 
 #define BUCKETS_MIN 64
 
@@ -16,6 +17,7 @@ struct upstream_registry {
     uint32_t n_indexes, free_hint;
     struct list unwatched;                       // names for the resolver
     struct list unchecked;                       // struct health_state for the checker
+    struct list drained;                         // struct drained
     struct inbox *workers[UPSTREAM_WORKERS_MAX]; // borrow; NULL: none has this index
     unsigned n_workers;                          // one more than the highest index ever used
     struct inbox *resolver, *checker;            // borrow
@@ -24,6 +26,28 @@ struct upstream_registry {
     uint8_t cookie_key[COOKIE_KEY_BYTES];        // under the lock
     _Atomic uint32_t cookie_version;
 };
+
+// A server that somebody wants to get no more requests, whether it is there or not.
+struct drained {
+    struct list_node node;
+    struct str service, name; // own
+};
+
+static void mem_free_str(struct str s)
+{
+    union {
+        const char *read_only;
+        void *ptr;
+    } owned = {.read_only = s.ptr};
+    mem_free(owned.ptr);
+}
+
+static void free_drained(struct drained *d)
+{
+    mem_free_str(d->service);
+    mem_free_str(d->name);
+    mem_free(d);
+}
 
 struct upstream_registry *upstream_registry_new(void)
 {
@@ -34,6 +58,7 @@ struct upstream_registry *upstream_registry_new(void)
     r->buckets = MEM_ARRAY(struct shared *, r->n_buckets);
     list_init(&r->unwatched);
     list_init(&r->unchecked);
+    list_init(&r->drained);
     r->tls = tls_clients_new();
     return r;
 }
@@ -45,6 +70,9 @@ void upstream_registry_free(struct upstream_registry *r)
     ASSERT(r->n_keyed == 0);
     for (uint32_t i = 0; i < r->n_indexes; i++)
         ASSERT(r->by_index[i] == NULL);
+    struct list_node *n;
+    while ((n = list_pop_front(&r->drained)) != NULL)
+        free_drained(CONTAINER_OF(n, struct drained, node));
     pthread_mutex_destroy(&r->lock);
     tls_clients_free(r->tls);
     mem_free(r->buckets);
@@ -152,15 +180,6 @@ static void leave(struct upstream_registry *r, struct shared *s)
     r->n_keyed--;
 }
 
-static void mem_free_str(struct str s)
-{
-    union {
-        const char *read_only;
-        void *ptr;
-    } owned = {.read_only = s.ptr};
-    mem_free(owned.ptr);
-}
-
 static void free_health(struct health_state *h)
 {
     ASSERT(!h->plan && !h->is_watched);
@@ -178,7 +197,7 @@ static void free_if_unused(struct upstream_registry *r, struct shared *s)
     mem_free_str(s->key);
     switch (s->kind) {
     case SHARED_SERVICE:
-        mem_free(s);
+        mem_free(CONTAINER_OF(s, struct service_state, shared));
         return;
     case SHARED_HEALTH:
         free_health(health_of(s));
@@ -319,7 +338,7 @@ struct shared *registry_take_service(struct upstream_registry *r, struct str key
     lock(r);
     struct shared *s = find(r, SHARED_SERVICE, key, hash);
     if (!s) {
-        s = MEM_NEW(struct shared);
+        s = &MEM_NEW(struct service_state)->shared;
         enter(r, s, SHARED_SERVICE, key, hash);
     }
     s->n_refs++;
@@ -337,8 +356,11 @@ static void reset_slot(struct health_state *h, size_t slot)
 // Another address has the slot now.
 static void reset_healths(struct server_state *s, size_t slot)
 {
-    LIST_FOR (n, &s->healths)
-        reset_slot(CONTAINER_OF(n, struct health_state, sibling), slot);
+    LIST_FOR (n, &s->healths) {
+        struct health_state *h = CONTAINER_OF(n, struct health_state, sibling);
+        if (slot < h->n_slots)
+            reset_slot(h, slot);
+    }
 }
 
 // What was found stays when it is checked in another way.
@@ -357,36 +379,77 @@ static void set_plan(struct upstream_registry *r, struct health_state *h, struct
         post(r->checker);
 }
 
-static struct health_state *new_health(struct upstream_registry *r, struct str service,
-                                       struct server_state *server, struct str name, struct str key,
-                                       uint64_t hash)
+static struct drained *find_drained(const struct upstream_registry *r, struct str service,
+                                    struct str name)
 {
+    LIST_FOR (n, &r->drained) {
+        struct drained *d = CONTAINER_OF(n, struct drained, node);
+        if (str_eq(d->service, service) && str_eq(d->name, name))
+            return d;
+    }
+    return NULL;
+}
+
+static void set_drained(struct health_state *h, bool is_drained)
+{
+    h->is_drained = is_drained;
+    for (size_t i = 0; i < h->n_slots; i++)
+        atomic_store_explicit(&h->slots[i].is_drained, is_drained, memory_order_relaxed);
+}
+
+void upstream_registry_drain(struct upstream_registry *r, struct str service, struct str name,
+                             bool is_drained)
+{
+    lock(r);
+    struct drained *d = find_drained(r, service, name);
+    if (d && !is_drained) {
+        list_remove(&d->node);
+        free_drained(d);
+    } else if (!d && is_drained) {
+        d = MEM_NEW(struct drained);
+        d->service = own(service);
+        d->name = own(name);
+        list_push_back(&r->drained, &d->node);
+    }
+    for (uint32_t i = 0; i < r->n_indexes; i++) {
+        struct shared *s = r->by_index[i];
+        struct health_state *h = s && s->kind == SHARED_HEALTH ? health_of(s) : NULL;
+        if (h && str_eq(h->service, service) && str_eq(h->name, name))
+            set_drained(h, is_drained);
+    }
+    unlock(r);
+}
+
+static struct health_state *new_health(struct upstream_registry *r, const struct health_wish *w,
+                                       struct str key, uint64_t hash)
+{
+    size_t n_slots = w->has_slots ? w->server->n_slots : 1;
     struct health_state *h =
-        mem_alloc(1, sizeof(struct health_state) + server->n_slots * sizeof(struct health_slot));
+        mem_alloc(1, sizeof(struct health_state) + n_slots * sizeof(struct health_slot));
     enter(r, &h->shared, SHARED_HEALTH, key, hash);
-    h->server = server;
-    h->service = own(service);
-    h->name = own(name);
-    h->n_slots = server->n_slots;
-    list_push_back(&server->healths, &h->sibling);
+    h->server = w->server;
+    h->service = own(w->service);
+    h->name = own(w->name);
+    h->n_slots = n_slots;
+    list_push_back(&w->server->healths, &h->sibling);
+    set_drained(h, find_drained(r, w->service, w->name) != NULL);
     return h;
 }
 
-struct health_state *registry_take_health(struct upstream_registry *r, struct str service,
-                                          struct server_state *server, struct str name,
-                                          struct health_plan *plan)
+// Without checks and ejections there is nothing to know of single addresses, of which a name may
+// have many.
+struct health_state *registry_take_health(struct upstream_registry *r, const struct health_wish *w)
 {
     struct text key = {0};
-    text_put(&key, service);
-    text_byte(&key, '\n');
-    text_put(&key, server->shared.key);
+    text_put(&key, w->service);
+    text_put(&key, w->has_slots ? STR("\n") : STR("\n\n"));
+    text_put(&key, w->server->shared.key);
     uint64_t hash = hash_str(text_str(&key));
     lock(r);
     struct shared *found = find(r, SHARED_HEALTH, text_str(&key), hash);
-    struct health_state *h =
-        found ? health_of(found) : new_health(r, service, server, name, text_str(&key), hash);
+    struct health_state *h = found ? health_of(found) : new_health(r, w, text_str(&key), hash);
     h->shared.n_refs++;
-    set_plan(r, h, plan);
+    set_plan(r, h, w->plan);
     unlock(r);
     text_fini(&key);
     return h;

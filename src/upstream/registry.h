@@ -74,13 +74,21 @@ struct health_state {
     struct shared shared;
     struct server_state *server; // borrows: whoever has a ref on this has one on it
     struct str service, name;    // own: "app", "10.0.0.1:8080"
+    bool is_drained;             // somebody wants it to get no more requests; under the lock
     struct health_plan *plan;    // shares: how it is checked now; NULL: not at all; under the lock
     bool is_watched;             // the checker has a job for it; under the lock
     struct list_node sibling;    // in server->healths
     struct list_node unwatched;  // of those with a plan; under the lock
     size_t n_slots;
-    struct health_slot slots[]; // as many as the server has, of the same addresses
+    struct health_slot slots[]; // as many as the server has, of the same addresses; or one for all
 };
+
+// The slot of an address: the server's number of it.
+static inline struct health_slot *health_slot_of(struct health_state *h, size_t slot)
+{
+    ASSERT(slot < h->n_slots || h->n_slots == 1);
+    return &h->slots[h->n_slots == 1 ? 0 : slot];
+}
 
 // News for a worker: new addresses, or (answer is NULL) that the object goes. Holds it.
 struct message {
@@ -110,11 +118,16 @@ const struct upstream_pinning *registry_pinning(const struct upstream_registry *
 uint32_t registry_cookie_version(const struct upstream_registry *r);
 uint32_t registry_cookie_key(struct upstream_registry *r, uint8_t ret[static COOKIE_KEY_BYTES]);
 
-// The state of server (with one ref) as one of the service, called name, with one more ref; from
-// now on it is checked by plan, which is taken over; NULL: not at all.
-struct health_state *registry_take_health(struct upstream_registry *r, struct str service,
-                                          struct server_state *server, struct str name,
-                                          struct health_plan *plan);
+// A server as one of a service.
+struct health_wish {
+    struct str service;
+    struct server_state *server; // with one ref
+    struct str name;
+    bool has_slots;           // each address has a state: it is checked, or may be ejected
+    struct health_plan *plan; // from now on it is checked so; taken over; NULL: not at all
+};
+// Its state, new or found, with one more ref.
+struct health_state *registry_take_health(struct upstream_registry *r, const struct health_wish *w);
 struct shared *registry_take_service(struct upstream_registry *r, struct str key);
 void registry_drop(struct shared *s);
 

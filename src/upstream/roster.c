@@ -50,7 +50,7 @@ static void build(struct roster *r, struct upstream_worker *w, const struct serv
             r->entries[r->n++] = (struct roster_entry){
                 .target = t,
                 .slot = t->slot,
-                .health = &conf->health->slots[t->slot_index],
+                .health = health_slot_of(conf->health, t->slot_index),
                 .key = key,
                 .weight = conf->weight,
                 .tier = conf->tier,

@@ -26,6 +26,7 @@ struct roster {
     size_t n;
     size_t n_taking; // whose weight isn't 0
     unsigned n_tiers;
+    struct retry_budget budget;   // of this worker's exchanges
     struct roster_entry *entries; // owns
 };
 

@@ -3,8 +3,8 @@
 // answer's head read, and tries again where that is safe.
 //
 // What may be tried again (RFC 9110 9.2.2): everything, as long as no connection stood; afterwards
-// only what is idempotent and whose body isn't used up, and only when the connection was closed
-// without an answer. A time-out and a malformed answer are never tried again.
+// only what is idempotent and whose body can be sent again, and after those failures alone that
+// settings name (judge.h).
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,10 +14,12 @@
 #include "http/env.h"
 #include "http/exchange.h"
 #include "http/grpc.h"
+#include "http/replay.h"
 #include "rt/clock.h"
 #include "rt/log.h"
 #include "upstream/balance.h"
 #include "upstream/conn.h"
+#include "upstream/judge.h"
 #include "upstream/service_priv.h"
 
 #define ANSWER_LINE_MAX_BYTES (16 * 1024)
@@ -30,8 +32,10 @@ struct attempt {
     const struct service *s;
     struct upstream_worker *w;
     struct pick pick;
-    struct server_slot *place; // where the try is counted, until its connection is; NULL: nowhere
-    int64_t began_ns;          // of the try; only for methods that measure
+    struct judge judge;
+    struct health_slot *health; // borrows: of the server that is tried, which the snapshot keeps
+    struct server_slot *place;  // where the try is counted, until its connection is; NULL: nowhere
+    int64_t began_ns;           // of the try; only for methods that measure
     char token[STICKY_TOKEN_CHARS]; // of the server that is tried; zeros: it has none
     bool is_idempotent;
     bool is_grpc;
@@ -134,6 +138,43 @@ COLD static enum step none_left(struct attempt *a)
     return STEP_GIVE_UP;
 }
 
+// A try has ended so. The server may be another one from here on.
+static void judge(struct attempt *a, enum outcome o, unsigned status)
+{
+    judge_try(&a->judge, &a->pick, roster_of(a->w, a->s), a->health, a->x->server_name, o, status);
+}
+
+// What the settings let be tried again, is.
+static enum step again(struct attempt *a)
+{
+    return judge_may_repeat(&a->judge, roster_of(a->w, a->s)) ? STEP_AGAIN : STEP_GIVE_UP;
+}
+
+// The request was sent, and there is no answer. The failure is noted.
+static enum step fail_sent(struct attempt *a, enum outcome o, bool may_repeat)
+{
+    judge(a, o, 0);
+    bool has_tries = a->pick.n_tried < a->s->conf->tries;
+    return may_repeat && has_tries ? again(a) : STEP_GIVE_UP;
+}
+
+// There is an answer: the client's, unless it is one of those after which another server is asked.
+static enum step answered(struct attempt *a, bool may_repeat)
+{
+    struct exchange *x = a->x;
+    unsigned status = x->resp.status;
+    judge(a, OUTCOME_STATUS, status);
+    if (LIKELY(status < OUTCOME_STATUS_MIN) || !may_repeat ||
+        a->pick.n_tried >= a->s->conf->tries ||
+        !outcomes_have(&a->s->retry_on, OUTCOME_STATUS, status) ||
+        !pick_has_next(&a->pick, roster_of(a->w, a->s)) || again(a) != STEP_AGAIN)
+        return STEP_DONE;
+    note(a, EXCHANGE_END_NO_SERVER, "server " STR_FMT ": status %u", STR_ARG(x->server_name),
+         status);
+    exchange_drop_answer(x);
+    return STEP_AGAIN;
+}
+
 static enum step choose(struct attempt *a, struct roster_entry **ret)
 {
     for (;;) {
@@ -208,12 +249,14 @@ COLD static enum step connect_failed(struct attempt *a, enum conn_got got, struc
              STR_ARG(name),
              a->failure.tls.kind == TLS_FAILURE_TIMEOUT ? "TLS handshake" : "connection");
         skip_for_a_while(a, slot);
-        return STEP_AGAIN;
+        judge(a, OUTCOME_CONNECT, 0);
+        return again(a);
     case CONN_TLS:
         note(a, EXCHANGE_END_SERVER_TLS, "server " STR_FMT ": %s", STR_ARG(name),
              a->failure.tls.text);
         skip_for_a_while(a, slot);
-        return STEP_AGAIN;
+        judge(a, OUTCOME_CONNECT, 0);
+        return again(a);
     case CONN_REFUSED:
         break;
     }
@@ -225,7 +268,8 @@ COLD static enum step connect_failed(struct attempt *a, enum conn_got got, struc
     note(a, EXCHANGE_END_SERVER_CONNECT, "server " STR_FMT ": %s", STR_ARG(name),
          strerrordesc_np(error));
     skip_for_a_while(a, slot);
-    return STEP_AGAIN;
+    judge(a, OUTCOME_CONNECT, 0);
+    return again(a);
 }
 
 static bool asked_for_http_1(const struct target *t)
@@ -341,7 +385,7 @@ static enum step served(struct attempt *a, enum http_client_end end, bool sent_b
     case HTTP_CLIENT_OK:
         note_reached(a, slot);
         measure(a, slot);
-        return UNLIKELY(a->x->resp.status == 425) ? too_early(a) : STEP_DONE;
+        return UNLIKELY(a->x->resp.status == 425) ? too_early(a) : answered(a, may_repeat);
     case HTTP_CLIENT_STALE:
         a->wants_fresh = true;
         a->pick.n_tried--; // not the server's fault
@@ -350,7 +394,7 @@ static enum step served(struct attempt *a, enum http_client_end end, bool sent_b
     case HTTP_CLIENT_CLOSED:
         count_failure(slot);
         note_told(a, EXCHANGE_END_SERVER_GONE);
-        return may_repeat ? STEP_AGAIN : STEP_GIVE_UP;
+        return fail_sent(a, OUTCOME_CLOSED, may_repeat);
     case HTTP_CLIENT_REFUSED:
         note_told(a, EXCHANGE_END_SERVER_GONE);
         if (sent_body || ++a->n_refused > REFUSALS_MAX)
@@ -363,11 +407,11 @@ static enum step served(struct attempt *a, enum http_client_end end, bool sent_b
         count_failure(slot);
         measure(a, slot);
         note_told(a, EXCHANGE_END_SERVER_TIMEOUT);
-        return STEP_GIVE_UP;
+        return fail_sent(a, OUTCOME_TIMEOUT, may_repeat);
     case HTTP_CLIENT_PROTOCOL:
         count_failure(slot);
         note_told(a, EXCHANGE_END_SERVER_PROTOCOL);
-        return STEP_GIVE_UP;
+        return fail_sent(a, OUTCOME_MALFORMED, may_repeat);
     case HTTP_CLIENT_RESOURCES:
         note_told(a, EXCHANGE_END_RESOURCES);
         return STEP_GIVE_UP;
@@ -440,6 +484,7 @@ static enum step serve_alone(struct attempt *a, struct conn *c, size_t server,
     x->times.connected = clock_now_ns();
     if (x->req.is_raw) {
         x->resp.tunnel = h1_client_take(&c->client);
+        judge(a, OUTCOME_STATUS, 200);
         return STEP_DONE;
     }
     const struct http_client_options options = options_for(a, server);
@@ -501,6 +546,7 @@ static enum step try_once(struct attempt *a)
     // What waits may let the target go: the slot is the server's, which the snapshot keeps.
     struct server_slot *slot = e->target->slot;
     size_t server = roster_server(e);
+    a->health = health_slot_of(a->s->servers[server].health, e->target->slot_index);
     a->pick.tried[a->pick.n_tried++] = e->key;
     x->server_name = arena_dup(x->mem, e->target->name);
     bool is_kept = a->s->sticky.is_on && sticky_is(a->pick.shown, e->token);
@@ -522,6 +568,19 @@ static enum step try_once(struct attempt *a)
     step = lease.mux ? serve_shared(a, lease.mux, server, slot)
                      : serve_alone(a, lease.conn, server, slot);
     return UNLIKELY(a->s->sticky.is_on) && step == STEP_DONE ? stick(a) : step;
+}
+
+// The breaker is open.
+COLD static enum err refuse(struct attempt *a)
+{
+    struct exchange *x = a->x;
+    exchange_fail(x, 503, EXCHANGE_END_BREAKER, STR_FMT ": its breaker is open",
+                  STR_ARG(a->s->who));
+    trail_add(&x->trail, a->s->who, "refused", STR("its breaker is open"));
+    struct str after = arena_printf(x->mem, "%lld", (long long)judge_retry_after_s(&a->judge));
+    if (!after.ptr || headers_set(&x->resp.headers, FIELD_RETRY_AFTER, after) != ERR_OK)
+        return ERR_LIMIT;
+    return ERR_OK;
 }
 
 static enum err service_serve(const struct handler *h, struct exchange *x)
@@ -546,15 +605,20 @@ static enum err service_serve(const struct handler *h, struct exchange *x)
         a.until = deadline_in(timeout_ms);
         a.connect_left_ms = MIN(a.connect_left_ms, timeout_ms);
     }
-    for (;;) {
-        enum step step = try_once(&a);
-        if (LIKELY(step == STEP_DONE))
-            return ERR_OK;
-        if (step == STEP_CANCELLED)
-            return ERR_CANCELLED;
-        if (step == STEP_GIVE_UP || a.pick.n_tried >= s->conf->tries || a.connect_left_ms <= 0)
-            return give_up(&a);
+    if (UNLIKELY(!judge_begin(&a.judge, s, roster_of(a.w, s))))
+        return refuse(&a);
+    if (x->req.body && a.is_idempotent && s->conf->tries > 1)
+        replay_record(x, s->conf->retries.body_max_bytes);
+    enum step step = STEP_AGAIN;
+    while (step == STEP_AGAIN) {
+        step = try_once(&a);
+        if (step == STEP_AGAIN && (a.pick.n_tried >= s->conf->tries || a.connect_left_ms <= 0))
+            step = STEP_GIVE_UP;
     }
+    if (step == STEP_CANCELLED)
+        return ERR_CANCELLED;
+    judge_end(&a.judge);
+    return LIKELY(step == STEP_DONE) ? ERR_OK : give_up(&a);
 }
 
 static struct str explain(const struct handler *h, struct exchange *x)

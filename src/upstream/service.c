@@ -113,6 +113,12 @@ static struct health_plan *plan_for(const struct servers *b, const struct server
                            b->diags);
 }
 
+// Whether there is more to know of the health of servers than that they are there.
+static bool knows_addresses(const struct service_conf *conf)
+{
+    return conf->health.is_on || conf->eject.is_on;
+}
+
 static enum err build_server(struct servers *b, struct service_server *to,
                              const struct server_conf *conf)
 {
@@ -134,7 +140,12 @@ static enum err build_server(struct servers *b, struct service_server *to,
         registry_take_server(b->registry, &url, url.is_tls ? b->tls : NULL);
     *to = (struct service_server){
         .state = state,
-        .health = registry_take_health(b->registry, b->s->handler.name, state, name, plan),
+        .health = registry_take_health(b->registry,
+                                       &(struct health_wish){.service = b->s->handler.name,
+                                                             .server = state,
+                                                             .name = name,
+                                                             .has_slots = knows_addresses(b->conf),
+                                                             .plan = plan}),
         .weight = conf->weight,
         .tier = conf->is_backup,
         .text = conf->url.text,
@@ -166,6 +177,8 @@ static struct shared *take_identity(const struct service *s, struct upstream_reg
 {
     struct text key = {0};
     text_put(&key, s->handler.name);
+    if (knows_addresses(s->conf)) // the rosters are of other states of health then
+        text_put(&key, STR(" +"));
     for (size_t i = 0; i < s->n_servers; i++) {
         char weight[16];
         struct writer w;
@@ -236,6 +249,16 @@ static enum err check_sticky(const struct service *s, struct diags *diags)
                      "clients at one server there");
 }
 
+static enum err read_outcomes(struct service *s, struct diags *diags)
+{
+    enum err err = outcomes_parse(&s->conf->retries.on, diags, &s->retry_on);
+    if (!err)
+        err = outcomes_parse(&s->conf->eject.on, diags, &s->eject_on);
+    if (!err)
+        err = outcomes_parse(&s->conf->breaker.on, diags, &s->breaker_on);
+    return err;
+}
+
 struct handler *service_build(struct str name, const struct service_conf *conf,
                               struct upstream_registry *registry, struct arena *mem,
                               struct diags *diags)
@@ -262,10 +285,12 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
         .servers = servers,
     };
     enum err host_err = read_host(conf, diags, &s->host);
+    enum err outcomes_err = read_outcomes(s, diags);
     enum err key_err = read_hash_key(s, diags);
     enum err sticky_err = sticky_build(&conf->sticky, own_name, mem, diags, &s->sticky);
     enum err servers_err = build_servers(s, registry, mem, diags);
-    if (host_err || key_err || sticky_err || servers_err || check_sticky(s, diags)) {
+    if (host_err || outcomes_err || key_err || sticky_err || servers_err ||
+        check_sticky(s, diags)) {
         service_release(&s->handler);
         return NULL;
     }

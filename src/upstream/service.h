@@ -11,7 +11,10 @@
 #include "http/handler.h"
 #include "rt/loop.h"
 #include "tls/authorities.h"
+#include "upstream/breaker.h"
+#include "upstream/eject.h"
 #include "upstream/health_conf.h"
+#include "upstream/retries.h"
 #include "upstream/server_url.h"
 
 // --- settings (upstream_conf.c) ---
@@ -77,6 +80,9 @@ struct service_conf {
     unsigned proxy_protocol; // enum service_proxy_protocol
     struct tls_client_conf tls;
     struct health_conf health;
+    struct eject_conf eject;
+    struct breaker_conf breaker;
+    struct retries_conf retries;
     uint32_t panic_percent; // below this share of servers that are up, all are used
     // Trusted where `tls` has no `ca`: whoever builds services sets it. Borrowed while one is
     // built; NULL: there are none.
@@ -136,6 +142,11 @@ void upstream_registry_set_pinning(struct upstream_registry *r, const struct ups
 // The key of the cookies of sticky clients. Any time, any thread.
 void upstream_registry_set_cookie_key(struct upstream_registry *r,
                                       const uint8_t key[static COOKIE_KEY_BYTES]);
+
+// Lets a server of a service get no more requests (is_drained), or some again. Remembered for
+// servers that come later. name: "10.0.0.1:8080".
+void upstream_registry_drain(struct upstream_registry *r, struct str service, struct str name,
+                             bool is_drained);
 
 // --- building: off the workers ---
 

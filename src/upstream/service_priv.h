@@ -22,6 +22,12 @@ enum service_host {
     SERVICE_HOST_FIXED,
 };
 
+// What all snapshots and workers share of a service.
+struct service_state {
+    struct shared shared; // of kind SHARED_SERVICE
+    struct breaker breaker;
+};
+
 struct service {
     struct handler handler;
     struct str who;                  // "service app": in trails
@@ -30,7 +36,8 @@ struct service {
     enum server_protocol protocol;
     struct request_key hash_key; // of hash and source
     struct sticky sticky;
-    struct shared *shared; // shares: the identity of the balancing
+    struct outcomes retry_on, eject_on, breaker_on;
+    struct shared *shared; // shares: a service_state's, the identity of the balancing
     struct service_server *servers;
     size_t n_servers;
 };

@@ -20,7 +20,7 @@ static struct survey_address look_at_slot(const struct service_server *server, s
                                           struct str text)
 {
     const struct server_slot *slot = &server->state->slots[i];
-    const struct health_slot *health = &server->health->slots[i];
+    const struct health_slot *health = health_slot_of(server->health, i);
     struct survey_address a = {
         .text = own(text),
         .is_skipped =
@@ -30,6 +30,8 @@ static struct survey_address look_at_slot(const struct service_server *server, s
         .is_down = atomic_load_explicit(&health->is_down, memory_order_relaxed),
         .since_ms = health->since_ms,
     };
+    if (eject_is_out(&health->eject, clock_now_ms()))
+        a.ejected_until_ms = atomic_load_explicit(&health->eject.until_ms, memory_order_relaxed);
     memcpy(a.why, health->why, sizeof a.why);
     return a;
 }
@@ -52,7 +54,7 @@ static void look_at_server(const struct service_server *server, struct survey_se
     *ret = (struct survey_server){
         .state = state,
         .name = server->health->name,
-        .is_drained = health_is_drained(&server->health->slots[0]),
+        .is_drained = server->health->is_drained,
         .is_checked = server->health->plan != NULL,
         .url = server->text,
         .weight = server->weight,
@@ -88,6 +90,12 @@ static size_t choose_services(struct handler *const *services, size_t n,
     return n_chosen;
 }
 
+static const struct breaker *breaker_of(const struct service *s)
+{
+    return s->conf->breaker.is_on ? &CONTAINER_OF(s->shared, struct service_state, shared)->breaker
+                                  : NULL;
+}
+
 struct survey *survey_new(struct handler *const *services, size_t n)
 {
     const struct service **chosen = MEM_ARRAY(const struct service *, MAX(n, 1));
@@ -100,7 +108,10 @@ struct survey *survey_new(struct handler *const *services, size_t n)
     size_t at = 0;
     for (size_t i = 0; i < survey->n_services; i++) {
         const struct service *s = chosen[i];
-        survey->services[i] = (struct survey_service){s->handler.name, at, s->n_servers};
+        survey->services[i] = (struct survey_service){.name = s->handler.name,
+                                                      .breaker = breaker_of(s),
+                                                      .first = at,
+                                                      .n_servers = s->n_servers};
         for (size_t k = 0; k < s->n_servers; k++)
             look_at_server(&s->servers[k], &survey->servers[at++]);
     }

@@ -16,6 +16,7 @@ struct survey_address {
     // By checks; UNKNOWN where there are none.
     enum health health;
     bool is_down;               // it gets no requests
+    int64_t ejected_until_ms;   // monotonic: the same, until then; 0: it isn't ejected
     int64_t since_ms;           // monotonic: since when it is so; 0: unknown
     char why[HEALTH_WHY_BYTES]; // of the last bad check; empty: there was none
 };
@@ -41,8 +42,9 @@ struct survey_server {
 };
 
 struct survey_service {
-    struct str name; // borrows: of one that a route writes down, its first URL
-    size_t first;    // its servers in survey.servers
+    struct str name;               // borrows: of one that a route writes down, its first URL
+    const struct breaker *breaker; // borrows; NULL: it has none
+    size_t first;                  // its servers in survey.servers
     size_t n_servers;
 };
 

@@ -179,19 +179,30 @@ static const struct conf_item service_items[] = {
                      "the client gets 502."),
     ITEM_UINT(service_conf, tries, "tries", .def = "3", .min = "1", .max = "10", .since = "0.1",
               .example = "1",
-              .doc = "How many servers are tried for one request. Another one is tried when no "
-                     "connection can be made, and, for requests that may be repeated (RFC 9110 "
-                     "9.2.2), when the connection closes without an answer."),
+              .doc =
+                  "How many servers are tried for one request, no one twice. After which failures, "
+                  "`retries` says."),
     ITEM_SWITCHED(service_conf, health, "health", struct health_conf, is_on,
                   .section = &health_section, .def = "off", .since = "0.1",
                   .example = "{ path: /healthz, every: 5s }",
                   .doc = "Ask servers by and by whether they work, and use those alone that do."),
-    ITEM_UINT(service_conf, panic_percent, "panic-percent", .def = "1", .min = "0", .max = "100",
-              .since = "0.1", .example = "50",
-              .doc =
-                  "When a smaller share of the servers than this is up, by checks, all are used: "
-                  "a broken check must not take the service away. 1: when none is up. 0: never; "
-                  "when none is up, clients get 503."),
+    ITEM_SECTION(service_conf, retries, "retries", struct retries_conf, .section = &retries_section,
+                 .since = "0.1", .example = "[connect, closed, 502-504]",
+                 .doc = "When a request that has failed is sent to another server."),
+    ITEM_SWITCHED(service_conf, eject, "eject", struct eject_conf, is_on, .section = &eject_section,
+                  .def = "off", .since = "0.1", .example = "{ failures: 5, time: 10s }",
+                  .doc = "Leave out servers that fail requests, for a time that grows."),
+    ITEM_SWITCHED(service_conf, breaker, "breaker", struct breaker_conf, is_on,
+                  .section = &breaker_section, .def = "off", .since = "0.1",
+                  .example = "{ percent: 50, open: 10s }",
+                  .doc = "Refuse requests at once while too many fail or are slow, so that the "
+                         "service can recover."),
+    ITEM_UINT(
+        service_conf, panic_percent, "panic-percent", .def = "1", .min = "0", .max = "100",
+        .since = "0.1", .example = "50",
+        .doc = "When a smaller share of the servers than this is up and not ejected, all are used: "
+               "a broken check must not take the service away. 1: when none is up. 0: never; "
+               "when none is up, clients get 503."),
     ITEM_DURATION(service_conf, skip_ms, "skip-time", .def = "10s", .min = "0", .max = "1h",
                   .since = "0.1", .example = "30s",
                   .doc = "How long a server that can't be reached is skipped. Then one request "

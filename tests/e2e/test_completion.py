@@ -14,7 +14,7 @@ import pytest
 from harness import BINARY, PATIENCE, ROOT, run
 
 COMMANDS = ["run", "proxy", "check", "reload", "stop", "upgrade", "status", "explain", "cert",
-            "account", "ban", "pin", "trust", "doctor", "print", "whoami", "hash-password", "version", "help"]
+            "account", "ban", "pin", "server", "trust", "doctor", "print", "whoami", "hash-password", "version", "help"]
 SETTINGS = """\
 entrypoints: { web: ':80', inner: ':81' }
 bogus: here
@@ -41,7 +41,7 @@ def env(folder):
 CASES = [
     ([""], {*COMMANDS, "--help", "--version"}),
     (["re"], {"reload"}),
-    (["s"], {"stop", "status"}),
+    (["s"], {"stop", "status", "server"}),
     (["check", "--"], {"--config", "--json", "--quiet", "--help"}),
     (["check", "--j"], {"--json"}),
     (["print", ""], {"settings", "config", "commands", "access-log-fields", "refusals", "ends",

@@ -8,6 +8,7 @@ from concurrent import futures
 
 import pytest
 from harness import PATIENCE, Origin, ok, run, wait_until
+from test_tls_servers import ca, tls_origin  # noqa: F401
 
 grpc = pytest.importorskip("grpc")
 
@@ -226,3 +227,25 @@ def test_hostile_answers_are_bad_checks_and_cost_nothing(start, origin):
         proxy.wait_line(rf"service {name}: .*{pattern}", proxy.err)
     endless.set()
     assert proxy.gate_pids()
+
+
+def test_checks_verify_as_requests_do(start, tls_origin, ca):  # noqa: F811
+    """Over TLS: the certificate is the one that is wanted, or the server is down; in both types."""
+    good = tls_origin(lambda r, c: "well", cert=ca.issue("app.internal"))
+    other = tls_origin(lambda r, c: "well", cert=ca.issue("other.internal"))
+
+    def service(name, server, health):
+        return (f"  {name}: {{ servers: '{server.url}', panic-percent: 0, tls: {{ ca: {ca.file}, "
+                f"server-name: app.internal }}, health: {{ {health}, {EVERY}, fall: 1 }} }}\n")
+    proxy = start("services:\n" + service("a", good, "path: /healthz") +
+                  service("b", good, "type: tls") + service("c", other, "path: /healthz") +
+                  service("d", other, "type: tls") +
+                  "sites: { a.example: a, b.example: b, c.example: c, d.example: d }\n")
+    for name in "cd":
+        proxy.wait_line(rf"service {name}: server \S+ is down: .*certificate.*", proxy.err)
+        assert proxy.get(host=f"{name}.example").status == 503
+    for name in "ab":
+        wait_until(lambda: state_of(proxy, good.url, name) == "up", "it is up")
+        assert proxy.get(host=f"{name}.example").text == "well"
+    assert {r.target for r in good.requests} == {"/healthz", "/"}
+    wait_until(lambda: any(good.resumed), "checks resume sessions")

@@ -175,6 +175,7 @@ int main(int argc, char **argv)
         run_directed(drain_scenarios);
         run_directed(tls_scenarios);
         run_directed(h2_scenarios);
+        run_directed(health_scenarios);
         if (!options.name || strcmp(options.name, "world") == 0)
             run_seeds();
     }

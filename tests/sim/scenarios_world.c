@@ -48,12 +48,15 @@ static const char *service_of(const struct mood *m)
 {
     if (m->is_calm)
         return "connect-timeout: 3s, answer-timeout: 30s, body-timeout: 10s, idle-timeout: 2s";
-    return sim_printf("connect-timeout: %ums, answer-timeout: %ums, body-timeout: 2500ms, "
-                      "idle-timeout: %ums, idle-max: %u, connections-max: %u, queue-max: %u, "
-                      "queue-timeout: %ums, skip-time: %ums, tries: %u",
-                      100 + sim_below(1000), 500 + sim_below(4000), sim_below(6000), sim_below(4),
-                      sim_below(4), sim_below(5), 100 + sim_below(3000), sim_below(3) * 500,
-                      1 + sim_below(3));
+    return sim_printf(
+        "connect-timeout: %ums, answer-timeout: %ums, body-timeout: 2500ms, "
+        "idle-timeout: %ums, idle-max: %u, connections-max: %u, queue-max: %u, "
+        "queue-timeout: %ums, skip-time: %ums, tries: %u%s%s%s",
+        100 + sim_below(1000), 500 + sim_below(4000), sim_below(6000), sim_below(4), sim_below(4),
+        sim_below(5), 100 + sim_below(3000), sim_below(3) * 500, 1 + sim_below(3),
+        sim_chance(40) ? ", retries: [connect, closed, timeout, 500-599]" : "",
+        sim_chance(40) ? ", eject: { failures: 2, time: 500ms, time-max: 2s }" : "",
+        sim_chance(20) ? ", breaker: { requests-min: 4, window: 2s, open: 500ms }" : "");
 }
 
 static const char *site_of(const struct mood *m, const char *name, const char *to)

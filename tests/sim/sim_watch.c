@@ -15,9 +15,9 @@
 
 #define HEAP_LOOK_EACH 64 // looks: it is slow
 #define HEAP_FIXED_BYTES ((size_t)128 << 10)
-#define HEAP_SNAPSHOT_BYTES ((size_t)48 << 10)
-#define HEAP_POLICIES_BYTES ((size_t)160 << 10) // of a snapshot: OpenSSL's contexts
-#define HEAP_EXCHANGE_BYTES ((size_t)80 << 10)
+#define HEAP_SNAPSHOT_BYTES ((size_t)96 << 10)
+#define HEAP_POLICIES_BYTES ((size_t)160 << 10)       // of a snapshot: OpenSSL's contexts
+#define HEAP_EXCHANGE_BYTES ((size_t)(80 + 64) << 10) // with a body that is kept to be sent again
 #define HEAP_CONN_BYTES ((size_t)2 << 10)
 #define HEAP_H2_BYTES ((size_t)64 << 10)   // nghttp2's session, and a frame that waits
 #define HEAP_TLS_BYTES ((size_t)192 << 10) // OpenSSL's of both sides, and what waits to be sent

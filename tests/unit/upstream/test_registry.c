@@ -67,6 +67,8 @@ static void snapshot_swap(struct world *w, struct snapshot *s)
 }
 
 // One server or two, and every other time the named one.
+static struct conf_text retries[] = {{.text = STR_INIT("connect")}};
+
 static struct snapshot *snapshot_new(struct world *w, unsigned i)
 {
     struct snapshot *s = calloc(1, sizeof *s);
@@ -77,6 +79,7 @@ static struct snapshot *snapshot_new(struct world *w, unsigned i)
         .head_ms = SOON_MS,
         .body_idle_ms = SOON_MS,
         .tries = 5,
+        .retries = {.on = {.items = retries, .n = 1}},
         .skip_ms = 20,
         .idle_ms = SOON_MS,
         .idle_max = 4,

@@ -22,6 +22,7 @@ enum origin_does {
     ORIGIN_HANGS, // never answers
     ORIGIN_WAITS, // answers when origin_go is called
     ORIGIN_SAYS,  // what stands in `says`, and closes
+    ORIGIN_EATS,  // reads on behind the head until `eats` bytes have come, then closes
 };
 
 struct origin {
@@ -34,6 +35,7 @@ struct origin {
     unsigned n_requests, n_conns, n_open;
     bool may_answer;
     const char *says;
+    size_t eats;
     char last[2048]; // request head
 };
 
@@ -105,6 +107,15 @@ static inline bool origin_step(struct origin_conn *c)
         return origin_answer(c);
     case ORIGIN_SAYS:
         (void)origin_write(c, c->o->says);
+        return false;
+    case ORIGIN_EATS:
+        while (c->have < c->o->eats) {
+            char bytes[1024];
+            size_t n = 0;
+            if (sock_read(&c->sock, bytes, sizeof bytes, deadline_in(SOON_MS), &n) != IO_DONE)
+                break;
+            c->have += n;
+        }
         return false;
     }
     return false;
@@ -186,6 +197,9 @@ struct rig {
     struct handler *service;
 };
 
+static struct conf_text rig_retries[] = {{.text = STR_INIT("connect")},
+                                         {.text = STR_INIT("closed")}};
+
 static inline void rig_init(struct rig *r)
 {
     *r = (struct rig){.loop = test_loop(0)};
@@ -206,6 +220,10 @@ static inline void rig_init(struct rig *r)
         .queue_ms = SOON_MS,
         .head_max_bytes = 64 * 1024,
         .panic_percent = 1,
+        .retries = {.on = {.items = rig_retries, .n = ARRAY_LEN(rig_retries)},
+                    .budget_percent = 20,
+                    .budget_min = 10,
+                    .body_max_bytes = 1024},
     };
     r->conf.servers.items = r->server_items;
 }
