@@ -5,7 +5,7 @@
   bench.py [-n ROUNDS] [-t SECONDS] [--bin FILE] [--vs FILE] [--peers sallyport,nginx,haproxy,h2o]
            [WORK …]
 
-Works: keepalive connections download upload log hosts idle workers startup reload kill upgrade,
+Works: keepalive connections download upload gzip log hosts idle workers startup reload kill upgrade,
 of HTTP/2 h2-keepalive (over TLS: h2load, 16 connections of 32 streams) and h2-upstream (to the server;
 nginx by grpc_pass, which is all it has), and of TLS tls-keepalive tls-handshakes
 tls-resumed tls-download tls-idle tls-upstream; by default all.
@@ -34,6 +34,13 @@ import tls  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOWNLOAD_BYTES = 10_000_000
+PAGE_BYTES = 100_000
+
+
+def page():
+    """Text as there is in the world: this project's own documents."""
+    text = b"".join(p.read_bytes() for p in sorted((ROOT / "docs").rglob("*.md")))
+    return text[:PAGE_BYTES]
 
 
 def lua(folder, name, text):
@@ -94,7 +101,7 @@ class Bench:
     def __init__(self, args, folder):
         self.args, self.folder = args, folder
         self.cert = make_certificate(folder)
-        self.origin = Origin(folder, {"10m": b"x" * DOWNLOAD_BYTES}, self.cert)
+        self.origin = Origin(folder, {"10m": b"x" * DOWNLOAD_BYTES, "page.html": page()}, self.cert)
 
     def start(self, name, label=None, binary=None, **options):
         folder = self.folder / f"{name}{random.randrange(10**9)}"
@@ -142,6 +149,12 @@ class Bench:
     def upload(self):
         script = lua(self.folder, "upload", 'wrk.method="POST"\nwrk.body=string.rep("x",65536)\n')
         self.compare("64 KB uploads", "/upload", script=script)
+
+    def gzip(self):
+        for level, connections in ((1, 16), (6, 16), (6, 1)):
+            self.compare(f"gzip, level {level}, a page of {PAGE_BYTES // 1000} KB, {connections} "
+                         "connections", "/page.html", ["sallyport", "nginx"], {"gzip": level},
+                         connections=connections, headers=["Accept-Encoding: gzip"])
 
     def log(self):
         self.variants("Access log", "sallyport", {"with access log": {"log": "combined"},
@@ -223,7 +236,7 @@ end
 
 
 def main():
-    works = ["keepalive", "connections", "download", "upload", "log", "hosts", "workers", "idle",
+    works = ["keepalive", "connections", "download", "upload", "gzip", "log", "hosts", "workers", "idle",
              "startup", "reload", "kill", "upgrade", "tls-keepalive", "tls-handshakes",
              "tls-resumed", "tls-download", "tls-idle", "tls-upstream", "h2-keepalive",
              "h2-upstream"]

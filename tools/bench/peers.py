@@ -174,7 +174,7 @@ class Nginx(Process):
     name = "nginx"
 
     def __init__(self, folder, origin, binary, cert=None, origin_cert=None, http2=False,
-                 origin_h2=False, **_):
+                 origin_h2=False, gzip=None, **_):
         self.port = free_port()
         # Its only way to speak HTTP/2 with servers: one stream at a time on a connection.
         way = "grpc" if origin_h2 else "proxy"
@@ -183,6 +183,8 @@ class Nginx(Process):
         buffering = "" if origin_h2 else "proxy_request_buffering off;"
         listen = f"{self.port} ssl{' http2' if http2 else ''}" if cert else self.port
         tls = nginx_tls(cert) if cert else ""
+        if gzip:
+            tls += f"gzip on; gzip_comp_level {gzip}; gzip_proxied any;"
         if origin_cert:
             tls += f"""proxy_ssl_protocols TLSv1.3; proxy_ssl_name bench.example;
     proxy_ssl_server_name on; proxy_ssl_verify on; proxy_ssl_trusted_certificate {origin_cert};"""
@@ -264,7 +266,7 @@ class Sallyport(Process):
     name = "sallyport"
 
     def __init__(self, folder, origin, binary, log=None, sites=0, workers=1, cert=None,
-                 origin_cert=None, http2=False, origin_h2=False):
+                 origin_cert=None, http2=False, origin_h2=False, gzip=None):
         self.port = free_port()
         tls = (f", http2: {'yes' if http2 else 'no'}, tls: {{ min: '1.3', certificates: [{{ cert: {cert}, key: {cert}.key }}] }}"
                if cert else "")
@@ -279,8 +281,10 @@ class Sallyport(Process):
         access_log = f"{{ path: {folder}/access.log, format: {log} }}" if log else "off"
         names = "".join(f"  site{i}.example: http://127.0.0.1:{origin}\n" for i in range(sites))
         routes = f"sites:\n{names}" if sites else f"""routes:
-  - {{ match: PathPrefix(`/`), to: "{url}" }}
+  - {{ match: PathPrefix(`/`), to: "{url}"{", use: [pack]" if gzip else ""} }}
 {service}"""
+        if gzip:
+            routes += f"filters: {{ pack: {{ compress: {{ codings: [gzip], gzip-level: {gzip} }} }} }}\n"
         (folder / "conf.yaml").write_text(f"""
 workers: {workers}
 user: root
