@@ -68,6 +68,8 @@ static void put(struct jwt_keys *k, struct jwk_set *set)
         k->fetched_ms = clock_now_ms();
     }
     k->is_fetching = false;
+    k->tried_ms =
+        clock_now_ms(); // its end: who has waited for a slow one doesn't wait for the next
     pthread_mutex_unlock(&k->lock);
     jwk_set_unref(old);
 }

@@ -12,7 +12,8 @@ struct auth_server {
     unsigned status;           // 0: it can't be reached
     const char *const *fields; // name, value, …, NULL
     const char *body;
-    bool is_silent; // never answers
+    bool is_silent;   // never answers
+    int64_t delay_ms; // answers after it
     unsigned n_asked;
     char text[2048]; // of the request
 };
@@ -35,6 +36,8 @@ static inline enum err auth_serve(const struct handler *h, struct exchange *x)
     headers_write(&w, &x->req.headers, 0);
     a->text[w.len] = '\0';
     if (a->is_silent && fiber_wait(deadline_at(INT64_MAX)) == FIBER_CANCELLED)
+        return ERR_CANCELLED;
+    if (a->delay_ms > 0 && fiber_sleep(a->delay_ms) == FIBER_CANCELLED)
         return ERR_CANCELLED;
     if (a->status == 0) {
         exchange_fail(x, 502, EXCHANGE_END_SERVER_CONNECT, "server 10.0.0.9:80: refused");

@@ -82,6 +82,17 @@ static void what_is_no_set_is_a_503_for_all_and_not_asked_for_again_at_once(void
     }
 }
 
+static void who_has_waited_for_a_slow_failure_does_not_wait_for_another(void)
+{
+    struct asking a;
+    start(&a, SETTINGS, jws_vector_keys);
+    a.auth.status = 404;
+    a.auth.delay_ms = JWT_KEYS_RETRY_MS + 50;
+    CHECK_INT(serve(&a, "ES256"), 503);
+    CHECK(a.auth.n_asked <= 2); // a stalled machine may have passed the pause
+    asking_end(&a);
+}
+
 static void filters_of_the_same_url_share_their_keys(void)
 {
     struct filter_states *states = filter_states_new();
@@ -98,4 +109,5 @@ static void filters_of_the_same_url_share_their_keys(void)
 TEST_MAIN(TEST(keys_are_fetched_when_the_first_token_comes),
           TEST(a_key_that_is_not_there_is_looked_for_once),
           TEST(what_is_no_set_is_a_503_for_all_and_not_asked_for_again_at_once),
+          TEST(who_has_waited_for_a_slow_failure_does_not_wait_for_another),
           TEST(filters_of_the_same_url_share_their_keys))
