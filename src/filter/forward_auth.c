@@ -56,34 +56,38 @@ static enum err copy_chosen(const struct forward_auth *f, const struct exchange 
     return ERR_OK;
 }
 
-// The one that the request has for its server (what a trusted proxy has said is in it), else ours.
-static enum err say(struct headers *to, const struct exchange *x, enum field_id id,
-                    struct str otherwise)
-{
-    const struct field *f = headers_find(&x->req.headers, id);
-    struct str value = f ? f->value : otherwise;
-    headers_remove_twins(to, field_name(id));
-    if (!value.ptr)
-        return ERR_LIMIT;
-    return value.len > 0 ? headers_add(to, id, value) : ERR_OK;
-}
-
 static struct str client_text(struct exchange *x)
 {
     char text[46];
     return x->client.family == 0 ? STR("unknown") : arena_dup(x->mem, ip_text(&x->client, text));
 }
 
+// An empty value is not told.
+static enum err say(struct headers *to, enum field_id id, struct str value)
+{
+    headers_remove_twins(to, field_name(id));
+    if (!value.ptr)
+        return ERR_LIMIT;
+    return value.len > 0 ? headers_add(to, id, value) : ERR_OK;
+}
+
+// WHY: not even trusted proxies are asked for the host and the address: many pass on what clients
+// write in X-Forwarded-Host, and put addresses behind those that clients have made up. The decision
+// has to be about the host that routes the request, and about the client that all else here is
+// about.
 static enum err tell_request(struct headers *to, struct exchange *x)
 {
     const struct request *r = &x->req;
     struct str uri = r->has_query ? arena_concat(x->mem, r->path, STR("?"), r->query) : r->path;
+    struct str client = client_text(x);
+    headers_remove(to, FIELD_FORWARDED);
     if (!uri.ptr || headers_add_named(to, STR("X-Forwarded-Method"), r->method) != ERR_OK ||
         headers_add_named(to, STR("X-Forwarded-Uri"), uri) != ERR_OK ||
-        say(to, x, FIELD_X_FORWARDED_PROTO, r->scheme) != ERR_OK ||
-        say(to, x, FIELD_X_FORWARDED_HOST, r->authority) != ERR_OK)
+        say(to, FIELD_X_FORWARDED_PROTO, r->scheme) != ERR_OK ||
+        say(to, FIELD_X_FORWARDED_HOST, r->authority) != ERR_OK ||
+        say(to, FIELD_X_FORWARDED_FOR, client) != ERR_OK)
         return ERR_LIMIT;
-    return say(to, x, FIELD_X_FORWARDED_FOR, client_text(x));
+    return say(to, FIELD_X_REAL_IP, client);
 }
 
 static enum err make_request(const struct forward_auth *f, struct exchange *x,

@@ -97,11 +97,12 @@ static const struct conf_item items[] = {
 
 static const struct conf_section section = {
     .name = "forward-auth",
-    .doc = "Asks another server about each request, by a GET with the request's fields and "
-           "`X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri` and `-For`. With an answer 2xx the "
+    .doc = "Asks another server about each request, by a GET with the request's fields, "
+           "`X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri` and `-For`, and `X-Real-IP`. With an "
+           "answer 2xx the "
            "request goes on; any other goes to the client, as a login page or a redirect. When "
-           "there is no answer, the client gets 503. Forwarding fields are believed of "
-           "`trusted-proxies` alone.",
+           "there is no answer, the client gets 503. `trusted-proxies` are believed about the "
+           "client's address and the scheme, and nobody about the host.",
     CONF_SECTION_OF(forward_auth_conf, items),
     .shorthand = "address",
     .place_offset = CONF_PLACE_AT(forward_auth_conf, place),

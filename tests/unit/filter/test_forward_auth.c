@@ -98,7 +98,8 @@ static void the_auth_server_is_asked_about_the_request_as_it_is(void)
     CHECK_STR(str_of(a.auth.text),
               STR("GET auth:9091/verify?rd=1\nCookie: k=v\r\nX-Forwarded-Method: GET\r\n"
                   "X-Forwarded-Uri: /a?b=c\r\nX-Forwarded-Proto: http\r\n"
-                  "X-Forwarded-Host: a.example\r\nX-Forwarded-For: 192.0.2.7\r\n"));
+                  "X-Forwarded-Host: a.example\r\nX-Forwarded-For: 192.0.2.7\r\n"
+                  "X-Real-IP: 192.0.2.7\r\n"));
     asking_end(&a);
 }
 
@@ -116,12 +117,35 @@ static void only_the_chosen_fields_are_shown(void)
     CHECK_STR(str_of(a.auth.text),
               STR("GET a.example/x?y\nx-key: 1\r\nX-Forwarded-Method: GET\r\n"
                   "X-Forwarded-Uri: /a?b=c\r\nX-Forwarded-Proto: http\r\n"
-                  "X-Forwarded-Host: a.example\r\nX-Forwarded-For: 10.0.0.1, 10.0.0.2\r\n"));
+                  "X-Forwarded-Host: a.example\r\nX-Forwarded-For: 192.0.2.7\r\n"
+                  "X-Real-IP: 192.0.2.7\r\n"));
     asking_end(&a);
 }
 
-TEST_MAIN(TEST(an_answer_2xx_lets_the_request_pass_with_its_fields),
-          TEST(any_other_answer_goes_to_the_client), TEST(without_an_answer_nobody_passes),
-          TEST(a_silent_auth_server_is_waited_for_until_the_time_out),
-          TEST(the_auth_server_is_asked_about_the_request_as_it_is),
-          TEST(only_the_chosen_fields_are_shown))
+static void
+the_auth_server_decides_about_the_host_that_is_served_and_the_client_that_is_counted(void)
+{
+    struct asking a;
+    asking_start(&a, &filter_forward_auth, SETTINGS);
+    a.x->peer_is_trusted = true; // so that these have come so far
+    fixture_field(&a.e, "X-Forwarded-Host", "public.example");
+    fixture_field(&a.e, "X-Forwarded-For", "10.0.0.1, 192.0.2.7");
+    fixture_field(&a.e, "X-Real-IP", "10.0.0.1");
+    fixture_field(&a.e, "Forwarded", "for=10.0.0.1;host=public.example");
+    asking_serve(&a);
+    CHECK_STR(str_of(a.auth.text),
+              STR("GET auth:9091/verify?rd=1\nX-Forwarded-Method: GET\r\n"
+                  "X-Forwarded-Uri: /a?b=c\r\nX-Forwarded-Proto: http\r\n"
+                  "X-Forwarded-Host: a.example\r\nX-Forwarded-For: 192.0.2.7\r\n"
+                  "X-Real-IP: 192.0.2.7\r\n"));
+    CHECK_INT(headers_remove(&a.x->req.headers, FIELD_FORWARDED), 1); // the server's, as they were
+    asking_end(&a);
+}
+
+TEST_MAIN(
+    TEST(an_answer_2xx_lets_the_request_pass_with_its_fields),
+    TEST(any_other_answer_goes_to_the_client), TEST(without_an_answer_nobody_passes),
+    TEST(a_silent_auth_server_is_waited_for_until_the_time_out),
+    TEST(the_auth_server_is_asked_about_the_request_as_it_is),
+    TEST(only_the_chosen_fields_are_shown),
+    TEST(the_auth_server_decides_about_the_host_that_is_served_and_the_client_that_is_counted))
