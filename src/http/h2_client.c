@@ -260,16 +260,30 @@ static bool is_done(const struct h2_client *c)
            !nghttp2_session_want_write(c->session);
 }
 
+void h2_client_flush(struct h2_client *c)
+{
+    if (!c->is_over && !flush(c))
+        h2_client_break(c, H2_FAILURE_GONE, error_text(c));
+}
+
+static void tell_tunnels(struct h2_client *c)
+{
+    for (struct list_node *n; (n = list_pop_front(&c->told));)
+        h2_call_tell(CONTAINER_OF(n, struct h2_call, told));
+}
+
 static void on_turn_end(void *arg)
 {
     struct h2_client *c = arg;
-    if (!c->is_over && !flush(c))
-        h2_client_break(c, H2_FAILURE_GONE, error_text(c));
+    tell_tunnels(c);
+    h2_client_flush(c);
     if (!c->is_over && c->is_leaving && c->n_calls == 0 && !c->rest)
         h2_client_break(c, H2_FAILURE_GONE, "left");
     else if (!c->is_over && is_done(c))
         refuse(c);
     c->is_scheduled = false;
+    if (!list_is_empty(&c->told)) // by what was sent just now
+        h2_client_schedule(c);
     if (!c->is_changed)
         return;
     c->is_changed = false;
@@ -283,6 +297,7 @@ void h2_client_start(struct h2_client *c, struct http_env *env)
     ASSERT(c->changed && c->stream.sock.fd >= 0);
     c->env = env;
     list_init(&c->calls);
+    list_init(&c->told);
     c->heard_ms = c->idle_since_ms = c->credit_ms = clock_now_ms();
     h2_session_begin(c);
     struct rt_sock *sock = &c->stream.sock;
@@ -337,6 +352,7 @@ void h2_client_count_served(struct h2_client *c)
 void h2_client_fini(struct h2_client *c)
 {
     ASSERT(list_is_empty(&c->calls));
+    tell_tunnels(c);
     timer_stop(&c->timer);
     if (!c->is_over) {
         say_goodbye(c);

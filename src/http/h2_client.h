@@ -28,6 +28,7 @@ struct h2_client {
     struct http_env *env;          // borrows: the worker's
     nghttp2_session *session;      // owns
     struct list calls;             // struct h2_call: those that have a stream
+    struct list told;              // struct h2_call: tunnels to be told that something has come
     uint32_t n_calls;
     uint32_t n_exchanges; // begun so far
     uint32_t n_resets;    // of streams, by us, less those that were served to their end

@@ -179,6 +179,14 @@ static enum io lend(struct h2_call *call, struct str *ret_piece)
     return IO_DONE;
 }
 
+enum io h2_call_lend(struct h2_call *call, struct str *ret_piece)
+{
+    take_back(call);
+    if (call->held > 0)
+        return lend(call, ret_piece);
+    return call->is_complete ? IO_EOF : call->c ? IO_AGAIN : IO_FAIL;
+}
+
 static enum io end(struct h2_call *call)
 {
     if (call->has_trailers)

@@ -28,6 +28,10 @@ void h2_call_wake(struct h2_call *call)
 {
     if (call->waiter)
         fiber_wake(call->waiter);
+    if (!call->pipe || list_node_is_linked(&call->told))
+        return;
+    list_push_back(&call->on->told, &call->told);
+    h2_client_schedule(call->on);
 }
 
 void h2_call_end_stream(struct h2_call *call, enum h2_failure failure)
@@ -83,6 +87,8 @@ void h2_call_finish(struct h2_call *call)
     if (call->is_finished)
         return;
     call->is_finished = true;
+    list_remove(&call->told);
+    call->pipe = NULL;
     h2_call_stop_pump(call);
     h2_call_reset(call, H2_FAILURE_NONE, NGHTTP2_CANCEL);
     h2_call_drop_data(call);
@@ -248,6 +254,10 @@ static enum http_client_end take_answer(struct h2_call *call)
         .must_close = x->resp.must_close,
         .headers = call->head,
     };
+    if (call->sending == H2_SENDING_TUNNEL && call->status < 300)
+        return h2_call_open_tunnel(call) ? HTTP_CLIENT_OK : no_memory(call);
+    if (call->sending == H2_SENDING_TUNNEL)
+        h2_call_put_end(call);
     bool is_empty = call->is_complete && !call->first && !call->has_trailers;
     if (call->has_body && !is_empty)
         x->resp.body = h2_call_body(call);
@@ -267,6 +277,7 @@ static struct h2_call *call_new(struct h2_client *c, struct exchange *x,
     int64_t now = clock_now_ms();
     *call = (struct h2_call){
         .c = c,
+        .on = c,
         .x = x,
         .was_reused = c->n_exchanges > 0,
         .limits = options->limits,
@@ -306,7 +317,7 @@ enum http_client_end h2_client_serve(struct h2_client *c, struct exchange *x,
         end = take_answer(call);
     if (end == HTTP_CLIENT_BODY && x->end == EXCHANGE_END_OK)
         x->end = EXCHANGE_END_CLIENT_GONE;
-    if (end != HTTP_CLIENT_OK || !x->resp.body)
+    if (end != HTTP_CLIENT_OK || (!x->resp.body && !x->resp.tunnel))
         h2_call_finish(call);
     // Not before the pump, whose last piece counts, has gone.
     *ret_sent_body = call->has_taken_body && !replay_rewind(x);

@@ -10,6 +10,7 @@
 
 // How far the request is sent.
 enum h2_sending {
+    H2_SENDING_TUNNEL,  // its other side brings what is sent, after the answer
     H2_SENDING_HELD,    // its body waits for the server's "100 Continue"
     H2_SENDING_RUNS,    // the pump brings its body
     H2_SENDING_LAST,    // what is left of it is at hand
@@ -39,6 +40,8 @@ struct h2_chunk {
 };
 #define H2_CHUNK_BYTES (HTTP_BUFFER_BYTES - sizeof(struct h2_chunk))
 
+struct h2_pipe;
+
 struct h2_interim {
     struct h2_interim *next;
     uint16_t status;
@@ -48,6 +51,7 @@ struct h2_interim {
 // In the exchange's arena. Lives until the answer's body ends.
 struct h2_call {
     struct h2_client *c;   // borrows; NULL: the stream has ended, or was given up
+    struct h2_client *on;  // the same, as long as it lives
     struct list_node node; // in c->calls
     struct exchange *x;    // borrows
     struct fiber *waiter;  // borrows: the exchange's, while it waits here; NULL
@@ -92,12 +96,16 @@ struct h2_call {
     int64_t came_ms;               // the last progress of the answer
     enum h2_failure failure;       // noted in x->end_detail
     struct body body;              // the answer's
+    struct h2_pipe *pipe;          // of a tunnel; NULL: it is none, or not yet
+    struct list_node told;         // in c->told
 };
 
 // --- h2_client.c ---
 
 // The end of this turn of the loop sends what is to be sent and tells the owner.
 void h2_client_schedule(struct h2_client *c);
+// Sends it now. Not inside nghttp2's callbacks.
+void h2_client_flush(struct h2_client *c);
 // The same; exchanges that may begin have become more or fewer.
 void h2_client_change(struct h2_client *c);
 // The connection is over: what runs on it fails. Not inside nghttp2's callbacks.
@@ -145,6 +153,10 @@ enum fiber_wake h2_call_wait(struct h2_call *call, struct deadline until);
 // Begins the stream: the head, and of the body what is at hand. HTTP_CLIENT_OK: go on with the
 // answer.
 enum http_client_end h2_call_send(struct h2_call *call, const struct http_client_options *options);
+// Sends a piece of a tunnel's, and waits until it has been taken. False: it won't be.
+bool h2_call_put(struct h2_call *call, struct str piece);
+// The end of what is sent through a tunnel, or through one that didn't come about.
+void h2_call_put_end(struct h2_call *call);
 void h2_call_start_pump(struct h2_call *call);
 // Ends the pump and waits until it has gone; no effect when none runs.
 void h2_call_stop_pump(struct h2_call *call);
@@ -158,3 +170,13 @@ void h2_call_set_window(struct h2_call *call, int64_t bytes);
 void h2_call_add_data(struct h2_call *call, const char *bytes, size_t n);
 struct body *h2_call_body(struct h2_call *call);
 void h2_call_drop_data(struct h2_call *call);
+// The next piece of what has come, valid until the next call. IO_EOF: the server has ended;
+// IO_FAIL: the stream was cut. Doesn't wait.
+enum io h2_call_lend(struct h2_call *call, struct str *ret_piece);
+
+// --- h2_client_tunnel.c ---
+
+// Makes x->resp the answer to an upgrade, with the stream as x->resp.tunnel. False: no memory.
+bool h2_call_open_tunnel(struct h2_call *call);
+// Something has come from the server, or nothing more will. Not in nghttp2's callbacks.
+void h2_call_tell(struct h2_call *call);

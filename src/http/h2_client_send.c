@@ -21,6 +21,18 @@ static struct str path_of(const struct exchange *x, const struct http_client_opt
     return r->has_query ? arena_concat(x->mem, path, STR("?"), r->query) : path;
 }
 
+// What WebSocket over HTTP/2 does without (RFC 8441 5).
+static void drop_key(struct h2_list *l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        if (!str_eq(str_from((const char *)l->items[i].name, l->items[i].namelen),
+                    STR("sec-websocket-key")))
+            l->items[n++] = l->items[i];
+    }
+    l->n = n;
+}
+
 static bool build_head(const struct h2_call *call, const struct http_client_options *options,
                        struct h2_list *l)
 {
@@ -29,11 +41,16 @@ static bool build_head(const struct h2_call *call, const struct http_client_opti
     bool is_plain = stream_is_plain(&call->c->stream);
     struct str path = path_of(x, options);
     h2_list_init(l, x->mem, FIELDS_OURS, &r->headers);
-    h2_list_add(l, STR(":method"), r->method);
+    bool is_tunnel = call->sending == H2_SENDING_TUNNEL;
+    h2_list_add(l, STR(":method"), is_tunnel ? STR("CONNECT") : r->method);
+    if (is_tunnel)
+        h2_list_add(l, STR(":protocol"), STR("websocket"));
     h2_list_add(l, STR(":scheme"), is_plain ? STR("http") : STR("https"));
     h2_list_add(l, STR(":authority"), options->host.len > 0 ? options->host : r->authority);
     h2_list_add(l, STR(":path"), path);
-    if (r->body ? r->body->length >= 0 : headers_find(&r->headers, FIELD_CONTENT_LENGTH) != NULL)
+    bool has_length =
+        r->body ? r->body->length >= 0 : headers_find(&r->headers, FIELD_CONTENT_LENGTH) != NULL;
+    if (has_length && !is_tunnel)
         h2_list_add_number(l, STR("content-length"), r->body ? (uint64_t)r->body->length : 0);
     if (r->body && r->expects_continue)
         h2_list_add(l, STR("expect"), STR("100-continue"));
@@ -42,6 +59,8 @@ static bool build_head(const struct h2_call *call, const struct http_client_opti
     h2_list_add_headers(l, &r->headers,
                         FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_CONTENT_LENGTH) |
                             FIELD_BIT(FIELD_EXPECT));
+    if (is_tunnel)
+        drop_key(l);
     return path.ptr && !l->is_failed;
 }
 
@@ -59,7 +78,8 @@ static const nghttp2_nv *copied(struct h2_list *l)
 // Leaves a state that was set by h2_call_stop_pump meanwhile.
 static void go(struct h2_call *call, enum h2_sending to)
 {
-    if (call->sending == H2_SENDING_RUNS || call->sending == H2_SENDING_LAST)
+    if (call->sending == H2_SENDING_RUNS || call->sending == H2_SENDING_LAST ||
+        call->sending == H2_SENDING_TUNNEL)
         call->sending = to;
     call->send_moved_ms = clock_now_ms();
 }
@@ -67,7 +87,8 @@ static void go(struct h2_call *call, enum h2_sending to)
 // Everything has been taken. Trailers end the stream instead of DATA.
 static uint32_t finish_body(struct h2_call *call)
 {
-    const struct headers *trailers = call->x->req.body->trailers;
+    const struct body *body = call->x->req.body;
+    const struct headers *trailers = body ? body->trailers : NULL;
     go(call, H2_SENDING_DONE);
     h2_call_wake(call); // the time for the answer's head begins
     if (!trailers || !headers_next(trailers, NULL))
@@ -143,6 +164,30 @@ static void wait_until_taken(struct h2_call *call)
             call->send_moved_ms + call->body_idle_ms <= clock_now_ms())
             go(call, H2_SENDING_STUCK);
     }
+}
+
+bool h2_call_put(struct h2_call *call, struct str piece)
+{
+    if (!call->c || call->sending != H2_SENDING_TUNNEL)
+        return false;
+    ASSERT(!call->pump);
+    call->pump = fiber_self();
+    call->out = piece;
+    call->send_moved_ms = clock_now_ms();
+    tell_more(call);
+    wait_until_taken(call);
+    call->pump = NULL;
+    bool is_taken = call->out.len == 0;
+    call->out = STR_NONE;
+    return is_taken;
+}
+
+void h2_call_put_end(struct h2_call *call)
+{
+    if (call->sending != H2_SENDING_TUNNEL)
+        return;
+    call->sending = H2_SENDING_LAST;
+    tell_more(call);
 }
 
 static void send_part(struct h2_call *call)
@@ -242,6 +287,30 @@ static bool take_first(struct h2_call *call)
     return false;
 }
 
+// A tunnel is asked for when the server has said that it takes such (RFC 8441 3). Waits.
+static enum http_client_end begin_tunnel(struct h2_call *call)
+{
+    struct h2_client *c = call->c;
+    struct deadline until = deadline_in(call->head_ms);
+    call->sending = H2_SENDING_TUNNEL;
+    while (call->c && !c->is_ready) {
+        enum fiber_wake wake = h2_call_wait(call, until);
+        if (wake == FIBER_CANCELLED)
+            return HTTP_CLIENT_CANCELLED;
+        if (wake == FIBER_EXPIRED && until.at_ms <= clock_now_ms()) {
+            h2_call_note(call, "sends no SETTINGS");
+            return HTTP_CLIENT_TIMEOUT;
+        }
+    }
+    if (!call->c)
+        return HTTP_CLIENT_REFUSED; // nothing of it was sent
+    if (nghttp2_session_get_remote_settings(c->session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) ==
+        1)
+        return HTTP_CLIENT_OK;
+    h2_call_note(call, "takes no WebSocket by HTTP/2 (RFC 8441)");
+    return HTTP_CLIENT_HTTP_1;
+}
+
 // How the body is sent: what is at hand goes with the head. False: it failed.
 static bool begin_body(struct h2_call *call)
 {
@@ -258,8 +327,13 @@ enum http_client_end h2_call_send(struct h2_call *call, const struct http_client
 {
     struct h2_list head;
     bool has_body = false;
-    if (!begin_body(call))
+    if (call->x->req.is_upgrade) {
+        enum http_client_end end = begin_tunnel(call);
+        if (end != HTTP_CLIENT_OK)
+            return end;
+    } else if (!begin_body(call)) {
         return HTTP_CLIENT_BODY;
+    }
     has_body = call->sending != H2_SENDING_DONE;
     const nghttp2_data_provider provider = {.read_callback = give_data};
     int32_t id = -1;

@@ -176,6 +176,16 @@ static void on_goaway(struct h2_client *c, const nghttp2_goaway *frame)
     h2_client_change(c);
 }
 
+// Those that wait for the server's SETTINGS.
+static void wake_early(struct h2_client *c)
+{
+    LIST_FOR (n, &c->calls) {
+        struct h2_call *call = CONTAINER_OF(n, struct h2_call, node);
+        if (call->id == 0)
+            h2_call_wake(call);
+    }
+}
+
 static void on_reset(struct h2_call *call, uint32_t code)
 {
     if (call->failure != H2_FAILURE_NONE || call->is_complete)
@@ -209,6 +219,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     case NGHTTP2_SETTINGS:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) // nghttp2 takes no more than were sent
             c->n_unacked--;
+        if (!c->is_ready)
+            wake_early(c);
         c->is_ready = true;
         h2_client_change(c);
         break;

@@ -156,7 +156,7 @@ static bool wait_taken(struct h2_stream *s)
             fiber_wait(deadline_min(whole, deadline_at(s->taken_ms + e->body_idle_ms)));
         s->writer = NULL;
         int64_t now_ms = clock_now_ms();
-        if (why == FIBER_CANCELLED)
+        if (why == FIBER_CANCELLED || s->is_reset)
             return fail(s, EXCHANGE_END_CLIENT_GONE, "the client gave the exchange up");
         if (why == FIBER_EXPIRED &&
             (now_ms >= whole.at_ms || now_ms >= s->taken_ms + e->body_idle_ms)) {
@@ -180,6 +180,17 @@ bool h2_stream_put(struct h2_stream *s, struct str piece, bool is_last)
     else
         h2_conn_gather(s->c);
     return wait_taken(s);
+}
+
+bool h2_stream_put_end(struct h2_stream *s)
+{
+    ASSERT(s->out.len == 0);
+    if (s->is_reset || s->is_cut || s->c->state != H2_CONN_OPEN)
+        return false;
+    s->out_is_last = true;
+    (void)nghttp2_session_resume_data(s->c->session, s->id);
+    h2_conn_flush_soon(s->c);
+    return true;
 }
 
 // The texts of trailers belong to the body, which ends before they are sent.
@@ -304,7 +315,8 @@ static bool answer_once(struct h2_stream *s)
     if (head.is_failed)
         return fail(s, EXCHANGE_END_RESOURCES, "no memory for the answer's head");
     if (is_tunnel)
-        return submit(s, &head, true) && h2_tunnel_run(s);
+        return submit(s, &head, true) &&
+               (h2_tunnel_start(s) || fail(s, EXCHANGE_END_RESOURCES, "no memory for a tunnel"));
     if (x->resp.body && may_have_body(x))
         return answer_with_body(s, &head);
     return submit(s, &head, false);

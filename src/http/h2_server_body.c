@@ -94,6 +94,8 @@ static void wake(struct h2_body_in *in)
 {
     if (in->reader)
         fiber_wake(in->reader);
+    else if (stream_of(in)->side) // told when the session's call is over
+        h2_stream_touch(stream_of(in));
 }
 
 static struct h2_chunk *last_with_room(struct h2_stream *s)

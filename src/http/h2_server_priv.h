@@ -56,6 +56,7 @@ enum h2_goaway {
 };
 
 struct h2_stream;
+struct h2_side;
 
 // A client connection: what an idle one costs beside nghttp2's session.
 struct h2_conn {
@@ -142,17 +143,18 @@ struct h2_stream {
     bool out_is_last;        // nothing comes behind it but trailers
     int64_t taken_ms;        // the last progress
 
-    uint8_t head_error;  // enum h2_error
-    struct str protocol; // of an extended CONNECT (RFC 8441 4); empty: it is none
-    bool is_whole;       // the head has come
-    bool is_begun;       // app->begin was called, and app->finish wasn't
-    bool is_started;     // a fiber was
-    bool is_answered;    // the answer's head was given to the session
-    bool is_sent;        // so was its end
-    bool is_over;        // the fiber has ended
-    bool is_gone;        // in the session's eyes
-    bool is_reset;       // by the client, or with the connection
-    bool is_cut;         // by us
+    uint8_t head_error;   // enum h2_error
+    struct str protocol;  // of an extended CONNECT (RFC 8441 4); empty: it is none
+    bool is_whole;        // the head has come
+    bool is_begun;        // app->begin was called, and app->finish wasn't
+    bool is_started;      // a fiber was
+    bool is_answered;     // the answer's head was given to the session
+    bool is_sent;         // so was its end
+    bool is_over;         // the fiber has ended
+    bool is_gone;         // in the session's eyes
+    bool is_reset;        // by the client, or with the connection
+    bool is_cut;          // by us
+    struct h2_side *side; // of a tunnel: then it has no fiber; NULL: it is none, or not yet
     bool sent_continue;
     struct exchange x;
 };
@@ -221,6 +223,8 @@ void h2_stream_end_trailers(struct h2_stream *s, bool is_ended);
 void h2_stream_touch(struct h2_stream *s);
 // Resets it towards the client (RFC 9113 7), once.
 void h2_stream_cut(struct h2_stream *s, uint32_t code);
+// The stream's tunnel is over; is_told: the client knows.
+void h2_stream_end_tunnel(struct h2_stream *s, bool is_told, const char *ended_by);
 // Starts what has come; cancels what was reset; frees what is over.
 void h2_stream_settle(struct h2_stream *s);
 
@@ -247,6 +251,9 @@ ssize_t h2_stream_lend(struct h2_stream *s, size_t n, uint32_t *flags);
 // Gives the session a piece of the body, an empty one only at the end, and waits until it has been
 // taken. False: it won't be; x.end tells. Waits.
 bool h2_stream_put(struct h2_stream *s, struct str piece, bool is_last);
+// The same of the end alone, when all that was put has been taken; doesn't wait. False: nobody is
+// there to get it.
+bool h2_stream_put_end(struct h2_stream *s);
 // n bytes of it were taken.
 void h2_stream_taken(struct h2_stream *s, size_t n);
 // END_STREAM was.
@@ -259,6 +266,8 @@ enum h2_error h2_tunnel_prepare(struct h2_stream *s);
 // Whether x.resp opens the tunnel: then it is made the answer that says so. Else it is one that
 // refuses it.
 bool h2_tunnel_accept(struct h2_stream *s);
-// Joins the stream with x.resp.tunnel until one of them ends. True: the server has, in order.
-// Waits.
-bool h2_tunnel_run(struct h2_stream *s);
+// Joins the stream with x.resp.tunnel; h2_stream_end_tunnel is called at the end. False: no memory.
+// May wait for the first bytes to be taken.
+bool h2_tunnel_start(struct h2_stream *s);
+// Something has come from the client, or nothing more will. Not in the session's calls.
+void h2_tunnel_tell(struct h2_stream *s);

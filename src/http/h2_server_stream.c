@@ -237,23 +237,44 @@ void h2_stream_cut(struct h2_stream *s, uint32_t code)
     h2_conn_flush_soon(s->c);
 }
 
+static void end(struct h2_stream *s)
+{
+    struct h2_conn *c = s->c;
+    s->is_over = true;
+    h2_stream_settle(s);
+    if (c->n_streams == 0)
+        h2_conn_rest(c);
+}
+
 static void run(void *arg)
 {
     struct h2_stream *s = arg;
-    struct h2_conn *c = s->c;
     s->fiber = fiber_self();
     // Begun on a fiber, it runs a little later: the client may have gone meanwhile.
     bool is_whole = !s->is_reset && serve(s) && h2_stream_answer(s);
+    s->fiber = NULL;
+    if (s->side) // it goes on without a fiber
+        return;
     if (!is_whole)
         abandon(s);
     finish(s);
     if (!is_whole)
         h2_stream_cut(s, reset_code(s));
-    s->fiber = NULL;
-    s->is_over = true;
-    h2_stream_settle(s);
-    if (c->n_streams == 0)
-        h2_conn_rest(c);
+    end(s);
+}
+
+void h2_stream_end_tunnel(struct h2_stream *s, bool is_told, const char *ended_by)
+{
+    struct exchange *x = &s->x;
+    if (!is_told)
+        abandon(s);
+    x->end = EXCHANGE_END_OK;
+    x->end_detail = str_of(ended_by);
+    finish(s);
+    s->side = NULL;
+    if (!is_told)
+        h2_stream_cut(s, NGHTTP2_CANCEL);
+    end(s);
 }
 
 // --- what has happened ---
@@ -288,11 +309,24 @@ static void start(struct h2_stream *s)
     h2_stream_cut(s, NGHTTP2_REFUSED_STREAM);
 }
 
+static void tell_tunnel(struct h2_stream *s)
+{
+    if (s->is_reset)
+        h2_body_fail(s, EXCHANGE_END_CLIENT_GONE, "the client gave the exchange up");
+    if (s->is_reset && s->writer)
+        fiber_wake(s->writer);
+    h2_tunnel_tell(s);
+}
+
 void h2_stream_settle(struct h2_stream *s)
 {
     if (s->is_reset && s->fiber) {
         h2_body_fail(s, EXCHANGE_END_CLIENT_GONE, "the client gave the exchange up");
         fiber_cancel(s->fiber);
+        return;
+    }
+    if (s->side) {
+        tell_tunnel(s);
         return;
     }
     if (s->is_reset && !s->is_started) { // before its fiber began, or could

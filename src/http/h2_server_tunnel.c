@@ -1,37 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// WebSocket over HTTP/2 (RFC 8441): an extended CONNECT becomes an upgrade of HTTP/1.1 towards the
-// server, and the stream is then joined with the server's connection: this fiber carries what comes
-// from the server, a second one what comes from the client.
+// WebSocket over HTTP/2 (RFC 8441): an extended CONNECT becomes an upgrade of HTTP/1.1 towards
+// filters and servers, and the stream is then one side of a tunnel. While nothing moves it holds no
+// fiber, as with HTTP/1.1.
 #include <errno.h>
+#include <string.h>
 
-#include "codec/base64.h"
 #include "http/h2_server_priv.h"
 #include "http/tunnel.h"
-#include "rt/clock.h"
-#include "rt/fiber.h"
-#include "rt/sys.h"
-#include "tls/digest.h"
-
-#define NONCE_BYTES 16 // RFC 6455 4.1
-#define BASE64_BYTES(n) (((n) + 2) / 3 * 4)
-#define FOREVER deadline_at(INT64_MAX)
+#include "http/websocket.h"
 
 // --- the request ---
-
-static struct str encode(struct arena *mem, struct str bytes)
-{
-    char *text = ARENA_ARRAY(mem, char, BASE64_BYTES(bytes.len));
-    return str_from(text, text ? base64_encode(bytes, false, text) : 0);
-}
-
-// What HTTP/2 does without, and a server of HTTP/1.1 wants (RFC 8441 5).
-static bool add_key(struct exchange *x)
-{
-    char nonce[NONCE_BYTES];
-    sys_random(nonce, sizeof nonce);
-    struct str key = encode(x->mem, str_from(nonce, sizeof nonce));
-    return key.ptr && headers_set_named(&x->req.headers, STR("Sec-WebSocket-Key"), key) == ERR_OK;
-}
 
 enum h2_error h2_tunnel_prepare(struct h2_stream *s)
 {
@@ -43,7 +21,8 @@ enum h2_error h2_tunnel_prepare(struct h2_stream *s)
     req->method_id = METHOD_GET;
     req->is_upgrade = true;
     req->body = NULL; // its DATA is the tunnel's
-    if (headers_set(&req->headers, FIELD_UPGRADE, STR("websocket")) != ERR_OK || !add_key(x))
+    if (headers_set(&req->headers, FIELD_UPGRADE, STR("websocket")) != ERR_OK ||
+        !websocket_add_key(req, x->mem))
         return H2_ERROR_MEMORY;
     return H2_ERROR_NONE;
 }
@@ -53,17 +32,9 @@ enum h2_error h2_tunnel_prepare(struct h2_stream *s)
 // RFC 6455 4.1: the server has understood that this is a WebSocket.
 static bool is_accepted(const struct exchange *x)
 {
-    const struct field *key = headers_find_named(&x->req.headers, STR("Sec-WebSocket-Key"));
     const struct field *got = headers_find_named(&x->resp.headers, STR("Sec-WebSocket-Accept"));
-    unsigned char hash[TLS_SHA1_BYTES];
-    if (!key || !got)
-        return false;
-    struct str text =
-        arena_concat(x->mem, key->value, STR("258EAFA5-E914-47DA-95CA-C5AB0DC85B11"), STR_NONE);
-    if (!text.ptr)
-        return false;
-    tls_sha1(text, hash);
-    return str_eq(got->value, encode(x->mem, str_from((char *)hash, sizeof hash)));
+    struct str wanted = websocket_accept(&x->req, x->mem);
+    return got && wanted.ptr && str_eq(got->value, wanted);
 }
 
 bool h2_tunnel_accept(struct h2_stream *s)
@@ -84,138 +55,119 @@ bool h2_tunnel_accept(struct h2_stream *s)
     return true;
 }
 
-// --- moving bytes ---
+// --- the stream as a side of a tunnel ---
 
-struct join {
-    struct h2_stream *s;
-    struct tunnel_side *server; // borrows
-    struct fiber *pump;         // borrows: carries what comes from the client; NULL: it has ended
-    int64_t idle_ms;            // INT64_MAX: any
-    int64_t moved_ms;           // the last progress in any direction
-    const char *ended_by;       // static; NULL while it lives
-    bool has_client_ended;
+struct h2_side {
+    struct tunnel_side side;
+    struct stream stream; // has no socket
+    struct h2_stream *s;  // borrows
+    struct str lent;      // of the body, what wasn't taken yet
+    bool is_shut;         // our END_STREAM was given to the session
 };
 
-static void end(struct join *j, const char *by)
+static struct h2_side *side_of(struct stream *s)
 {
-    if (!j->ended_by)
-        j->ended_by = by;
+    return CONTAINER_OF(s, struct h2_side, stream);
 }
 
-static struct deadline idle_end(const struct join *j)
+static enum io fail(struct h2_side *side, int error)
 {
-    return j->idle_ms == INT64_MAX ? FOREVER : deadline_at(j->moved_ms + j->idle_ms);
+    side->stream.sock.error = error;
+    return IO_FAIL;
 }
 
-static bool is_idle(const struct join *j)
+static enum io try_read(struct stream *stream, void *buf, size_t n, size_t *ret_n)
 {
-    return idle_end(j).at_ms <= clock_now_ms();
-}
-
-static void send_to_server(struct join *j, struct str piece)
-{
-    // WHY: iovec serves reading too and isn't const; writing leaves the bytes alone.
-    struct iovec iov = {(void *)(uintptr_t)piece.ptr, piece.len};
-    if (stream_writev(j->server->stream, &iov, 1, j->idle_ms, FOREVER) != IO_DONE)
-        end(j, j->server->stream->sock.error == ETIMEDOUT ? "idle" : "error");
-    j->moved_ms = clock_now_ms();
-}
-
-static void pump(void *arg)
-{
-    struct join *j = arg;
-    struct body *body = &j->s->in.body;
-    while (!j->ended_by && !j->has_client_ended) {
-        struct str piece;
-        switch (body_read(body, &piece, idle_end(j))) {
-        case IO_DONE:
-            send_to_server(j, piece);
-            fiber_give_way(BODY_PIECE_COST + (uint32_t)piece.len);
-            break;
-        case IO_EOF:
-            j->has_client_ended = true;
-            j->moved_ms = clock_now_ms();
-            stream_shut_write(j->server->stream);
-            break;
-        case IO_AGAIN:
-            if (is_idle(j))
-                end(j, "idle");
-            break;
-        case IO_FAIL:
-            end(j, "client closed");
-            break;
-        }
+    struct h2_side *side = side_of(stream);
+    if (side->s->is_reset)
+        return fail(side, ECONNRESET);
+    if (side->lent.len == 0) {
+        enum io io = body_read(&side->s->in.body, &side->lent, BODY_NO_WAIT);
+        stream->sock.is_readable = io != IO_AGAIN;
+        if (io != IO_DONE)
+            return io == IO_FAIL ? fail(side, ECONNRESET) : io;
     }
-    // Who waits for the server's bytes would wait on.
-    if (j->ended_by)
-        sock_close(&j->server->stream->sock);
-    j->pump = NULL;
+    *ret_n = MIN(n, side->lent.len);
+    memcpy(buf, side->lent.ptr, *ret_n);
+    side->lent = str_skip(side->lent, *ret_n);
+    return IO_DONE;
 }
 
-static void stop_pump(struct join *j)
+// How long a client may take nothing is the stream's business.
+static enum io put(struct stream *stream, struct iovec *iov, int n_iov, int64_t each_ms,
+                   struct deadline until)
 {
-    if (!j->pump)
-        return;
-    fiber_cancel(j->pump);
-    while (j->pump)
-        fiber_yield();
-}
-
-// Carries what comes from the server, until its end.
-static void carry(struct join *j, char *buf)
-{
-    struct stream *from = j->server->stream;
-    while (!j->ended_by) {
-        size_t n = 0;
-        enum io io = stream_read(from, buf, HTTP_BUFFER_BYTES, idle_end(j), &n);
-        if (io == IO_DONE) {
-            j->moved_ms = clock_now_ms();
-            if (!h2_stream_put(j->s, str_from(buf, n), false))
-                end(j, "client closed");
-            j->moved_ms = clock_now_ms();
-            fiber_give_way((uint32_t)n);
-        } else if (io == IO_EOF) {
-            end(j, "server closed");
-        } else if (from->sock.error != ETIMEDOUT || is_idle(j)) {
-            end(j, from->sock.error == ETIMEDOUT ? "idle" : "error");
-        }
+    (void)each_ms, (void)until;
+    struct h2_side *side = side_of(stream);
+    for (int i = 0; i < n_iov; i++) {
+        if (!h2_stream_put(side->s, str_from(iov[i].iov_base, iov[i].iov_len), false))
+            return fail(side, ECONNRESET);
     }
+    return IO_DONE;
 }
 
-// True: the server has ended it in order.
-static bool run_tunnel(struct join *j)
+static bool has_pending(const struct stream *stream)
 {
-    struct http_env *env = j->s->x.env;
-    char *buf = pool_take(&env->buffers);
-    j->pump = buf ? fiber_start(pump, j) : NULL;
-    if (!j->pump)
-        end(j, "error");
-    if (!j->ended_by && j->server->early.len > 0 && !h2_stream_put(j->s, j->server->early, false))
-        end(j, "client closed");
-    if (buf)
-        carry(j, buf);
-    stop_pump(j);
-    bool is_over = str_eq(str_of(j->ended_by), STR("server closed"));
-    bool is_told = is_over && h2_stream_put(j->s, STR_NONE, true);
-    if (buf)
-        pool_give(&env->buffers, buf);
-    return is_told;
+    return stream->sock.is_readable; // there is nothing behind that
 }
 
-bool h2_tunnel_run(struct h2_stream *s)
+static void shut(struct stream *stream)
+{
+    struct h2_side *side = side_of(stream);
+    side->is_shut = h2_stream_put_end(side->s);
+}
+
+static void close_nothing(struct stream *stream)
+{
+    (void)stream; // it ends with its exchange
+}
+
+static const struct stream_ops side_ops = {
+    .name = "HTTP/2 of a client",
+    .try_read = try_read,
+    .writev = put,
+    .has_pending = has_pending,
+    .shut_write = shut,
+    .close = close_nothing,
+    .reset = close_nothing,
+};
+
+static void release(struct tunnel_side *side)
+{
+    (void)side; // h2_stream_end_tunnel comes next
+}
+
+static void on_done(void *arg, const struct tunnel_totals *totals)
+{
+    struct h2_side *side = arg;
+    h2_stream_end_tunnel(side->s, side->is_shut, totals->ended_by);
+}
+
+bool h2_tunnel_start(struct h2_stream *s)
 {
     struct exchange *x = &s->x;
-    int64_t idle_ms = x->entry->tunnel_idle_ms;
-    struct join j = {
-        .s = s,
-        .server = x->resp.tunnel,
-        .idle_ms = idle_ms > 0 ? idle_ms : INT64_MAX,
-        .moved_ms = clock_now_ms(),
+    struct h2_side *side = ARENA_NEW(x->mem, struct h2_side);
+    if (!side)
+        return false;
+    struct tunnel_side *server = x->resp.tunnel;
+    x->resp.tunnel = NULL;
+    side->s = s;
+    side->side = (struct tunnel_side){
+        .stream = &side->stream,
+        .release = release,
+        .counts_bytes = true,
     };
-    http_count(x->env, HTTP_COUNTER_TUNNELS_OPEN, 1);
-    bool is_whole = run_tunnel(&j);
-    http_count(x->env, HTTP_COUNTER_TUNNELS_OPEN, -1);
-    x->end = EXCHANGE_END_OK;
-    x->end_detail = str_of(j.ended_by);
-    return is_whole;
+    stream_init_virtual(&side->stream, &side_ops);
+    s->side = side;
+    tunnel_start(x->env, &side->side, server, x->entry->tunnel_idle_ms, on_done, side);
+    return true;
+}
+
+void h2_tunnel_tell(struct h2_stream *s)
+{
+    struct rt_sock *sock = &s->side->stream.sock;
+    sock->is_readable = true;
+    sock->has_error |= s->is_reset;
+    if (sock->on_event)
+        sock->on_event(sock);
 }

@@ -95,6 +95,8 @@ static void count(struct flow *f, uint64_t n)
     bool is_from_client = f == &t->flows[0];
     f->n_bytes += n;
     t->moved_ms = clock_now_ms();
+    if (t->flows[0].from->counts_bytes)
+        return;
     http_count(t->env, is_from_client ? HTTP_COUNTER_BYTES_IN : HTTP_COUNTER_BYTES_OUT, (int64_t)n);
 }
 
@@ -118,10 +120,9 @@ static void pass_end(struct flow *f)
 {
     f->is_ended = true;
     f->tunnel->moved_ms = clock_now_ms();
+    stream_shut_write(f->to->stream);
     if (other(f)->is_ended)
         end(f->tunnel, closed_by(other(f)));
-    else
-        stream_shut_write(f->to->stream);
 }
 
 // A large transfer: moves what has come meanwhile inside the kernel. Does nothing unless more is

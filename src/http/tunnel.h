@@ -14,6 +14,7 @@ struct tunnel_side {
     struct stream *stream;                  // borrows: the owner's
     struct str early;                       // bytes already read from it; borrowed until release
     void (*release)(struct tunnel_side *s); // closes the stream and frees the owner
+    bool counts_bytes;                      // its owner counts those of its clients
 };
 
 // What a tunnel moved, told at its end.

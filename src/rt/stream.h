@@ -32,6 +32,13 @@ struct stream {
     void *tls;                    // of the TLS stream_ops
 };
 
+// Makes s one that has no socket, for tunnels: it has what they use of the calls, and whoever moves
+// its bytes tells sock.on_event, in the loop, when there may be something to read.
+static inline void stream_init_virtual(struct stream *s, const struct stream_ops *ops)
+{
+    *s = (struct stream){.sock = {.fd = -1, .is_watched = true}, .ops = ops};
+}
+
 static inline bool stream_is_plain(const struct stream *s)
 {
     return s->ops == NULL;

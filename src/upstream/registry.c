@@ -722,6 +722,7 @@ static void fill_answer(struct server_state *s, const struct server_answer *old,
         atomic_store_explicit(&s->slots[slot].latency, 0, memory_order_relaxed);
         slot_rise(&s->slots[slot], clock_now_ms());
         atomic_store_explicit(&s->slots[slot].http_1_until_ms, 0, memory_order_relaxed);
+        atomic_store_explicit(&s->slots[slot].no_tunnel_until_ms, 0, memory_order_relaxed);
         uint64_t n_past =
             atomic_exchange_explicit(&s->slots[slot].n_failures, 0, memory_order_relaxed);
         atomic_fetch_add_explicit(&s->n_failures_past, n_past, memory_order_relaxed);

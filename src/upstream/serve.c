@@ -15,6 +15,7 @@
 #include "http/exchange.h"
 #include "http/grpc.h"
 #include "http/replay.h"
+#include "http/websocket.h"
 #include "rt/clock.h"
 #include "rt/log.h"
 #include "upstream/balance.h"
@@ -272,20 +273,26 @@ COLD static enum step connect_failed(struct attempt *a, enum conn_got got, struc
     return again(a);
 }
 
-static bool asked_for_http_1(const struct target *t)
+// Where a server's word about HTTP/1.1 is kept: of upgrades, or of all else.
+static _Atomic int64_t *http_1_until(const struct attempt *a, struct server_slot *slot)
 {
-    return atomic_load_explicit(&t->slot->http_1_until_ms, memory_order_relaxed) > clock_now_ms();
+    return a->x->req.is_upgrade ? &slot->no_tunnel_until_ms : &slot->http_1_until_ms;
 }
 
-// What an upgrade needs is HTTP/1.1's own, and what gRPC needs, HTTP/2's: trailers, and bodies
-// both ways at a time.
+static bool asked_for_http_1(const struct attempt *a, const struct target *t)
+{
+    return atomic_load_explicit(http_1_until(a, t->slot), memory_order_relaxed) > clock_now_ms();
+}
+
+// What upgrades other than WebSocket need is HTTP/1.1's own, and what gRPC needs, HTTP/2's:
+// trailers, and bodies both ways at a time.
 static bool may_share(const struct attempt *a, const struct target *t)
 {
     enum server_http http = t->server->state->http;
     const struct request *r = &a->x->req;
-    if (http == SERVER_HTTP_1 || r->is_raw || r->is_upgrade)
+    if (http == SERVER_HTTP_1 || r->is_raw || (r->is_upgrade && !websocket_is_asked_for(r)))
         return false;
-    return http == SERVER_HTTP_2 || a->is_grpc || (!a->wants_http_1 && !asked_for_http_1(t));
+    return http == SERVER_HTTP_2 || a->is_grpc || (!a->wants_http_1 && !asked_for_http_1(a, t));
 }
 
 static bool may_be_alone(const struct attempt *a, const struct target *t)
@@ -364,10 +371,10 @@ static void measure(const struct attempt *a, struct server_slot *slot)
 // RFC 9113 7: so the server did nothing of it, whatever its method is.
 COLD static enum step ask_by_http_1(struct attempt *a, bool sent_body, struct server_slot *slot)
 {
-    bool is_known = atomic_exchange_explicit(&slot->http_1_until_ms, clock_now_ms() + HTTP_1_MS,
+    bool is_known = atomic_exchange_explicit(http_1_until(a, slot), clock_now_ms() + HTTP_1_MS,
                                              memory_order_relaxed) > clock_now_ms();
     note_told(a, EXCHANGE_END_SERVER_PROTOCOL);
-    if (!is_known && a->may_choose)
+    if (!is_known && a->may_choose && !a->x->req.is_upgrade)
         log_info(STR_FMT ": " STR_FMT "; it gets HTTP/1.1 where the settings leave the choice",
                  STR_ARG(a->s->who), STR_ARG(a->detail));
     if (sent_body || !a->may_choose || ++a->n_refused > REFUSALS_MAX)
@@ -521,7 +528,8 @@ static bool can_speak(struct attempt *a, const struct target *t)
         return true;
     if (a->x->req.is_upgrade) {
         note(a, EXCHANGE_END_SERVER_PROTOCOL,
-             "server " STR_FMT ": an upgrade needs HTTP/1.1, and the settings say HTTP/2 alone",
+             "server " STR_FMT ": an upgrade to anything but WebSocket needs HTTP/1.1, and the "
+             "settings say HTTP/2 alone",
              STR_ARG(t->name));
         return false;
     }

@@ -23,7 +23,8 @@ struct server_slot {
     _Atomic uint64_t latency; // see slot_cost
     // Until then it gets HTTP/1.1 where it may choose: it has asked for that (RFC 9113 7).
     _Atomic int64_t http_1_until_ms;
-    uint8_t unused[16]; // the next one's are on another cache line
+    _Atomic int64_t no_tunnel_until_ms; // the same of WebSockets: it takes none by HTTP/2
+    uint8_t unused[8];                  // the next one's are on another cache line
 };
 _Static_assert(sizeof(struct server_slot) == 64, "one cache line each");
 

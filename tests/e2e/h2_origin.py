@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server of HTTP/2 made of single frames (hyperframe, hpack), so that it can also send what no
 library would."""
+import base64
+import hashlib
 import queue
 import socket
 import ssl
@@ -244,14 +246,26 @@ class Connection:
             pass
 
 
+def echo_websocket(sock, key):
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                 b"Upgrade: websocket\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+    while piece := sock.recv(65536):
+        sock.sendall(piece)
+
+
 def serve_http_1(sock):
-    """For those who choose that by ALPN: says which method came, with all of its body."""
+    """For those who choose that by ALPN: says which method came, with all of its body; WebSockets
+    are echoed."""
     with sock, sock.makefile("rb") as lines:
         while line := lines.readline():
             fields = {}
             while (field := lines.readline().strip()):
                 name, value = field.split(b":", 1)
                 fields[name.lower()] = value.strip()
+            if fields.get(b"upgrade") == b"websocket":
+                echo_websocket(sock, fields[b"sec-websocket-key"])
+                return
             lines.read(int(fields.get(b"content-length", 0)))
             text = line.split()[0] + b" by HTTP/1.1"
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))

@@ -2,9 +2,12 @@
 """WebSocket over HTTP/2 (RFC 8441) to servers of HTTP/1.1, and CONNECT otherwise."""
 import base64
 import hashlib
+import socket
 import threading
 
 import pytest
+from certificates import Certificate
+from h2_origin import H2Origin
 from harness import PATIENCE, wait_until
 from http2 import CANCEL, ENABLE_CONNECT_PROTOCOL, NO_ERROR, H2Client
 from test_http2 import settings
@@ -64,6 +67,139 @@ def test_a_websocket_on_a_stream(start, origin):
         assert client.answer(stream).is_whole
     proxy.log_lines('"GET /chat HTTP/2.0" 200 16010')
 
+
+# --- servers that speak HTTP/2 alone ---
+
+def open_echo(stream):
+    """RFC 8441 5, as the server."""
+    assert stream[":method"] == "CONNECT" and stream[":protocol"] == "websocket"
+    stream.head(200, ("sec-websocket-protocol", "chat"))
+    while piece := stream.read():
+        stream.send(piece)
+    stream.send(end=True)
+
+
+TAKES = {"connect": 1}
+
+
+@pytest.fixture(scope="module")
+def h2_echo():
+    server = H2Origin(open_echo, settings=TAKES)
+    yield server
+    server.stop()
+
+
+def test_a_websocket_from_a_stream_to_a_stream(start, h2_echo):
+    proxy = start(settings(h2_echo.url))
+    with H2Client(proxy.port) as client:
+        stream = connect(client)
+        answer = wait_open(client, stream)
+        assert answer.status == 200 and answer.get("sec-websocket-protocol") == "chat"
+        assert not {"sec-websocket-accept", "upgrade"} & dict(answer.headers).keys()
+        request = h2_echo.next_request()
+        assert (request[":path"], request[":authority"]) == ("/chat", "test.example")
+        assert request["sec-websocket-version"] == "13"
+        assert request["sec-websocket-key"] is None and request["content-length"] is None
+        for i in range(1, 21):
+            client.data(stream, b"y" * 16000)
+            client.data(stream, b"z" * 16000)
+            client.read_until(lambda: len(answer.body) >= i * 32000)
+        client.data(stream, b"", end=True)
+        assert client.answer(stream).is_whole
+        assert answer.body == (b"y" * 16000 + b"z" * 16000) * 20
+        assert request.reset_code is None
+    proxy.log_lines('"GET /chat HTTP/2.0" 200 640000')
+
+
+def test_a_websocket_of_http_1_to_a_stream(start, h2_echo):
+    proxy = start(settings(h2_echo.url))
+    key = base64.b64encode(b"0123456789abcdef")
+    with proxy.connect() as client:
+        client.send(b"GET /chat HTTP/1.1\r\nHost: test.example\r\nConnection: Upgrade\r\n"
+                    b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+                    + key + b"\r\n\r\nearly")
+        head = client.read_head()
+        assert head.status == 101 and head.get("Upgrade") == "websocket"
+        assert head.get("Sec-WebSocket-Accept") == base64.b64encode(
+            hashlib.sha1(key + GUID).digest()).decode()
+        assert client.read_exactly(5) == b"early"
+        client.send(b"x" * 100000)
+        assert client.read_exactly(100000) == b"x" * 100000
+        client.sock.shutdown(socket.SHUT_WR)
+        assert client.sock.recv(1) == b""
+    proxy.log_lines('"GET /chat HTTP/1.1" 101 100005')
+
+
+def test_a_reset_passes_through_both_ways(start):
+    resets = threading.Event()
+
+    def handler(stream):
+        stream.head(200)
+        if stream.path == "/reset":
+            stream.reset(CANCEL)
+        elif not stream.was_reset.wait(PATIENCE):
+            raise AssertionError("no reset")
+        else:
+            resets.set()
+
+    server = H2Origin(handler, settings=TAKES)
+    try:
+        proxy = start(settings(server.url))
+        with H2Client(proxy.port) as client:
+            stream = connect(client)
+            wait_open(client, stream)
+            client.reset(stream)
+            assert resets.wait(PATIENCE)
+            assert client.answer(connect(client, path="/reset")).reset == CANCEL
+            assert len(server.connections) == 1
+    finally:
+        server.stop()
+
+
+def test_a_server_that_refuses_a_websocket_says_why(start):
+    server = H2Origin(lambda stream: stream.answer(b"no", 403), settings=TAKES)
+    try:
+        proxy = start(settings(server.url))
+        with H2Client(proxy.port) as client:
+            answer = client.answer(connect(client))
+            assert (answer.status, answer.body) == (403, b"no")
+    finally:
+        server.stop()
+
+
+def test_a_server_of_http_2_alone_without_websocket_is_502(start):
+    """RFC 8441 3: it must have said that it takes them."""
+    server = H2Origin(open_echo)
+    try:
+        proxy = start(settings(server.url))
+        with H2Client(proxy.port) as client:
+            assert client.answer(connect(client)).status == 502
+        assert server.requests == []
+        proxy.log_lines("takes no WebSocket by HTTP/2|502")
+    finally:
+        server.stop()
+
+
+def test_a_server_of_both_without_websocket_gets_http_1(start, tmp_path):
+    cert = Certificate(tmp_path, ["127.0.0.1"])
+    server = H2Origin(lambda stream: stream.answer(), cert=cert, alpn=["h2", "http/1.1"])
+    try:
+        proxy = start(settings(server.url, more=f", tls: {{ ca: '{cert.file}' }}"))
+        with H2Client(proxy.port) as client:
+            assert client.get().text == "hello"  # by HTTP/2
+            for _ in range(2):
+                stream = connect(client)
+                answer = wait_open(client, stream)
+                assert answer.status == 200
+                client.data(stream, b"ping")
+                client.read_until(lambda: answer.body == b"ping")
+            assert client.get().text == "hello"
+        assert len(server.connections) == 1 and len(server.requests) == 2
+    finally:
+        server.stop()
+
+
+# --- servers of HTTP/1.1 ---
 
 def test_much_goes_through(start, origin):
     proxy = start(settings(origin(echo).url))

@@ -13,6 +13,7 @@
 #include "http/exchange.h"
 #include "http/h1_server.h"
 #include "http/tunnel.h"
+#include "http/websocket.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
@@ -212,6 +213,9 @@ static inline enum err rig_upgrade(struct rig *r, struct exchange *x)
     r->server_fd = fds[1];
     x->resp.status = 101;
     x->resp.tunnel = &r->server.side;
+    struct str accept = websocket_accept(&x->req, x->mem);
+    if (accept.ptr)
+        CHECK_INT(headers_add_named(&x->resp.headers, STR("Sec-WebSocket-Accept"), accept), ERR_OK);
     return ERR_OK;
 }
 

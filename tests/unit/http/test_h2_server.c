@@ -27,6 +27,7 @@ static struct {
     int32_t goaway_last;
     const char *body; // to be sent
     size_t body_left;
+    bool ends_tunnel;
 } peer;
 
 static struct answer *answer_of(int32_t id)
@@ -147,6 +148,19 @@ static ssize_t read_body(nghttp2_session *s, int32_t id, uint8_t *to, size_t n, 
     if (peer.body_left == 0)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (ssize_t)n;
+}
+
+// Says nothing until it is resumed.
+static ssize_t read_tunnel(nghttp2_session *s, int32_t id, uint8_t *to, size_t n, uint32_t *flags,
+                           nghttp2_data_source *source, void *arg)
+{
+    (void)s, (void)id, (void)source, (void)arg;
+    n = MIN(n, peer.body_left);
+    memset(to, 'b', n);
+    peer.body_left -= n;
+    if (peer.ends_tunnel)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return n > 0 || peer.ends_tunnel ? (ssize_t)n : NGHTTP2_ERR_DEFERRED;
 }
 
 static struct answer *ask(const char *method, const char *path, size_t n_body)
@@ -334,6 +348,88 @@ static void a_client_that_broke_the_rules_is_not_listened_to(void)
     close_peer(&r);
 }
 
+static struct answer *ask_tunnel(void)
+{
+    const nghttp2_nv fields[] = {nv(":method", "CONNECT"), nv(":protocol", "websocket"),
+                                 nv(":scheme", "http"), nv(":authority", "a.example"),
+                                 nv(":path", "/upgrade")};
+    const nghttp2_data_provider body = {.read_callback = read_tunnel};
+    peer.body_left = 0;
+    int32_t id = nghttp2_submit_request(peer.session, NULL, fields, ARRAY_LEN(fields), &body, NULL);
+    CHECK(id > 0);
+    return answer_of(id);
+}
+
+static void send_to_tunnel(int32_t id, size_t n)
+{
+    peer.body_left = n;
+    CHECK(nghttp2_session_resume_data(peer.session, id) == 0);
+}
+
+static uint32_t n_fibers(const struct rig *r)
+{
+    struct loop_stats stats;
+    loop_stats(r->loop, &stats);
+    return stats.n_fibers;
+}
+
+static void a_quiet_tunnel_holds_neither_fiber_nor_buffer(void)
+{
+    struct rig r;
+    char text[64];
+    open_peer(&r);
+    struct answer *a = ask_tunnel();
+    UNTIL(&r, a->status == 200);
+    for (size_t round = 1; round <= 2; round++) {
+        CHECK_INT(n_fibers(&r), 0);
+        CHECK_INT(r.env.buffers.n_out + r.env.pieces.n_out, 0);
+        send_to_tunnel(1, 5);
+        ssize_t n = 0;
+        UNTIL(&r, n > 0 || (n = read(r.server_fd, text, sizeof text)) > 0);
+        CHECK_STR(str_from(text, (size_t)MAX(n, 0)), STR("bbbbb"));
+        CHECK(write(r.server_fd, "late", 4) == 4);
+        UNTIL(&r, a->n == 4 * round);
+        turn(&r);
+    }
+    CHECK_INT(r.env.stats.counters[HTTP_COUNTER_TUNNELS_OPEN], 1);
+    close(r.server_fd);
+    r.server_fd = -1;
+    peer.ends_tunnel = true;
+    send_to_tunnel(1, 0);
+    UNTIL(&r, a->is_closed && n_ended(&r) == 1);
+    CHECK_INT(a->code, NGHTTP2_NO_ERROR);
+    CHECK_INT(r.n_released, 1);
+    CHECK_INT(r.request_bytes, 10);
+    CHECK_INT(r.response_bytes, 8);
+    CHECK_INT(r.env.stats.counters[HTTP_COUNTER_TUNNELS_OPEN], 0);
+    CHECK_INT(r.env.blocks.n_out, 0);
+    close_peer(&r);
+}
+
+static void a_reset_ends_a_quiet_tunnel(void)
+{
+    for (int by_connection = 0; by_connection < 2; by_connection++) {
+        struct rig r;
+        open_peer(&r);
+        struct answer *a = ask_tunnel();
+        UNTIL(&r, a->status == 200);
+        if (by_connection) {
+            close(r.fd);
+            r.fd = -1;
+        } else {
+            CHECK(nghttp2_submit_rst_stream(peer.session, NGHTTP2_FLAG_NONE, 1, NGHTTP2_CANCEL) ==
+                  0);
+            turn(&r);
+        }
+        RIG_UNTIL(&r, n_ended(&r) == 1);
+        CHECK_INT(r.n_released, 1);
+        CHECK_INT(n_fibers(&r), 0);
+        close(r.server_fd);
+        r.server_fd = -1;
+        close_peer(&r);
+    }
+}
+
 static void an_idle_connection_ends_with_goaway(void)
 {
     struct rig r;
@@ -354,4 +450,5 @@ TEST_MAIN(TEST(a_get_is_answered_in_full), TEST(answers_of_every_kind_come_throu
           TEST(a_connection_that_breaks_cancels_all_its_exchanges),
           TEST(streams_beyond_the_body_limit_are_told), TEST(a_drain_ends_it_after_the_last_stream),
           TEST(a_client_that_broke_the_rules_is_not_listened_to),
+          TEST(a_quiet_tunnel_holds_neither_fiber_nor_buffer), TEST(a_reset_ends_a_quiet_tunnel),
           TEST(an_idle_connection_ends_with_goaway))
