@@ -134,12 +134,14 @@ enum jwt_verdict jwt_check_claims(const struct jwt_conf *c, const struct json *c
 
 // --- for servers ---
 
+// False as well when an item has a comma: it would be two to servers, the second one a group or a
+// role of the user's own choice.
 static bool join(const struct json *array, struct arena *mem, struct str *ret)
 {
     struct str all = STR("");
     for (const struct json *item = array->first; item; item = item->next) {
         struct str value = scalar(item);
-        if (!value.ptr)
+        if (!value.ptr || str_find(value, ',') != STR_NPOS)
             return false;
         all = arena_concat(mem, all, item == array->first ? STR_NONE : STR(","), value);
         if (!all.ptr)

@@ -96,6 +96,8 @@ static void claims_become_values_of_fields_or_nothing(void)
                  {"7", "7"},
                  {"true", "true"},
                  {"[\"a\",2,false]", "a,2,false"},
+                 {"\"Lovelace, Ada\"", "Lovelace, Ada"},
+                 {"[\"staff,admin\",\"a\"]", NULL},
                  {"[]", ""},
                  {"\"\"", ""},
                  {"null", NULL},
