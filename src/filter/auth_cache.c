@@ -86,8 +86,11 @@ bool auth_cache_has(const struct auth_tag *tag, int64_t now_ms)
     struct entry *set = set_of(s, tag);
     bool has = false;
     pthread_mutex_lock(&s->lock);
-    for (size_t i = 0; i < WAYS; i++)
-        has = has || (set[i].until_ms > now_ms && is_same(&set[i], tag));
+    for (size_t i = 0; i < WAYS && !has; i++) {
+        has = set[i].until_ms > now_ms && is_same(&set[i], tag);
+        if (has)
+            set[i].until_ms = now_ms + AUTH_CACHE_KEEP_MS;
+    }
     pthread_mutex_unlock(&s->lock);
     return has;
 }

@@ -24,6 +24,8 @@ bool auth_tag_make(struct str user, struct str password, struct str hash, struct
 #define AUTH_TAG_PARTS_MAX 8
 bool auth_tag_of(const struct str *parts, size_t n, struct auth_tag *ret);
 
+// What is asked for stays: it was right for good, as the tag has what it was checked against, and
+// the many requests of a page would else all be checked at once when its time is over.
 bool auth_cache_has(const struct auth_tag *tag, int64_t now_ms);
 
 // They were right. Something older may be forgotten for it.
