@@ -172,7 +172,7 @@ static enum err let_pass(const struct handler *h, struct exchange *x, const stru
 {
     const struct jwt *f = (const struct jwt *)(const void *)h;
     struct str user;
-    if (f->conf->strip && jwt_strip(place, x) != ERR_OK)
+    if (jwt_strip(f, f->conf->strip ? NULL : place, x) != ERR_OK)
         return filter_exhausted(x);
     if (tell_server(f, x, t->claims) != ERR_OK)
         return filter_exhausted(x);

@@ -75,8 +75,10 @@ enum jwt_found {
 // The first that is there, in the order of the places. *ret borrows from the request.
 enum jwt_found jwt_find(const struct jwt *f, const struct exchange *x, struct str *ret,
                         const struct jwt_place **ret_place);
-// Takes it out of the request. ERR_LIMIT: the arena is full.
-enum err jwt_strip(const struct jwt_place *place, struct exchange *x) MUST_CHECK;
+// Takes tokens out of the request, at all places but keep, which may be NULL: servers are not to
+// believe what nobody has looked at. ERR_LIMIT: the arena is full.
+enum err jwt_strip(const struct jwt *f, const struct jwt_place *keep, struct exchange *x)
+    MUST_CHECK;
 
 // --- jwt_claims.c ---
 

@@ -69,7 +69,8 @@ static const struct conf_item items[] = {
     ITEM_MAP(jwt_conf, headers, "headers", .section = &claim_section, .since = "0.1",
              .apply = CONF_LIVE,
              .doc = "Fields that servers get, by name, and the claim that each is made of; lists "
-                    "have commas between. What clients send in these fields is dropped, at every "
+                    "have commas between, and with a comma in one of their texts servers don't get "
+                    "the field. What clients send in these fields is dropped, at every "
                     "entrypoint and on every route."),
     ITEM_TEXT(jwt_conf, user, "user-claim", .def = "sub", .since = "0.1", .apply = CONF_LIVE,
               .format = "the name of a claim", .example = "preferred_username",
@@ -78,7 +79,8 @@ static const struct conf_item items[] = {
                .format = "authorization, header:NAME, cookie:NAME, query:NAME; a list for several",
                .example = "[authorization, \"cookie:session\"]",
                .doc =
-                   "Where the token is: the first that is there counts. `authorization` is "
+                   "Where the token is: the first that is there counts, and servers get no tokens "
+                   "at the other places. `authorization` is "
                    "`Authorization: Bearer TOKEN`. URLs end up in logs and histories: `query` is "
                    "for what can do nothing else."),
     ITEM_BOOL(jwt_conf, strip, "strip", .def = "no", .since = "0.1", .apply = CONF_LIVE,

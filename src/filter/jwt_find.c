@@ -55,12 +55,20 @@ static enum err strip_cookie(struct exchange *x, struct str wanted)
 
 // --- arguments ---
 
-static enum jwt_found find_argument(const struct request *r, struct str wanted, struct str *ret)
+// Servers see names decoded: a token under another spelling would be one to them. Without memory it
+// counts as one.
+static bool is_argument(struct str name, struct str wanted, struct arena *mem)
 {
-    struct str rest = r->query, name, value;
+    struct str decoded = url_decode(name, true, mem);
+    return name.len > 0 && (!decoded.ptr || str_eq(decoded, wanted));
+}
+
+static enum jwt_found find_argument(const struct exchange *x, struct str wanted, struct str *ret)
+{
+    struct str rest = x->req.query, name, value;
     unsigned n = 0;
     while (url_query_next(&rest, &name, &value)) {
-        if (!str_eq(name, wanted))
+        if (!is_argument(name, wanted, x->mem))
             continue;
         n++;
         *ret = value; // base64url and dots: nothing in it is ever encoded
@@ -75,7 +83,7 @@ static enum err strip_argument(struct exchange *x, struct str wanted)
     while (str_cut(rest, '&', &pair, &rest), pair.len > 0 || rest.len > 0) {
         if (!str_cut(pair, '=', &name, &value))
             name = pair;
-        if (str_eq(name, wanted))
+        if (is_argument(name, wanted, x->mem))
             continue;
         left = left.ptr ? arena_concat(x->mem, left, STR("&"), pair) : pair;
         if (!left.ptr)
@@ -88,11 +96,12 @@ static enum err strip_argument(struct exchange *x, struct str wanted)
 
 // --- fields ---
 
+// With '_' in the place of '-' as well: many servers can't tell these apart.
 static enum jwt_found find_field(const struct headers *h, struct str wanted, struct str *ret)
 {
     unsigned n = 0;
-    for (const struct field *f = headers_find_named(h, wanted); f; f = headers_next(h, f)) {
-        if (!str_ieq(f->name, wanted))
+    for (const struct field *f = headers_next(h, NULL); f; f = headers_next(h, f)) {
+        if (!field_is_twin(f->name, wanted))
             continue;
         n++;
         *ret = f->value;
@@ -101,17 +110,32 @@ static enum jwt_found find_field(const struct headers *h, struct str wanted, str
 }
 
 // Another scheme is another filter's or the server's.
+static bool is_bearer(struct str value, struct str *ret_token)
+{
+    struct str scheme;
+    str_cut(value, ' ', &scheme, ret_token);
+    *ret_token = str_trim(*ret_token);
+    return str_ieq(scheme, STR("Bearer"));
+}
+
 static enum jwt_found find_bearer(const struct headers *h, struct str *ret)
 {
-    struct str value, scheme, token;
+    struct str value, token;
     enum jwt_found found = find_field(h, STR("Authorization"), &value);
     if (found != JWT_FOUND)
         return found;
-    str_cut(value, ' ', &scheme, &token);
-    if (!str_ieq(scheme, STR("Bearer")))
+    if (!is_bearer(value, &token))
         return JWT_NOT_THERE;
-    *ret = str_trim(token);
+    *ret = token;
     return JWT_FOUND;
+}
+
+static void strip_bearer(struct headers *h)
+{
+    struct str token;
+    for (const struct field *f = headers_next(h, NULL); f; f = headers_next(h, f))
+        if (f->id == FIELD_AUTHORIZATION && is_bearer(f->value, &token))
+            headers_drop(h, f);
 }
 
 // --- all of them ---
@@ -128,7 +152,7 @@ static enum jwt_found find_in(const struct jwt_place *place, const struct exchan
     case JWT_PLACE_COOKIE:
         return find_cookie(h, place->name, ret);
     case JWT_PLACE_QUERY:
-        return find_argument(&x->req, place->name, ret);
+        return find_argument(x, place->name, ret);
     }
     return JWT_NOT_THERE;
 }
@@ -146,19 +170,27 @@ enum jwt_found jwt_find(const struct jwt *f, const struct exchange *x, struct st
     return JWT_NOT_THERE;
 }
 
-enum err jwt_strip(const struct jwt_place *place, struct exchange *x)
+static enum err strip_from(const struct jwt_place *place, struct exchange *x)
 {
     switch (place->kind) {
     case JWT_PLACE_AUTHORIZATION:
-        headers_remove(&x->req.headers, FIELD_AUTHORIZATION);
+        strip_bearer(&x->req.headers);
         return ERR_OK;
     case JWT_PLACE_HEADER:
-        headers_remove_named(&x->req.headers, place->name);
+        headers_remove_twins(&x->req.headers, place->name);
         return ERR_OK;
     case JWT_PLACE_COOKIE:
         return strip_cookie(x, place->name);
     case JWT_PLACE_QUERY:
         return strip_argument(x, place->name);
     }
+    return ERR_OK;
+}
+
+enum err jwt_strip(const struct jwt *f, const struct jwt_place *keep, struct exchange *x)
+{
+    for (size_t i = 0; i < f->n_places; i++)
+        if (&f->places[i] != keep && strip_from(&f->places[i], x) != ERR_OK)
+            return ERR_LIMIT;
     return ERR_OK;
 }

@@ -24,7 +24,7 @@ static void the_first_place_that_has_one_counts(void)
         {{"authorization", "bearer  a.b.c "}, NULL, JWT_FOUND, "a.b.c", NULL, NULL},
         {{"Authorization", "Basic eDp5"}, NULL, JWT_NOT_THERE, "", NULL, NULL},
         {{"Authorization", "Basic eDp5", "Cookie", "sid=c"}, NULL, JWT_FOUND, "c", NULL, NULL},
-        {{"Authorization", "Bearer a", "Cookie", "sid=c"}, "t=q", JWT_FOUND, "a", "t=q", "sid=c"},
+        {{"Authorization", "Bearer a", "Cookie", "sid=c; k"}, "t=q&u", JWT_FOUND, "a", "u", "k"},
         {{"Authorization", "Bearer a", "Authorization", "Bearer a"},
          NULL,
          JWT_AMBIGUOUS,
@@ -38,6 +38,9 @@ static void the_first_place_that_has_one_counts(void)
         {{NULL}, "a=1&t=q&b=&c", JWT_FOUND, "q", "a=1&b=&c", NULL},
         {{NULL}, "t=q", JWT_FOUND, "q", NULL, NULL},
         {{NULL}, "t=q&t=r", JWT_AMBIGUOUS, "", NULL, NULL},
+        {{NULL}, "t=q&%74=r", JWT_AMBIGUOUS, "", NULL, NULL},
+        {{NULL}, "%74=q&a", JWT_FOUND, "q", "a", NULL},
+        {{"x-jwt", "h", "X_Jwt", "i"}, NULL, JWT_AMBIGUOUS, "", NULL, NULL},
         {{"x-jwt", "h"}, "T=q", JWT_FOUND, "h", "T=q", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -54,13 +57,19 @@ static void the_first_place_that_has_one_counts(void)
         CHECK_INT(found, c->found);
         if (found == JWT_FOUND) {
             CHECK_STR(token, str_of(c->token));
-            CHECK_INT(jwt_strip(place, x), ERR_OK);
+            const struct jwt *j = (const struct jwt *)(const void *)f.filter;
+            const struct jwt_place *used = place;
+            CHECK_INT(jwt_strip(j, used, x), ERR_OK); // the others
+            CHECK_INT(jwt_find(j, x, &token, &place), JWT_FOUND);
+            CHECK_STR(token, str_of(c->token));
+            CHECK(place == used);
+            CHECK_INT(jwt_strip(j, NULL, x), ERR_OK);
             CHECK_INT(x->req.has_query, c->query_left != NULL);
             CHECK_STR(x->req.query, str_of(c->query_left));
             CHECK_STR(headers_get(&x->req.headers, FIELD_COOKIE), str_of(c->cookie_left));
-            enum jwt_found again =
-                jwt_find(&(struct jwt){.places = {*place}, .n_places = 1}, x, &token, &place);
-            CHECK_INT(again, JWT_NOT_THERE);
+            CHECK_INT(jwt_find(j, x, &token, &place), JWT_NOT_THERE);
+            const struct field *left = headers_find(&x->req.headers, FIELD_AUTHORIZATION);
+            CHECK(!left || str_starts(left->value, STR("Basic ")));
         }
         fixture_end(&e);
         filter_end(&f);
