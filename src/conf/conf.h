@@ -33,6 +33,7 @@ struct conf_texts {
 struct conf_nets {
     struct ip_net *items;
     size_t n;
+    bool is_set; // something is written there; it may be a list of a file that has none
 };
 
 // A file that a setting names, with its content (resolved by the keeper).

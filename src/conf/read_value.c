@@ -248,7 +248,8 @@ static void read_nets(struct conf_reader *r, const struct conf_path *path,
         struct conf_path at = {.up = path, .index = i++};
         read_net(r, &at, item, child, &list);
     }
-    *ret = (struct conf_nets){.items = list.nets, .n = list.n};
+    bool is_set = node->kind != CONF_NODE_SEQ || node->n > 0;
+    *ret = (struct conf_nets){.items = list.nets, .n = list.n, .is_set = is_set};
 }
 
 void conf_read_value(struct conf_reader *r, const struct conf_path *path,

@@ -1,112 +1,169 @@
 // SPDX-License-Identifier: Apache-2.0
-// allow, deny: who may pass, by the client's address.
+// allow, deny: who may pass, and for what, when: by address, country, provider, method, path,
+// header fields and time. A request is meant when it meets all kinds of conditions that are there.
+#include "base/mem.h"
 #include "codec/ip_set.h"
+#include "filter/access_conf.h"
 #include "filter/common.h"
+#include "filter/geo.h"
+#include "filter/week.h"
+#include "http/regex.h"
+#include "rt/clock.h"
 
-struct list_file_conf {
-    struct conf_file file;
-    struct place place;
-};
+#define UNKNOWN STR("unknown") // a country
 
-struct access_conf {
-    struct conf_nets addresses;
-    struct conf_list files; // of list_file_conf
-    uint32_t status;
-    struct place place;
+struct field_pattern {
+    struct str name;
+    struct regex *re; // owns what isn't in the arena
 };
 
 struct access_filter {
     struct filter_base base;
     const struct access_conf *conf; // borrows: the snapshot's
-    struct ip_set listed;
-    bool passes_listed; // allow; deny refuses them
+    const struct geo *geo;          // the same
+    bool passes_meant;              // allow; deny refuses them
+    bool has_addresses;
+    struct ip_set addresses;
+    uint32_t *asns; // in the arena
+    struct field_pattern *fields;
+    size_t n_fields;
+    struct week_window *times;
 };
 
-static const struct conf_item file_items[] = {
-    ITEM_FILE(list_file_conf, file, "file", .is_required = true, .since = "0.1", .apply = CONF_LIVE,
-              .format = "a file", .example = "/etc/sallyport/office.txt",
-              .doc =
-                  "A text with an address or network on each line; `#` and `;` begin a comment."),
-};
+// --- serving ---
 
-static const struct conf_section file_section = {
-    .name = "address-file",
-    .doc = "A file with addresses and networks.",
-    CONF_SECTION_OF(list_file_conf, file_items),
-    .shorthand = "file",
-    .place_offset = CONF_PLACE_AT(list_file_conf, place),
-};
-
-static const struct conf_item items[] = {
-    ITEM_NETS(access_conf, addresses, "addresses", .since = "0.1", .apply = CONF_LIVE,
-              .example = "[192.0.2.0/24, 2001:db8::/32]",
-              .doc = "Addresses and networks of clients."),
-    ITEM_LIST(access_conf, files, "files", .section = &file_section, .since = "0.1",
-              .apply = CONF_LIVE, .example = "[/etc/sallyport/office.txt]",
-              .doc = "Files with more of them, one on each line. They are read with the settings."),
-    ITEM_UINT(access_conf, status, "status", .def = "403", .min = "400", .max = "599",
-              .since = "0.1", .apply = CONF_LIVE,
-              .doc = "What those who may not pass are answered; 404 hides that there is anything."),
-};
-
-static enum err check(const void *value, struct diags *diags)
+static bool is_one_of(struct str s, const struct conf_texts *texts)
 {
-    const struct access_conf *c = value;
-    if (c->addresses.n == 0 && c->files.n == 0)
-        return diag_fail(diags, ERR_SYNTAX, c->place, "name `addresses`, `files`, or both");
-    return ERR_OK;
+    for (size_t i = 0; i < texts->n; i++) {
+        if (str_ieq(texts->items[i].text, s))
+            return true;
+    }
+    return false;
 }
 
-static const struct conf_section allow_section = {
-    .name = "allow",
-    .doc = "Lets only these clients pass. A client is who the connection comes from, or whom a "
-           "proxy names that the entrypoint trusts.",
-    CONF_SECTION_OF(access_conf, items),
-    .shorthand = "addresses",
-    .place_offset = CONF_PLACE_AT(access_conf, place),
-    .check = check,
-};
-
-static const struct conf_section deny_section = {
-    .name = "deny",
-    .doc = "Refuses these clients, and lets all others pass.",
-    CONF_SECTION_OF(access_conf, items),
-    .shorthand = "addresses",
-    .place_offset = CONF_PLACE_AT(access_conf, place),
-    .check = check,
-};
-
-static bool may_pass(const struct access_filter *f, const struct exchange *x)
+static bool is_in_country(const struct access_filter *f, const struct exchange *x)
 {
-    return ip_set_contains(&f->listed, &x->client) == f->passes_listed;
+    struct str country = geo_country(f->geo, &x->client);
+    return is_one_of(country.len > 0 ? country : UNKNOWN, &f->conf->countries);
+}
+
+static bool is_in_system(const struct access_filter *f, const struct exchange *x)
+{
+    uint32_t asn = geo_asn(f->geo, &x->client);
+    for (size_t i = 0; i < f->conf->asns.n; i++) {
+        if (asn != 0 && f->asns[i] == asn)
+            return true;
+    }
+    return false;
+}
+
+// Whole segments: /admin is /admin and what is below it.
+static bool is_below(struct str path, const struct conf_texts *paths)
+{
+    for (size_t i = 0; i < paths->n; i++) {
+        struct str prefix = paths->items[i].text;
+        if (str_ends(prefix, STR("/")))
+            prefix.len--;
+        if (str_starts(path, prefix) && (path.len == prefix.len || path.ptr[prefix.len] == '/'))
+            return true;
+    }
+    return false;
+}
+
+// Each pattern fits a field of its name. One that gives up counts so that nobody passes by it.
+static bool has_fields(const struct access_filter *f, const struct exchange *x)
+{
+    for (size_t i = 0; i < f->n_fields; i++) {
+        const struct headers *h = &x->req.headers;
+        bool fits = false;
+        for (const struct field *at = headers_next(h, NULL); at && !fits;
+             at = headers_next(h, at)) {
+            if (!str_ieq(at->name, f->fields[i].name))
+                continue;
+            enum regex_result result = regex_match(f->fields[i].re, at->value);
+            fits = result == REGEX_YES || (result == REGEX_BROKEN && !f->passes_meant);
+        }
+        if (!fits)
+            return false;
+    }
+    return true;
+}
+
+static bool is_time(const struct access_filter *f)
+{
+    int64_t now_s = clock_wall_s();
+    if (f->conf->time_zone == ACCESS_ZONE_LOCAL)
+        now_s += clock_local_offset_s();
+    for (size_t i = 0; i < f->conf->times.n; i++) {
+        if (week_contains(&f->times[i], now_s))
+            return true;
+    }
+    return false;
+}
+
+// The first condition that the request doesn't meet; NULL: it meets all.
+static const char *missing(const struct access_filter *f, const struct exchange *x)
+{
+    const struct access_conf *c = f->conf;
+    if (f->has_addresses && !ip_set_contains(&f->addresses, &x->client))
+        return "address";
+    if (c->countries.n > 0 && !is_in_country(f, x))
+        return "country";
+    if (c->asns.n > 0 && !is_in_system(f, x))
+        return "autonomous system";
+    if (c->methods.n > 0 && !is_one_of(x->req.method, &c->methods))
+        return "method";
+    if (c->paths.n > 0 && !is_below(x->req.path, &c->paths))
+        return "path";
+    if (f->n_fields > 0 && !has_fields(f, x))
+        return "header";
+    if (c->times.n > 0 && !is_time(f))
+        return "time";
+    return NULL;
 }
 
 static enum err serve(const struct handler *h, struct exchange *x)
 {
     const struct access_filter *f = (const struct access_filter *)(const void *)h;
-    if (may_pass(f, x)) {
+    const char *other = missing(f, x);
+    if ((other == NULL) == f->passes_meant) {
         filter_note(h, x, "passed", STR_NONE);
         return handler_serve(h->next, x);
     }
-    const char *why =
-        f->passes_listed ? "the client isn't on the list" : "the client is on the list";
-    filter_note(h, x, "denied", str_of(why));
+    struct str why = other ? arena_printf(x->mem, "the %s isn't on the list", other)
+                           : STR("the request is on the list");
+    if (!why.ptr)
+        return filter_exhausted(x);
+    filter_note(h, x, "denied", why);
     exchange_note_offence(x, EXCHANGE_OFFENCE_DENIED);
-    exchange_fail(x, f->conf->status, EXCHANGE_END_FILTERED, STR_FMT ": %s", STR_ARG(f->base.who),
-                  why);
+    exchange_fail(x, f->conf->status, EXCHANGE_END_FILTERED, STR_FMT ": " STR_FMT,
+                  STR_ARG(f->base.who), STR_ARG(why));
     return ERR_OK;
 }
 
 static struct str explain(const struct handler *h, struct exchange *x)
 {
     const struct access_filter *f = (const struct access_filter *)(const void *)h;
-    if (may_pass(f, x))
-        return STR("lets this client pass");
-    return arena_printf(x->mem, "answers this client %u", f->conf->status);
+    const char *other = missing(f, x);
+    if ((other == NULL) == f->passes_meant)
+        return STR("lets this request pass");
+    return arena_printf(x->mem, "answers this request %u%s%s%s", f->conf->status,
+                        other ? ": its " : "", other ? other : "", other ? " isn't listed" : "");
 }
 
-static const struct handler_type allow_type = {.name = "allow", .serve = serve, .explain = explain};
-static const struct handler_type deny_type = {.name = "deny", .serve = serve, .explain = explain};
+static void fini(struct handler *h)
+{
+    struct access_filter *f = (struct access_filter *)(void *)h;
+    for (size_t i = 0; i < f->n_fields; i++)
+        regex_fini(f->fields[i].re);
+}
+
+static const struct handler_type allow_type = {
+    .name = "allow", .serve = serve, .explain = explain, .fini = fini};
+static const struct handler_type deny_type = {
+    .name = "deny", .serve = serve, .explain = explain, .fini = fini};
+
+// --- building ---
 
 // What the settings name, and what the files have.
 static enum err collect(const struct access_conf *c, const struct filter_env *env,
@@ -116,7 +173,7 @@ static enum err collect(const struct access_conf *c, const struct filter_env *en
     *list =
         (struct ip_list){.nets = c->addresses.items, .n = c->addresses.n, .cap = c->addresses.n};
     for (size_t i = 0; i < c->files.n; i++) {
-        const struct list_file_conf *one = c->files.items[i];
+        const struct access_file_conf *one = c->files.items[i];
         unsigned line;
         const char *why;
         enum err err = ip_list_parse(one->file.content, scratch, list, &line, &why);
@@ -129,25 +186,96 @@ static enum err collect(const struct access_conf *c, const struct filter_env *en
     return result;
 }
 
-static struct handler *build(struct str name, const struct access_conf *c, bool passes_listed,
-                             const struct handler *next, const struct filter_env *env)
+static enum err build_addresses(struct access_filter *f, const struct filter_env *env)
 {
-    struct access_filter *f =
-        filter_new(env, sizeof *f, passes_listed ? &allow_type : &deny_type, name, next);
-    if (!f)
-        return NULL;
-    f->conf = c;
-    f->passes_listed = passes_listed;
     struct arena scratch;
     arena_init(&scratch, SIZE_MAX, NULL, 0); // as large as the files, which have been read
     struct ip_list list;
-    enum err err = collect(c, env, &scratch, &list);
+    enum err err = collect(f->conf, env, &scratch, &list);
     if (err == ERR_OK)
-        err = ip_set_build(list.nets, list.n, env->mem, &f->listed);
+        err = ip_set_build(list.nets, list.n, env->mem, &f->addresses);
     arena_fini(&scratch);
-    if (err == ERR_LIMIT)
-        return filter_no_memory(env);
-    return err == ERR_OK ? &f->base.handler : NULL;
+    f->has_addresses = f->conf->addresses.is_set || f->conf->files.n > 0;
+    return err;
+}
+
+static enum err build_fields(struct access_filter *f, const struct filter_env *env)
+{
+    const struct conf_map *map = &f->conf->headers;
+    f->fields = ARENA_ARRAY(env->mem, struct field_pattern, map->n + 1);
+    if (!f->fields)
+        return ERR_LIMIT;
+    for (size_t i = 0; i < map->n; i++) {
+        const struct access_field_conf *c = map->items[i].value;
+        char why[REGEX_WHY_BYTES];
+        size_t at;
+        struct regex *re = regex_compile(c->pattern.text, 0, env->mem, &at, why);
+        if (!re)
+            return diag_fail(env->diags, ERR_SYNTAX, c->pattern.place,
+                             "'" STR_FMT "' is no regular expression: %s", STR_ARG(c->pattern.text),
+                             why);
+        f->fields[f->n_fields++] = (struct field_pattern){map->items[i].name, re};
+    }
+    return ERR_OK;
+}
+
+static enum err build_lists(struct access_filter *f, const struct filter_env *env)
+{
+    const struct access_conf *c = f->conf;
+    enum err result = ERR_OK;
+    f->asns = ARENA_ARRAY(env->mem, uint32_t, c->asns.n + 1);
+    f->times = ARENA_ARRAY(env->mem, struct week_window, c->times.n + 1);
+    if (!f->asns || !f->times)
+        return ERR_LIMIT;
+    for (size_t i = 0; i < c->asns.n; i++) {
+        if (!access_asn_parse(c->asns.items[i].text, &f->asns[i]))
+            result = diag_fail(env->diags, ERR_SYNTAX, c->asns.items[i].place,
+                               "'" STR_FMT "' is no autonomous system: write its number, as 64496 "
+                               "or AS64496",
+                               STR_ARG(c->asns.items[i].text));
+    }
+    for (size_t i = 0; i < c->times.n; i++) {
+        if (week_parse(c->times.items[i].text, &f->times[i]) != ERR_OK)
+            result = diag_fail(env->diags, ERR_SYNTAX, c->times.items[i].place,
+                               "'" STR_FMT "' is no window of time: write " WEEK_FORMAT,
+                               STR_ARG(c->times.items[i].text));
+    }
+    return result;
+}
+
+// Without its database a condition would be met by nobody, or by everybody.
+static enum err check_geo(struct access_filter *f, const struct filter_env *env)
+{
+    static const struct geo none;
+    const struct access_conf *c = f->conf;
+    f->geo = env->geo ? env->geo : &none;
+    if (c->countries.n > 0 && !f->geo->has_country)
+        return diag_fail(env->diags, ERR_NOT_FOUND, c->countries.items[0].place,
+                         "countries need a database: name it in `geo: { country: FILE }`");
+    if (c->asns.n > 0 && !f->geo->has_asn)
+        return diag_fail(env->diags, ERR_NOT_FOUND, c->asns.items[0].place,
+                         "autonomous systems need a database: name it in `geo: { asn: FILE }`");
+    return ERR_OK;
+}
+
+static struct handler *build(struct str name, const struct access_conf *c, bool passes_meant,
+                             const struct handler *next, const struct filter_env *env)
+{
+    struct access_filter *f =
+        filter_new(env, sizeof *f, passes_meant ? &allow_type : &deny_type, name, next);
+    if (!f)
+        return NULL;
+    f->conf = c;
+    f->passes_meant = passes_meant;
+    const enum err errs[] = {build_addresses(f, env), build_lists(f, env), check_geo(f, env),
+                             build_fields(f, env)};
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < ARRAY_LEN(errs); i++)
+        err = errs[i] != ERR_OK ? errs[i] : err;
+    if (err == ERR_OK)
+        return &f->base.handler;
+    fini(&f->base.handler);
+    return err == ERR_LIMIT ? filter_no_memory(env) : NULL;
 }
 
 static struct handler *build_allow(struct str name, const void *settings,
@@ -163,11 +291,11 @@ static struct handler *build_deny(struct str name, const void *settings, const s
 }
 
 const struct filter_type filter_allow = {
-    .choice = {.key = "allow", .section = &allow_section},
+    .choice = {.key = "allow", .section = &access_allow_section},
     .build = build_allow,
 };
 
 const struct filter_type filter_deny = {
-    .choice = {.key = "deny", .section = &deny_section},
+    .choice = {.key = "deny", .section = &access_deny_section},
     .build = build_deny,
 };

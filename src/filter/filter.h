@@ -9,6 +9,7 @@
 #include "http/handler.h"
 
 struct filter_states;
+struct geo;
 struct offload;
 
 // Where filters get the services from that they ask by themselves (http/sub.h): the gate's.
@@ -27,6 +28,7 @@ struct filter_env {
     struct offload *offload;      // threads for slow work; NULL in `check` and `explain`
     struct filter_states *states; // what outlives snapshots; NULL there, too
     struct filter_services *services;
+    const struct geo *geo; // where addresses belong; NULL: nobody knows
 };
 
 #define FILTER_RESERVED_MAX 32

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -519,6 +520,7 @@ int gate_main(void)
     raise_descriptor_limit();
     usage_prepare();
     tls_init(); // while files can be read
+    tzset();    // the same
     struct hash_key key;
     sys_random(&key, sizeof key);
     hash_seed(key);

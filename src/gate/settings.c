@@ -606,6 +606,8 @@ static const struct conf_item root_items[] = {
               .doc = "PEM file with the authorities that servers with `https://` are verified "
                      "against, unless the service has a `ca` of its own. By default the system's; "
                      "it is read anew with each reload."),
+    ITEM_SECTION(settings, geo, "geo", struct geo_conf, .section = &geo_section, .since = "0.1",
+                 .apply = CONF_LIVE, .doc = "Databases that tell where addresses belong."),
     ITEM_SECTION(settings, ban, "ban", struct ban_conf, .section = &ban_section, .since = "0.1",
                  .apply = CONF_LIVE, .doc = "Refusing clients that misbehave, for a while."),
     ITEM_MAP(settings, entrypoints, "entrypoints", .section = &entrypoint_section, .since = "0.1",

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "conf/conf.h"
+#include "filter/geo.h"
 #include "gate/ban_conf.h"
 #include "gate/demand_conf.h"
 #include "gate/hooks_conf.h"
@@ -164,6 +165,7 @@ struct settings {
     struct demand_conf on_demand; // certificates for names that aren't known beforehand
     struct conf_file authorities; // that servers are verified against; by default the system's
     struct ban_conf ban;
+    struct geo_conf geo;
     struct conf_map entrypoints; // of entrypoint_conf
     struct conf_map sites;       // of site_conf
     struct conf_map services;    // of service_conf

@@ -215,6 +215,7 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
     // Goes on after an error, so that all of them are told at once; what failed has its default.
     bool is_read = conf_read(&settings_section, root, NULL, &s->mem, diags, &s->settings) == ERR_OK;
     if (is_read || diags->n_errors < GO_ON_ERRORS_MAX) {
+        (void)geo_build(&s->settings.geo, diags, &s->geo); // told in diags
         build_entries(&b);
         (void)!ban_rules_build(&s->settings.ban, &s->mem, diags, &s->bans); // told in diags
         build_services(&b);

@@ -53,6 +53,7 @@ struct snapshot {
     struct http_entry *entries; // in mem
     unsigned n_entries;
     struct ban_rules bans;
+    struct geo geo;
     struct proxy_in *proxy_in;    // in mem: one for each entrypoint; n_from is 0: none
     struct door_conf *doors;      // in mem: one for each entrypoint; NULL: none speaks TLS
     struct tls_policy **policies; // in mem: owns those that doors borrow

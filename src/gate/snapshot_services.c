@@ -40,5 +40,6 @@ struct filter_env snapshot_filter_env(struct builder *b)
         .offload = b->env->offload,
         .states = b->env->states,
         .services = &b->services,
+        .geo = &b->s->geo,
     };
 }

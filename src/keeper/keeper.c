@@ -18,7 +18,7 @@
 
 #define STOP_IDLE_MS 1000  // for a request that is on its way on a kept connection
 #define KILL_AFTER_MS 2000 // beyond the drain time-out
-#define OWN_FDS 6 // signals, names, the output of a trial, secrets, orders, names on demand
+#define OWN_FDS 7 // signals, names, output of a trial, secrets, orders, names on demand, files
 #define FDS_MAX (OWN_FDS + GATES_MAX + 1 + CONTROL_CONNS_MAX)
 
 // --- stopping ---
@@ -158,7 +158,7 @@ static void say_alive(struct keeper *k, int64_t now_ms, int64_t *next_ms)
 static int do_what_is_due(struct keeper *k)
 {
     int64_t now_ms = clock_now_ms(), next_ms = INT64_MAX;
-    if (k->must_reload && !k->is_stopping && reload_is_possible(k))
+    if ((k->must_reload || k->must_follow) && !k->is_stopping && reload_is_possible(k))
         reload_begin(k);
     gates_do_what_is_due(k, now_ms, &next_ms);
     control_do_what_is_due(k, now_ms, &next_ms);
@@ -201,6 +201,8 @@ static void on_own_fds(struct keeper *k, const struct pollfd *fds)
         upgrade_on_output(k);
     if (fds[3].revents || fds[4].revents)
         secrets_look(&k->secrets); // do_what_is_due passes them on
+    if (fds[6].revents && k->watch && watch_look(k->watch))
+        reload_follow(k);
 }
 
 static void run(struct keeper *k, int signals)
@@ -218,6 +220,7 @@ static void run(struct keeper *k, int signals)
         fds[n++] = (struct pollfd){.fd = secrets_issue_fd(&k->secrets), .events = POLLIN};
         // verdicts_do_what_is_due takes what has come
         fds[n++] = (struct pollfd){.fd = secrets_demand_fd(&k->secrets), .events = POLLIN};
+        fds[n++] = (struct pollfd){.fd = k->watch ? watch_fd(k->watch) : -1, .events = POLLIN};
         LIST_FOR (node, &k->gates) {
             ASSERT(n < OWN_FDS + GATES_MAX);
             fds[n++] = (struct pollfd){.fd = CONTAINER_OF(node, struct gate, node)->child.channel,
@@ -285,6 +288,7 @@ int keeper_main(const struct keeper_options *options)
     list_init(&k.awaiting);
     control_init(&k.control);
     keeper_bans_init(&k.bans);
+    k.watch = watch_new();
     secrets_init(&k.secrets, &(struct secrets_listener){
                                  .on_end = on_order_end, .on_step = on_order_step, .arg = &k});
     upgrade_init(&k.upgrade);
@@ -310,6 +314,9 @@ int keeper_main(const struct keeper_options *options)
     secrets_fini(&k.secrets);
     keeper_bans_fini(&k.bans);
     drains_fini(&k.drains);
+    watch_free(k.watch);
+    mem_free(k.text);
+    mem_free(k.next_text);
     close(signals);
     log_stop();
     return k.exit_status;

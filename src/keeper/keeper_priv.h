@@ -18,6 +18,7 @@
 #include "keeper/secrets.h"
 #include "keeper/upgrade.h"
 #include "rt/log.h"
+#include "rt/watch.h"
 
 #define GATES_MAX 16 // processes at a time: one serves, one may start, the rest finish
 
@@ -61,6 +62,7 @@ struct attempt {
     uint64_t number; // counts up; 0: there was none
     bool is_running;
     bool has_new_gate;
+    bool follows; // the settings in force, with what their files hold now
     int64_t began_ms;
     json_t *diagnostics; // owns; what was found in the settings
 };
@@ -82,7 +84,10 @@ struct keeper {
     struct attempt attempt;
     struct awaited awaited;
     struct last_reload last_reload;
-    bool must_reload; // asked for while another was running
+    bool must_reload;       // asked for while another was running
+    bool must_follow;       // files that settings name have changed
+    struct watch *watch;    // owns: of these files
+    char *text, *next_text; // own: of the settings file, in force and of the attempt; or NULL
     struct control control;
     struct upgrade upgrade;
     struct names *names; // owns: what the system says of host names
@@ -172,6 +177,9 @@ void verdicts_fini(struct keeper *k);
 
 // Puts the settings in force as they are now, or after the attempt that is running.
 void reload_ask(struct keeper *k);
+// Files that the settings in force name have changed: these settings are put in force with what is
+// in them now; a settings file that was edited meanwhile waits for reload_ask.
+void reload_follow(struct keeper *k);
 // Starts what reload_ask put off. False: the settings have errors.
 bool reload_begin(struct keeper *k);
 // Certificates that aren't the settings' alone have changed: what is wanted is wanted anew.

@@ -15,10 +15,26 @@
 #define FILE_MAX_BYTES (64u << 20)
 #define TREE_MAX_BYTES ((size_t)4 << 30)
 
+// What the resolver is asked with.
+struct sources {
+    struct loaded *loaded;
+    struct str lists; // the setting
+};
+
+static void note_file(struct loaded *l, struct str path)
+{
+    struct loaded_files *f = &l->files;
+    struct str *paths = ARENA_GROW(&l->mem, struct str, f->paths, f->n, &f->cap);
+    if (!paths)
+        return;
+    f->paths = paths;
+    f->paths[f->n++] = arena_dup(&l->mem, path);
+}
+
 static bool read_file(void *arg, struct str path, struct arena *mem, struct str *ret,
                       const char **ret_why)
 {
-    (void)arg;
+    note_file(((struct sources *)arg)->loaded, path);
     char *name = mem_copy(path.ptr, path.len);
     bool is_read = file_read(name, FILE_MAX_BYTES, mem, ret, ret_why) == ERR_OK;
     mem_free(name);
@@ -40,12 +56,18 @@ static bool read_env(void *arg, struct str name, struct arena *mem, struct str *
     return true;
 }
 
-// arg: the text of the setting `lists`.
 static bool read_list(void *arg, struct str name, struct arena *mem, struct str *ret,
                       const char **ret_why)
 {
+    struct sources *s = arg;
     struct str path;
-    return lists_read(*(const struct str *)arg, name, mem, ret, &path, ret_why);
+    // One of the operator's own may come, or go.
+    note_file(s->loaded,
+              arena_printf(mem, STR_FMT "/" STR_FMT ".txt", STR_ARG(s->lists), STR_ARG(name)));
+    bool is_read = lists_read(s->lists, name, mem, ret, &path, ret_why);
+    if (is_read && path.len > 0)
+        note_file(s->loaded, path);
+    return is_read;
 }
 
 // The folder of lists, before the settings are read by their tables.
@@ -115,9 +137,9 @@ bool load_tree(struct loaded *ret, struct conf_node *root)
     ret->root = root;
     add_authorities(root, &ret->mem);
     // Goes on after an error, so that all of them are told at once.
-    struct str lists = lists_folder(root);
+    struct sources sources = {.loaded = ret, .lists = lists_folder(root)};
     struct conf_resolver resolver = {
-        .read_file = read_file, .read_env = read_env, .read_list = read_list, .arg = &lists};
+        .read_file = read_file, .read_env = read_env, .read_list = read_list, .arg = &sources};
     bool is_resolved =
         conf_resolve(&settings_section, root, &resolver, &ret->mem, &ret->diags) == ERR_OK;
     ret->registry = upstream_registry_new();
@@ -134,6 +156,21 @@ bool load_tree(struct loaded *ret, struct conf_node *root)
     return check_user(&ret->snapshot->settings.user, &ret->diags) == ERR_OK;
 }
 
+// text: in the arena of *ret.
+static bool parse(struct str text, const char *path, struct loaded *ret)
+{
+    ret->text = text;
+    struct conf_node *root = conf_yaml_parse(text, path, &ret->mem, &ret->diags);
+    // A file that was cut off, or is being written, must not take every site away.
+    if (root && root->kind == CONF_NODE_MAP && root->n == 0) {
+        diag_fail(&ret->diags, ERR_SYNTAX, (struct place){.source = path, .line = 1},
+                  "the settings are empty; a site is enough: \"sites: { app.example.com: "
+                  "http://127.0.0.1:3000 }\"");
+        return false;
+    }
+    return root && load_tree(ret, root);
+}
+
 bool load_file(const char *path, struct loaded *ret)
 {
     load_begin(ret);
@@ -148,15 +185,13 @@ bool load_file(const char *path, struct loaded *ret)
                   "the settings can't be read: %s", why);
         return false;
     }
-    struct conf_node *root = conf_yaml_parse(text, path, &ret->mem, &ret->diags);
-    // A file that was cut off, or is being written, must not take every site away.
-    if (root && root->kind == CONF_NODE_MAP && root->n == 0) {
-        diag_fail(&ret->diags, ERR_SYNTAX, (struct place){.source = path, .line = 1},
-                  "the settings are empty; a site is enough: \"sites: { app.example.com: "
-                  "http://127.0.0.1:3000 }\"");
-        return false;
-    }
-    return root && load_tree(ret, root);
+    return parse(text, path, ret);
+}
+
+bool load_again(struct str text, const char *path, struct loaded *ret)
+{
+    load_begin(ret);
+    return parse(arena_dup(&ret->mem, text), path, ret);
 }
 
 void load_fini(struct loaded *l)

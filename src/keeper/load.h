@@ -6,8 +6,16 @@
 #include "conf/conf.h"
 #include "gate/snapshot.h"
 
+// Files that settings name, as they were found; in the arena of the tree.
+struct loaded_files {
+    struct str *paths;
+    size_t n, cap;
+};
+
 struct loaded {
     struct arena mem;          // of the tree
+    struct str text;           // of the file; in mem; empty: there was none
+    struct loaded_files files; // whose change changes the settings
     struct conf_node *root;    // resolved; in mem
     struct snapshot *snapshot; // NULL when there was an error; serves nothing, only tells
     struct upstream_registry *registry;
@@ -17,6 +25,9 @@ struct loaded {
 // Loads path ("-": standard input). ret is to be ended by load_fini whatever happened. True: no
 // error.
 bool load_file(const char *path, struct loaded *ret);
+
+// The same from the file's text, as it was earlier; copied.
+bool load_again(struct str text, const char *path, struct loaded *ret);
 
 // The same from a tree that was built in mem of *ret (flags): load_begin, build, load_tree.
 void load_begin(struct loaded *ret);

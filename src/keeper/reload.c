@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "keeper/keeper_priv.h"
 #include "keeper/notify.h"
 #include "rt/clock.h"
@@ -12,6 +13,8 @@
 
 static bool load(struct keeper *k, struct loaded *l)
 {
+    if (k->attempt.follows && k->text)
+        return load_again(str_of(k->text), k->options->path, l);
     if (k->options->path)
         return load_file(k->options->path, l);
     load_begin(l);
@@ -67,6 +70,9 @@ void reload_succeeded(struct keeper *k, const struct gate_ready *m)
     if (!control_listen(&k->control, k->current.control_path, why, sizeof why))
         log_warn("no control socket: %s; commands can't reach this process", why);
     k->in_force_ns = clock_wall_ns();
+    mem_free(k->text);
+    k->text = k->next_text;
+    k->next_text = NULL;
     json_t *answer =
         json_pack("{s:b, s:I, s:I, s:I, s:I, s:b}", "ok", 1, "seq", (json_int_t)m->seq, "took_ms",
                   (json_int_t)(clock_now_ms() - k->attempt.began_ms), "build_ms",
@@ -104,9 +110,24 @@ static const char *reason_of_failure(const struct keeper *k)
                               : "the settings have errors: not started";
 }
 
+// From now on the files that these settings name are watched.
+static void follow(struct keeper *k, const struct loaded *l)
+{
+    mem_free(k->next_text);
+    k->next_text = l->text.len > 0 ? mem_copy(l->text.ptr, l->text.len) : NULL;
+    if (k->watch)
+        watch_clear(k->watch);
+    for (size_t i = 0; k->watch && i < l->files.n; i++) {
+        char *path = mem_copy(l->files.paths[i].ptr, l->files.paths[i].len);
+        watch_add(k->watch, path);
+        mem_free(path);
+    }
+}
+
 static bool cannot_be_read_anew(const struct keeper *k)
 {
-    return k->current.seq > 0 && k->options->path && strcmp(k->options->path, "-") == 0;
+    return !k->attempt.follows && k->current.seq > 0 && k->options->path &&
+           strcmp(k->options->path, "-") == 0;
 }
 
 // Certificates of both are there until one of them is in force for good: connections are accepted
@@ -143,6 +164,7 @@ static bool prepare(struct keeper *k, const char **ret_why)
     k->attempt.diagnostics = report_diags(&l.diags);
     if (is_fine) {
         k->last_seq++;
+        follow(k, &l);
         want_next(k);
         keeper_bans_use(&k->bans, k->next.wish->state, l.snapshot->settings.ban.clients_max);
     }
@@ -155,9 +177,12 @@ bool reload_begin(struct keeper *k)
 {
     ASSERT(reload_is_possible(k));
     const char *why;
-    k->must_reload = false;
-    k->attempt = (struct attempt){
-        .number = k->attempt.number + 1, .is_running = true, .began_ms = clock_now_ms()};
+    bool follows = k->must_follow && !k->must_reload;
+    k->must_reload = k->must_follow = false;
+    k->attempt = (struct attempt){.number = k->attempt.number + 1,
+                                  .is_running = true,
+                                  .follows = follows,
+                                  .began_ms = clock_now_ms()};
     control_bind_reload(&k->control, k->attempt.number);
     if (k->current.seq > 0)
         notify_reloading();
@@ -190,8 +215,13 @@ void reload_ask(struct keeper *k)
 {
     if (k->is_stopping)
         return;
+    k->must_reload = true;
     if (reload_is_possible(k))
         reload_begin(k);
-    else
-        k->must_reload = true;
+}
+
+void reload_follow(struct keeper *k)
+{
+    log_info("a file that the settings name has changed: they are put in force anew");
+    k->must_follow = true; // do_what_is_due begins
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rt/clock.h"
 
+#include <time.h>
+
 #include "rt/loop_priv.h"
 
 // The wall clock is carried forward on the monotonic one, and read again when older than this.
 #define WALL_MAX_AGE_NS 100000000
+#define QUARTER_S 900
 
 int64_t clock_now_ns(void)
 {
@@ -33,6 +36,20 @@ int64_t clock_wall_ns(void)
 int64_t clock_wall_s(void)
 {
     return clock_wall_ns() / NS_PER_S;
+}
+
+int64_t clock_local_offset_s(void)
+{
+    // Zones change their offset at quarters of an hour; the C library's look-up takes a lock.
+    static _Thread_local int64_t quarter = -1, offset_s;
+    int64_t now_s = clock_wall_s();
+    if (now_s / QUARTER_S != quarter) {
+        time_t at = (time_t)now_s;
+        struct tm tm;
+        offset_s = localtime_r(&at, &tm) ? tm.tm_gmtoff : 0;
+        quarter = now_s / QUARTER_S;
+    }
+    return offset_s;
 }
 
 int64_t clock_exact_ns(void)

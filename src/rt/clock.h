@@ -14,6 +14,9 @@ int64_t clock_now_ns(void);
 int64_t clock_wall_ns(void);
 int64_t clock_wall_s(void);
 
+// How far this machine's local time is ahead of UTC, as of this turn.
+int64_t clock_local_offset_s(void);
+
 // Read anew, for measuring inside a turn.
 int64_t clock_exact_ns(void);
 

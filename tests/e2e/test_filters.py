@@ -361,7 +361,7 @@ def test_who_is_refused_is_in_the_log_with_the_reason(start):
     answer = proxy.get(host="a.example")
     assert answer.status == 403 and "list" not in answer.text and "127" not in answer.text
     line = proxy.wait_line(".*403.*", proxy.out)[0]
-    assert "filtered" in line and "filter here: the client is on the list" in line, line
+    assert "filtered" in line and "filter here: the request is on the list" in line, line
 
 
 # --- rate-limit ---

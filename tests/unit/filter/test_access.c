@@ -69,18 +69,56 @@ static void the_status_is_a_setting(void)
     struct fixture e;
     filter_start(&f, &filter_deny, "{ addresses: 192.0.2.7, status: 404 }", NULL);
     struct exchange *x = fixture_start(&e, "GET", "a.example", "/", NULL);
-    CHECK_STR(f.filter->type->explain(f.filter, x), STR("answers this client 404"));
+    CHECK_STR(f.filter->type->explain(f.filter, x), STR("answers this request 404"));
     CHECK_INT(handler_serve(f.filter, x), ERR_OK);
     CHECK_INT(x->resp.status, 404);
     fixture_end(&e);
     filter_end(&f);
 }
 
+static void conditions_of_all_kinds_have_to_be_met(void)
+{
+    static const struct {
+        const char *settings, *method, *path;
+        bool is_meant;
+    } cases[] = {
+        {"{ methods: [POST, put] }", "PUT", "/", true},
+        {"{ methods: [POST, put] }", "GET", "/", false},
+        {"{ paths: [/admin] }", "GET", "/admin", true},
+        {"{ paths: [/admin/] }", "GET", "/admin/x", true},
+        {"{ paths: [/admin] }", "GET", "/administration", false},
+        {"{ paths: [/] }", "GET", "/x", true},
+        {"{ methods: [GET], paths: [/a, /b] }", "GET", "/b", true},
+        {"{ methods: [GET], paths: [/a, /b] }", "POST", "/b", false},
+        {"{ methods: [GET], addresses: 192.0.2.1 }", "GET", "/", false},
+        {"{ headers: { X-Kind: '^ro' } }", "GET", "/", true},
+        {"{ headers: { x-kind: bot, X-Kind: '^robot$' } }", "GET", "/", true},
+        {"{ headers: { X-Kind: '^bot' } }", "GET", "/", false},
+        {"{ headers: { X-Other: '' } }", "GET", "/", false},
+        {"{ times: ['00:00-24:00'] }", "GET", "/", true},
+    };
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        bool is_deny = i % 2;
+        struct filter_fixture f;
+        struct fixture e;
+        filter_start(&f, types[is_deny], cases[i / 2].settings, NULL);
+        struct exchange *x =
+            fixture_start(&e, cases[i / 2].method, "a.example", cases[i / 2].path, NULL);
+        CHECK_INT(headers_add_named(&x->req.headers, STR("X-Kind"), STR("robot")), ERR_OK);
+        CHECK_INT(handler_serve(f.filter, x), ERR_OK);
+        if ((x->resp.status == 200) != (cases[i / 2].is_meant != is_deny))
+            printf("# %s\n", cases[i / 2].settings);
+        CHECK_INT(x->resp.status, cases[i / 2].is_meant != is_deny ? 200 : 403);
+        fixture_end(&e);
+        filter_end(&f);
+    }
+}
+
 static void wrong_settings_are_refused(void)
 {
     static const struct refused_case cases[] = {
-        {"{ status: 404 }", "name `addresses`"},
-        {"{ addresses: [] }", "name `addresses`"},
+        {"{ status: 404 }", "name what is meant"},
+        {"{ addresses: [] }", "name what is meant"},
         {"{ addresses: 192.0.2.1/24 }", "192.0.2.1/24"},
         {"{ addresses: example.com }", "example.com"},
         {"{ addresses: 192.0.2.1, status: 200 }", "400"},
@@ -98,4 +136,5 @@ static void the_tables_are_complete(void)
 TEST_MAIN(TEST(an_address_passes_or_is_refused),
           TEST(the_one_who_counts_is_the_client_not_the_peer),
           TEST(a_client_without_an_address_is_on_no_list), TEST(the_status_is_a_setting),
-          TEST(wrong_settings_are_refused), TEST(the_tables_are_complete))
+          TEST(conditions_of_all_kinds_have_to_be_met), TEST(wrong_settings_are_refused),
+          TEST(the_tables_are_complete))
