@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
+import mmdb
 from certificates import Authority
 from harness import ROOT, run
 from tokens import Key, jwks
@@ -38,6 +39,8 @@ def files(tmp_path_factory):
             "client.key": client.key_pem, "clients-ca.pem": ca.pem, "app.pem": client.pem,
             "app.key": client.key_pem, "both-in-one.pem": client.pem + client.key_pem,
             "eab.key": b"MTIzNDU2Nzg", "dns.key": b"MTIzNDU2Nzg=", "scanners.txt": b"203.0.113.0/24\n",
+            "GeoLite2-Country.mmdb": mmdb.database({"192.0.2.0/24": mmdb.country("DE")}),
+            "GeoLite2-ASN.mmdb": mmdb.database({"192.0.2.0/24": mmdb.system(64496)}),
             "partner.pem": client.pem, "jwks.json": jwks(Key("ES256")).encode(),
             "token.secret": b"0123456789abcdef0123456789abcdef\n"}
 

@@ -5,7 +5,7 @@
   bench.py [-n ROUNDS] [-t SECONDS] [--bin FILE] [--vs FILE] [--peers sallyport,nginx,haproxy,h2o]
            [WORK …]
 
-Works: keepalive connections download upload gzip log hosts idle workers startup reload kill upgrade,
+Works: keepalive connections download upload gzip log hosts filters idle workers flood startup reload kill upgrade,
 of HTTP/2 h2-keepalive (over TLS: h2load, 16 connections of 32 streams) and h2-upstream (to the server;
 nginx by grpc_pass, which is all it has), and of TLS tls-keepalive tls-handshakes
 tls-resumed tls-download tls-idle tls-upstream; by default all.
@@ -27,6 +27,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from peers import PEERS, Origin, cpu_ns, h2load, make_certificate, wrk  # noqa: E402
+import flood  # noqa: E402
 import idle  # noqa: E402
 import reload  # noqa: E402
 import takeover  # noqa: E402
@@ -176,6 +177,16 @@ end
         self.variants("Host names", "1 host", {"10 000 hosts": {"sites": 10000}}, script=many,
                       base_script=one)
 
+    def filters(self):
+        filters = ("a: { headers: { response: { set: { X-Frame-Options: DENY } } } }, "
+                   "b: { rate-limit: { rate: 1000000/s, burst: 1000000 } }, "
+                   "c: { allow: [127.0.0.0/8, 10.0.0.0/8] }")
+        self.variants("Three simple filters", "none",
+                      {"headers, rate-limit, allow": {"filters": filters, "use": "[c, b, a]"}})
+
+    def flood(self):
+        flood.run(self)
+
     def workers(self):
         self.variants("Two workers", "1 worker", {"2 workers": {"workers": 2}})
 
@@ -236,7 +247,7 @@ end
 
 
 def main():
-    works = ["keepalive", "connections", "download", "upload", "gzip", "log", "hosts", "workers", "idle",
+    works = ["keepalive", "connections", "download", "upload", "gzip", "log", "hosts", "filters", "workers", "idle", "flood",
              "startup", "reload", "kill", "upgrade", "tls-keepalive", "tls-handshakes",
              "tls-resumed", "tls-download", "tls-idle", "tls-upstream", "h2-keepalive",
              "h2-upstream"]

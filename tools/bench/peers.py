@@ -266,7 +266,8 @@ class Sallyport(Process):
     name = "sallyport"
 
     def __init__(self, folder, origin, binary, log=None, sites=0, workers=1, cert=None,
-                 origin_cert=None, http2=False, origin_h2=False, gzip=None):
+                 origin_cert=None, http2=False, origin_h2=False, gzip=None, filters="", use="[]",
+                 trusted="[]"):
         self.port = free_port()
         tls = (f", http2: {'yes' if http2 else 'no'}, tls: {{ min: '1.3', certificates: [{{ cert: {cert}, key: {cert}.key }}] }}"
                if cert else "")
@@ -280,17 +281,18 @@ class Sallyport(Process):
 """
         access_log = f"{{ path: {folder}/access.log, format: {log} }}" if log else "off"
         names = "".join(f"  site{i}.example: http://127.0.0.1:{origin}\n" for i in range(sites))
-        routes = f"sites:\n{names}" if sites else f"""routes:
-  - {{ match: PathPrefix(`/`), to: "{url}"{", use: [pack]" if gzip else ""} }}
-{service}"""
         if gzip:
-            routes += f"filters: {{ pack: {{ compress: {{ codings: [gzip], gzip-level: {gzip} }} }} }}\n"
+            filters, use = f"pack: {{ compress: {{ codings: [gzip], gzip-level: {gzip} }} }}", "[pack]"
+        routes = f"sites:\n{names}" if sites else f"""routes:
+  - {{ match: PathPrefix(`/`), use: {use}, to: "{url}" }}
+filters: {{ {filters} }}
+{service}"""
         (folder / "conf.yaml").write_text(f"""
 workers: {workers}
 user: root
 state: {folder}/state
 access-log: {access_log}
-entrypoints: {{ web: {{ listen: "127.0.0.1:{self.port}", idle-timeout: 1h{tls} }} }}
+entrypoints: {{ web: {{ listen: "127.0.0.1:{self.port}", idle-timeout: 1h, trusted-proxies: {trusted}{tls} }} }}
 {routes}""")
         # A second worker has the load's core, as far as the load leaves it.
         cpu = PROXY_CPU if workers == 1 else f"{PROXY_CPU},{LOAD_CPU}"
