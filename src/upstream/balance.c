@@ -239,3 +239,40 @@ struct roster_entry *pick_next(struct pick *p, struct roster *r)
             return e;
     }
 }
+
+size_t pick_seats(const struct pick *p, const struct roster *r, const struct roster_entry *e,
+                  struct room_seat *ret, size_t max)
+{
+    size_t n = 0;
+    ret[n++] = pick_seat(p, e);
+    if (p->shown.len > 0 && sticky_is(p->shown, e->token)) // no other is its server
+        return n;
+    for (size_t i = 0; i < r->n && n < max; i++) {
+        const struct roster_entry *other = &r->entries[i];
+        const struct room_seat seat = pick_seat(p, other);
+        if (other != e && other->tier == e->tier && other->weight > 0 && seat.max > 0 &&
+            server_is_usable(other->slot, p->now_ms) && pick_is_well(p, other) &&
+            !pick_was_tried(p, other))
+            ret[n++] = seat;
+    }
+    return n;
+}
+
+bool pick_must_wait(struct pick *p, const struct roster *r)
+{
+    bool would_any_do = false;
+    p->now_ms = clock_now_ms();
+    p->takes_full = true;
+    for (p->tier = 0; p->tier < r->n_tiers; p->tier++) {
+        for (size_t i = 0; i < r->n; i++) {
+            if (!pick_fits(p, &r->entries[i]))
+                continue;
+            if (pick_has_room(p, &r->entries[i]))
+                return false;
+            would_any_do = true;
+        }
+        if (would_any_do) // backups aren't there for those
+            return true;
+    }
+    return false;
+}

@@ -43,6 +43,13 @@ bool pick_has_next(struct pick *p, const struct roster *r);
 // How many servers there are that aren't drained; *ret_n_well: those of them that are well.
 size_t pick_count(const struct pick *p, const struct roster *r, size_t *ret_n_well);
 
+// The places that would do as well as that at e, which has none: at most max of them.
+size_t pick_seats(const struct pick *p, const struct roster *r, const struct roster_entry *e,
+                  struct room_seat *ret, size_t max);
+
+// Servers would do, and none of them has room.
+bool pick_must_wait(struct pick *p, const struct roster *r);
+
 // Workers don't all begin with the same server.
 void balance_turn_to_start(struct roster *r, struct upstream_worker *w, const struct service *s);
 
@@ -58,9 +65,18 @@ static inline bool pick_was_tried(const struct pick *p, const struct roster_entr
     return false;
 }
 
+// The place that it would need, all of its kind counted; max is 0: it needs none.
+static inline struct room_seat pick_seat(const struct pick *p, const struct roster_entry *e)
+{
+    uint32_t max = p->service->has_limits ? p->service->servers[roster_server(e)].active_max : 0;
+    return (struct room_seat){.slot = e->slot, .max = max};
+}
+
 static inline bool pick_has_room(const struct pick *p, const struct roster_entry *e)
 {
-    return !target_is_full(e->target, p->service->conf->conns_max);
+    const struct room_seat seat = pick_seat(p, e);
+    return !target_is_full(e->target, p->service->conf->conns_max) &&
+           (LIKELY(seat.max == 0) || room_has_place(&seat));
 }
 
 static inline bool pick_is_well(const struct pick *p, const struct roster_entry *e)

@@ -132,7 +132,7 @@ static void on_done(struct h1_client *client, bool is_reusable)
     struct rt_sock *sock = &client->stream.sock;
     client->idle_since_ms = clock_now_ms();
     if (c->place)
-        slot_give(c->place);
+        room_leave(registry_room(t->server->worker->registry), c->place);
     c->place = NULL;
     if (!is_reusable || t->is_leaving || sock->has_hangup || sock->has_error || sock->fd < 0) {
         conn_close(c);

@@ -11,6 +11,7 @@
 
 struct upstream_registry {
     pthread_mutex_t lock;
+    struct room room;
     struct shared **buckets; // owns
     size_t n_buckets, n_keyed;
     struct shared **by_index; // owns; NULL: free
@@ -59,6 +60,7 @@ struct upstream_registry *upstream_registry_new(void)
     list_init(&r->unwatched);
     list_init(&r->unchecked);
     list_init(&r->drained);
+    room_init(&r->room);
     r->tls = tls_clients_new();
     return r;
 }
@@ -74,6 +76,7 @@ void upstream_registry_free(struct upstream_registry *r)
     while ((n = list_pop_front(&r->drained)) != NULL)
         free_drained(CONTAINER_OF(n, struct drained, node));
     pthread_mutex_destroy(&r->lock);
+    room_fini(&r->room);
     tls_clients_free(r->tls);
     mem_free(r->buckets);
     mem_free(r->by_index);
@@ -180,6 +183,17 @@ static void leave(struct upstream_registry *r, struct shared *s)
     r->n_keyed--;
 }
 
+struct room_queue *registry_queue(struct shared *service)
+{
+    ASSERT(service->kind == SHARED_SERVICE);
+    return &CONTAINER_OF(service, struct service_state, shared)->queue;
+}
+
+struct room *registry_room(struct upstream_registry *r)
+{
+    return &r->room;
+}
+
 static void free_health(struct health_state *h)
 {
     ASSERT(!h->plan && !h->is_watched);
@@ -197,6 +211,7 @@ static void free_if_unused(struct upstream_registry *r, struct shared *s)
     mem_free_str(s->key);
     switch (s->kind) {
     case SHARED_SERVICE:
+        ASSERT(registry_queue(s)->n == 0);
         mem_free(CONTAINER_OF(s, struct service_state, shared));
         return;
     case SHARED_HEALTH:
@@ -338,8 +353,10 @@ struct shared *registry_take_service(struct upstream_registry *r, struct str key
     lock(r);
     struct shared *s = find(r, SHARED_SERVICE, key, hash);
     if (!s) {
-        s = &MEM_NEW(struct service_state)->shared;
+        struct service_state *service = MEM_NEW(struct service_state);
+        s = &service->shared;
         enter(r, s, SHARED_SERVICE, key, hash);
+        room_queue_init(&service->queue);
     }
     s->n_refs++;
     unlock(r);

@@ -16,9 +16,9 @@
 #include "rt/loop.h"
 #include "tls/client.h"
 #include "upstream/health.h"
+#include "upstream/room.h"
 #include "upstream/server_url.h"
 #include "upstream/service.h"
-#include "upstream/slot.h"
 
 enum shared_kind {
     SHARED_SERVER,
@@ -129,6 +129,9 @@ struct health_wish {
 // Its state, new or found, with one more ref.
 struct health_state *registry_take_health(struct upstream_registry *r, const struct health_wish *w);
 struct shared *registry_take_service(struct upstream_registry *r, struct str key);
+struct room_queue *registry_queue(struct shared *service);
+// Where exchanges of all services wait for places.
+struct room *registry_room(struct upstream_registry *r);
 void registry_drop(struct shared *s);
 
 void registry_unhold(struct shared *s);

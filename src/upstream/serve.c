@@ -6,6 +6,7 @@
 // only what is idempotent and whose body can be sent again, and after those failures alone that
 // settings name (judge.h).
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,8 @@
 #define ANSWER_LINE_MAX_BYTES (16 * 1024)
 #define ANSWER_FIELDS_MAX 256
 #define HTTP_1_MS (10 * 60 * 1000) // a server that asks for HTTP/1.1 gets nothing else so long
+#define SEATS_MAX 64               // servers that one exchange waits for at a time
+#define QUEUE_LOOK_MS 250          // then it looks whether anything else has changed
 #define REFUSALS_MAX 5 // of one exchange, by servers that leave or have no room (RFC 9113 8.7)
 
 struct attempt {
@@ -34,9 +37,11 @@ struct attempt {
     struct upstream_worker *w;
     struct pick pick;
     struct judge judge;
-    struct health_slot *health; // borrows: of the server that is tried, which the snapshot keeps
-    struct server_slot *place;  // where the try is counted, until its connection is; NULL: nowhere
-    int64_t began_ns;           // of the try; only for methods that measure
+    struct health_slot *health;  // borrows: of the server that is tried, which the snapshot keeps
+    struct server_slot *place;   // where the try is counted, until its connection is; NULL: nowhere
+    struct deadline queue_until; // of all waits for a place; 0: none was needed
+    bool is_crowded;             // it failed because there was no place: the client may come again
+    int64_t began_ns;            // of the try; only for methods that measure
     char token[STICKY_TOKEN_CHARS]; // of the server that is tried; zeros: it has none
     bool is_idempotent;
     bool is_grpc;
@@ -80,7 +85,10 @@ COLD static enum err give_up(struct attempt *a)
         a->end == EXCHANGE_END_SERVER_CONNECT_TIMEOUT ? 502 : exchange_end_status(a->end);
     exchange_fail(x, status, a->end, STR_FMT, STR_ARG(a->detail));
     trail_add(&x->trail, a->s->who, "failed", a->detail);
-    return ERR_OK;
+    if (!a->is_crowded)
+        return ERR_OK;
+    struct str wait = arena_printf(x->mem, "%" PRId64, (a->s->conf->queue_ms + 999) / 1000);
+    return wait.ptr ? headers_set(&x->resp.headers, FIELD_RETRY_AFTER, wait) : ERR_OK;
 }
 
 // What h1_client noted.
@@ -190,6 +198,83 @@ static enum step choose(struct attempt *a, struct roster_entry **ret)
     }
 }
 
+// --- a place ---
+
+static void leave_place(struct attempt *a)
+{
+    if (a->place)
+        room_leave(registry_room(a->w->registry), a->place);
+    a->place = NULL;
+}
+
+// Counts the try that begins. False: there are as many as may be.
+static bool take_place(struct attempt *a, const struct roster_entry *e)
+{
+    const struct room_seat seat = pick_seat(&a->pick, e);
+    if (seat.max > 0 && !room_take(&seat))
+        return false;
+    bool is_counted =
+        atomic_load_explicit(&e->target->server->state->is_counted, memory_order_relaxed);
+    if (seat.max == 0 && is_counted)
+        slot_take(e->slot);
+    a->place = seat.max > 0 || is_counted ? e->slot : NULL;
+    return true;
+}
+
+// The place at slot is ours: who is there? The roster may be another one since the wait began.
+static enum step sit_down(struct attempt *a, struct server_slot *slot, struct roster_entry **ret)
+{
+    struct roster *r = roster_of(a->w, a->s);
+    a->place = slot;
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->entries[i].slot == slot) {
+            *ret = &r->entries[i];
+            return STEP_DONE;
+        }
+    }
+    leave_place(a);
+    return STEP_AGAIN;
+}
+
+COLD static enum step turn_away(struct attempt *a, const char *why)
+{
+    a->is_crowded = true;
+    note(a, EXCHANGE_END_RESOURCES, "every server has its max-connections, and %s", why);
+    return STEP_GIVE_UP;
+}
+
+// *e and all that would do as well have no place left: waits for one. Waits.
+COLD static enum step queue_up(struct attempt *a, struct roster_entry **e)
+{
+    struct room_seat seats[SEATS_MAX];
+    size_t n = pick_seats(&a->pick, roster_of(a->w, a->s), *e, seats, SEATS_MAX);
+    struct room_waiter *w = room_enter(registry_room(a->w->registry), registry_queue(a->s->shared),
+                                       seats, n, a->s->conf->queue_max);
+    if (!w)
+        return turn_away(a, "the queue is full");
+    exchange_watch(a->x);
+    trail_add(&a->x->trail, a->s->who, "queued", STR_NONE);
+    if (a->queue_until.at_ms == 0)
+        a->queue_until = deadline_min(deadline_in(a->s->conf->queue_ms), a->until);
+    for (;;) {
+        struct server_slot *slot = NULL;
+        struct deadline look = deadline_min(a->queue_until, deadline_in(QUEUE_LOOK_MS));
+        enum room_got got = room_wait(w, look, &slot);
+        if (got == ROOM_GRANTED)
+            return sit_down(a, slot, e);
+        bool is_late = a->queue_until.at_ms <= clock_now_ms();
+        // No place was given back, but a server may have come, or all of them be gone.
+        if (got == ROOM_EXPIRED && !is_late && pick_must_wait(&a->pick, roster_of(a->w, a->s)))
+            continue;
+        slot = room_exit(w);
+        if (slot)
+            return sit_down(a, slot, e);
+        if (got == ROOM_CANCELLED)
+            return STEP_CANCELLED;
+        return is_late ? turn_away(a, "no place became free in time") : STEP_AGAIN;
+    }
+}
+
 // --- a connection ---
 
 static bool is_our_own_limit(int error)
@@ -238,10 +323,12 @@ COLD static enum step connect_failed(struct attempt *a, enum conn_got got, struc
     case CONN_CANCELLED:
         return STEP_CANCELLED;
     case CONN_QUEUE_FULL:
+        a->is_crowded = true;
         note(a, EXCHANGE_END_RESOURCES, "server " STR_FMT ": the queue for connections is full",
              STR_ARG(name));
         return STEP_GIVE_UP;
     case CONN_QUEUE_TIMEOUT:
+        a->is_crowded = true;
         note(a, EXCHANGE_END_RESOURCES, "server " STR_FMT ": no connection became free in time",
              STR_ARG(name));
         return STEP_GIVE_UP;
@@ -457,27 +544,9 @@ static enum step stick(struct attempt *a)
     return STEP_GIVE_UP;
 }
 
-static void leave_place(struct attempt *a)
-{
-    if (a->place)
-        slot_give(a->place);
-    a->place = NULL;
-}
-
-// Counts the try that begins.
-static void take_place(struct attempt *a, const struct target *t)
-{
-    if (balance_methods[a->s->conf->balance].measures)
-        a->began_ns = clock_exact_ns();
-    if (!atomic_load_explicit(&t->server->state->is_counted, memory_order_relaxed))
-        return;
-    a->place = t->slot;
-    slot_take(a->place);
-}
-
 static void call_ended(void *slot)
 {
-    slot_give(slot);
+    room_leave(registry_room(upstream_worker_self()->registry), slot);
 }
 
 static enum step serve_alone(struct attempt *a, struct conn *c, size_t server,
@@ -545,12 +614,18 @@ static enum step try_once(struct attempt *a)
     struct exchange *x = a->x;
     struct roster_entry *e;
     enum step step = choose(a, &e);
+    if (step == STEP_DONE && !take_place(a, e))
+        step = queue_up(a, &e);
     if (step != STEP_DONE)
         return step;
+    if (balance_methods[a->s->conf->balance].measures)
+        a->began_ns = clock_exact_ns();
     if (a->end != EXCHANGE_END_OK)
         trail_add(&x->trail, a->s->who, "retried", a->detail);
-    if (!can_speak(a, e->target))
+    if (!can_speak(a, e->target)) {
+        leave_place(a);
         return STEP_GIVE_UP;
+    }
     // What waits may let the target go: the slot is the server's, which the snapshot keeps.
     struct server_slot *slot = e->target->slot;
     size_t server = roster_server(e);
@@ -562,7 +637,6 @@ static enum step try_once(struct attempt *a)
     memcpy(a->token, e->token, sizeof a->token);
     x->times.chosen = clock_now_ns();
     x->n_tries++;
-    take_place(a, e->target);
     struct lease lease;
     enum conn_got got = connect_to(a, e->target, &lease);
     if (got != CONN_OK) {

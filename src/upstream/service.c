@@ -148,6 +148,7 @@ static enum err build_server(struct servers *b, struct service_server *to,
                                                              .plan = plan}),
         .weight = conf->weight,
         .tier = conf->is_backup,
+        .active_max = conf->active_max,
         .text = conf->url.text,
         .authority = url.authority,
     };
@@ -213,11 +214,11 @@ static enum err read_hash_key(struct service *s, struct diags *diags)
                      conf->hash_factor);
 }
 
-// Methods that go by the number of exchanges need it from all services of these servers.
+// Methods and limits that go by the number of exchanges need it from all services of a server.
 static void count_exchanges(const struct service *s)
 {
     for (size_t i = 0; i < s->n_servers; i++)
-        if (balance_methods[s->conf->balance].counts)
+        if (balance_methods[s->conf->balance].counts || s->servers[i].active_max > 0)
             atomic_store_explicit(&s->servers[i].state->is_counted, true, memory_order_relaxed);
 }
 
@@ -297,6 +298,8 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
     copy->servers = (struct conf_list){0}; // the caller's
     copy->authorities = NULL;
     s->shared = take_identity(s, registry);
+    for (size_t i = 0; i < s->n_servers; i++)
+        s->has_limits = s->has_limits || s->servers[i].active_max > 0;
     count_exchanges(s);
     return &s->handler;
 }
@@ -376,6 +379,8 @@ struct str service_describe(const struct handler *service, struct arena *mem)
         const struct service_server *server = &s->servers[i];
         text_printf(&text, "%s" STR_FMT " weight %u%s", i > 0 ? ", " : "", STR_ARG(server->text),
                     server->weight, server->tier > 0 ? " backup" : "");
+        if (server->active_max > 0)
+            text_printf(&text, " max-connections %u", server->active_max);
         describe_state(server->state, &text);
     }
     struct str described = arena_dup(mem, text_str(&text));

@@ -22,6 +22,7 @@
 struct server_conf {
     struct conf_text url; // "http://10.0.0.1:8080", "unix:/run/app.sock", "tcp://db.internal:5432"
     uint32_t weight;
+    uint32_t active_max; // exchanges and tunnels at a time, of all workers; 0: any number
     bool is_backup;
     struct place place;
 };

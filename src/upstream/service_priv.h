@@ -12,6 +12,7 @@ struct service_server {
     struct health_state *health; // shares: the same
     uint32_t weight;
     uint8_t tier;         // 0, or 1: a backup
+    uint32_t active_max;  // 0: any number
     struct str text;      // as the user wrote it
     struct str authority; // what its own Host field would say
 };
@@ -26,6 +27,7 @@ enum service_host {
 struct service_state {
     struct shared shared; // of kind SHARED_SERVICE
     struct breaker breaker;
+    struct room_queue queue; // of those who wait for a place at one of its servers
 };
 
 struct service {
@@ -38,6 +40,7 @@ struct service {
     struct sticky sticky;
     struct outcomes retry_on, eject_on, breaker_on;
     struct shared *shared; // shares: a service_state's, the identity of the balancing
+    bool has_limits;       // a server has an active_max
     struct service_server *servers;
     size_t n_servers;
 };

@@ -20,7 +20,8 @@ struct server_slot {
     // Exchanges and tunnels that have a place on it, of all workers; only while something asks
     // for the number (server_state.is_counted).
     _Atomic uint32_t n_active;
-    _Atomic uint64_t latency; // see slot_cost
+    _Atomic uint32_t n_waiting; // for a place there: see room.h
+    _Atomic uint64_t latency;   // see slot_cost
     // Until then it gets HTTP/1.1 where it may choose: it has asked for that (RFC 9113 7).
     _Atomic int64_t http_1_until_ms;
     _Atomic int64_t no_tunnel_until_ms; // the same of WebSockets: it takes none by HTTP/2
@@ -54,8 +55,18 @@ static inline void slot_take(struct server_slot *s)
 
 static inline void slot_give(struct server_slot *s)
 {
-    uint32_t n_before = atomic_fetch_sub_explicit(&s->n_active, 1, memory_order_relaxed);
+    uint32_t n_before = atomic_fetch_sub(&s->n_active, 1); // in order with n_waiting
     ASSERT(n_before > 0);
+}
+
+// Takes a place unless there are max already.
+static inline bool slot_try_take(struct server_slot *s, uint32_t max)
+{
+    uint32_t n = atomic_load(&s->n_active);
+    while (n < max)
+        if (atomic_compare_exchange_weak(&s->n_active, &n, n + 1))
+            return true;
+    return false;
 }
 
 // --- how long answers take: a peak EWMA ---

@@ -21,6 +21,12 @@ static const struct conf_item server_items[] = {
                   "Share of the requests, compared with the weights of the other servers. 0: "
                   "it gets no new clients, only those who stick to it, for instance before it is "
                   "taken away."),
+    ITEM_UINT(server_conf, active_max, "max-connections", .def = "0", .min = "0", .max = "1000000",
+              .since = "0.1", .example = "20",
+              .doc = "How many requests may be in progress there, with tunnels and connections of "
+                     "TCP routes, of the whole proxy; for each address of a name. Those beyond go "
+                     "to other servers, and when all are full they wait, first come, first served, "
+                     "as `queue-max` and `queue-timeout` say. 0: any number."),
     ITEM_BOOL(server_conf, is_backup, "backup", .def = "no", .since = "0.1", .example = "yes",
               .doc = "Gets requests only while none of the servers that aren't backups can be "
                      "used."),
@@ -222,11 +228,15 @@ static const struct conf_item service_items[] = {
                      "requests at a time, or as many as the server allows."),
     ITEM_UINT(service_conf, queue_max, "queue-max", .def = "1000", .min = "0", .max = "1000000",
               .since = "0.1", .example = "100",
-              .doc = "How many requests may wait for a connection, for each server and worker, "
-                     "when `connections-max` is reached. Those beyond get 503."),
-    ITEM_DURATION(service_conf, queue_ms, "queue-timeout", .def = "5s", .min = "1ms", .max = "1h",
-                  .since = "0.1", .example = "30s",
-                  .doc = "How long a request waits in that queue; then it gets 503."),
+              .doc =
+                  "How many requests may wait: for a connection, for each server and worker, when "
+                  "`connections-max` is reached; for a place, for the whole service, when all of "
+                  "its servers have their `max-connections`. Those beyond get 503 with "
+                  "Retry-After."),
+    ITEM_DURATION(
+        service_conf, queue_ms, "queue-timeout", .def = "5s", .min = "1ms", .max = "1h",
+        .since = "0.1", .example = "30s",
+        .doc = "How long a request waits in such a queue; then it gets 503 with Retry-After."),
     ITEM_ENUM(service_conf, proxy_protocol, "proxy-protocol", .names = proxy_protocol_names,
               .def = "off", .since = "0.1", .example = "v2",
               .doc = "Begin each connection to a server with a PROXY header, which tells the "

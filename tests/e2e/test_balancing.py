@@ -175,3 +175,64 @@ def test_a_client_whose_server_dies_moves_and_stays_with_the_next(start, origin)
     assert other != name
     pair = set_cookie.split(";")[0]
     assert [visit(proxy, pair) for _ in range(4)] == [(other, None)] * 4
+
+
+# --- places ---
+
+class Crowd:
+    """A server that counts how many requests it has at a time."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.inside = self.most = 0
+        self.origin = Origin(self.answer)
+
+    def answer(self, request, _):
+        with self.lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        threading.Event().wait(0.005)
+        with self.lock:
+            self.inside -= 1
+        return "done"
+
+
+def test_max_connections_is_never_exceeded_by_all_workers_together(start):
+    """Issue 6: max-connections of a server with a queue, for the whole gate."""
+    crowds = [Crowd(), Crowd()]
+    servers = ", ".join(f"{{ url: '{c.origin.url}', max-connections: 3 }}" for c in crowds)
+    proxy = start(f"services: {{ app: {{ queue-timeout: 60s, servers: [{servers}] }} }}\n"
+                  "sites: { app.example: app }\n", workers=2)
+    statuses = Counter()
+
+    def load():
+        # A connection each: the kernel shares them out among the workers.
+        for _ in range(12):
+            statuses[proxy.get(host="app.example").status] += 1
+
+    threads = [threading.Thread(target=load) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == {200: 240}
+    assert [c.most for c in crowds] == [3, 3]
+    for crowd in crowds:
+        crowd.origin.stop()
+
+
+def test_a_full_queue_is_503_with_retry_after(start, farm):
+    farm.go.clear()
+    url = farm.origins["A"].url
+    proxy = start(f"services: {{ app: {{ queue-max: 0, queue-timeout: 7s, servers: "
+                  f"[{{ url: '{url}', max-connections: 1 }}] }} }}\nsites: {{ app.example: app }}\n")
+    before = len(farm.origins["A"].requests)
+    held = threading.Thread(target=ask, args=(proxy, "app", 1, "/hold"))
+    held.start()
+    wait_until(lambda: len(farm.origins["A"].requests) > before, "the request at its server")
+    answer = proxy.get(host="app.example")
+    assert answer.status == 503 and answer.get("Retry-After") == "7"
+    assert "max-connections" not in answer.text
+    farm.go.set()
+    held.join()
+    assert ask(proxy, "app", 3) == {"A": 3}

@@ -277,7 +277,7 @@ struct call {
     unsigned status;
     char body[256];
     char server[128], detail[256], trail[1024];
-    char set_cookie[256];
+    char set_cookie[256], retry_after[16];
     unsigned n_tries;
     bool is_reused;
     enum exchange_end end;
@@ -311,6 +311,8 @@ static inline void call_run(void *arg)
     c->status = x.resp.status;
     struct str set_cookie = headers_get(&x.resp.headers, FIELD_SET_COOKIE);
     snprintf(c->set_cookie, sizeof c->set_cookie, STR_FMT, STR_ARG(set_cookie));
+    struct str retry_after = headers_get(&x.resp.headers, FIELD_RETRY_AFTER);
+    snprintf(c->retry_after, sizeof c->retry_after, STR_FMT, STR_ARG(retry_after));
     struct str piece;
     size_t n = 0;
     while (!c->err && x.resp.body &&
