@@ -142,24 +142,6 @@ void snapshot_remember(struct builder *b, struct handler_set *set, struct handle
     set->items[set->n++] = h;
 }
 
-static void build_services(struct builder *b)
-{
-    const struct conf_map *map = &b->s->settings.services;
-    struct tls_authorities *authorities = ARENA_NEW(&b->s->mem, struct tls_authorities);
-    tls_authorities_init(authorities, &b->s->settings.authorities);
-    b->authorities = authorities;
-    for (size_t i = 0; i < map->n; i++) {
-        struct service_conf *conf = map->items[i].value;
-        conf->authorities = authorities;
-        struct handler *service =
-            service_build(map->items[i].name, conf, b->env->registry, &b->s->mem, b->diags);
-        if (!service)
-            continue;
-        map_set(&b->s->services, map->items[i].name, service);
-        snapshot_remember(b, &b->s->all_services, service);
-    }
-}
-
 static void snapshot_free(struct snapshot *s)
 {
     ban_rules_fini(&s->bans);
@@ -218,7 +200,7 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
         (void)geo_build(&s->settings.geo, diags, &s->geo); // told in diags
         build_entries(&b);
         (void)!ban_rules_build(&s->settings.ban, &s->mem, diags, &s->bans); // told in diags
-        build_services(&b);
+        snapshot_build_services(&b);
         snapshot_check_filters(&b);
         snapshot_reserve_fields(&b);
         snapshot_build_entry_filters(&b);

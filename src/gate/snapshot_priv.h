@@ -4,6 +4,7 @@
 
 #include "filter/filter.h"
 #include "gate/snapshot.h"
+#include "upstream/service.h"
 
 struct builder {
     uint64_t tcp_entries; // entrypoints with `protocol: tcp`
@@ -22,6 +23,8 @@ struct builder {
     const struct tls_authorities *authorities; // of settings, for services
     const struct service_conf *inline_conf;    // of the services made of URLs alone; NULL: none yet
     struct filter_services services;           // for filters
+    struct service_names service_names;        // for services
+    struct service_chain *chain;               // the service that is being built, and its users
     struct map asked;                          // URLs to the services that were made for filters
 };
 
@@ -36,6 +39,9 @@ void snapshot_build_site_policies(struct builder *b);
 // The names in a free route's rule that need certificates; when all sites are there.
 void snapshot_build_hosts(struct builder *b, const struct route_conf *r, const struct rule *rule,
                           uint64_t entries);
+
+// All under `services`, and those that are made of others behind these.
+void snapshot_build_services(struct builder *b);
 
 // When sites and doors are there.
 void snapshot_build_demand(struct builder *b);

@@ -92,6 +92,13 @@ enum err exchange_meet_early(struct exchange *x, bool *ret_is_answered)
     return ERR_OK;
 }
 
+void exchange_forget_answer(struct exchange *x)
+{
+    exchange_drop_answer(x);
+    x->end = EXCHANGE_END_OK;
+    x->end_detail = STR_NONE;
+}
+
 bool exchange_retry_early(struct exchange *x)
 {
     if (!x->is_early || !x->ops->confirm || x->ops->confirm(x) != ERR_OK)

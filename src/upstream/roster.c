@@ -67,6 +67,13 @@ static void build(struct roster *r, struct upstream_worker *w, const struct serv
         balance_turn_to_start(r, w, s);
 }
 
+static void free_roster(struct worker_item *item)
+{
+    struct roster *r = CONTAINER_OF(item, struct roster, item);
+    mem_free(r->entries);
+    mem_free(r);
+}
+
 struct roster *roster_of(struct upstream_worker *w, const struct service *s)
 {
     struct worker_item *item = worker_item_get(w, s->shared);
@@ -78,15 +85,9 @@ struct roster *roster_of(struct upstream_worker *w, const struct service *s)
         return r;
     }
     struct roster *r = MEM_NEW(struct roster);
+    r->item.free = free_roster;
     registry_hold(s->shared);
     worker_item_set(w, s->shared, &r->item);
     build(r, w, s);
     return r;
-}
-
-void roster_free(struct worker_item *item)
-{
-    struct roster *r = CONTAINER_OF(item, struct roster, item);
-    mem_free(r->entries);
-    mem_free(r);
 }

@@ -32,7 +32,6 @@ struct roster {
 
 // Up to date with this worker's targets.
 struct roster *roster_of(struct upstream_worker *w, const struct service *s);
-void roster_free(struct worker_item *item);
 
 // The index of the service's server that an entry belongs to.
 static inline size_t roster_server(const struct roster_entry *e)

@@ -22,6 +22,7 @@
 #include "upstream/balance.h"
 #include "upstream/conn.h"
 #include "upstream/judge.h"
+#include "upstream/mirror.h"
 #include "upstream/service_priv.h"
 
 #define ANSWER_LINE_MAX_BYTES (16 * 1024)
@@ -679,6 +680,8 @@ static enum err service_serve(const struct handler *h, struct exchange *x)
         .connect_left_ms = s->conf->connect_ms + s->conf->connect_ms / 2,
     };
     ASSERT(a.w != NULL);
+    if (UNLIKELY(s->mirror != NULL))
+        mirror_begin(s->mirror, s->who, x);
     if (s->sticky.is_on)
         a.pick.shown = sticky_take(&s->sticky, x);
     x->service_name = s->handler.name;

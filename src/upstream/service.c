@@ -10,6 +10,8 @@
 #include "codec/url.h"
 #include "rt/clock.h"
 #include "upstream/balance.h"
+#include "upstream/group.h"
+#include "upstream/mirror.h"
 #include "upstream/service_priv.h"
 
 #define IPV6_NETWORK_BITS 64 // whoever has an address has all of these, and changes among them
@@ -260,15 +262,24 @@ static enum err read_outcomes(struct service *s, struct diags *diags)
     return err;
 }
 
+static enum err check_kind(struct str name, const struct service_conf *conf, struct diags *diags)
+{
+    int n_kinds = (conf->servers.n > 0) + (conf->split.n > 0) + (conf->failover.n > 0);
+    if (n_kinds == 1)
+        return ERR_OK;
+    return diag_fail(diags, ERR_SYNTAX, conf->place, "service '" STR_FMT "' %s", STR_ARG(name),
+                     n_kinds == 0 ? "has no servers (nor split or failover)"
+                                  : "can have only one of servers, split and failover");
+}
+
 struct handler *service_build(struct str name, const struct service_conf *conf,
                               struct upstream_registry *registry, struct arena *mem,
                               struct diags *diags)
 {
-    if (conf->servers.n == 0) {
-        (void)diag_fail(diags, ERR_SYNTAX, conf->place, "service '" STR_FMT "' has no servers",
-                        STR_ARG(name));
+    if (check_kind(name, conf, diags) != ERR_OK)
         return NULL;
-    }
+    if (conf->servers.n == 0)
+        return group_build(name, conf, registry, mem, diags);
     struct service *s = ARENA_NEW(mem, struct service);
     struct service_conf *copy = ARENA_NEW(mem, struct service_conf);
     struct str own_name = arena_dup(mem, name);
@@ -290,13 +301,15 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
     enum err key_err = read_hash_key(s, diags);
     enum err sticky_err = sticky_build(&conf->sticky, own_name, mem, diags, &s->sticky);
     enum err servers_err = build_servers(s, registry, mem, diags);
-    if (host_err || outcomes_err || key_err || sticky_err || servers_err ||
+    enum err mirror_err = conf->mirror.is_on ? mirror_build(conf, mem, diags, &s->mirror) : ERR_OK;
+    if (host_err || outcomes_err || key_err || sticky_err || servers_err || mirror_err ||
         check_sticky(s, diags)) {
         service_release(&s->handler);
         return NULL;
     }
     copy->servers = (struct conf_list){0}; // the caller's
     copy->authorities = NULL;
+    copy->names = NULL;
     s->shared = take_identity(s, registry);
     for (size_t i = 0; i < s->n_servers; i++)
         s->has_limits = s->has_limits || s->servers[i].active_max > 0;
@@ -308,6 +321,10 @@ void service_release(struct handler *service)
 {
     if (!service)
         return;
+    if (group_of(service)) {
+        group_release(CONTAINER_OF(service, struct group, handler));
+        return;
+    }
     ASSERT(service->type == &service_handler_type);
     struct service *s = CONTAINER_OF(service, struct service, handler);
     if (s->shared)
@@ -322,21 +339,43 @@ void service_release(struct handler *service)
 
 enum server_protocol service_protocol(const struct handler *service)
 {
-    return service_of(service)->protocol;
+    const struct group *g = group_of(service);
+    return g ? g->protocol : service_of(service)->protocol;
 }
 
 enum service_proxy_protocol service_proxy_protocol(const struct handler *service)
 {
+    if (group_of(service)) // none that has it is in one
+        return SERVICE_PROXY_PROTOCOL_OFF;
     return (enum service_proxy_protocol)service_of(service)->conf->proxy_protocol;
+}
+
+bool service_is_available(const struct handler *service)
+{
+    const struct service *s = service_of(service);
+    struct upstream_worker *w = upstream_worker_self();
+    const struct roster *r = roster_of(w, s);
+    int64_t now_ms = clock_now_ms();
+    for (size_t i = 0; i < r->n; i++)
+        if (r->entries[i].weight > 0 && server_is_usable(r->entries[i].slot, now_ms) &&
+            health_is_well(r->entries[i].health, now_ms))
+            return true;
+    for (size_t i = 0; i < s->n_servers; i++)
+        if (s->servers[i].weight > 0 && worker_server_of(w, s->servers[i].state)->version == 0)
+            return true;
+    return false;
 }
 
 bool service_is_sticky(const struct handler *service)
 {
-    return service_of(service)->sticky.is_on;
+    const struct group *g = group_of(service);
+    return g ? g->sticky.is_on : service_of(service)->sticky.is_on;
 }
 
 void service_each_learnt(const struct handler *service, service_learnt_fn *fn, void *arg)
 {
+    if (group_of(service))
+        return;
     const struct service *s = service_of(service);
     for (size_t i = 0; i < s->n_servers; i++) {
         if (s->servers[i].state->learns_as.len > 0)
@@ -369,8 +408,13 @@ static void describe_state(struct server_state *state, struct text *to)
 
 struct str service_describe(const struct handler *service, struct arena *mem)
 {
+    if (group_of(service))
+        return group_describe(group_of(service), mem);
     const struct service *s = service_of(service);
     struct text text = {0};
+    if (s->mirror)
+        text_printf(&text, "mirrored to " STR_FMT " (%u %%): ", STR_ARG(s->mirror->name),
+                    s->mirror->share);
     if (s->conf->balance != SERVICE_BALANCE_ROUND_ROBIN)
         text_printf(&text, "%s: ", service_balance_name((enum service_balance)s->conf->balance));
     if (s->sticky.is_on)

@@ -60,11 +60,36 @@ struct sticky_conf {
     struct place place;
 };
 
+struct split_conf {
+    struct conf_text service;
+    uint32_t weight;
+    struct place place;
+};
+#define GROUP_MEMBERS_MAX 32 // services of a service
+
+struct mirror_conf {
+    bool is_on;
+    struct conf_text to;
+    uint32_t share; // of 100
+    uint64_t body_max_bytes;
+    int64_t timeout_ms;
+    struct place place;
+};
+
+// Where services find the services that they are made of: whoever builds them has it.
+struct service_names {
+    // NULL with an error.
+    const struct handler *(*find)(struct service_names *s, const struct conf_text *name);
+};
+
 struct service_conf {
     struct conf_list servers; // of server_conf
     unsigned balance;         // enum service_balance
     struct conf_texts hash_key;
-    uint32_t hash_factor; // hundredths of its share that a server may have more by hash; 0: any
+    uint32_t hash_factor;   // hundredths of its share that a server may have more by hash; 0: any
+    struct conf_list split; // of split_conf; instead of servers
+    struct conf_texts failover; // the same
+    struct mirror_conf mirror;
     struct sticky_conf sticky;
     int64_t slow_start_ms; // so long after it came a server's weight grows; 0: not at all
     unsigned http;         // enum server_http
@@ -88,6 +113,7 @@ struct service_conf {
     // Trusted where `tls` has no `ca`: whoever builds services sets it. Borrowed while one is
     // built; NULL: there are none.
     const struct tls_authorities *authorities;
+    struct service_names *names; // the same
     struct place place;
 };
 
@@ -158,6 +184,9 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
                               struct upstream_registry *registry, struct arena *mem,
                               struct diags *diags);
 void service_release(struct handler *service);
+
+// Whether some server of it can be used now, or may be: its name isn't resolved yet. For a worker.
+bool service_is_available(const struct handler *service);
 
 // What all its servers speak.
 enum server_protocol service_protocol(const struct handler *service);

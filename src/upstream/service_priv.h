@@ -7,6 +7,8 @@
 #include "upstream/service.h"
 #include "upstream/sticky.h"
 
+struct mirror;
+
 struct service_server {
     struct server_state *state;  // shares: registry_drop in service_release
     struct health_state *health; // shares: the same
@@ -40,6 +42,7 @@ struct service {
     struct sticky sticky;
     struct outcomes retry_on, eject_on, breaker_on;
     struct shared *shared; // shares: a service_state's, the identity of the balancing
+    struct mirror *mirror; // NULL: none
     bool has_limits;       // a server has an active_max
     struct service_server *servers;
     size_t n_servers;

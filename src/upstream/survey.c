@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "rt/clock.h"
+#include "upstream/group.h"
 #include "upstream/service_priv.h"
 #include "upstream/worker.h"
 
@@ -82,6 +83,8 @@ static size_t choose_services(struct handler *const *services, size_t n,
     struct map seen = {.n = 0};
     size_t n_chosen = 0;
     for (size_t i = 0; i < n; i++) {
+        if (group_of(services[i])) // its members are told of by themselves
+            continue;
         const struct service *s = service_of(services[i]);
         if (!map_set(&seen, s->shared->key, services[i]))
             ret_chosen[n_chosen++] = s;

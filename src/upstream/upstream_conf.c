@@ -112,9 +112,46 @@ static const struct conf_section sticky_section = {
     .place_offset = CONF_AT(sticky_conf, place, struct place),
 };
 
+static const struct conf_item split_items[] = {
+    ITEM_TEXT(split_conf, service, "service", .is_required = true, .since = "0.1",
+              .example = "canary", .doc = "A service under `services`."),
+    ITEM_UINT(split_conf, weight, "weight", .def = "1", .min = "0", .max = "1000000",
+              .since = "0.1", .example = "5",
+              .doc = "Its share of the requests, compared with the weights of the others."),
+};
+
+static const struct conf_section split_section = {
+    .name = "split",
+    .doc = "One of the services that a service is made of. A text alone is its name.",
+    CONF_SECTION_OF(split_conf, split_items),
+    .shorthand = "service",
+    .place_offset = CONF_AT(split_conf, place, struct place),
+};
+
+static const struct conf_item mirror_items[] = {
+    ITEM_TEXT(mirror_conf, to, "to", .since = "0.1", .example = "next",
+              .doc = "The service under `services` that gets the copies."),
+    ITEM_UINT(mirror_conf, share, "share", .def = "100", .min = "0", .max = "100", .since = "0.1",
+              .example = "10", .doc = "How many of 100 requests are copied, by lot."),
+    ITEM_SIZE(mirror_conf, body_max_bytes, "body-max", .def = "64KiB", .min = "0", .max = "16MiB",
+              .since = "0.1", .example = "1MiB",
+              .doc = "Requests with a larger body aren't copied. Copies of bodies are kept in the "
+                     "memory of the request, until they are complete."),
+    ITEM_DURATION(mirror_conf, timeout_ms, "timeout", .def = "10s", .min = "10ms", .max = "10m",
+                  .since = "0.1", .example = "2s",
+                  .doc = "How long a copy may take, with its answer."),
+};
+
+static const struct conf_section mirror_section = {
+    .name = "mirror",
+    .doc = "Which requests are copied, and where to.",
+    CONF_SECTION_OF(mirror_conf, mirror_items),
+    .place_offset = CONF_AT(mirror_conf, place, struct place),
+};
+
 static const struct conf_item service_items[] = {
-    ITEM_LIST(service_conf, servers, "servers", .section = &server_section, .is_required = true,
-              .since = "0.1", .example = "[\"http://10.0.0.1:8080\", \"http://10.0.0.2:8080\"]",
+    ITEM_LIST(service_conf, servers, "servers", .section = &server_section, .since = "0.1",
+              .example = "[\"http://10.0.0.1:8080\", \"http://10.0.0.2:8080\"]",
               .doc = "The servers that share the requests. One alone needs no list."),
     ITEM_ENUM(
         service_conf, balance, "balance", .names = balance_names, .def = "round-robin",
@@ -143,6 +180,19 @@ static const struct conf_item service_items[] = {
                   .doc = "How long the weight of a server grows from nothing to what it is, when "
                          "the server is new or has come back: caches are cold then. Not with "
                          "`first`, nor for requests that a hash brings."),
+    ITEM_LIST(service_conf, split, "split", .section = &split_section, .since = "0.1",
+              .example = "[{ service: stable, weight: 95 }, { service: canary, weight: 5 }]",
+              .doc = "Instead of `servers`: other services that share the requests by weight. Of "
+                     "the settings below, `sticky` and `mirror` are good for it."),
+    ITEM_TEXTS(service_conf, failover, "failover", .since = "0.1", .example = "[main, reserve]",
+               .doc =
+                   "Instead of `servers`: other services, of which the first one gets the "
+                   "requests that has a server that can be used. When no connection can be made, "
+                   "the request goes to the next."),
+    ITEM_SWITCHED(service_conf, mirror, "mirror", struct mirror_conf, is_on,
+                  .section = &mirror_section, .def = "off", .since = "0.1", .apply = CONF_LIVE,
+                  .doc = "Copies of requests go to another service, whose answers are thrown away. "
+                         "The original doesn't wait for them, nor does it fail with them."),
     ITEM_SWITCHED(service_conf, sticky, "sticky", struct sticky_conf, is_on,
                   .section = &sticky_section, .def = "off", .since = "0.1", .apply = CONF_LIVE,
                   .doc = "Clients stay with the server that they had first, as long as it can be "

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "rt/sys.h"
 #include "upstream/conn.h"
-#include "upstream/roster.h"
 
 #define ITEMS_MIN 64
 #define ADDR_TEXT_BYTES 128
@@ -230,7 +229,7 @@ static void item_leave(struct upstream_worker *w, struct worker_item *item)
         return;
     }
     struct shared *shared = item->shared;
-    roster_free(item);
+    item->free(item);
     forget_item(w, shared);
 }
 

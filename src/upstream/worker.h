@@ -10,7 +10,8 @@
 
 // What a worker keeps of a shared object, by its index.
 struct worker_item {
-    struct shared *shared; // holds
+    struct shared *shared;                  // holds
+    void (*free)(struct worker_item *item); // of services
 };
 
 struct upstream_worker {

@@ -236,3 +236,57 @@ def test_a_full_queue_is_503_with_retry_after(start, farm):
     farm.go.set()
     held.join()
     assert ask(proxy, "app", 3) == {"A": 3}
+
+
+# --- services made of services ---
+
+def test_a_canary_gets_its_share_and_keeps_its_clients(start, farm):
+    """Issue 6: a weighted split between services, sticky; and the first that can be used."""
+    a, b = farm.origins["A"].url, farm.origins["B"].url
+    held, dead = refused_address()
+    services = (f"services:\n  stable: '{a}'\n  canary: '{b}'\n  gone: 'http://{dead}'\n"
+                "  app: { split: [{ service: stable, weight: 9 }, canary] }\n"
+                "  keep: { split: [stable, canary], sticky: on }\n"
+                "  safe: { failover: [gone, canary] }\n"
+                "sites: { app.example: app, keep.example: keep, safe.example: safe }\n")
+    proxy = start(services, workers=2)
+    shares = ask(proxy, "app", 100)
+    assert 8 <= shares["B"] <= 12 and shares["A"] + shares["B"] == 100
+    answer = proxy.get(host="keep.example")
+    cookie = answer.get("Set-Cookie").split(";")[0]
+    for _ in range(6):
+        again = proxy.get(host="keep.example", headers=f"Cookie: {cookie}\r\n")
+        assert again.text == answer.text and again.get("Set-Cookie") is None
+    for _ in range(4):
+        assert proxy.get(host="safe.example", method="POST",
+                         headers="Content-Length: 2\r\n", body=b"hi").text == "B"
+    circle = services.replace("gone: 'http", "other: { failover: [safe] }\n  gone: 'http") \
+                     .replace("[gone, canary]", "[gone, other]")
+    assert not proxy.try_reload(circle)
+    assert any("leads back to itself" in line for line in proxy.err)
+    held.close()
+
+
+def test_a_mirror_gets_copies_and_costs_the_original_nothing(start, origin, farm):
+    copies = origin(lambda r, c: "never seen")
+    silent = origin(lambda r, c: threading.Event().wait(60) and "")
+    held, dead = refused_address()
+    main = farm.origins["A"].url
+    services = f"services:\n  next: '{copies.url}'\n  gone: 'http://{dead}'\n  silent: '{silent.url}'\n"
+    for name in ["next", "gone", "silent"]:
+        services += f"  to-{name}: {{ servers: '{main}', mirror: {{ to: {name}, timeout: 2s }} }}\n"
+    proxy = start(services + "access-log: { format: '{host} {trail}' }\n"
+                  "sites: { next.example: to-next, gone.example: to-gone, silent.example: to-silent }\n")
+    body = b"what was sent"
+    answer = proxy.get("/orders?x=1", host="next.example", method="POST", body=body,
+                       headers=f"Content-Length: {len(body)}\r\nX-Own: yes\r\n")
+    assert answer.text == "A"
+    copy = copies.next_request()
+    assert (copy.method, copy.target, copy.get("X-Own")) == ("POST", "/orders?x=1", "yes")
+    assert copy.body == body
+    assert copy.get("Host") == "next.example"
+    # Nobody waits for a mirror that is dead, or that never answers.
+    for name in ["gone", "silent"]:
+        assert ask(proxy, name, 20) == {"A": 20}
+    assert proxy.log_lines(r"gone.example .*mirrored to \(gone\)", count=20)
+    held.close()

@@ -59,8 +59,12 @@ static void each_row_tells_what_it_is_and_reads_its_own_example(void)
             if (item->kind == CONF_SECTION) // its rows tell
                 continue;
             CHECK(item->example);
-            CHECK(item->def || item->is_required);
-            if (!item->example || item->is_required)
+            // Of what a service is made: one of the three, which has no default.
+            bool is_choice = str_eq(str_of(item->key), STR("servers")) ||
+                             str_eq(str_of(item->key), STR("split")) ||
+                             str_eq(str_of(item->key), STR("failover"));
+            CHECK(item->def || item->is_required || is_choice);
+            if (!item->example || item->is_required || is_choice)
                 continue;
             char yaml[256];
             snprintf(yaml, sizeof yaml,

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/mirror.h"
+
+#include <string.h>
+
+#include "http/sub.h"
+#include "upstream/worker.h"
+
+#define ANSWER_MAX_BYTES ((size_t)16 * 1024 * 1024) // of an answer that is read and dropped
+
+static void send_copy(const struct mirror *m, struct str who, struct exchange *x, struct str body)
+{
+    struct sub_request r = sub_request_to(x, m->to);
+    r.method = x->req.method;
+    r.body = body;
+    r.timeout_ms = m->timeout_ms;
+    r.answer_max_bytes = ANSWER_MAX_BYTES;
+    bool is_sent = sub_copy_fields(&r, x, true) == ERR_OK && sub_send(x, &r, NULL, NULL);
+    trail_add(&x->trail, who, is_sent ? "mirrored to" : "was too busy to mirror to", m->name);
+}
+
+// --- bodies ---
+
+// The original's body, of which a copy is kept as it is read.
+struct copying {
+    struct body body;
+    struct body *inner; // borrows: the exchange's
+    const struct mirror *m;
+    struct str who;
+    struct exchange *x; // borrows
+    char *bytes;        // in its memory
+    size_t n, cap;
+    bool is_over; // sent, or given up
+};
+
+static void give_up(struct copying *c, const char *why)
+{
+    c->is_over = true;
+    trail_add(&c->x->trail, c->who, "did not mirror", str_of(why));
+}
+
+// Room for n more bytes: doubled, so that what is copied anew stays a small part of it.
+static bool make_room(struct copying *c, size_t n)
+{
+    if (c->cap - c->n >= n)
+        return true;
+    size_t cap = MAX(c->cap * 2, MAX(c->n + n, (size_t)4096));
+    char *bigger = arena_alloc(c->x->mem, cap, 1, 1);
+    if (!bigger)
+        return false;
+    if (c->n > 0)
+        memcpy(bigger, c->bytes, c->n);
+    c->bytes = bigger;
+    c->cap = cap;
+    return true;
+}
+
+static void keep(struct copying *c, struct str piece)
+{
+    if (c->is_over)
+        return;
+    if (piece.len > c->m->body_max_bytes - c->n) {
+        give_up(c, "the body is too large");
+    } else if (!make_room(c, piece.len)) {
+        give_up(c, "the exchange's memory is used up");
+    } else {
+        memcpy(c->bytes + c->n, piece.ptr, piece.len);
+        c->n += piece.len;
+    }
+}
+
+static enum io read_and_keep(struct body *b, struct str *ret_piece, struct deadline until)
+{
+    struct copying *c = CONTAINER_OF(b, struct copying, body);
+    enum io io = body_read(c->inner, ret_piece, until);
+    b->trailers = c->inner->trailers;
+    if (io == IO_DONE)
+        keep(c, *ret_piece);
+    // Of a body whose length is known nobody may ask for the end.
+    bool is_whole = io == IO_EOF || (io == IO_DONE && b->length == (int64_t)c->n);
+    if (is_whole && !c->is_over) {
+        c->is_over = true;
+        send_copy(c->m, c->who, c->x, str_from(c->bytes, c->n));
+    }
+    return io;
+}
+
+static void end_copying(struct body *b)
+{
+    body_fini(CONTAINER_OF(b, struct copying, body)->inner);
+}
+
+static const struct body_ops copying_ops = {
+    .name = "mirror", .read = read_and_keep, .fini = end_copying};
+
+static void copy_body(const struct mirror *m, struct str who, struct exchange *x)
+{
+    struct copying *c = ARENA_NEW(x->mem, struct copying);
+    if (!c)
+        return;
+    *c = (struct copying){
+        .body = {.ops = &copying_ops, .length = x->req.body->length},
+        .inner = x->req.body,
+        .m = m,
+        .who = who,
+        .x = x,
+    };
+    x->req.body = &c->body;
+}
+
+// --- public ---
+
+void mirror_begin(const struct mirror *m, struct str who, struct exchange *x)
+{
+    const struct request *r = &x->req;
+    if (r->is_raw || r->is_upgrade)
+        return;
+    if (m->share < 100 && upstream_worker_random(upstream_worker_self()) % 100 >= m->share)
+        return;
+    if (!r->body || r->body->length == 0)
+        send_copy(m, who, x, STR_NONE);
+    else if (r->body->length > (int64_t)m->body_max_bytes)
+        trail_add(&x->trail, who, "did not mirror", STR("the body is too large"));
+    else
+        copy_body(m, who, x);
+}
+
+enum err mirror_build(const struct service_conf *conf, struct arena *mem, struct diags *diags,
+                      struct mirror **ret)
+{
+    const struct mirror_conf *c = &conf->mirror;
+    if (c->to.text.len == 0)
+        return diag_fail(diags, ERR_SYNTAX, c->place,
+                         "'mirror' needs 'to': the service that gets the copies");
+    const struct handler *to = conf->names->find(conf->names, &c->to);
+    if (!to)
+        return ERR_NOT_FOUND;
+    if (service_protocol(to) == SERVER_TCP)
+        return diag_fail(diags, ERR_SYNTAX, c->to.place,
+                         "'" STR_FMT "' has servers for TCP routes, and copies are requests",
+                         STR_ARG(c->to.text));
+    *ret = ARENA_NEW(mem, struct mirror);
+    if (!*ret)
+        return diag_fail(diags, ERR_LIMIT, c->place, "memory limit of the settings");
+    **ret = (struct mirror){
+        .to = to,
+        .name = c->to.text,
+        .share = c->share,
+        .body_max_bytes = c->body_max_bytes,
+        .timeout_ms = c->timeout_ms,
+    };
+    return ERR_OK;
+}
