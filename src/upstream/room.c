@@ -9,13 +9,13 @@
 // Its mail lets it outlive the wait: who leaves while the mail is on its way leaves it to the mail.
 struct room_waiter {
     struct list_node node;
+    struct fiber *fiber; // borrows; NULL: it has left
     struct rt_mail mail;
     struct rt_loop *loop;        // borrows
     struct room *room;           // borrows
     struct room_queue *queue;    // borrows
-    struct fiber *fiber;         // borrows; NULL: it has left
     struct server_slot *granted; // under the lock until the mail is there
-    bool is_told;                // the mail is there
+    bool is_told;                // it knows, or the mail is there
     uint64_t number;             // the lower, the earlier it came
     size_t n_seats;
     struct room_seat seats[];
@@ -98,6 +98,17 @@ static struct room_waiter *first_for(struct room *r, const struct server_slot *s
     return first;
 }
 
+// At once on this thread, else by mail.
+static void tell(struct room_waiter *w)
+{
+    if (w->loop != loop_self()) {
+        loop_post(w->loop, &w->mail);
+        return;
+    }
+    w->is_told = true;
+    fiber_wake(w->fiber);
+}
+
 static void pass_on(struct room *r, struct server_slot *slot)
 {
     struct room_waiter *w;
@@ -105,7 +116,7 @@ static void pass_on(struct room *r, struct server_slot *slot)
            slot_try_take(slot, seat_at(w, slot)->max)) {
         take_out(w);
         w->granted = slot;
-        loop_post(w->loop, &w->mail); // under the lock: who sees `granted` knows that it is posted
+        tell(w); // under the lock: who sees `granted` knows that the mail is posted
     }
 }
 

@@ -268,6 +268,10 @@ static void look_at_servers(struct tally *t)
     const struct upstream_worker *u = upstream_worker_self();
     for (uint32_t i = 0; u && i < u->n_items; i++) {
         struct worker_item *item = u->items[i];
+        if (item && item->shared->kind == SHARED_SERVICE) {
+            const struct room_queue *q = registry_queue(item->shared);
+            SIM_CHECK_INT(q->n, sim_watch_queue(t, &q->waiters, "the queue for places"));
+        }
         if (!item || item->shared->kind != SHARED_SERVER)
             continue;
         const struct worker_server *s = CONTAINER_OF(item, struct worker_server, item);

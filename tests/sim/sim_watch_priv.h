@@ -33,7 +33,7 @@ struct tally {
     uint32_t n_of_listener[SIM_WATCH_LISTENERS_MAX], n_listeners;
 };
 
-// How those who wait begin, of worker.c and of conn.c.
+// How those who wait begin, of worker.c, conn.c and room.c.
 struct sim_watch_waiting {
     struct list_node node;
     struct fiber *fiber;

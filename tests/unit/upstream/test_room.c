@@ -189,7 +189,7 @@ static void a_place_that_comes_as_one_leaves_is_not_lost(void)
     yard_init(&y);
     slot_take(&y.slots[0]);
     guest_start(&g, &y, 'a');
-    room_leave(&y.room, &y.slots[0]); // its mail is on the way
+    room_leave(&y.room, &y.slots[0]); // it has it
     fiber_cancel(g.fiber);
     turn(&y);
     CHECK(g.is_done && g.slot == &y.slots[0]);
