@@ -56,12 +56,14 @@ static const struct body_ops cleaned_ops = {.name = "cleaned", .read = cleaned_r
 static enum err clean_trailers(const struct forward_auth *f, struct exchange *x)
 {
     struct body *inner = x->req.body;
-    if (!inner || inner->length >= 0)
+    // Behind a body of known length HTTP/1 has none (RFC 9112 6.5), and HTTP/2 may have them.
+    if (!inner || (inner->length >= 0 && x->req.version < HTTP_2))
         return ERR_OK;
     struct cleaned *c = ARENA_NEW(x->mem, struct cleaned);
     if (!c)
         return ERR_LIMIT;
-    *c = (struct cleaned){.body = {.ops = &cleaned_ops, .length = -1}, .inner = inner, .f = f};
+    *c = (struct cleaned){
+        .body = {.ops = &cleaned_ops, .length = inner->length}, .inner = inner, .f = f};
     x->req.body = &c->body;
     return ERR_OK;
 }

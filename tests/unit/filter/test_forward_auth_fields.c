@@ -67,7 +67,7 @@ static void the_clients_copies_go_and_the_answers_come(void)
     }
 }
 
-static void trailers_that_fit_the_expression_go_when_they_come(void)
+static void check_trailers(enum http_version version, int64_t length)
 {
     struct filter_fixture f;
     struct fixture e;
@@ -76,19 +76,28 @@ static void trailers_that_fit_the_expression_go_when_they_come(void)
                  NULL);
     struct exchange *x = fixture_start(&e, "POST", "a.example", "/", NULL);
     headers_init(&answer, x->mem);
-    struct upload up = {.body = {.ops = &upload_ops, .length = -1}};
+    struct upload up = {.body = {.ops = &upload_ops, .length = length}};
     headers_init(&up.trailers, x->mem);
     static const char *const sent[] = {"X-A-User", "x_a_user", "X-B"};
     for (size_t k = 0; k < ARRAY_LEN(sent); k++)
         CHECK_INT(headers_add_named(&up.trailers, str_of(sent[k]), STR("c")), ERR_OK);
+    x->req.version = (uint8_t)version;
     x->req.body = &up.body;
     const struct forward_auth *a = (const struct forward_auth *)(void *)f.filter;
     CHECK_INT(forward_auth_take_fields(a, x, &answer), ERR_OK);
     struct str piece;
+    CHECK_INT(x->req.body->length, length);
     CHECK_INT(body_read(x->req.body, &piece, deadline_at(0)), IO_EOF);
     CHECK_STR(names_of(x->req.body->trailers, x->mem), STR(" X-B=c"));
     fixture_end(&e);
     filter_end(&f);
+}
+
+static void trailers_that_fit_the_expression_go_when_they_come(void)
+{
+    check_trailers(HTTP_1_1, -1);
+    check_trailers(HTTP_2, -1);
+    check_trailers(HTTP_2, 3); // with a Content-Length as well
 }
 
 TEST_MAIN(TEST(the_clients_copies_go_and_the_answers_come),
