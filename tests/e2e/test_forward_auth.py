@@ -198,6 +198,14 @@ def test_clients_cannot_mislead_the_auth_server(world):
     assert asked.all("X-Forwarded-Host") == ["a.example"]
 
 
+def test_hosts_have_one_spelling_for_the_auth_server(world):
+    for host, told in (("A.Example.", "a.example"), ("a.EXAMPLE:81", "a.example:81")):
+        assert get(world, "ada", host=host).status == 200
+        assert world.auth.next_request().all("X-Forwarded-Host") == [told]
+    assert get(world, "ada", host="NAMED.example.").status == 302
+    assert world.auth.next_request().get("Host") == "named.example"
+
+
 def test_an_auth_server_that_does_not_answer_lets_nobody_pass(world):
     """Fail closed: 503, with nothing of the inside, and the reason in the log."""
     for cookie, host, why in (("nonsense", "a.example", "malformed answer"),
