@@ -52,8 +52,9 @@ static void on_idle_timer(struct rt_timer *timer)
         close_mux(m);
 }
 
-// Its limits are known: those who waited for that begin, or look for something else.
-static void serve_waiters(struct mux *m)
+// What room there is goes to those who wait for the connection's limits, and then to the queue.
+// With the limits known, or no hope of them, who found no room looks for something else.
+static void share_out(struct mux *m)
 {
     struct list_node *n;
     while ((n = list_first(&m->waiters)) != NULL && mux_promise(m)) {
@@ -61,7 +62,10 @@ static void serve_waiters(struct mux *m)
         q->mux = m;
         queue_answer_one(q, &m->n_waiters, QUEUE_GRANTED);
     }
-    queue_answer(&m->waiters, &m->n_waiters, QUEUE_SENT_AWAY, NULL);
+    if (m->client.is_ready || !is_usable(m))
+        queue_answer(&m->waiters, &m->n_waiters, QUEUE_SENT_AWAY, NULL);
+    if (is_usable(m))
+        place_grant_mux(m->target, m);
 }
 
 // An idle one is kept for a while, unless nobody will use it any more.
@@ -77,10 +81,7 @@ static void rest(struct mux *m)
 static void on_changed(struct h2_client *client)
 {
     struct mux *m = CONTAINER_OF(client, struct mux, client);
-    if (client->is_over || client->is_ready)
-        serve_waiters(m);
-    if (is_usable(m))
-        place_grant_mux(m->target, m);
+    share_out(m);
     if (!is_idle(m))
         timer_stop(&m->timer);
     else if (client->is_over)
@@ -181,7 +182,7 @@ void mux_renounce(struct mux *m)
 {
     if (!mux_begin(m))
         return;
-    place_grant_mux(m->target, m);
+    share_out(m);
     if (is_idle(m))
         rest(m);
 }
