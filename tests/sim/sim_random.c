@@ -119,11 +119,20 @@ static int init_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
     return 1;
 }
 
+static OSSL_PROVIDER *defaults, *ours;
+
+static bool load_providers(void)
+{
+    defaults = OSSL_PROVIDER_load(NULL, "default");
+    ours = OSSL_PROVIDER_load(NULL, "sim");
+    return defaults && ours;
+}
+
 void sim_random_init(void)
 {
     tls_init();
     bool is_there = OSSL_PROVIDER_add_builtin(NULL, "sim", init_provider) == 1 &&
-                    OSSL_PROVIDER_load(NULL, "default") && OSSL_PROVIDER_load(NULL, "sim") &&
+                    load_providers() &&
                     RAND_set_DRBG_type(NULL, "SIM-RAND", "provider=sim", NULL, NULL) == 1;
     unsigned char some[8], again[8];
     sim_random_start(1);
@@ -132,4 +141,10 @@ void sim_random_init(void)
     is_there = is_there && RAND_priv_bytes(again, sizeof again) == 1;
     if (!is_there || memcmp(some, again, sizeof some) != 0)
         panic("OpenSSL doesn't take its random bytes from here");
+}
+
+void sim_random_fini(void)
+{
+    OSSL_PROVIDER_unload(ours);
+    OSSL_PROVIDER_unload(defaults);
 }

@@ -7,5 +7,7 @@
 
 // Once, before OpenSSL has made any random byte. The configuration file isn't read.
 void sim_random_init(void);
+// What OpenSSL holds of it goes at the program's end.
+void sim_random_fini(void);
 // From here on the bytes of this seed.
 void sim_random_start(uint64_t seed);

@@ -94,6 +94,7 @@ void sim_tls_fini(void)
     SSL_CTX_free(tls.client);
     SSL_CTX_free(tls.server);
     sim_certs_fini();
+    sim_random_fini();
 }
 
 void sim_tls_start(uint64_t seed)
