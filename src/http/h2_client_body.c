@@ -61,13 +61,31 @@ void h2_call_drop_data(struct h2_call *call)
 
 // --- windows ---
 
-void h2_call_set_window(struct h2_call *call, int64_t bytes)
+static void count_window(struct h2_call *call, int64_t bytes)
 {
-    int64_t by = bytes - call->window;
+    int64_t by = bytes - call->counted;
     call->x->env->h2_window_bytes += by;
     if (call->c)
         call->c->window_bytes += by;
+    call->counted = bytes;
+}
+
+void h2_call_set_window(struct h2_call *call, int64_t bytes)
+{
     call->window = bytes;
+    count_window(call, bytes);
+}
+
+void h2_call_shrink_window(struct h2_call *call, int64_t by)
+{
+    call->window -= by;
+}
+
+void h2_call_settle_window(struct h2_call *call)
+{
+    bool is_excess = call->counted > call->window;
+    if (is_excess && call->c && call->c->n_unacked == 0)
+        count_window(call, MIN(call->counted, MAX(call->window, (int64_t)call->held)));
 }
 
 // All of a window has been used while the reader waited: the server might have sent more.
@@ -79,7 +97,7 @@ static void grow(struct h2_call *call)
     bool has_room = c->window_bytes + by <= CONN_WINDOWS_MAX_BYTES &&
                     c->env->h2_window_bytes + by <= H2_CLIENT_WINDOWS_MAX_BYTES;
     // What SETTINGS change on their way would come on top of it.
-    if (by == 0 || !has_room || c->n_unacked > 0 ||
+    if (by <= 0 || !has_room || c->n_unacked > 0 ||
         nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, call->id,
                                               (int32_t)larger) != 0)
         return;
@@ -93,6 +111,7 @@ static void give_back(struct h2_call *call, size_t n)
     if (!c || call->is_complete)
         return;
     call->asked += (int64_t)n;
+    h2_call_settle_window(call);
     if (call->held == 0 && call->asked >= call->window)
         grow(call);
     (void)nghttp2_session_consume_stream(c->session, call->id, n);

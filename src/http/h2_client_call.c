@@ -50,7 +50,7 @@ void h2_call_end_stream(struct h2_call *call, enum h2_failure failure)
     list_remove(&call->node);
     if (call->ended)
         call->ended(call->ended_arg);
-    c->window_bytes -= call->window;
+    c->window_bytes -= call->counted;
     c->n_calls--;
     if (c->n_calls == 0)
         c->idle_since_ms = clock_now_ms();

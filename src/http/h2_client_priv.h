@@ -93,6 +93,7 @@ struct h2_call {
     struct h2_chunk *first, *last; // owns
     size_t held, n_lent;           // bytes in them, and how many of the first one's are lent
     int64_t window, asked;         // of the stream; of it taken since it grew
+    int64_t counted;               // of it in the sums: more, while more may be held than it has
     int64_t came_ms;               // the last progress of the answer
     enum h2_failure failure;       // noted in x->end_detail
     struct body body;              // the answer's
@@ -165,6 +166,10 @@ void h2_call_stop_pump(struct h2_call *call);
 
 // Counts the window that call's stream has; 0: none any more.
 void h2_call_set_window(struct h2_call *call, int64_t bytes);
+// The stream's window is smaller by so much when the server has heard of it. It counts as before
+// until what came under the old one was taken.
+void h2_call_shrink_window(struct h2_call *call, int64_t by);
+void h2_call_settle_window(struct h2_call *call);
 
 // n bytes came for the answer's body.
 void h2_call_add_data(struct h2_call *call, const char *bytes, size_t n);

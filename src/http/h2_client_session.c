@@ -195,6 +195,14 @@ static void on_reset(struct h2_call *call, uint32_t code)
     call->failure = wants_http_1 ? H2_FAILURE_HTTP_1 : H2_FAILURE_RESET;
 }
 
+// nghttp2 takes no more than were sent.
+static void on_settings_ack(struct h2_client *c)
+{
+    c->n_unacked--;
+    LIST_FOR (n, &c->calls)
+        h2_call_settle_window(CONTAINER_OF(n, struct h2_call, node));
+}
+
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct h2_client *c = arg;
@@ -217,8 +225,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
             on_reset(call, frame->rst_stream.error_code);
         break;
     case NGHTTP2_SETTINGS:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) // nghttp2 takes no more than were sent
-            c->n_unacked--;
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+            on_settings_ack(c);
         if (!c->is_ready)
             wake_early(c);
         c->is_ready = true;
@@ -349,29 +357,39 @@ static void set_initial_window(struct h2_client *c, uint32_t bytes)
         c->n_unacked++;
 }
 
+#define FRUGAL_LESS (H2_CLIENT_WINDOW_BYTES - H2_CLIENT_WINDOW_LEAST)
+
 // RFC 9113 6.9.2: streams that run lose as much as those to come.
 static void make_frugal(struct h2_client *c)
 {
     c->is_frugal = true;
     set_initial_window(c, (uint32_t)H2_CLIENT_WINDOW_LEAST);
+    LIST_FOR (n, &c->calls)
+        h2_call_shrink_window(CONTAINER_OF(n, struct h2_call, node), FRUGAL_LESS);
+}
+
+static void make_generous(struct h2_client *c)
+{
+    c->is_frugal = false;
+    set_initial_window(c, H2_CLIENT_WINDOW_BYTES);
     LIST_FOR (n, &c->calls) {
         struct h2_call *call = CONTAINER_OF(n, struct h2_call, node);
-        h2_call_set_window(call, call->window - H2_CLIENT_WINDOW_BYTES + H2_CLIENT_WINDOW_LEAST);
+        h2_call_set_window(call, call->window + FRUGAL_LESS);
     }
 }
 
 void h2_session_fit_windows(struct h2_client *c)
 {
     int64_t all = c->env->h2_window_bytes;
-    if (UNLIKELY(c->is_frugal)) {
-        // Not for those that run, who would all become larger at once.
-        if (c->n_calls == 0 && all < H2_CLIENT_WINDOWS_MAX_BYTES / 2) {
-            c->is_frugal = false;
-            set_initial_window(c, H2_CLIENT_WINDOW_BYTES);
-        }
-    } else if (all + H2_CLIENT_WINDOW_BYTES > H2_CLIENT_WINDOWS_MAX_BYTES) {
-        make_frugal(c);
+    if (LIKELY(!c->is_frugal)) {
+        if (all + H2_CLIENT_WINDOW_BYTES > H2_CLIENT_WINDOWS_MAX_BYTES)
+            make_frugal(c);
+        return;
     }
+    // All that run become larger at once, and at most two SETTINGS are on their way.
+    int64_t then = all + (int64_t)c->n_calls * FRUGAL_LESS;
+    if (c->n_unacked == 0 && then < H2_CLIENT_WINDOWS_MAX_BYTES / 2)
+        make_generous(c);
 }
 
 void h2_session_begin(struct h2_client *c)

@@ -377,8 +377,9 @@ static void where_windows_are_many_a_stream_has_a_piece(void)
     CHECK_INT(n_frames(r, SETTINGS, 0), 2); // ours, and what acknowledges the server's
     struct call *after = start(r, NULL);
     CHECK_INT(n_frames(r, SETTINGS, 0), 3);
-    CHECK_INT(r->env.h2_window_bytes, OTHERS_WINDOWS + 2 * sizeof piece);
     PUT(r, SETTINGS, ACK, 0, "");
+    turn(r);
+    CHECK_INT(r->env.h2_window_bytes, OTHERS_WINDOWS + 2 * sizeof piece);
     for (int round = 0; round < 3; round++) { // as they are read, both go on
         before->may_read = after->may_read = false;
         for (uint32_t id = 1; id <= 3; id += 2) {
@@ -401,6 +402,70 @@ static void where_windows_are_many_a_stream_has_a_piece(void)
     CHECK_INT(r->env.h2_window_bytes, 65535);
     PUT(r, HEADERS, END_HEADERS | END_STREAM, 5, OK_HEAD);
     turn(r);
+    CHECK_INT(r->env.h2_window_bytes, 0);
+    rig_free(r);
+}
+
+static void what_came_under_a_larger_window_counts_until_it_is_read(void)
+{
+    static const char piece[16000], all[65535 - 4 * 16000];
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    PUT(r, SETTINGS, ACK, 0, "");
+    struct call *full = start(r, NULL), *empty = start(r, NULL);
+    full->may_read = false;
+    PUT(r, HEADERS, END_HEADERS, 1, OK_HEAD);
+    for (int i = 0; i < 4; i++)
+        put(r, DATA, 0, 1, piece, sizeof piece);
+    put(r, DATA, 0, 1, all, sizeof all);
+    turn(r);
+    r->env.h2_window_bytes += OTHERS_WINDOWS;
+    struct call *last = start(r, NULL);
+    CHECK_INT(n_frames(r, SETTINGS, 0), 3);
+    CHECK_INT(r->env.h2_window_bytes - OTHERS_WINDOWS, 2 * 65535 + 16368);
+    PUT(r, SETTINGS, ACK, 0, ""); // nothing more comes under the old ones
+    turn(r);
+    CHECK_INT(r->env.h2_window_bytes - OTHERS_WINDOWS, 65535 + 2 * 16368);
+    full->may_read = true;
+    turn(r);
+    CHECK_INT(full->n_body, 65535);
+    CHECK_INT(r->env.h2_window_bytes - OTHERS_WINDOWS, 4 * 16368); // it has grown since
+    fiber_cancel(full->fiber);
+    fiber_cancel(empty->fiber);
+    fiber_cancel(last->fiber);
+    turn(r);
+    CHECK(full->is_done && empty->is_done && last->is_done);
+    CHECK_INT(r->env.h2_window_bytes, OTHERS_WINDOWS);
+    CHECK_INT(r->c.window_bytes, 0);
+    rig_free(r);
+}
+
+static void windows_grow_back_on_a_connection_that_is_never_idle(void)
+{
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    PUT(r, SETTINGS, ACK, 0, "");
+    r->env.h2_window_bytes = OTHERS_WINDOWS + 100000;
+    struct call *first = start(r, NULL);
+    PUT(r, SETTINGS, ACK, 0, "");
+    turn(r);
+    CHECK_INT(n_frames(r, SETTINGS, 0), 3);
+    r->env.h2_window_bytes -= OTHERS_WINDOWS + 100000;
+    struct call *second = start(r, NULL);
+    CHECK_INT(n_frames(r, SETTINGS, 0), 4);
+    CHECK_INT(r->env.h2_window_bytes, 2 * 65535);
+    r->env.h2_window_bytes += OTHERS_WINDOWS + 100000;
+    struct call *third = start(r, NULL);
+    CHECK_INT(n_frames(r, SETTINGS, 0), 5);
+    r->env.h2_window_bytes -= OTHERS_WINDOWS + 100000;
+    struct call *fourth = start(r, NULL); // the server hasn't taken the last two
+    CHECK_INT(n_frames(r, SETTINGS, 0), 5);
+    struct call *all[] = {first, second, third, fourth};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        fiber_cancel(all[i]->fiber);
+        turn(r);
+        CHECK(all[i]->is_done);
+    }
     CHECK_INT(r->env.h2_window_bytes, 0);
     rig_free(r);
 }
@@ -540,6 +605,8 @@ TEST_MAIN(TEST(answers_come_in_any_order),
           TEST(what_nobody_reads_is_not_given_back_to_the_server),
           TEST(more_than_a_window_breaks_the_answer),
           TEST(where_windows_are_many_a_stream_has_a_piece),
+          TEST(what_came_under_a_larger_window_counts_until_it_is_read),
+          TEST(windows_grow_back_on_a_connection_that_is_never_idle),
           TEST(more_than_a_piece_breaks_the_answer_then),
           TEST(who_has_had_many_resets_is_left_before_it_minds),
           TEST(a_cancelled_exchange_cancels_its_stream_alone),
