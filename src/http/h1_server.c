@@ -41,7 +41,7 @@ void h1_turn_init_exchange(struct h1_turn *t)
     t->in.is_done = false; // until a head tells: nothing after it would be understood
     t->in.is_failed = true;
     t->head_seen = 0;
-    t->sent_continue = t->keep_alive = t->is_last = t->is_answered = false;
+    t->sent_continue = t->keep_alive = t->is_last = t->is_answered = t->is_broken = false;
 }
 
 static void begin(struct h1_turn *t)
@@ -108,8 +108,8 @@ static bool serve(struct h1_turn *t)
     if (x->resp.status != 0) // refused when its head was read
         return true;
     if (x->env->app->serve(x->env, x) == ERR_OK)
-        return true;
-    if (fiber_is_cancelled(t->c->fiber) || x->end == EXCHANGE_END_OK ||
+        return !t->is_broken;
+    if (t->is_broken || fiber_is_cancelled(t->c->fiber) || x->end == EXCHANGE_END_OK ||
         x->end == EXCHANGE_END_CLIENT_GONE)
         return false;
     struct str why = x->end_detail.len > 0 ? x->end_detail : str_of(exchange_end_text(x->end));

@@ -81,6 +81,7 @@ struct h1_turn {
     bool keep_alive;
     bool is_last;     // the client has said that no other request follows
     bool is_answered; // the answer's head is on its way
+    bool is_broken;   // something went out in part: nothing may follow it
     struct tunnel_side side;
     struct exchange x;
 };

@@ -47,6 +47,7 @@ bool h1_server_send(struct h1_turn *t, struct iovec *iov, int n_iov)
     struct stream *s = &t->c->stream;
     if (stream_writev(s, iov, n_iov, x->entry->body_idle_ms, write_deadline(x->entry, n)) !=
         IO_DONE) {
+        t->is_broken = true;
         if (s->sock.error == ETIMEDOUT)
             return fail(t, EXCHANGE_END_CLIENT_TIMEOUT, "the client took no byte of the answer");
         return fail(t, EXCHANGE_END_CLIENT_GONE, "the client's connection broke");

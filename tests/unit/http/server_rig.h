@@ -249,6 +249,22 @@ static inline enum err rig_dump_fields(struct exchange *x)
     return exchange_respond(x, 200, STR_NONE, all);
 }
 
+// Interim answers until the client takes no more, and then, when it does again, an answer.
+static inline enum err rig_get_stuck(struct rig *r, struct exchange *x)
+{
+    static char link[32 * 1024];
+    struct headers h;
+    headers_init(&h, x->mem);
+    memset(link, 'a', sizeof link);
+    CHECK_INT(headers_add_named(&h, STR("Link"), str_from(link, sizeof link)), ERR_OK);
+    while (x->ops->inform(x, 103, &h) == ERR_OK)
+        continue;
+    r->waiting = fiber_self();
+    CHECK_INT(fiber_wait(deadline_in(60000)), FIBER_READY);
+    x->end = EXCHANGE_END_OK; // as filters do that answer in the place of what has failed
+    return exchange_respond(x, 200, STR_NONE, STR("late"));
+}
+
 static inline enum err rig_serve(struct http_env *env, struct exchange *x)
 {
     static const char *const pieces[] = {"one,", "two,", "", "three", NULL};
@@ -303,6 +319,8 @@ static inline enum err rig_serve(struct http_env *env, struct exchange *x)
             return ERR_CLOSED;
         return exchange_respond(x, 200, STR_NONE, STR("ok"));
     }
+    if (str_eq(path, STR("/stuck")))
+        return rig_get_stuck(r, x);
     if (str_eq(path, STR("/echo"))) {
         x->resp.status = 200;
         x->resp.body = x->req.body;

@@ -76,6 +76,27 @@ static void interim_answers_are_passed_on_but_not_to_http_1_0(void)
     rig_close(&r);
 }
 
+static void nothing_follows_an_interim_answer_that_went_out_in_part(void)
+{
+    struct rig r;
+    rig_open(&r);
+    r.entry.body_idle_ms = 20;
+    r.entry.exchange_mem_bytes = 64 << 20;
+    rig_send(&r, STR("GET /stuck HTTP/1.1\r\n" HOST CLOSE));
+    while (!r.waiting) // the client reads nothing
+        loop_turn(r.loop, 2);
+    for (size_t n = 0; n == 0 || n < r.n_got;) {
+        n = r.n_got;
+        rig_turn(&r);
+    }
+    fiber_wake(r.waiting);
+    rig_expect_close(&r);
+    CHECK(!rig_has(&r, "200 OK"));
+    CHECK_INT(r.n_finished, 1);
+    rig_close(&r);
+}
+
 TEST_MAIN(TEST(bodies_of_all_kinds_are_framed),
           TEST(an_answer_to_head_or_without_content_has_no_body_and_no_wrong_length),
-          TEST(interim_answers_are_passed_on_but_not_to_http_1_0))
+          TEST(interim_answers_are_passed_on_but_not_to_http_1_0),
+          TEST(nothing_follows_an_interim_answer_that_went_out_in_part))
