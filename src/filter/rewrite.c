@@ -25,10 +25,11 @@ static const struct conf_item items[] = {
                   "others are in upper case. Requests in which it isn't found pass as they are."),
     ITEM_TEXT(rewrite_conf, to, "to", .is_required = true, .since = "0.1", .apply = CONF_LIVE,
               .format = "a text with $1", .example = "/index.php?title=$1",
-              .doc = "What takes the place of each match. `$1` to `$9` and `${name}` are groups; "
-                     "`${1}` stands before letters and digits, `$$` is a dollar. What follows a "
-                     "`?` goes in front of the request's own query, and groups there are one "
-                     "value, whatever the client put into them."),
+              .doc =
+                  "What takes the place of each match. `$1` to `$9` and `${name}` are groups; "
+                  "`${1}` stands before letters and digits, `$$` is a dollar. What follows a "
+                  "`?` goes in front of the request's own query, and groups there are one "
+                  "value, whatever the client put into them, and so is what is left of the path."),
     ITEM_BOOL(rewrite_conf, with_query, "with-query", .def = "no", .since = "0.1",
               .apply = CONF_LIVE,
               .doc = "Look at path and query together (`/path?query`), and replace in both."),
@@ -70,6 +71,9 @@ static void take(const struct rewrite *f, const struct exchange *x, struct str m
     const struct request *r = &x->req;
     struct str path;
     o->has_query = str_cut(made, '?', &path, &o->query);
+    // WHY: "/app//host/" without "/app" must not become "//host/", which names a host.
+    while (str_starts(path, STR("//")) && !str_starts(r->path, STR("//")))
+        path = str_skip(path, 1);
     if (!f->conf->with_query && !o->has_query) {
         o->has_query = r->has_query;
         o->query = r->query;

@@ -109,6 +109,15 @@ static void put_escaped(struct made *m, struct str s)
     }
 }
 
+// What the client sent, in a group or around what was found.
+static void put_sent(struct made *m, struct str s, bool escapes)
+{
+    if (escapes && m->in_query)
+        put_escaped(m, s);
+    else
+        put(m, s);
+}
+
 static void put_template(struct made *m, const struct substitute *s, const struct str *groups,
                          bool escapes)
 {
@@ -117,10 +126,8 @@ static void put_template(struct made *m, const struct substitute *s, const struc
         if (p->group < 0) {
             put(m, p->text);
             m->in_query = m->in_query || str_find(p->text, '?') != STR_NPOS;
-        } else if (escapes && m->in_query) {
-            put_escaped(m, groups[p->group]);
         } else {
-            put(m, groups[p->group]);
+            put_sent(m, groups[p->group], escapes);
         }
     }
 }
@@ -143,14 +150,14 @@ enum substitute_end substitute_all(const struct substitute *s, const struct rege
         at = groups[0].len > 0 ? end : end + 1;
         if (groups[0].len == 0 && n_matches > 0 && start == copied)
             continue;
-        put(&m, str_from(subject.ptr + copied, start - copied));
+        put_sent(&m, str_from(subject.ptr + copied, start - copied), escapes);
         put_template(&m, s, groups, escapes);
         copied = end;
         n_matches++;
     }
     if (n_matches == 0)
         return SUBSTITUTE_NONE;
-    put(&m, str_skip(subject, copied));
+    put_sent(&m, str_skip(subject, copied), escapes);
     if (m.is_full)
         return SUBSTITUTE_NO_ROOM;
     *ret = str_from(m.ptr, m.n);

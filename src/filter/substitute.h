@@ -34,8 +34,8 @@ enum substitute_end {
 };
 
 // The subject with each match replaced, in one pass; an empty match right behind another is none.
-// escapes: in a query, groups keep from being more than one value ("&=+;" are escaped); the query
-// is what follows the template's '?'.
+// escapes: in a query, what comes from the subject keeps from being more than one value ("&=+;" are
+// escaped); the query is what follows the template's '?'.
 enum substitute_end substitute_all(const struct substitute *s, const struct regex *re,
                                    struct str subject, bool escapes, struct arena *mem,
                                    struct str *ret);

@@ -13,6 +13,14 @@ static void paths_are_rewritten(void)
          "/index.php?title=A"},
         {"{ from: '^/wiki/([^/]+)$', to: '/index.php?title=$1' }", "/wiki/A&b=c", "x=y",
          "/index.php?title=A%26b%3Dc&x=y"},
+        // Nor does what stands behind or between what was found become parameters.
+        {"{ from: '^/wiki/([^/]+)', to: '/index.php?title=$1' }", "/wiki/A/&b=c", NULL,
+         "/index.php?title=A/%26b%3Dc"},
+        {"{ from: 'w([0-9])', to: '?v$1' }", "/w1&a=b/w2&c", NULL, "/?v1%26a%3Db/?v2%26c"},
+        // The first segment becomes no host.
+        {"{ from: '^/app(/.*)$', to: '$1' }", "/app//b.example/", NULL, "/b.example/"},
+        {"{ from: '^/app', to: '' }", "/app///b.example/", NULL, "/b.example/"},
+        {"{ from: 'x', to: 'y' }", "//x", NULL, "//y"},
         {"{ from: '^/wiki/([^/]+)$', to: '/index.php?' }", "/wiki/A", "x=y", "/index.php?x=y"},
         {"{ from: '^/wiki/([^/]+)$', to: '/index.php' }", "/wiki/A", "x=y", "/index.php?x=y"},
         {"{ from: '^/wiki/([^/]+)$', to: '/index.php' }", "/wiki/A/b", "x=y", "/wiki/A/b?x=y"},
