@@ -9,9 +9,10 @@
 
 struct unpack_body {
     struct body body;
-    struct body *inner;          // owns
-    struct exchange *x;          // borrows
-    struct zip_decoder *decoder; // owns
+    struct body *inner;              // owns
+    struct exchange *x;              // borrows
+    const struct unpack_body *first; // borrows: of several layers the one that takes what came
+    struct zip_decoder *decoder;     // owns
     struct unpack_limits limits;
     char *room;    // owns: of env->buffers, HTTP_BUFFER_BYTES
     struct str in; // borrows: what is left of the inner body's piece
@@ -33,7 +34,7 @@ static enum io fail(struct unpack_body *u, enum exchange_end end, const char *de
 static bool is_too_much(const struct unpack_body *u)
 {
     uint64_t dense;
-    if (__builtin_mul_overflow(u->n_in, u->limits.ratio_max, &dense) ||
+    if (__builtin_mul_overflow(u->first->n_in, u->limits.ratio_max, &dense) ||
         __builtin_add_overflow(dense, UNPACK_SPARE_BYTES, &dense))
         dense = UINT64_MAX;
     return u->n_out > u->limits.out_max_bytes || u->n_out > dense;
@@ -58,7 +59,8 @@ static enum io take_more(struct unpack_body *u, struct deadline until)
         u->has_failed = true;
     if (io == IO_DONE) {
         u->n_in += u->in.len;
-        fiber_give_way(BODY_PIECE_COST);
+        // Many streams with nothing in them are work, too.
+        fiber_give_way(BODY_PIECE_COST + COST_OF_UNPACKING * (uint32_t)u->in.len);
     }
     return io;
 }
@@ -103,6 +105,12 @@ static void unpack_fini(struct body *b)
 static const struct body_ops unpack_ops = {
     .name = "unpacked", .read = unpack_read, .fini = unpack_fini};
 
+// Layers together are no denser than one may be.
+static const struct unpack_body *first_of(const struct unpack_body *u, struct body *inner)
+{
+    return inner->ops == &unpack_ops ? CONTAINER_OF(inner, struct unpack_body, body)->first : u;
+}
+
 enum unpack_begun unpack_body_wrap(struct exchange *x, enum coding coding,
                                    const struct unpack_limits *limits, size_t limit_bytes)
 {
@@ -121,6 +129,7 @@ enum unpack_begun unpack_body_wrap(struct exchange *x, enum coding coding,
         .body = {.ops = &unpack_ops, .length = -1},
         .inner = x->req.body,
         .x = x,
+        .first = first_of(u, x->req.body),
         .decoder = decoder,
         .limits = *limits,
         .room = room,

@@ -7,7 +7,8 @@
 
 struct unpack_limits {
     uint64_t out_max_bytes; // of what comes out
-    uint32_t ratio_max;     // so many times what has come in, and UNPACK_SPARE_BYTES
+    uint32_t ratio_max;     // so many times what has come in, under all layers, and
+                            // UNPACK_SPARE_BYTES
 };
 // What is small may be as dense as it likes.
 #define UNPACK_SPARE_BYTES ((uint64_t)64 * 1024)
