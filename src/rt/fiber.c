@@ -64,7 +64,7 @@ static struct fiber *make_fiber(struct rt_loop *l, fiber_fn *fn, void *arg)
     // What the fiber before it on this stack left: its timer may still run, which on_time knows.
     f->node = (struct list_node){0};
     f->is_cancelled = false;
-    f->is_interrupted = false;
+    f->n_interrupts = 0;
     f->work = 0;
     f->work_turn = 0;
     f->fn = fn;
@@ -160,18 +160,19 @@ void fiber_cancel(struct fiber *f)
 
 bool fiber_is_cancelled(const struct fiber *f)
 {
-    return f->is_cancelled || f->is_interrupted;
+    return f->is_cancelled || f->n_interrupts > 0;
 }
 
 void fiber_interrupt(struct fiber *f)
 {
-    f->is_interrupted = true;
+    f->n_interrupts++;
     end_wait(f, FIBER_CANCELLED);
 }
 
 void fiber_resume(struct fiber *f)
 {
-    f->is_interrupted = false;
+    ASSERT(f->n_interrupts > 0);
+    f->n_interrupts--;
 }
 
 void fiber_yield(void)

@@ -49,8 +49,8 @@ void fiber_cancel(struct fiber *f);
 bool fiber_is_cancelled(const struct fiber *f);
 
 // The same for a while: waits of f end as if it were cancelled, until whoever had it interrupted
-// gets control again and lets it go on. For time limits over code that waits for many things. Same
-// thread only.
+// gets control again and lets it go on. Of several who have interrupted it, each has to. For time
+// limits over code that waits for many things. Same thread only.
 void fiber_interrupt(struct fiber *f);
 void fiber_resume(struct fiber *f);
 

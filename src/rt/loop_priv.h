@@ -37,8 +37,8 @@ struct fiber {
     enum fiber_state state;
     enum fiber_wake why; // the last wait ended
     bool is_cancelled;
-    bool is_interrupted;
-    uint32_t work; // cost of what it did in turn work_turn
+    uint32_t n_interrupts; // of those who haven't let it go on
+    uint32_t work;         // cost of what it did in turn work_turn
     uint64_t work_turn;
     struct deadline until; // of the present wait; stack.timer runs no later than that
     fiber_fn *fn;
