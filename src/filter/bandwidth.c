@@ -93,8 +93,11 @@ static bool wrap(const struct bandwidth *f, struct exchange *x, struct body **at
 {
     if (bytes_per_s == 0 || !*at)
         return true;
-    const struct throttle t = {
-        .table = table, .hash = hash, .bytes_per_s = bytes_per_s, .burst_bytes = f->conf->burst};
+    const struct throttle t = {.table = table,
+                               .hash = hash,
+                               .bytes_per_s = bytes_per_s,
+                               .burst_bytes = f->conf->burst,
+                               .ends_in_time = at == &x->resp.body};
     return throttle_body_wrap(x, at, &t);
 }
 

@@ -55,7 +55,9 @@ static enum io wait_for_turn(const struct throttle_body *b, struct deadline unti
     while ((left_ns = b->due_ns - clock_now_ns()) > 0) {
         if (until.at_ms == BODY_NO_WAIT.at_ms)
             return IO_AGAIN;
-        if (fiber_sleep((left_ns + NS_PER_MS - 1) / NS_PER_MS) == FIBER_CANCELLED)
+        struct deadline turn = deadline_in((left_ns + NS_PER_MS - 1) / NS_PER_MS);
+        bool is_late = b->throttle.ends_in_time && until.at_ms < turn.at_ms;
+        if (fiber_wait(is_late ? until : turn) == FIBER_CANCELLED || is_late)
             return IO_FAIL;
     }
     return IO_DONE;

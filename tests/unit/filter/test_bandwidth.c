@@ -111,6 +111,26 @@ static void exchanges_of_one_key_share_it_by_turns(void)
     run_on_fiber(check_shared, NULL);
 }
 
+static void check_deadline(const void *arg)
+{
+    (void)arg;
+    struct flow f = {.n = 0};
+    struct str piece;
+    start_flow(&f, "{ down: 1KiB, burst: 1KiB }", NULL);
+    struct body *b = f.b.e.x.resp.body;
+    int64_t began_ns = clock_now_ns();
+    while (body_read(b, &piece, deadline_in(20)) == IO_DONE)
+        f.n += piece.len;
+    CHECK(f.n > 0 && f.n < sizeof bytes);
+    CHECK((clock_now_ns() - began_ns) / 1000000 < 10000); // all of it takes a minute
+    bodies_end(&f.b);
+}
+
+static void a_turn_is_waited_for_no_longer_than_the_reader_can(void)
+{
+    run_on_fiber(check_deadline, NULL);
+}
+
 static void check_no_wait(const void *arg)
 {
     (void)arg;
@@ -159,5 +179,7 @@ static void tables_are_complete(void)
 }
 
 TEST_MAIN(TEST(answers_are_no_faster_than_their_rate), TEST(requests_are_no_faster_than_theirs),
-          TEST(exchanges_of_one_key_share_it_by_turns), TEST(who_doesn_t_wait_is_told_so),
-          TEST(explain_says_how_fast), TEST(wrong_settings_are_refused), TEST(tables_are_complete))
+          TEST(exchanges_of_one_key_share_it_by_turns),
+          TEST(a_turn_is_waited_for_no_longer_than_the_reader_can),
+          TEST(who_doesn_t_wait_is_told_so), TEST(explain_says_how_fast),
+          TEST(wrong_settings_are_refused), TEST(tables_are_complete))
