@@ -112,9 +112,8 @@ static enum jwt_found find_field(const struct headers *h, struct str wanted, str
 // Another scheme is another filter's or the server's.
 static bool is_bearer(struct str value, struct str *ret_token)
 {
-    struct str scheme;
-    str_cut(value, ' ', &scheme, ret_token);
-    *ret_token = str_trim(*ret_token);
+    struct str scheme = str_next_word(&value);
+    *ret_token = str_trim(value);
     return str_ieq(scheme, STR("Bearer"));
 }
 

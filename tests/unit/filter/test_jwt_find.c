@@ -22,6 +22,7 @@ static void the_first_place_that_has_one_counts(void)
         {{NULL}, NULL, JWT_NOT_THERE, "", NULL, NULL},
         {{"Authorization", "Bearer a.b.c"}, NULL, JWT_FOUND, "a.b.c", NULL, NULL},
         {{"authorization", "bearer  a.b.c "}, NULL, JWT_FOUND, "a.b.c", NULL, NULL},
+        {{"Authorization", "Bearer\ta", "Cookie", "sid=c"}, NULL, JWT_FOUND, "a", NULL, NULL},
         {{"Authorization", "Basic eDp5"}, NULL, JWT_NOT_THERE, "", NULL, NULL},
         {{"Authorization", "Basic eDp5", "Cookie", "sid=c"}, NULL, JWT_FOUND, "c", NULL, NULL},
         {{"Authorization", "Bearer a", "Cookie", "sid=c; k"}, "t=q&u", JWT_FOUND, "a", "u", "k"},
