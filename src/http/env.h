@@ -138,7 +138,8 @@ struct http_sub {
     struct list_node node; // in http_env.subs
     void (*stop)(struct http_sub *s);
 };
-#define HTTP_SUBS_MAX 256 // of a worker at a time
+#define HTTP_SUBS_MAX 256        // of a worker at a time
+#define HTTP_SUBS_FOR_ANSWERS 32 // of them: for requests whose answer somebody wants
 
 struct http_app {
     // A request begins: its first byte is there. Takes a snapshot: sets x->snapshot and x->entry,

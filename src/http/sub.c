@@ -376,10 +376,16 @@ static bool start_sent(struct sub *s, struct exchange *of, const struct sub_requ
     return true;
 }
 
+// Copies for a slow mirror must not keep keys from being fetched.
+static bool has_room(const struct http_env *env, const struct sub_request *r)
+{
+    return env->n_subs < (r->keeps_answer ? HTTP_SUBS_MAX : HTTP_SUBS_MAX - HTTP_SUBS_FOR_ANSWERS);
+}
+
 bool sub_send(struct exchange *x, const struct sub_request *r, sub_done_fn *done, void *arg)
 {
     struct http_env *env = x->env;
-    struct sub *s = env->n_subs < HTTP_SUBS_MAX ? pool_take(&env->blocks) : NULL;
+    struct sub *s = has_room(env, r) ? pool_take(&env->blocks) : NULL;
     if (!s)
         return false;
     memset(s, 0,
