@@ -67,7 +67,11 @@ static void look_at_open(const struct tally *t, const struct h2_conn *c)
         sim_fail("a connection of HTTP/2 writes without a deadline");
     if (!has_out && nghttp2_session_want_write(c->session))
         sim_fail("a connection of HTTP/2 has something to say, and doesn't");
-    if (c->stream.sock.is_readable && !c->is_hungry)
+    // Who has broken the rules isn't listened to, only told so, in the time for that.
+    bool is_listened_to = c->goaway != H2_GOAWAY_REFUSED;
+    if (!is_listened_to && !has_out)
+        sim_fail("a refused connection of HTTP/2 stays open, and has nothing to say");
+    if (is_listened_to && c->stream.sock.is_readable && !c->is_hungry)
         sim_fail("a connection of HTTP/2 has something to read");
     if (is_idle || due_ms(c) != INT64_MAX)
         sim_watch_timer(t, &c->timer, due_ms(c), "a connection of HTTP/2");
