@@ -84,7 +84,10 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
             h2_stream_begin_trailers(c->head);
         return 0;
     }
-    c->head = h2_stream_open(c, frame->hd.stream_id);
+    // The last GOAWAY may wait for room in the socket, while the session goes on opening streams
+    // that it will close with it: they must not come to a server before (RFC 9113 6.8).
+    bool is_late = c->goaway == H2_GOAWAY_FINAL;
+    c->head = is_late ? NULL : h2_stream_open(c, frame->hd.stream_id);
     if (c->head)
         return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, c->head);
     int rv = nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,

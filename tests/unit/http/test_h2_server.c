@@ -4,6 +4,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "http/h2_server_priv.h"
 #include "unit/http/server_rig.h"
 
 #define STREAMS_MAX 64
@@ -331,6 +332,51 @@ static void a_drain_ends_it_after_the_last_stream(void)
     close_peer(&r);
 }
 
+// One turn of both sides, of which the client reads nothing.
+static void turn_deaf(struct rig *r)
+{
+    const uint8_t *bytes;
+    ssize_t n;
+    while ((n = nghttp2_session_mem_send(peer.session, &bytes)) > 0)
+        rig_send(r, str_from((const char *)bytes, (size_t)n));
+    loop_turn(r->loop, 2);
+}
+
+static void stop_listening(struct rig *r)
+{
+    const nghttp2_settings_entry window = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 << 25};
+    CHECK(nghttp2_submit_settings(peer.session, NGHTTP2_FLAG_NONE, &window, 1) == 0);
+    CHECK(nghttp2_session_set_local_window_size(peer.session, NGHTTP2_FLAG_NONE, 0, 1 << 25) == 0);
+    for (int i = 0; i < 16; i++)
+        ask("GET", "/large", 0);
+    uint64_t n_out;
+    do {
+        n_out = rig_counter(r, HTTP_COUNTER_BYTES_OUT);
+        turn_deaf(r);
+    } while (r->n_served < 16 || n_out < rig_counter(r, HTTP_COUNTER_BYTES_OUT));
+}
+
+static void what_comes_after_the_last_goaway_is_not_served_while_that_waits_for_room(void)
+{
+    struct rig r;
+    open_peer(&r);
+    stop_listening(&r);
+    const struct h2_conn *c = CONTAINER_OF(
+        CONTAINER_OF(list_first(&r.env.conns), struct http_conn, node), struct h2_conn, conn);
+    r.entry.requests_max = 1;
+    struct answer *last = ask("GET", "/hello", 0);
+    while (c->goaway != H2_GOAWAY_FINAL)
+        turn_deaf(&r);
+    uint64_t n_exchanges = rig_counter(&r, HTTP_COUNTER_EXCHANGES);
+    struct answer *late = ask("POST", "/hello", 0);
+    UNTIL(&r, last->is_closed && late->is_closed);
+    CHECK_INT(last->status, 200);
+    CHECK_INT(late->code, NGHTTP2_REFUSED_STREAM);
+    CHECK_INT(rig_counter(&r, HTTP_COUNTER_EXCHANGES), n_exchanges);
+    CHECK(peer.has_goaway && peer.goaway_last == 33);
+    close_peer(&r);
+}
+
 static void a_client_that_broke_the_rules_is_not_listened_to(void)
 {
     struct rig r;
@@ -451,4 +497,5 @@ TEST_MAIN(TEST(a_get_is_answered_in_full), TEST(answers_of_every_kind_come_throu
           TEST(streams_beyond_the_body_limit_are_told), TEST(a_drain_ends_it_after_the_last_stream),
           TEST(a_client_that_broke_the_rules_is_not_listened_to),
           TEST(a_quiet_tunnel_holds_neither_fiber_nor_buffer), TEST(a_reset_ends_a_quiet_tunnel),
+          TEST(what_comes_after_the_last_goaway_is_not_served_while_that_waits_for_room),
           TEST(an_idle_connection_ends_with_goaway))
