@@ -3,12 +3,14 @@
 
 #include "base/assert.h"
 
-// One thread turns the window; the others go on with it.
+// One thread turns the window; the others go on with it, be their clock a little behind. With
+// windows of another length, as of new settings, all numbers are others, and larger or smaller.
 static void turn_to(struct window *w, int64_t number)
 {
     int64_t old = atomic_load_explicit(&w->number, memory_order_relaxed);
-    if (old >= number || !atomic_compare_exchange_strong_explicit(
-                             &w->number, &old, number, memory_order_relaxed, memory_order_relaxed))
+    if (old == number || old == number + 1 ||
+        !atomic_compare_exchange_strong_explicit(&w->number, &old, number, memory_order_relaxed,
+                                                 memory_order_relaxed))
         return;
     uint64_t last = atomic_exchange_explicit(&w->current, 0, memory_order_relaxed);
     atomic_store_explicit(&w->before, number == old + 1 ? last : 0, memory_order_relaxed);

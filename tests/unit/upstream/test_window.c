@@ -32,6 +32,19 @@ static void the_window_before_counts_and_older_ones_do_not(void)
     CHECK_INT(s.n, 1);
 }
 
+static void a_window_of_another_length_begins_anew(void)
+{
+    struct window w = {.number = 0};
+    for (int i = 0; i < 10; i++)
+        (void)window_add(&w, true, LONG_MS / 10, 5000);
+    (void)window_add(&w, true, LONG_MS, 5000);
+    struct window_sum s = window_add(&w, false, LONG_MS, 6000);
+    CHECK_INT(s.n, 2);
+    s = window_add(&w, false, LONG_MS, 8000);
+    CHECK_INT(s.n, 1);
+    CHECK_INT(s.n_bad, 0);
+}
+
 static void a_share_needs_enough_requests(void)
 {
     static const struct {
@@ -69,4 +82,5 @@ static void two_threads_lose_nothing_inside_a_window(void)
 }
 
 TEST_MAIN(TEST(the_window_before_counts_and_older_ones_do_not), TEST(a_share_needs_enough_requests),
+          TEST(a_window_of_another_length_begins_anew),
           TEST(two_threads_lose_nothing_inside_a_window))
