@@ -245,8 +245,8 @@ enum http_client_end h1_client_serve(struct h1_client *c, struct exchange *x,
         x->end = EXCHANGE_END_CLIENT_GONE;
     if (call->c && (end != HTTP_CLIENT_OK || call->is_complete))
         end_in_serve(call);
-    // Not before the pump, whose last piece counts, has gone.
-    *ret_sent_body = call->has_taken_body && !replay_rewind(x);
+    // Where the pump has gone its last piece counts. Where the answer came early it still reads.
+    *ret_sent_body = call->has_taken_body && !replay_is_whole(x);
     return end;
 }
 

@@ -319,7 +319,7 @@ enum http_client_end h2_client_serve(struct h2_client *c, struct exchange *x,
         x->end = EXCHANGE_END_CLIENT_GONE;
     if (end != HTTP_CLIENT_OK || (!x->resp.body && !x->resp.tunnel))
         h2_call_finish(call);
-    // Not before the pump, whose last piece counts, has gone.
-    *ret_sent_body = call->has_taken_body && !replay_rewind(x);
+    // Where the pump has gone its last piece counts. Where the answer came early it still reads.
+    *ret_sent_body = call->has_taken_body && !replay_is_whole(x);
     return end;
 }

@@ -116,7 +116,7 @@ void replay_record(struct exchange *x, uint64_t max_bytes)
 bool replay_keep(struct exchange *x, struct str piece)
 {
     if (replay_of(x->req.body))
-        return replay_rewind(x);
+        return replay_restart(x);
     struct kept *k = ARENA_NEW(x->mem, struct kept);
     struct replay *r = k ? wrap(x) : NULL;
     if (!r)
@@ -128,11 +128,16 @@ bool replay_keep(struct exchange *x, struct str piece)
     return true;
 }
 
-bool replay_rewind(struct exchange *x)
+bool replay_is_whole(const struct exchange *x)
+{
+    const struct replay *r = replay_of(x->req.body);
+    return r && !r->is_lost;
+}
+
+bool replay_restart(struct exchange *x)
 {
     struct replay *r = replay_of(x->req.body);
-    if (!r || r->is_lost)
-        return false;
-    r->at = &r->first;
-    return true;
+    if (r && !r->is_lost)
+        r->at = &r->first;
+    return !r || !r->is_lost;
 }

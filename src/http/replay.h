@@ -13,5 +13,10 @@ void replay_record(struct exchange *x, uint64_t max_bytes);
 // no memory for that.
 bool replay_keep(struct exchange *x, struct str piece);
 
-// Whether a next try finds x's request body as if nothing had been read of it; if so, it does.
-bool replay_rewind(struct exchange *x);
+// Whether all that was read of x's request body is kept, so that replay_restart can do its work.
+bool replay_is_whole(const struct exchange *x);
+
+// Before a next try, when nothing reads x's request body any more: what was kept of it is read
+// again. Bodies of which nothing is kept, as nothing was read, stay as they are. False: more was
+// read than is kept.
+bool replay_restart(struct exchange *x);

@@ -697,7 +697,9 @@ static enum err service_serve(const struct handler *h, struct exchange *x)
     enum step step = STEP_AGAIN;
     while (step == STEP_AGAIN) {
         step = try_once(&a);
-        if (step == STEP_AGAIN && (a.pick.n_tried >= s->conf->tries || a.connect_left_ms <= 0))
+        // An answer that isn't taken was dropped, and what sent the body has ended with it.
+        if (step == STEP_AGAIN &&
+            (a.pick.n_tried >= s->conf->tries || a.connect_left_ms <= 0 || !replay_restart(x)))
             step = STEP_GIVE_UP;
     }
     if (step == STEP_CANCELLED)

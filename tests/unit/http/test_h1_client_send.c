@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 
+#include "http/replay.h"
+
 #define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 #define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define HEAD_END "\r\n\r\n"
@@ -180,6 +182,25 @@ static void both_directions_stream_at_once(void)
             {SERVER_READS, "fghij\r\n0\r\n\r\n"}, {SERVER_SENDS, "5\r\nFGHIJ\r\n0\r\n\r\n"});
     CHECK_INT(r->end, HTTP_CLIENT_OK);
     CHECK_STR(rig_body(r), STR("ABCDEFGHIJ"));
+    CHECK_INT(r->n_reusable, 1);
+    rig_free(r);
+}
+
+static void an_early_answer_does_not_send_again_what_is_kept_of_the_upload(void)
+{
+    struct rig *r = rig_new(METHOD_PUT);
+    int small = 1; // as small as the kernel has them: the upload waits for the server to read
+    CHECK(setsockopt(r->c.stream.sock.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0);
+    fill_large();
+    RIG_UPLOAD(r, 3 * (int64_t)(sizeof large - 1) + 8, "first", large, large, large, "end");
+    replay_record(&r->x, (uint64_t)1024 * 1024);
+    RIG_RUN(r, {SERVER_READS, HEAD_END "first"},
+            {SERVER_SENDS, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"},
+            {SERVER_READS, "end"}, {SERVER_SENDS, "0\r\n\r\n"});
+    CHECK_INT(r->end, HTTP_CLIENT_OK);
+    CHECK_STR(rig_body(r), STR("hello"));
+    struct str head = STR("PUT /a HTTP/1.1\r\nHost: example.com\r\nContent-Length: 196616\r\n\r\n");
+    CHECK_INT(r->n_wire, head.len + 196616);
     CHECK_INT(r->n_reusable, 1);
     rig_free(r);
 }
@@ -511,6 +532,7 @@ TEST_MAIN(TEST(a_body_at_hand_goes_with_the_head_and_can_be_sent_again),
           TEST(a_refusal_instead_of_continue_leaves_the_body_untaken),
           TEST(a_server_that_never_says_continue_gets_the_body_anyway),
           TEST(an_early_answer_ends_the_upload), TEST(both_directions_stream_at_once),
+          TEST(an_early_answer_does_not_send_again_what_is_kept_of_the_upload),
           TEST(an_upload_in_progress_keeps_a_silent_answer_alive),
           TEST(an_answer_gets_through_although_the_server_reads_no_more),
           TEST(a_client_that_fails_in_its_body_ends_the_exchange),

@@ -78,6 +78,11 @@ static void rig_fini(struct rig *r)
     arena_fini(&r->mem);
 }
 
+static bool again(struct exchange *x)
+{
+    return replay_is_whole(x) && replay_restart(x);
+}
+
 static void what_was_read_is_read_again_and_the_rest_follows(void)
 {
     for (size_t piece = 1; piece <= 8; piece++) {
@@ -88,9 +93,9 @@ static void what_was_read_is_read_again_and_the_rest_follows(void)
         expect(&r, 1,
                piece < 7 ? (const char *[]){"a", "ab", "abc", "abcd", "abcde", "abcdef"}[piece - 1]
                          : "abcdefg");
-        CHECK(replay_rewind(&r.x));
+        CHECK(again(&r.x));
         expect(&r, 64, "abcdefg");
-        CHECK(replay_rewind(&r.x));
+        CHECK(again(&r.x));
         expect(&r, 64, "abcdefg");
         struct str none;
         CHECK_INT(body_read(r.x.req.body, &none, (struct deadline){1}), IO_EOF);
@@ -108,9 +113,9 @@ static void beyond_the_limit_there_is_no_way_back(void)
     uint64_t left;
     expect(&r, 4, "abcd");
     CHECK(!r.x.req.body->ops->raw(r.x.req.body, &sock, &left)); // or it would pass by
-    CHECK(replay_rewind(&r.x));
+    CHECK(again(&r.x));
     expect(&r, 6, "abcdef");
-    CHECK(!replay_rewind(&r.x));
+    CHECK(!again(&r.x));
     CHECK(r.x.req.body->ops->raw(r.x.req.body, &sock, &left));
     expect(&r, 64, "g");
     rig_fini(&r);
@@ -122,7 +127,7 @@ static void what_is_known_to_be_too_long_is_left_alone(void)
     rig_init(&r, "abcdefg", 2, 4096);
     replay_record(&r.x, 6);
     CHECK(r.x.req.body == &r.p.body);
-    CHECK(!replay_rewind(&r.x));
+    CHECK(!again(&r.x));
     rig_fini(&r);
 }
 
@@ -135,7 +140,7 @@ static void full_memory_is_as_good_as_a_limit(void)
     arena_init(&r.mem, 0, room, sizeof room); // for the replay itself, hardly more
     replay_record(&r.x, 1000);
     expect(&r, 64, "abcdefghijklmnopqrstuvwxyz");
-    CHECK(!replay_rewind(&r.x));
+    CHECK(!again(&r.x));
     rig_fini(&r);
 }
 
@@ -149,7 +154,7 @@ static void a_whole_body_is_kept_where_it_is(void)
     expect(&r, 64, "abcdefg");
     CHECK(replay_keep(&r.x, piece)); // the next try does the same
     expect(&r, 64, "abcdefg");
-    CHECK(replay_rewind(&r.x));
+    CHECK(again(&r.x));
     rig_fini(&r);
 }
 
