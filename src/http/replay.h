@@ -5,8 +5,8 @@
 
 #include "http/exchange.h"
 
-// From now on what is read of x's request body is kept, up to max_bytes and what its memory has
-// room for. Before any of it was read.
+// From now on what is read of x's request body is kept, up to max_bytes and half of what its
+// memory may be. Before any of it was read.
 void replay_record(struct exchange *x, uint64_t max_bytes);
 
 // piece was all of x's request body. Makes that body one that a next try finds unread again. False:

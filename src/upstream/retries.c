@@ -58,7 +58,7 @@ static const struct conf_item items[] = {
     ITEM_SIZE(retries_conf, body_max_bytes, "body-max", .def = "64KiB", .min = "0", .max = "1GiB",
               .since = "0.1", .example = "1MiB",
               .doc = "Up to which size a request's body is kept, so that it can be sent again. It "
-                     "must fit into `exchange-memory` of the entrypoint, too."),
+                     "must fit into half of `exchange-memory` of the entrypoint, too."),
 };
 
 const struct conf_section retries_section = {

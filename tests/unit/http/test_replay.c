@@ -144,6 +144,27 @@ static void full_memory_is_as_good_as_a_limit(void)
     rig_fini(&r);
 }
 
+static void half_of_the_memory_is_left_to_the_exchange(void)
+{
+    char text[3000];
+    struct rig r;
+    struct str piece;
+    memset(text, 'a', sizeof text);
+    text[sizeof text - 1] = '\0';
+    rig_init(&r, text, 1, 8192); // each piece costs more than its byte
+    r.p.body.length = -1;
+    replay_record(&r.x, 1000000);
+    while (body_read(r.x.req.body, &piece, (struct deadline){1}) == IO_DONE)
+        continue;
+    CHECK(!replay_is_whole(&r.x));
+    CHECK(ARENA_ARRAY(&r.mem, char, 2048) != NULL);
+    rig_fini(&r);
+    rig_init(&r, text, 64, 4096); // too long from the beginning
+    replay_record(&r.x, 1000000);
+    CHECK(r.x.req.body == &r.p.body);
+    rig_fini(&r);
+}
+
 static void a_whole_body_is_kept_where_it_is(void)
 {
     struct rig r;
@@ -161,4 +182,4 @@ static void a_whole_body_is_kept_where_it_is(void)
 TEST_MAIN(TEST(what_was_read_is_read_again_and_the_rest_follows),
           TEST(beyond_the_limit_there_is_no_way_back),
           TEST(what_is_known_to_be_too_long_is_left_alone), TEST(full_memory_is_as_good_as_a_limit),
-          TEST(a_whole_body_is_kept_where_it_is))
+          TEST(half_of_the_memory_is_left_to_the_exchange), TEST(a_whole_body_is_kept_where_it_is))
