@@ -7,10 +7,14 @@
 #include "base/mem.h"
 #include "upstream/balance.h"
 
-// What was known keeps its place in the round.
-static int64_t current_of(const struct roster_entry *old, size_t n_old, uint32_t key)
+// What was known keeps its place in the round. The servers are the same in the same order, however
+// many there are: *at is the first old entry of key's server, or of one behind it.
+static int64_t current_of(const struct roster_entry *old, size_t n_old, uint32_t key, size_t *at)
 {
-    for (size_t i = 0; i < n_old; i++)
+    const uint32_t server = key / DNS_ADDRS_MAX;
+    while (*at < n_old && roster_server(&old[*at]) < server)
+        ++*at;
+    for (size_t i = *at; i < n_old && roster_server(&old[i]) == server; i++)
         if (old[i].key == key)
             return old[i].current;
     return 0;
@@ -33,7 +37,7 @@ static void make_tokens(struct roster *r, struct upstream_worker *w, const struc
 static void build(struct roster *r, struct upstream_worker *w, const struct service *s)
 {
     struct roster_entry *old = r->entries;
-    size_t n_old = r->n, cap = 0;
+    size_t n_old = r->n, cap = 0, at_old = 0;
     for (size_t i = 0; i < s->n_servers; i++)
         cap += worker_server_of(w, s->servers[i].state)->n_targets;
     r->entries = MEM_ARRAY(struct roster_entry, MAX(cap, 1));
@@ -55,12 +59,13 @@ static void build(struct roster *r, struct upstream_worker *w, const struct serv
                 .weight = conf->weight,
                 .tier = conf->tier,
                 .id = id_of(t),
-                .current = current_of(old, n_old, key),
+                .current = current_of(old, n_old, key, &at_old),
             };
         }
     }
     mem_free(old);
     r->generation = w->generation;
+    r->cookie_version = 0;
     if (s->sticky.is_on)
         make_tokens(r, w, s);
     if (n_old == 0)

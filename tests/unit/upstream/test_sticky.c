@@ -2,6 +2,7 @@
 #include "upstream/sticky.h"
 
 #include "unit/upstream/upstream_rig.h"
+#include "upstream/worker.h"
 
 static const uint8_t key[COOKIE_KEY_BYTES] = "a key of thirty-two bytes, or so";
 static const uint8_t other_key[COOKIE_KEY_BYTES] = "another key of thirty-two bytes.";
@@ -246,6 +247,24 @@ static void without_a_key_nobody_sticks(void)
     pair_end(&p);
 }
 
+static void a_reload_that_has_begun_to_stick_is_not_undone_by_older_exchanges(void)
+{
+    struct pair p;
+    pair_start(&p, 1, true);
+    struct handler *sticky = p.r.service;
+    p.r.conf.sticky = (struct sticky_conf){.is_on = false};
+    struct handler *plain = rig_build(&p.r);
+    p.r.service = sticky;
+    CHECK(ask(&p.r, NULL).set_cookie[0] != '\0');
+    p.r.worker->generation++; // some name has got other addresses
+    p.r.service = plain;
+    CHECK_STR(str_of(ask(&p.r, NULL).set_cookie), STR(""));
+    p.r.service = sticky;
+    CHECK(ask(&p.r, NULL).set_cookie[0] != '\0');
+    service_release(plain);
+    pair_end(&p);
+}
+
 static void another_key_makes_old_cookies_worthless(void)
 {
     struct pair p;
@@ -310,6 +329,8 @@ TEST_MAIN(TEST(the_cookie_has_the_attributes_that_are_set), TEST(wrong_settings_
           TEST(cookies_of_several_fields_are_all_kept),
           TEST(a_client_stays_with_its_server_which_sees_nothing_of_it),
           TEST(clients_without_a_good_cookie_are_shared_out_and_get_one),
-          TEST(without_a_key_nobody_sticks), TEST(another_key_makes_old_cookies_worthless),
+          TEST(without_a_key_nobody_sticks),
+          TEST(a_reload_that_has_begun_to_stick_is_not_undone_by_older_exchanges),
+          TEST(another_key_makes_old_cookies_worthless),
           TEST(a_server_of_weight_0_keeps_the_clients_it_has),
           TEST(when_its_server_is_gone_the_client_moves_once_and_stays_there))
