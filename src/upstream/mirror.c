@@ -39,13 +39,19 @@ static void give_up(struct copying *c, const char *why)
     trail_add(&c->x->trail, c->who, "did not mirror", str_of(why));
 }
 
-// Room for n more bytes: doubled, so that what is copied anew stays a small part of it.
+// Room for n more bytes: all at once where the length is known, else doubled, so that what is
+// copied anew stays a small part of it. Half of the memory is left to the exchange itself and its
+// answer.
 static bool make_room(struct copying *c, size_t n)
 {
     if (c->cap - c->n >= n)
         return true;
+    const struct arena *mem = c->x->mem;
     size_t cap = MAX(c->cap * 2, MAX(c->n + n, (size_t)4096));
-    char *bigger = arena_alloc(c->x->mem, cap, 1, 1);
+    if (c->body.length > 0)
+        cap = MAX(c->n + n, (size_t)c->body.length);
+    bool has_room = mem->used_bytes + cap <= mem->limit_bytes / 2;
+    char *bigger = has_room ? arena_alloc(c->x->mem, cap, 1, 1) : NULL;
     if (!bigger)
         return false;
     if (c->n > 0)

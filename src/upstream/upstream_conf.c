@@ -136,7 +136,8 @@ static const struct conf_item mirror_items[] = {
     ITEM_SIZE(mirror_conf, body_max_bytes, "body-max", .def = "64KiB", .min = "0", .max = "16MiB",
               .since = "0.1", .example = "1MiB",
               .doc = "Requests with a larger body aren't copied. Copies of bodies are kept in the "
-                     "memory of the request, until they are complete."),
+                     "memory of the request, of which they take up to half, until they "
+                     "are complete."),
     ITEM_DURATION(mirror_conf, timeout_ms, "timeout", .def = "10s", .min = "10ms", .max = "10m",
                   .since = "0.1", .example = "2s",
                   .doc = "How long a copy may take, with its answer."),

@@ -96,6 +96,29 @@ static void too_large_a_body_is_not_copied(void)
     pair_end(&p);
 }
 
+static void a_copy_leaves_half_of_its_memory_to_the_request(void)
+{
+    static char large[10000];
+    const struct mirror m = {.name = STR("next"), .share = 100, .body_max_bytes = sizeof large};
+    struct arena mem;
+    struct body_bytes upload;
+    struct str piece;
+    char buf[256];
+    struct writer w;
+    arena_init(&mem, 2 * sizeof large, NULL, 0);
+    struct exchange x = {.mem = &mem};
+    x.req.body = body_bytes_init(&upload, str_from(large, sizeof large));
+    mirror_begin(&m, STR("service app"), &x);
+    CHECK_INT(body_read(x.req.body, &piece, (struct deadline){1}), IO_DONE);
+    CHECK_INT(piece.len, sizeof large);
+    writer_init(&w, buf, sizeof buf);
+    trail_write(&x.trail, &w);
+    CHECK(str_search(writer_str(&w), STR("the exchange's memory is used up")) != STR_NPOS);
+    CHECK(mem.used_bytes < sizeof large);
+    body_fini(x.req.body);
+    arena_fini(&mem);
+}
+
 static void a_dead_mirror_does_no_harm(void)
 {
     struct pair p;
@@ -133,5 +156,5 @@ static void a_share_of_the_requests_is_copied(void)
 
 TEST_MAIN(TEST(a_copy_goes_to_the_other_service_and_its_answer_nowhere),
           TEST(a_body_goes_along_when_all_of_it_was_read), TEST(too_large_a_body_is_not_copied),
-          TEST(a_dead_mirror_does_no_harm), TEST(what_is_too_much_is_left_out),
-          TEST(a_share_of_the_requests_is_copied))
+          TEST(a_copy_leaves_half_of_its_memory_to_the_request), TEST(a_dead_mirror_does_no_harm),
+          TEST(what_is_too_much_is_left_out), TEST(a_share_of_the_requests_is_copied))
