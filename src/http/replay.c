@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/replay.h"
 
-#define MEM_PARTS 2 // one of them at most: the exchange itself and its answer need the rest
-
 struct kept {
     struct kept *next;
     struct str bytes; // in the exchange's memory, or the inner body's only piece
@@ -16,15 +14,20 @@ struct replay {
     struct kept **last; // where the next one goes
     struct kept **at;   // what is read next; last: nothing is left, the inner body goes on
     uint64_t n_left;    // bytes that may still be kept
-    size_t mem_left;    // bytes of memory for them, with what each piece costs
     bool is_lost;       // more was read than could be kept: there is no way back
     bool is_at_end;     // the inner body is read to its end
 };
 
+// Up to here of what the exchange uses: the exchange itself and its answer need the rest.
+static size_t mem_max(const struct arena *mem)
+{
+    return mem->limit_bytes / 2;
+}
+
 static void keep(struct replay *r, struct str piece)
 {
     size_t cost = piece.len + sizeof(struct kept) + alignof(struct kept);
-    bool has_room = piece.len <= r->n_left && cost <= r->mem_left;
+    bool has_room = piece.len <= r->n_left && r->mem->used_bytes + cost <= mem_max(r->mem);
     struct kept *k = has_room ? ARENA_NEW(r->mem, struct kept) : NULL;
     struct str bytes = k ? arena_dup(r->mem, piece) : STR_NONE;
     if (!bytes.ptr) {
@@ -32,7 +35,6 @@ static void keep(struct replay *r, struct str piece)
         return;
     }
     r->n_left -= piece.len;
-    r->mem_left -= cost;
     k->bytes = bytes;
     *r->last = k;
     r->last = r->at = &k->next;
@@ -112,14 +114,12 @@ static struct replay *wrap(struct exchange *x)
 void replay_record(struct exchange *x, uint64_t max_bytes)
 {
     struct body *b = x->req.body;
-    size_t mem_bytes = x->mem->limit_bytes / MEM_PARTS;
-    if (!b || replay_of(b) || b->length > (int64_t)MIN(MIN(max_bytes, mem_bytes), INT64_MAX))
+    if (!b || replay_of(b) ||
+        b->length > (int64_t)MIN(MIN(max_bytes, mem_max(x->mem)), (uint64_t)INT64_MAX))
         return;
     struct replay *r = wrap(x);
-    if (!r)
-        return;
-    r->n_left = max_bytes;
-    r->mem_left = mem_bytes;
+    if (r)
+        r->n_left = max_bytes;
 }
 
 bool replay_keep(struct exchange *x, struct str piece)

@@ -87,7 +87,7 @@ static void what_was_read_is_read_again_and_the_rest_follows(void)
 {
     for (size_t piece = 1; piece <= 8; piece++) {
         struct rig r;
-        rig_init(&r, "abcdefg", piece, 4096);
+        rig_init(&r, "abcdefg", piece, 65536);
         replay_record(&r.x, 7);
         CHECK_INT(r.x.req.body->length, 7);
         expect(&r, 1,
@@ -106,7 +106,7 @@ static void what_was_read_is_read_again_and_the_rest_follows(void)
 static void beyond_the_limit_there_is_no_way_back(void)
 {
     struct rig r;
-    rig_init(&r, "abcdefg", 2, 4096);
+    rig_init(&r, "abcdefg", 2, 65536);
     r.p.body.length = -1; // unknown at first
     replay_record(&r.x, 4);
     struct rt_sock *sock;
@@ -124,7 +124,7 @@ static void beyond_the_limit_there_is_no_way_back(void)
 static void what_is_known_to_be_too_long_is_left_alone(void)
 {
     struct rig r;
-    rig_init(&r, "abcdefg", 2, 4096);
+    rig_init(&r, "abcdefg", 2, 65536);
     replay_record(&r.x, 6);
     CHECK(r.x.req.body == &r.p.body);
     CHECK(!again(&r.x));
@@ -151,13 +151,13 @@ static void half_of_the_memory_is_left_to_the_exchange(void)
     struct str piece;
     memset(text, 'a', sizeof text);
     text[sizeof text - 1] = '\0';
-    rig_init(&r, text, 1, 8192); // each piece costs more than its byte
+    rig_init(&r, text, 1, 65536); // each piece costs more than its byte
     r.p.body.length = -1;
     replay_record(&r.x, 1000000);
     while (body_read(r.x.req.body, &piece, (struct deadline){1}) == IO_DONE)
         continue;
     CHECK(!replay_is_whole(&r.x));
-    CHECK(ARENA_ARRAY(&r.mem, char, 2048) != NULL);
+    CHECK(ARENA_ARRAY(&r.mem, char, 16384) != NULL);
     rig_fini(&r);
     rig_init(&r, text, 64, 4096); // too long from the beginning
     replay_record(&r.x, 1000000);
@@ -168,7 +168,7 @@ static void half_of_the_memory_is_left_to_the_exchange(void)
 static void a_whole_body_is_kept_where_it_is(void)
 {
     struct rig r;
-    rig_init(&r, "abcdefg", 64, 4096);
+    rig_init(&r, "abcdefg", 64, 65536);
     struct str piece;
     CHECK_INT(body_read(r.x.req.body, &piece, (struct deadline){1}), IO_DONE);
     CHECK(replay_keep(&r.x, piece));
