@@ -312,10 +312,20 @@ static void show_chain(struct question *q, const struct handler *first)
            STR_ARG(what));
 }
 
+// What the entrypoint speaks beside HTTP/1.1, the same routes and filters for all.
+static const char *other_versions(const struct question *q)
+{
+    const struct http_entry *entry = q->x.entry;
+    bool by_alpn = entry->is_tls && q->s->doors && q->s->doors[q->entry_index].http2;
+    return by_alpn                        ? ", by HTTP/2 (ALPN) or HTTP/1.1"
+           : entry->h2c && !entry->is_tls ? ", by HTTP/1.1, or HTTP/2 without asking (h2c)"
+                                          : "";
+}
+
 static int answer(struct question *q)
 {
     struct exchange *x = &q->x;
-    printf("  arrives   entrypoint " STR_FMT "\n", STR_ARG(x->entry->name));
+    printf("  arrives   entrypoint " STR_FMT "%s\n", STR_ARG(x->entry->name), other_versions(q));
     if (request_prepare(x) != ERR_OK) {
         printf("  refused   %u: " STR_FMT "\n", x->resp.status, STR_ARG(x->end_detail));
         return CLI_FAILED;

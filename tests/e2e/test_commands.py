@@ -123,6 +123,19 @@ def test_explain_shows_why_this_route_and_not_the_others(file):
     assert re.search(r"filter +tidy \(headers\).*\n +service +app", text)
 
 
+def test_explain_says_by_which_versions_of_http_a_request_may_come(file):
+    path = file("entrypoints:\n  web: 127.0.0.1:8080\n  calls: { listen: '127.0.0.1:8081', h2c: yes }\n"
+                "  websecure: { listen: '127.0.0.1:8443', tls: {} }\n"
+                "  old: { listen: '127.0.0.1:8444', tls: {}, http2: no }\n"
+                "sites: { a.example: { redirect-to-https: no, to: 'http://127.0.0.1:9' } }\n")
+    for url, shown in [("http://a.example:8080/", "web"),
+                       ("http://a.example:8081/",
+                        "calls, by HTTP/1.1, or HTTP/2 without asking (h2c)"),
+                       ("https://a.example:8443/", "websecure, by HTTP/2 (ALPN) or HTTP/1.1"),
+                       ("https://a.example:8444/", "old")]:
+        assert f"arrives   entrypoint {shown}\n" in explain(path, url)
+
+
 def test_explain_takes_method_fields_address_and_entrypoint(file):
     path = file(FINE)
     text = explain(path, "-X", "PUT", "-H", "X-Key: k", "http://a.example/")
