@@ -84,7 +84,7 @@ def test_no_more_than_so_many_are_served_at_a_time_by_all_workers(proxy, origin)
     wait_until(lambda: sum(a is not None for a in refused) == 10, "ten refusals")
     for answer in [a for a in refused if a]:
         assert (answer.status, answer.get("Retry-After")) == (429, "1")
-    assert held.come.qsize() == 2
+    wait_until(lambda: held.come.qsize() == 2, "the two that are served")
     held.go.release(2)
     for reader in readers:
         reader.join(PATIENCE)

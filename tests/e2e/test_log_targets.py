@@ -146,7 +146,7 @@ def access(where, format="{path}"):
 def start_elsewhere(start, settings, read):
     """A proxy whose error log isn't standard error: read() gives what came there."""
     proxy = start(settings, expect_start=False)
-    wait_until(lambda: "are in force" in read(), "the start")
+    wait_until(lambda: "are in force" in "\n".join([*proxy.err, read()]), "the start")
     text = "\n".join([*proxy.err, read()])  # where the first lines go is a matter of moments
     proxy.port = int(re.search(r"listening on \S*:(\d+)", text)[1])
     return proxy
