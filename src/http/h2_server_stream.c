@@ -252,14 +252,16 @@ static void run(void *arg)
     s->fiber = fiber_self();
     // Begun on a fiber, it runs a little later: the client may have gone meanwhile.
     bool is_whole = !s->is_reset && serve(s) && h2_stream_answer(s);
-    s->fiber = NULL;
-    if (s->side) // it goes on without a fiber
+    if (s->side) { // it goes on without a fiber
+        s->fiber = NULL;
         return;
+    }
     if (!is_whole)
         abandon(s);
-    finish(s);
+    finish(s); // may wait, for the fiber that sends the request's body
     if (!is_whole)
         h2_stream_cut(s, reset_code(s));
+    s->fiber = NULL;
     end(s);
 }
 

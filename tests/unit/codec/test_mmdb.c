@@ -54,7 +54,7 @@ static void members_are_found_behind_others_and_through_pointers(void)
     struct mmdb_image m;
     struct mmdb db;
     struct mmdb_value all, b, c, code, none;
-    struct str text;
+    struct str text = STR_NONE;
     uint64_t number;
     const char *why;
     struct ip ip = ip_of("192.0.2.1");
