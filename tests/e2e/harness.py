@@ -198,13 +198,14 @@ class Proxy(Process):
         if settings is not None:
             self.write(settings)
         before = len(self.err)
-        seq = r"\d+"
+        end = r"settings \d+ are in force|the old ones stay in force"
         if by_signal:
             self.child.send_signal(signal.SIGHUP)
         elif (answer := self.ask(command="reload"))["ok"]:
-            seq = answer["seq"]
-        said = self.wait_line(rf"settings {seq} are in force|the old ones stay in force", self.err,
-                              since=before)
+            end = f"settings {answer['seq']} are in force"
+        else:  # a changed file may have led to others meanwhile
+            end = "the old ones stay in force"
+        said = self.wait_line(end, self.err, since=before)
         self.read_ports()
         return "are in force" in said[0]
 

@@ -123,7 +123,7 @@ def test_a_gate_that_cannot_start_ends_the_keeper(tmp_path):
                     respond("x"))
     if IS_SANITIZED:
         pytest.skip("sanitizers need more address space than is left here")
-    done = subprocess.run(["prlimit", f"--as={40 << 20}", BINARY, "run", "-c", file],
+    done = subprocess.run(["prlimit", f"--as={64 << 20}", BINARY, "run", "-c", file],
                           capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
     assert "the gate died" in done.stderr and "giving up" in done.stderr, done.stderr

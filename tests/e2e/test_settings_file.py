@@ -175,7 +175,7 @@ UNFIT = [
     "entrypoints: { web: { listen: ':80', encoded-slash: sometimes } }",
     "entrypoints: { web: { listen: ':80', via: 'two words' } }",
     "sites: { a.example: { bogus: 1 } }", "sites: { a.example: { routes: [{ to: 'http://x' }] } }",
-    "services: { a: {} }", "services: { a: { servers: 'http://x', balance: magic } }",
+    "services: { a: { servers: 'http://x', balance: magic } }",
     "services: { a: { servers: [{ weight: 1 }] } }",
     "services: { a: { servers: [{ url: 'http://x', weight: 1001 }] } }",
     "filters: { f: {} }", "filters: { f: { bogus: 1 } }",
