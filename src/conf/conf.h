@@ -274,6 +274,21 @@ void conf_print_yaml(const struct conf_section *root, struct text *to);
 void conf_print_dump(const struct conf_section *section, const struct conf_node *node,
                      struct text *to);
 
+// s as a YAML scalar that reads back as s anywhere, also inside "[…]". What isn't UTF-8 becomes
+// U+FFFD.
+void conf_put_yaml(struct str s, struct text *to);
+
+// --- looking at rows ---
+
+// The row of a section with this key, or NULL.
+const struct conf_item *conf_item_find(const struct conf_section *section, struct str key);
+
+// The row of kind CONF_CHOICE whose alternatives are keys of the section itself, or NULL.
+const struct conf_item *conf_inline_choice(const struct conf_section *section);
+
+// The alternative of a choice with this key, or NULL.
+const struct conf_choice_type *conf_choice_find(const struct conf_item *item, struct str key);
+
 // --- checking the tables themselves, for tests ---
 
 // Walks all rows that root leads to: defaults, bounds and examples parse and fit, keys are

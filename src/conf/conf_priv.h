@@ -49,15 +49,6 @@ const char *conf_path_text(const struct conf_path *path, char buf[static CONF_PA
 
 // --- rows ---
 
-// The row of a section with this key, or NULL.
-const struct conf_item *conf_item_find(const struct conf_section *section, struct str key);
-
-// The row of kind CONF_CHOICE whose alternatives are keys of the section itself, or NULL.
-const struct conf_item *conf_inline_choice(const struct conf_section *section);
-
-// The alternative of a choice with this key, or NULL.
-const struct conf_choice_type *conf_choice_find(const struct conf_item *item, struct str key);
-
 struct conf_sections {
     const struct conf_section **items; // owns
     size_t n, cap;

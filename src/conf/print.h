@@ -4,9 +4,6 @@
 
 #include "conf/conf_priv.h"
 
-// s as a YAML scalar that reads back as s anywhere, also inside "[…]".
-void conf_put_yaml(struct str s, struct text *to);
-
 // n spaces.
 void conf_put_indent(size_t n, struct text *to);
 
