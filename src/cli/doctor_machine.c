@@ -114,12 +114,6 @@ static void look_at_entrypoint(const struct doctor_world *w, const struct conf_m
     }
 }
 
-static bool is_loopback(const struct ip *ip)
-{
-    static const struct ip six = {.bytes = {[15] = 1}, .family = 6};
-    return ip->family == 4 ? ip->bytes[0] == 127 : ip_eq(ip, &six);
-}
-
 void doctor_look_at_ports(const struct doctor_world *w, const struct listening *l,
                           struct doctor_report *r)
 {
@@ -128,7 +122,7 @@ void doctor_look_at_ports(const struct doctor_world *w, const struct listening *
         char at[46], owner[64] = "a process of another user or container";
         struct str address = ip_text(&s->address, at);
         bool is_twin = i > 0 && s->port == s[-1].port && ip_eq(&s->address, &s[-1].address);
-        if (is_loopback(&s->address) || is_twin) // one for each worker
+        if (ip_is_loopback(&s->address) || is_twin) // one for each worker
             continue;
         if (s->pid > 0)
             snprintf(owner, sizeof owner, "%s, process %d", s->name, (int)s->pid);

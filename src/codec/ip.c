@@ -157,6 +157,12 @@ bool ip_eq(const struct ip *a, const struct ip *b)
     return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
+bool ip_is_loopback(const struct ip *ip)
+{
+    static const struct ip six = {.bytes = {[15] = 1}, .family = 6};
+    return ip->family == 4 ? ip->bytes[0] == 127 : ip_eq(ip, &six);
+}
+
 static void put_v4(struct writer *w, const uint8_t *bytes)
 {
     char text[16], *at = text;

@@ -28,5 +28,8 @@ enum err ip_net_parse(struct str s, struct ip_net *ret) MUST_CHECK;
 bool ip_net_contains(const struct ip_net *net, const struct ip *ip);
 bool ip_eq(const struct ip *a, const struct ip *b);
 
+// 127.0.0.0/8 or ::1: nobody from elsewhere.
+bool ip_is_loopback(const struct ip *ip);
+
 // RFC 5952 form. Returns a slice of buf; at most 45 bytes.
 struct str ip_text(const struct ip *ip, char buf[static 46]);

@@ -293,6 +293,7 @@ static struct handler *build_deny(struct str name, const void *settings, const s
 const struct filter_type filter_allow = {
     .choice = {.key = "allow", .section = &access_allow_section},
     .build = build_allow,
+    .asks_who = true,
 };
 
 const struct filter_type filter_deny = {

@@ -236,4 +236,5 @@ const struct filter_type filter_basic_auth = {
     .choice = {.key = "basic-auth", .section = &section},
     .build = build,
     .reserved = reserved,
+    .asks_who = true,
 };

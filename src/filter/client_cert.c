@@ -127,4 +127,5 @@ const struct filter_type filter_client_cert = {
     .choice = {.key = "client-cert", .section = &section},
     .build = build,
     .reserved = reserved,
+    .asks_who = true,
 };

@@ -42,6 +42,7 @@ struct filter_type {
     // Names of request fields that are this filter's alone to say: those of clients are dropped
     // everywhere. Returns how many. NULL: none.
     size_t (*reserved)(const void *settings, struct str ret[FILTER_RESERVED_MAX]);
+    bool asks_who;  // keeps strangers out: what is behind it isn't for everybody
     bool is_preset; // `use: [KEY]` needs no entry under `filters`: all settings have defaults
 };
 

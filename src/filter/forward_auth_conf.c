@@ -263,4 +263,5 @@ const struct filter_type filter_forward_auth = {
     .choice = {.key = "forward-auth", .section = &section},
     .build = build,
     .reserved = reserved,
+    .asks_who = true,
 };

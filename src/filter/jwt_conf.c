@@ -314,4 +314,5 @@ const struct filter_type filter_jwt = {
     .choice = {.key = "jwt", .section = &section},
     .build = build,
     .reserved = reserved,
+    .asks_who = true,
 };

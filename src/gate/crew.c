@@ -33,10 +33,8 @@ struct member {
 
 struct crew {
     unsigned n;
-    uint32_t conns_max;                 // of one worker
-    struct bans *bans;                  // borrows; NULL: none
-    struct rt_loop *aux;                // borrows
-    struct upstream_registry *registry; // borrows
+    struct worker_links links;
+    struct rt_loop *aux; // borrows
     struct member members[];
 };
 
@@ -176,21 +174,19 @@ static void *run_member(void *arg)
     snprintf(name, sizeof name, "worker %u", m->index);
     pthread_setname_np(pthread_self(), name);
     loop_enter(m->loop);
-    m->worker = worker_new(m->index, m->crew->registry, m->crew->conns_max, m->crew->bans);
+    m->worker = worker_new(m->index, &m->crew->links);
     loop_run(m->loop);
     return NULL;
 }
 
-struct crew *crew_start(unsigned n, struct rt_loop *aux, struct upstream_registry *registry,
-                        uint32_t conns_max, struct bans *bans)
+struct crew *crew_start(unsigned n, struct rt_loop *aux, const struct worker_links *links)
 {
     ASSERT(n > 0 && n <= SNAPSHOT_WORKERS_MAX);
     struct crew *c = mem_alloc(1, sizeof *c + n * sizeof c->members[0]);
     c->n = n;
     c->aux = aux;
-    c->registry = registry;
-    c->conns_max = MAX(conns_max / n, 1u);
-    c->bans = bans;
+    c->links = *links;
+    c->links.conns_max = MAX(links->conns_max / n, 1u);
     for (unsigned i = 0; i < n; i++) {
         struct member *m = &c->members[i];
         m->crew = c;

@@ -7,16 +7,16 @@
 #include "rt/loop.h"
 
 struct crew;
-struct bans;
 struct credentials;
 struct worker;
+struct worker_links;
 
 // When every worker has done what was asked; on the aux thread.
 typedef void crew_done_fn(void *arg);
 
-// Starts n threads, each with a worker. aux: this thread's loop. bans: borrowed, or NULL.
-struct crew *crew_start(unsigned n, struct rt_loop *aux, struct upstream_registry *registry,
-                        uint32_t conns_max, struct bans *bans);
+// Starts n threads, each with a worker. aux: this thread's loop. links: copied; its conns_max is of
+// all workers together.
+struct crew *crew_start(unsigned n, struct rt_loop *aux, const struct worker_links *links);
 
 // A listening socket (taken over) for one worker.
 void crew_listen(struct crew *c, uint32_t id, unsigned worker, struct str entry_name, int fd);

@@ -19,11 +19,13 @@
 #include "gate/credentials.h"
 #include "gate/crew.h"
 #include "gate/demand.h"
+#include "gate/insight.h"
 #include "gate/petitions.h"
 #include "gate/pins.h"
 #include "gate/protocol.h"
 #include "gate/questions.h"
 #include "gate/snapshot.h"
+#include "gate/worker.h"
 #include "rt/channel.h"
 #include "rt/clock.h"
 #include "rt/dns.h"
@@ -56,6 +58,7 @@ struct gate {
     struct upstream_checker *checker;
     struct crew *crew; // the workers; NULL before the first snapshot
     struct questions questions;
+    struct insight *insight;     // owns
     struct petitions *petitions; // owns
     struct pins *pins;           // owns
     struct bans *bans;           // owns
@@ -215,8 +218,12 @@ static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers,
         if (g->dns)
             g->resolver = upstream_resolver_start(g->registry, g->dns);
         g->checker = upstream_checker_start(g->registry);
-        g->crew = crew_start(n_workers, g->loop, g->registry, conns_that_fit(s->settings.conns_max),
-                             g->bans);
+        g->crew =
+            crew_start(n_workers, g->loop,
+                       &(struct worker_links){.registry = g->registry,
+                                              .bans = g->bans,
+                                              .insight = g->insight,
+                                              .conns_max = conns_that_fit(s->settings.conns_max)});
         g->questions.crew = g->crew;
         crew_equip(g->crew, &g->credentials);
         g->questions.process.sandbox = &g->sandbox;
@@ -392,6 +399,20 @@ static void drain_server(struct gate *g, const struct gate_server *m)
                             str_from(m->name, m->name_bytes), m->is_drained != 0);
 }
 
+static void take_log(struct gate_log *m, int fd)
+{
+    m->target.fd = fd;
+    if (m->target.kind != LOG_TO_FD || is_there(fd, "a log file"))
+        log_set_target(m->stream, &m->target);
+}
+
+static void take_listener(struct gate *g, const struct gate_listen *m, int fd)
+{
+    ASSERT(g->crew != NULL); // it comes after the first snapshot's GATE_READY
+    if (is_there(fd, "a listening socket"))
+        crew_listen(g->crew, m->id, m->worker, str_from(m->name, m->name_bytes), fd);
+}
+
 union order {
     struct gate_log log;
     struct gate_listen listen;
@@ -415,19 +436,12 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     memcpy(&m, buf, MIN(len, sizeof m));
     switch ((enum gate_message)type) {
     case GATE_LOG:
-        m.log.target.fd = fd;
-        if (m.log.target.kind != LOG_TO_FD || is_there(fd, "a log file"))
-            log_set_target(m.log.stream, &m.log.target);
+        take_log(&m.log, fd);
         return; // taken over
     case GATE_LISTEN:
-        ASSERT(g->crew != NULL); // it comes after the first snapshot's GATE_READY
-        if (!is_there(fd, "a listening socket"))
-            return;
-        crew_listen(g->crew, m.listen.id, m.listen.worker,
-                    str_from(m.listen.name, m.listen.name_bytes), fd);
+        take_listener(g, &m.listen, fd);
         return; // taken over
     case GATE_UNLISTEN:
-        ASSERT(g->crew != NULL);
         crew_unlisten(g->crew, m.unlisten.id);
         break;
     case GATE_NAMES:
@@ -465,7 +479,14 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     case GATE_UNBAN:
         take_bans(g, type, &m.ban.ban, fd);
         break;
+    case GATE_KNOWLEDGE:
+        insight_take(g->insight, m.question.seq, fd);
+        break;
+    case GATE_LAST:
+        insight_set_ending(g->insight);
+        break;
     case GATE_PETITION:
+    case GATE_INQUIRY:
     case GATE_READY:
     case GATE_REFUSED:
     case GATE_PONG:
@@ -532,6 +553,7 @@ int gate_main(void)
     g.offload = offload_new(0, OFFLOAD_QUEUE_MAX); // its threads come in the sandbox
     g.petitions = petitions_new(g.loop, GATE_CHANNEL_FD);
     g.pins = pins_new(g.petitions);
+    g.insight = insight_new(GATE_CHANNEL_FD, &g.questions);
     g.bans = bans_new(g.loop, GATE_CHANNEL_FD);
     g.credentials.demand = demand_new(g.petitions);
     struct upstream_pinning pinning = pins_pinning(g.pins);

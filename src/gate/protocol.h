@@ -48,6 +48,12 @@ enum gate_message {
     // keeper to gate
     GATE_UNBAN,  // and isn't any more, only ban.net counts: struct gate_ban
     GATE_SERVER, // a server is to get no more requests, or some again: struct gate_server
+    // gate to keeper
+    GATE_INQUIRY, // what is only known there? struct gate_question
+    // keeper to gate
+    GATE_KNOWLEDGE, // (fd, a sealed memfd: one JSON object) the answer to it: struct gate_question
+    GATE_LAST,      // no other gate takes over when this one leaves; before GATE_DRAIN: struct
+                    // gate_secrets
 };
 
 // The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after

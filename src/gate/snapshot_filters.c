@@ -38,6 +38,21 @@ static const struct filter_type *find_filter(struct builder *b, const struct con
     return NULL;
 }
 
+bool snapshot_keeps_strangers_out(struct builder *b, const struct conf_texts *use)
+{
+    const struct conf_map *map = &b->s->settings.filters;
+    for (size_t i = 0; i < use->n; i++) {
+        for (size_t k = 0; k < map->n; k++) {
+            const struct conf_choice *choice =
+                &((const struct filter_conf *)map->items[k].value)->choice;
+            if (str_eq(map->items[k].name, use->items[i].text) && choice->type &&
+                wiring_filter(choice->type)->asks_who)
+                return true;
+        }
+    }
+    return false;
+}
+
 // One named filter in front of next. NULL with an error.
 static const struct handler *build_filter(struct builder *b, const struct conf_text *use,
                                           const struct handler *next)

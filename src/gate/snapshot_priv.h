@@ -3,6 +3,7 @@
 #pragma once
 
 #include "filter/filter.h"
+#include "gate/internal.h"
 #include "gate/snapshot.h"
 #include "upstream/service.h"
 
@@ -55,6 +56,8 @@ void snapshot_build_tcp_router(struct builder *b);
 // Filters of these names in front of next; those that are broken are left out, with errors.
 const struct handler *snapshot_build_filters(struct builder *b, const struct conf_texts *use,
                                              const struct handler *next);
+// Whether one of these filters keeps strangers out.
+bool snapshot_keeps_strangers_out(struct builder *b, const struct conf_texts *use);
 // Filters that no route uses are checked as well: what is written down works, or it is an error.
 void snapshot_check_filters(struct builder *b);
 // What clients may not say anywhere: RFC 9440's fields, and the names that filters have.
@@ -66,6 +69,14 @@ void snapshot_build_entry_filters(struct builder *b);
 int snapshot_entry_named(struct builder *b, const struct conf_text *name);
 // The service that `to` (not empty) names or writes down, or NULL with an error.
 const struct handler *snapshot_service_of(struct builder *b, const struct conf_texts *to);
+
+// The internal service that `to` names, or NULL with an error.
+const struct internal_type *snapshot_internal_of(struct builder *b, const struct conf_texts *to);
+// No service of the settings has such a name.
+void snapshot_check_service_names(struct builder *b);
+// A route without a filter that keeps strangers out leads there from these entrypoints.
+void snapshot_warn_if_open(struct builder *b, const struct internal_type *type, struct str route,
+                           struct place place, uint64_t entries);
 
 // Why requests can't be sent to a service ("servers for TCP routes"); NULL: they can.
 const char *snapshot_service_fault(const struct handler *service);

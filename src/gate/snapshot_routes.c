@@ -92,6 +92,12 @@ const struct handler *snapshot_service_of(struct builder *b, const struct conf_t
         return NULL;
     }
     const struct handler *service = map_get(&b->s->services, to->items[0].text);
+    if (!service && internal_is_name(to->items[0].text)) {
+        diag_fail(b->diags, ERR_SYNTAX, to->items[0].place,
+                  "'" STR_FMT "' is an internal service; only routes for requests lead there",
+                  STR_ARG(to->items[0].text));
+        return NULL;
+    }
     if (!service)
         diag_fail(b->diags, ERR_NOT_FOUND, to->items[0].place,
                   "there is no service '" STR_FMT "' (or it has an error); write a URL like "
@@ -113,6 +119,18 @@ static const struct handler *for_requests(struct builder *b, const struct route_
     return NULL;
 }
 
+// An internal service, or NULL with an error.
+static const struct handler *build_internal(struct builder *b, const struct route_parts *p)
+{
+    const struct internal_type *type = snapshot_internal_of(b, p->to);
+    if (!type)
+        return NULL;
+    if (!snapshot_keeps_strangers_out(b, p->use) &&
+        !(p->use_first && snapshot_keeps_strangers_out(b, p->use_first)))
+        snapshot_warn_if_open(b, type, p->name, p->to->items[0].place, p->entries);
+    return &type->handler;
+}
+
 static const struct handler *build_target(struct builder *b, const struct route_parts *p)
 {
     const struct conf_texts *to = p->to;
@@ -124,6 +142,8 @@ static const struct handler *build_target(struct builder *b, const struct route_
                       STR_ARG(p->name));
         return &wiring_no_service;
     }
+    if (to->n == 1 && internal_is_name(to->items[0].text))
+        return build_internal(b, p);
     return for_requests(b, p, snapshot_service_of(b, to));
 }
 

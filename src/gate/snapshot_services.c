@@ -109,6 +109,7 @@ void snapshot_build_services(struct builder *b)
     tls_authorities_init(authorities, &b->s->settings.authorities);
     b->authorities = authorities;
     b->service_names.find = find_member;
+    snapshot_check_service_names(b);
     for (size_t i = 0; i < map->n; i++)
         (void)build_one(b, &map->items[i]);
 }

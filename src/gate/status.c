@@ -16,17 +16,6 @@
 #include "upstream/breaker.h"
 #include "upstream/survey.h"
 
-struct status {
-    struct snapshot *snapshot; // shares
-    struct survey *survey;     // owns
-    unsigned n_workers;        // that have added theirs, as below
-    struct http_stats stats;
-    struct door_stats door;
-    uint64_t *entry_conns;  // owns: by the snapshot's entrypoints
-    uint64_t n_left_behind; // connections of entrypoints that are no longer in force
-    uint64_t n_socks;       // in the workers' loops: of clients, to servers
-};
-
 struct status *status_new(struct snapshot *snapshot)
 {
     struct status *s = MEM_NEW(struct status);

@@ -4,11 +4,25 @@
 #pragma once
 
 #include "base/text.h"
+#include "gate/door.h"
 #include "gate/snapshot.h"
+#include "http/env.h"
 
 struct sandbox_report;
-struct status;
+struct survey;
 struct worker;
+
+// What was counted and found; whoever writes it reads it so.
+struct status {
+    struct snapshot *snapshot; // shares
+    struct survey *survey;     // owns: of all services
+    unsigned n_workers;        // that have added theirs, as below
+    struct http_stats stats;
+    struct door_stats door;
+    uint64_t *entry_conns;  // owns: by the snapshot's entrypoints
+    uint64_t n_left_behind; // connections of entrypoints that are no longer in force
+    uint64_t n_socks;       // in the workers' loops: of clients, to servers
+};
 
 // s: what is in force; gets a ref.
 struct status *status_new(struct snapshot *s);

@@ -46,6 +46,7 @@ struct worker {
     struct upstream_worker *upstream; // owns
     struct door *door;                // owns
     struct bans *bans;                // borrows; NULL: none
+    struct insight *insight;          // borrows; NULL: none
     struct challenges *challenges;    // shares; NULL: none
 };
 
@@ -257,16 +258,21 @@ static const struct http_app app = {
     .release = release_snapshot,
 };
 
-struct worker *worker_new(unsigned index, struct upstream_registry *registry, uint32_t conns_max,
-                          struct bans *bans)
+struct insight *worker_insight(struct http_env *env)
+{
+    return worker_of(env)->insight;
+}
+
+struct worker *worker_new(unsigned index, const struct worker_links *links)
 {
     ASSERT(index < SNAPSHOT_WORKERS_MAX);
     struct worker *w = MEM_NEW(struct worker);
     w->index = index;
-    w->bans = bans;
+    w->bans = links->bans;
+    w->insight = links->insight;
     list_init(&w->listeners);
-    http_env_init(&w->env, &app, w, conns_max);
-    w->upstream = upstream_worker_new(registry, index, loop_self());
+    http_env_init(&w->env, &app, w, links->conns_max);
+    w->upstream = upstream_worker_new(links->registry, index, loop_self());
     w->door = door_new(&w->env, &door_app, DOOR_HANDSHAKES_MAX);
     return w;
 }

@@ -12,11 +12,21 @@ struct bans;
 struct exchange;
 struct upstream_worker;
 struct credentials;
+struct insight;
 
-// Makes a worker on this thread's loop. conns_max: client connections of this worker.
-// bans: borrowed; NULL: nobody is banned.
-struct worker *worker_new(unsigned index, struct upstream_registry *registry, uint32_t conns_max,
-                          struct bans *bans);
+// What the workers of a gate share. Borrowed: it outlives them.
+struct worker_links {
+    struct upstream_registry *registry;
+    struct bans *bans;       // NULL: nobody is banned
+    struct insight *insight; // NULL: internal services know nothing
+    uint32_t conns_max;      // client connections of one worker
+};
+
+// Makes a worker on this thread's loop.
+struct worker *worker_new(unsigned index, const struct worker_links *links);
+
+// What internal services ask; may be NULL. env: of an exchange of a worker's.
+struct insight *worker_insight(struct http_env *env);
 
 // Whether the client of an exchange of a worker's is banned: it is answered then, and its
 // connection ends.

@@ -242,6 +242,13 @@ void gates_send_listeners(struct keeper *k)
     }
 }
 
+void gates_tell_end(struct gate *g)
+{
+    struct gate_secrets m = {.type = GATE_LAST};
+    if (!g->is_foreign)
+        gates_tell(g, &m, sizeof m, -1);
+}
+
 void gates_drain(struct gate *g, int64_t idle_ms, int64_t limit_ms)
 {
     struct gate_drain m = {
@@ -359,6 +366,8 @@ static void take_last_words(struct keeper *k, struct gate *g, const union answer
         (void)verdicts_take(k, g, &m->petition);
     if (m->type == GATE_BAN && len == sizeof m->ban && !g->is_foreign)
         (void)take_ban(k, g, &m->ban.ban);
+    if (m->type == GATE_INQUIRY && len == sizeof m->question && !g->is_foreign)
+        inform_gate(k, g, m->question.seq);
     if (m->type == GATE_PONG && len == sizeof m->question && g->child.pid == k->awaited.pid &&
         m->question.seq == k->awaited.seq)
         end_await(k);
@@ -456,6 +465,10 @@ static bool take_answer(struct keeper *k, struct gate *g, const union answer *m,
         return verdicts_take(k, g, &m->petition);
     if (m->type == GATE_BAN && len == sizeof m->ban)
         return take_ban(k, g, &m->ban.ban);
+    if (m->type == GATE_INQUIRY && len == sizeof m->question) {
+        inform_gate(k, g, m->question.seq);
+        return true;
+    }
     if (m->type == GATE_STATUS && len == sizeof m->question) {
         on_status(k, &m->question, fd);
         return true;

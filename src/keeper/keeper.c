@@ -38,6 +38,8 @@ void keeper_stop(struct keeper *k, bool now)
         struct gate *g = CONTAINER_OF(n, struct gate, node);
         if (now || is_second || g->state == GATE_STARTING)
             gates_give_up(g);
+        if (g->state == GATE_SERVING || g->state == GATE_LEAVING)
+            gates_tell_end(g);
         if (g->state != GATE_SERVING)
             continue;
         gates_unlisten_all(k, g);
@@ -286,6 +288,7 @@ int keeper_main(const struct keeper_options *options)
                        .log_format = LOG_TEXT};
     list_init(&k.gates);
     list_init(&k.awaiting);
+    inform_init(&k.inform);
     control_init(&k.control);
     keeper_bans_init(&k.bans);
     k.watch = watch_new();
@@ -314,6 +317,7 @@ int keeper_main(const struct keeper_options *options)
     secrets_fini(&k.secrets);
     keeper_bans_fini(&k.bans);
     drains_fini(&k.drains);
+    inform_fini(&k.inform);
     watch_free(k.watch);
     mem_free(k.text);
     mem_free(k.next_text);

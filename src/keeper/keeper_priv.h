@@ -12,6 +12,7 @@
 #include "keeper/child.h"
 #include "keeper/control.h"
 #include "keeper/drains.h"
+#include "keeper/inform.h"
 #include "keeper/keeper.h"
 #include "keeper/listeners.h"
 #include "keeper/offer.h"
@@ -70,7 +71,8 @@ struct attempt {
 // How the last one ended, for the status.
 struct last_reload {
     bool is_there, is_ok;
-    int64_t at_ns; // wall clock
+    uint64_t n_ok, n_failed; // since the keeper's start, or its last upgrade
+    int64_t at_ns;           // wall clock
     char error[512];
 };
 
@@ -94,6 +96,7 @@ struct keeper {
     struct secrets secrets;
     struct keeper_bans bans;
     struct drains drains;
+    struct inform inform;
     struct list awaiting; // gates that wait for a name to be decided on: verdicts.c
     size_t n_awaiting;
     bool is_stopping;
@@ -156,6 +159,8 @@ void gates_unlisten_all(const struct keeper *k, struct gate *g);
 // Tells it to finish what it has begun. limit_ms: then it is killed.
 void gates_drain(struct gate *g, int64_t idle_ms, int64_t limit_ms);
 void gates_give_up(struct gate *g);
+// Tells it that no other gate will take over: before gates_drain.
+void gates_tell_end(struct gate *g);
 
 // Takes what it has said.
 void gates_take_messages(struct keeper *k, struct gate *g);
@@ -195,6 +200,8 @@ void reload_failed(struct keeper *k, const char *why);
 
 // What the status says beside the gate's own report. The caller's.
 json_t *report_make(const struct keeper *k, json_t *gate_report);
+// What gates may tell to those who ask their internal services. The caller's.
+json_t *report_for_gate(const struct keeper *k);
 json_t *report_diags(const struct diags *diags);
 // Text that may hold any byte: what isn't UTF-8 becomes '?'. JSON holds nothing else, and paths,
 // outputs of programs and what a gate says may be anything.

@@ -51,7 +51,13 @@ bool reload_is_possible(const struct keeper *k)
 static void end_attempt(struct keeper *k, json_t *answer, const char *error)
 {
     struct last_reload *last = &k->last_reload;
-    *last = (struct last_reload){.is_there = true, .is_ok = !error, .at_ns = clock_wall_ns()};
+    *last = (struct last_reload){
+        .is_there = true,
+        .is_ok = !error,
+        .at_ns = clock_wall_ns(),
+        .n_ok = last->n_ok + !error,
+        .n_failed = last->n_failed + (error != NULL),
+    };
     if (error)
         snprintf(last->error, sizeof last->error, "%s", error);
     k->attempt.is_running = false;

@@ -106,21 +106,37 @@ static json_t *last_reload_json(const struct last_reload *r)
                      r->is_ok ? json_null() : report_text(str_of(r->error)));
 }
 
+static json_t *settings_json(const struct keeper *k)
+{
+    const char *path = k->options->path ? k->options->path : "command line";
+    return json_pack("{s:o, s:I, s:o, s:o, s:{s:I, s:I}}", "source", report_text(str_of(path)),
+                     "seq", (json_int_t)k->current.seq, "in_force_since", time_json(k->in_force_ns),
+                     "last_reload", last_reload_json(&k->last_reload), "reloads", "ok",
+                     (json_int_t)k->last_reload.n_ok, "failed",
+                     (json_int_t)k->last_reload.n_failed);
+}
+
+json_t *report_for_gate(const struct keeper *k)
+{
+    int64_t up_ns = clock_wall_ns() - k->started_ns;
+    return json_pack("{s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o}", "version", SALLYPORT_VERSION,
+                     "started", time_json(k->started_ns), "uptime_s",
+                     (json_int_t)(up_ns / 1000000000), "restarts", (int)k->n_restarts, "settings",
+                     settings_json(k), "entrypoints", entrypoints_json(&k->listeners), "orders",
+                     secrets_report_orders(&k->secrets), "certificates",
+                     secrets_report(&k->secrets));
+}
+
 json_t *report_make(const struct keeper *k, json_t *gate_report)
 {
     int64_t up_ns = clock_wall_ns() - k->started_ns;
-    const char *path = k->options->path ? k->options->path : "command line";
     const struct gate *g = gates_find(k, GATE_SERVING);
     if (!g)
         g = gates_find(k, GATE_STARTING);
-    json_t *settings =
-        json_pack("{s:o, s:I, s:o, s:o}", "source", report_text(str_of(path)), "seq",
-                  (json_int_t)k->current.seq, "in_force_since", time_json(k->in_force_ns),
-                  "last_reload", last_reload_json(&k->last_reload));
     json_t *status = json_pack(
         "{s:s, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "version",
         SALLYPORT_VERSION, "pid", (int)getpid(), "started", time_json(k->started_ns), "uptime_s",
-        (json_int_t)(up_ns / 1000000000), "settings", settings, "control",
+        (json_int_t)(up_ns / 1000000000), "settings", settings_json(k), "control",
         report_text(str_of(k->control.path)), "entrypoints", entrypoints_json(&k->listeners),
         "gate", g ? gate_json(k, g) : json_null(), "leaving", leaving_json(k), "orders",
         secrets_report_orders(&k->secrets), "certificates", secrets_report(&k->secrets), "pins",

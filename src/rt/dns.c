@@ -411,12 +411,6 @@ static void start(struct dns *d, const char *name, struct query *q)
     set_timer(c);
 }
 
-static bool is_loopback(const struct ip *ip)
-{
-    static const struct ip v6 = {.family = 6, .bytes = {[15] = 1}};
-    return ip->family == 4 ? ip->bytes[0] == 127 : ip_eq(ip, &v6);
-}
-
 // What needs no server: the hosts file, and localhost, which is this machine whatever anybody says
 // (RFC 6761 6.3).
 static bool answer_at_once(const struct dns *d, struct str name, struct dns_answer *ret)
@@ -432,7 +426,7 @@ static bool answer_at_once(const struct dns *d, struct str name, struct dns_answ
     bool is_local = str_ieq(name, STR("localhost")) ||
                     (name.len > 10 && str_ieq(str_skip(name, name.len - 10), STR(".localhost")));
     for (size_t i = 0; i < a.n && is_local; i++) {
-        if (!is_loopback(&a.addrs[i]))
+        if (!ip_is_loopback(&a.addrs[i]))
             a.n = 0;
     }
     if (a.n == 0 && !is_local)

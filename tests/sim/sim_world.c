@@ -83,7 +83,8 @@ void world_start(struct world *w, uint64_t seed, const char *yaml)
     w->registry = upstream_registry_new();
     w->offload = offload_new(0, 16);
     w->states = filter_states_new();
-    w->worker = worker_new(0, w->registry, world_limits.conns_max, NULL);
+    w->worker = worker_new(
+        0, &(struct worker_links){.registry = w->registry, .conns_max = world_limits.conns_max});
     sim_audit_start(worker_stats(w->worker));
     sim_watch_start(&w->watch, w->loop, worker_stats(w->worker), worker_door_stats(w->worker));
     sim_names_start(&w->names, w->registry, w->loop);

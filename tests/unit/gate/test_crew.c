@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "gate/worker.h"
 #include "unit/rt/rt_test.h"
 #include "upstream/service.h"
 
@@ -20,7 +21,8 @@ static void make_crew(void)
         return;
     aux = test_loop(0);
     registry = upstream_registry_new();
-    crew = crew_start(N_WORKERS, aux, registry, 100, NULL);
+    crew =
+        crew_start(N_WORKERS, aux, &(struct worker_links){.registry = registry, .conns_max = 100});
 }
 
 struct visits {

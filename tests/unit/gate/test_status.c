@@ -29,7 +29,7 @@ static void rig_init(struct rig *r, const char *yaml)
         printf("# %s\n", r->diags.items[i].text);
     if (!r->s)
         abort();
-    r->worker = worker_new(0, r->registry, 100, NULL);
+    r->worker = worker_new(0, &(struct worker_links){.registry = r->registry, .conns_max = 100});
     worker_switch(r->worker, r->s);
 }
 

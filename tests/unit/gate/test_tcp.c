@@ -40,7 +40,7 @@ static void rig_init(struct rig *r, const char *more)
         printf("# %s\n", diags.items[i].text);
     CHECK(s != NULL);
     diags_fini(&diags);
-    r->worker = worker_new(0, r->registry, 100, NULL);
+    r->worker = worker_new(0, &(struct worker_links){.registry = r->registry, .conns_max = 100});
     if (s) {
         worker_switch(r->worker, s);
         snapshot_unref(s);

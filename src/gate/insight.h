@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What internal services know of the whole gate. A fiber of a worker asks; the aux thread gathers:
+// a status from all workers (crew_visit), and what only the keeper knows (GATE_INQUIRY). Whoever
+// asks meanwhile shares the next report. Reports don't change, so that fibers of all workers write
+// their answers from them, a slice at a time.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/deadline.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "gate/status.h"
+
+struct insight;
+struct questions;
+
+// What was true at a moment. Shared: read only.
+struct report {
+    const struct status *status; // owns
+    struct str keeper; // owns: what the keeper told (a JSON object); empty: nothing in time
+    int64_t at_ns;     // wall clock
+    const struct status_process *process; // borrows: the gate's
+    _Atomic uint32_t refs;
+};
+
+#define INSIGHT_EVERY_MS 100       // at most so often something is gathered, whoever asks
+#define INSIGHT_KEEPER_MAX_MS 2000 // then a report has nothing of the keeper's
+#define INSIGHT_MAX_MS 10000       // a fair time for a fiber to wait
+#define INSIGHT_ASKS_MAX 256       // fibers that wait; more are refused
+
+// For the aux loop of this thread. channel, q: borrowed.
+struct insight *insight_new(int channel, const struct questions *q);
+// Nothing is under way. Accepts NULL.
+void insight_free(struct insight *i);
+
+// On a fiber of any worker; waits. The report was begun after the call. ERR_OK with a ref of the
+// caller's; ERR_TIMEOUT, ERR_CANCELLED; ERR_LIMIT: too many wait, or i is NULL.
+enum err insight_ask(struct insight *i, struct deadline until, const struct report **ret)
+    MUST_CHECK;
+// Any thread. Accepts NULL.
+void report_unref(const struct report *r);
+
+// On the aux thread: the keeper's answer; fd stays the caller's.
+void insight_take(struct insight *i, uint64_t seq, int fd);
+
+// The whole proxy ends, and no other gate takes over: on the aux thread; and on any, also for NULL.
+void insight_set_ending(struct insight *i);
+bool insight_is_ending(const struct insight *i);
