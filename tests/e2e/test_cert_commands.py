@@ -37,13 +37,16 @@ def test_a_request_tells_its_steps_and_does_nothing_twice(acme):
     again = cert(proxy, "request", "app.example.com")
     assert again.returncode == 0 and "due for renewal on 20" in again.stdout
     assert orders_of(authority) == 1
-    steps = cert(proxy, "request", "app.example.com", "--force").stderr
+    for n in range(2, 5):
+        steps = cert(proxy, "request", "app.example.com", "--force").stderr
+        if "proof in place" in steps:  # see PEBBLE_AUTHZREUSE
+            break
     for step in ("ordered: https://", "proof in place: app.example.com", "proven: app.example.com",
                  "certificate received"):
         assert step in steps
     forced = cert(proxy, "request", "app.example.com", "--force", "--quiet")
     assert (forced.returncode, forced.stdout, forced.stderr) == (0, "", "")
-    assert orders_of(authority) == 3
+    assert orders_of(authority) == n + 1
 
 
 def test_who_asks_while_it_is_ordered_waits_for_the_same_order(acme):
@@ -183,10 +186,16 @@ def test_a_name_that_moved_away_is_told_after_some_failures(acme):
     proxy, authority = acme(SITE)
     wait_issued(proxy, "app.example.com")
     authority.manage("add-a", host="app.example.com", addresses=["127.0.0.2"])
-    for n in range(3):
+    failures, by_old_proof = 0, 0
+    while failures < 3:
         done = cert(proxy, "renew", "app.example.com", "--force")
+        if done.returncode == 0:  # see PEBBLE_AUTHZREUSE
+            failures, by_old_proof = 0, by_old_proof + 1
+            assert by_old_proof < 4, done.stderr
+            continue
         assert done.returncode == 1, done.stderr
-        assert ("no longer points here" in done.stderr) == (n == 2), done.stderr
+        failures += 1
+        assert ("no longer points here" in done.stderr) == (failures == 3), done.stderr
     assert "3 failures in a row" in done.stderr
     [order] = proxy.ask(command="status")["status"]["orders"]
     assert "app.example.com no longer points here" in order["last_error"]

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the guides that the project grew from do with certificates, end to end."""
 import re
+import threading
 
 from authority import Driver, make_key
 from certificates import Authority
-from harness import ROOT, free_ports, run, wait_until
+from harness import PATIENCE, ROOT, free_ports, run, wait_until
 from https import TlsClient, curl, get, root_of
 from issuing import SITE, acme, issuer_of, pebble, wait_issued  # noqa: F401
 from test_tls_servers import TlsOrigin
@@ -16,9 +17,11 @@ HTTP_01 = "challenges: [http-01]"
 def test_challenges_are_answered_on_both_ports(pebble, start, origin, tmp_path):
     """S1-3: while an order runs, the token's answer is there by HTTP and by HTTPS, and no redirect."""
     answers = {}
+    has_started = threading.Event()
 
     def relay(request, conn):
         """Stands where the authority looks, and asks the proxy at both ports."""
+        assert has_started.wait(PATIENCE)
         by_http = proxy.get(request.target, "app.example.com")
         by_https = get(proxy, "app.example.com", request.target)
         answers[request.target] = [(a.status, a.text) for a in (by_http, by_https)]
@@ -30,6 +33,7 @@ def test_challenges_are_answered_on_both_ports(pebble, start, origin, tmp_path):
                   f" tls: on }} }}\nemail: ops@example.com\nissuers: {{ test: {{ acme: {{ directory:"
                   f" '{authority.url}', ca: {authority.ca_file}, {HTTP_01} }} }} }}\n"
                   "filters: { hi: { respond: { body: hi } } }\n" + SITE)
+    has_started.set()
     wait_issued(proxy, "app.example.com")
     assert answers
     for target, (by_http, by_https) in answers.items():
