@@ -110,4 +110,19 @@ def wait_issued(proxy, site, count=1, issuer="test"):
     wait_until(lambda: "Pebble" in issuer_of(proxy, site), "the new certificate")
 
 
+def failed_renewals(proxy, site, n=1):
+    """What n renewals said that failed in a row, the authority being unable to prove the site. Some
+    don't fail: see PEBBLE_AUTHZREUSE."""
+    said, by_old_proof = [], 0
+    while len(said) < n:
+        done = cert(proxy, "renew", site, "--force")
+        if done.returncode == 0:
+            said, by_old_proof = [], by_old_proof + 1
+            assert by_old_proof < 4, done.stderr
+        else:
+            assert done.returncode == 1, done.stderr
+            said.append(done.stderr)
+    return said
+
+
 SITE = "sites: { app.example.com: { use: [hi] } }\n"

@@ -9,8 +9,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from harness import BINARY, PATIENCE, run, wait_until
-from issuing import (SITE, acme, cert, certificate_of, issuer_of, orders_of, pebble,  # noqa: F401
-                     serial_of, wait_issued)
+from issuing import (SITE, acme, cert, certificate_of, failed_renewals, issuer_of,  # noqa: F401
+                     orders_of, pebble, serial_of, wait_issued)
 
 SLOW = {"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "1"}
 
@@ -186,17 +186,9 @@ def test_a_name_that_moved_away_is_told_after_some_failures(acme):
     proxy, authority = acme(SITE)
     wait_issued(proxy, "app.example.com")
     authority.manage("add-a", host="app.example.com", addresses=["127.0.0.2"])
-    failures, by_old_proof = 0, 0
-    while failures < 3:
-        done = cert(proxy, "renew", "app.example.com", "--force")
-        if done.returncode == 0:  # see PEBBLE_AUTHZREUSE
-            failures, by_old_proof = 0, by_old_proof + 1
-            assert by_old_proof < 4, done.stderr
-            continue
-        assert done.returncode == 1, done.stderr
-        failures += 1
-        assert ("no longer points here" in done.stderr) == (failures == 3), done.stderr
-    assert "3 failures in a row" in done.stderr
+    said = failed_renewals(proxy, "app.example.com", 3)
+    assert ["no longer points here" in text for text in said] == [False, False, True], said
+    assert "3 failures in a row" in said[-1]
     [order] = proxy.ask(command="status")["status"]["orders"]
     assert "app.example.com no longer points here" in order["last_error"]
     assert "'sallyport cert forget app.example.com'" in order["last_error"]
