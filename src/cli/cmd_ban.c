@@ -5,7 +5,6 @@
 
 #include "base/num.h"
 #include "cli/control_client.h"
-#include "cli/plain.h"
 
 #define PATIENCE_MS 30000
 
@@ -28,31 +27,17 @@ static const struct cli_option options[] = {
     {.name = "json", .doc = "`list`: print them as JSON."},
 };
 
-static void put_text(struct text *to, const json_t *ban, const char *key)
+static void put_ban(struct text *to, const json_t *ban)
 {
-    const char *value = json_string_value(json_object_get(ban, key));
-    plain_put(to, str_of(value ? value : "?"));
-}
-
-static void print_list(const json_t *bans)
-{
-    size_t i;
-    const json_t *ban;
-    struct text t = {.ptr = NULL};
-    json_array_foreach(bans, i, ban)
-    {
-        json_int_t times = json_integer_value(json_object_get(ban, "times"));
-        put_text(&t, ban, "network");
-        text_put(&t, STR("  until "));
-        put_text(&t, ban, "until");
-        text_put(&t, STR("  by "));
-        put_text(&t, ban, "by");
-        if (times > 1)
-            text_printf(&t, "  (ban no. %lld)", (long long)times);
-        text_byte(&t, '\n');
-    }
-    fwrite(t.ptr, 1, t.len, stdout);
-    text_fini(&t);
+    json_int_t times = json_integer_value(json_object_get(ban, "times"));
+    control_client_put_text(to, ban, "network");
+    text_put(to, STR("  until "));
+    control_client_put_text(to, ban, "until");
+    text_put(to, STR("  by "));
+    control_client_put_text(to, ban, "by");
+    if (times > 1)
+        text_printf(to, "  (ban no. %lld)", (long long)times);
+    text_byte(to, '\n');
 }
 
 static int list(const struct cli_args *args)
@@ -64,7 +49,7 @@ static int list(const struct cli_args *args)
     if (cli_has(args, "json"))
         control_client_print_json(json_object_get(answer, "bans"));
     else
-        print_list(json_object_get(answer, "bans"));
+        control_client_print_list(json_object_get(answer, "bans"), put_ban);
     json_decref(answer);
     return CLI_OK;
 }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cli/control_client.h"
-#include "cli/plain.h"
 
 #define PATIENCE_MS 30000
 
@@ -20,36 +19,22 @@ static const struct cli_option options[] = {
     {.name = "json", .doc = "`list`: print them as JSON."},
 };
 
-static void put_text(struct text *to, const json_t *pin, const char *key)
+static void put_pin(struct text *to, const json_t *pin)
 {
-    const char *value = json_string_value(json_object_get(pin, key));
-    plain_put(to, str_of(value ? value : "?"));
-}
-
-static void print_list(const json_t *pins)
-{
-    size_t i;
-    const json_t *pin;
-    struct text t = {.ptr = NULL};
-    json_array_foreach(pins, i, pin)
-    {
-        json_int_t n = json_integer_value(json_object_get(pin, "refused"));
-        put_text(&t, pin, "server");
-        text_put(&t, STR("  "));
-        put_text(&t, pin, "pin");
-        text_put(&t, STR("  learnt "));
-        put_text(&t, pin, "learnt");
-        if (n > 0) {
-            text_printf(&t, "\n  refused %lld connection%s with another key, the last one at ",
-                        (long long)n, S_UNLESS_ONE(n));
-            put_text(&t, pin, "refused_at");
-            text_put(&t, STR(" with the pin "));
-            put_text(&t, pin, "refused_pin");
-        }
-        text_byte(&t, '\n');
+    json_int_t n = json_integer_value(json_object_get(pin, "refused"));
+    control_client_put_text(to, pin, "server");
+    text_put(to, STR("  "));
+    control_client_put_text(to, pin, "pin");
+    text_put(to, STR("  learnt "));
+    control_client_put_text(to, pin, "learnt");
+    if (n > 0) {
+        text_printf(to, "\n  refused %lld connection%s with another key, the last one at ",
+                    (long long)n, S_UNLESS_ONE(n));
+        control_client_put_text(to, pin, "refused_at");
+        text_put(to, STR(" with the pin "));
+        control_client_put_text(to, pin, "refused_pin");
     }
-    fwrite(t.ptr, 1, t.len, stdout);
-    text_fini(&t);
+    text_byte(to, '\n');
 }
 
 // The answer when it says yes; NULL after telling why not.
@@ -77,7 +62,7 @@ static int run(const struct cli_args *args)
     if (is_list && cli_has(args, "json"))
         control_client_print_json(json_object_get(answer, "pins"));
     else if (is_list)
-        print_list(json_object_get(answer, "pins"));
+        control_client_print_list(json_object_get(answer, "pins"), put_pin);
     else if (!cli_has(args, "quiet"))
         printf("%s: the next key that it shows is learnt\n", server);
     json_decref(answer);

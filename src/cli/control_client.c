@@ -340,6 +340,25 @@ void control_client_print_error(const json_t *answer)
     text_fini(&line);
 }
 
+void control_client_put_text(struct text *to, const json_t *object, const char *key)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+    plain_put(to, str_of(value ? value : "?"));
+}
+
+void control_client_print_list(const json_t *list, void (*put)(struct text *to, const json_t *item))
+{
+    size_t i;
+    const json_t *item;
+    struct text t = {.ptr = NULL};
+    json_array_foreach(list, i, item)
+    {
+        put(&t, item);
+    }
+    fwrite(t.ptr, 1, t.len, stdout);
+    text_fini(&t);
+}
+
 void control_client_print_json(const json_t *answer)
 {
     json_dumpf(answer, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);

@@ -63,5 +63,12 @@ json_t *control_client_ask(const struct cli_args *args, const char *name, const 
 // Prints "sallyport: " and the answer's "error".
 void control_client_print_error(const json_t *answer);
 
+// Adds the text of a member, harmless for terminals; "?" where there is none.
+void control_client_put_text(struct text *to, const json_t *object, const char *key);
+
+// Prints a list to standard output, each item as `put` writes it.
+void control_client_print_list(const json_t *list,
+                               void (*put)(struct text *to, const json_t *item));
+
 // Prints the object as one line on standard output.
 void control_client_print_json(const json_t *answer);
