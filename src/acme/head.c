@@ -168,15 +168,6 @@ static void parse_links(struct str value, struct acme_head *h)
     }
 }
 
-static bool is_visible(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (!ascii_is(s.ptr[i], ASCII_TARGET))
-            return false;
-    }
-    return true;
-}
-
 void acme_head_parse(struct str raw, int64_t now_s, struct acme_head *ret)
 {
     struct str line, name, value;
@@ -190,7 +181,7 @@ void acme_head_parse(struct str raw, int64_t now_s, struct acme_head *ret)
         value = str_trim(value);
         if (str_ieq(name, STR("replay-nonce")) && is_nonce(value))
             ret->nonce = value;
-        else if (str_ieq(name, STR("location")) && is_visible(value))
+        else if (str_ieq(name, STR("location")) && ascii_all(value, ASCII_TARGET))
             ret->location = value;
         else if (str_ieq(name, STR("content-type")))
             str_cut(value, ';', &ret->content_type, NULL);

@@ -119,3 +119,11 @@ const uint8_t ascii_table[256] = {
     OBS_TEXT(0xe0),
     OBS_TEXT(0xf0),
 };
+
+bool ascii_all(struct str s, unsigned classes)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!ascii_is(s.ptr[i], classes))
+            return false;
+    return true;
+}

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 enum ascii_class {
     ASCII_TOKEN = 1,   // RFC 9110 5.6.2 tchar
     ASCII_DIGIT = 2,   // 0-9
@@ -21,6 +23,15 @@ extern const uint8_t ascii_table[256];
 static inline bool ascii_is(char c, unsigned classes)
 {
     return (ascii_table[(uint8_t)c] & classes) != 0;
+}
+
+// Whether all bytes are of these classes; true for an empty text.
+bool ascii_all(struct str s, unsigned classes);
+
+// A token (RFC 9110 5.6.2): a method, a field's name.
+static inline bool ascii_is_token(struct str s)
+{
+    return s.len > 0 && ascii_all(s, ASCII_TOKEN);
 }
 
 static inline char ascii_lower(char c)

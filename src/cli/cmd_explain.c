@@ -93,28 +93,14 @@ static bool take_url(struct question *q, struct str url)
     return headers_add(&r->headers, FIELD_HOST, host) == ERR_OK;
 }
 
-static bool is_all(struct str s, unsigned what)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (!ascii_is(s.ptr[i], what))
-            return false;
-    }
-    return true;
-}
-
-static bool is_token(struct str s)
-{
-    return s.len > 0 && is_all(s, ASCII_TOKEN);
-}
-
 static bool take_headers(struct question *q, const struct cli_args *args)
 {
     const char *const *values = NULL;
     int n = cli_values(args, "header", &values);
     for (int i = 0; i < n; i++) {
         struct str name, value;
-        if (!str_cut(str_of(values[i]), ':', &name, &value) || !is_token(name) ||
-            !is_all(value, ASCII_VALUE))
+        if (!str_cut(str_of(values[i]), ':', &name, &value) || !ascii_is_token(name) ||
+            !ascii_all(value, ASCII_VALUE))
             return false;
         if (field_id_of(name) == FIELD_HOST)
             headers_remove(&q->x.req.headers, FIELD_HOST);
@@ -216,7 +202,7 @@ static int ask(struct question *q, const struct cli_args *args)
     headers_init(&x->req.headers, &q->mem);
     headers_init(&x->resp.headers, &q->mem);
     x->req.method = str_of(cli_value(args, "method", "GET"));
-    if (!is_token(x->req.method))
+    if (!ascii_is_token(x->req.method))
         return cli_usage_error(args->command, "explain: '" STR_FMT "' is not a method",
                                STR_ARG(x->req.method));
     x->req.method_id = method_of(x->req.method);

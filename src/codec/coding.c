@@ -27,14 +27,6 @@ struct str coding_name(enum coding c)
     return names[c];
 }
 
-static bool is_token(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (!ascii_is(s.ptr[i], ASCII_TOKEN))
-            return false;
-    return s.len > 0;
-}
-
 // --- Accept-Encoding ---
 
 void coding_accept_init(struct coding_accept *a)
@@ -67,7 +59,7 @@ static bool parse_item(struct str item, struct str *ret_name, uint16_t *ret_weig
     *ret_weight = CODING_WEIGHT_MAX;
     bool has_weight = str_cut(item, ';', ret_name, &weight);
     *ret_name = str_trim(*ret_name);
-    if (!is_token(*ret_name)) // "*" is one, too
+    if (!ascii_is_token(*ret_name)) // "*" is one, too
         return false;
     if (!has_weight)
         return true;

@@ -34,15 +34,6 @@ bool h1_list_has(struct str value, struct str element)
     return false;
 }
 
-static bool all_are(struct str s, unsigned classes)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (!ascii_is(s.ptr[i], classes))
-            return false;
-    }
-    return true;
-}
-
 // Takes the next element of a list off *rest, trimmed, empty ones too: where framing depends on a
 // list, an empty element is refused, not skipped.
 static struct str next_element(struct str *rest, bool *ret_is_last)
@@ -78,7 +69,7 @@ static enum h1_error mark_codings(struct marks *m, struct str value)
     m->has_coding = true;
     for (bool is_last = false; !is_last; m->n_codings++) {
         m->coding = next_element(&value, &is_last);
-        if (m->coding.len == 0 || !all_are(m->coding, ASCII_TOKEN))
+        if (m->coding.len == 0 || !ascii_all(m->coding, ASCII_TOKEN))
             return H1_ERROR_CODING_FORM;
         m->n_chunked += str_ieq(m->coding, STR("chunked"));
     }

@@ -17,6 +17,12 @@ struct url_authority {
     bool is_ip;      // an IPv4 or a bracketed IPv6 address
 };
 
+// The port of a URL that names none; the scheme is http or https, in any case.
+static inline uint16_t url_usual_port(struct str scheme)
+{
+    return str_ieq(scheme, STR("https")) ? 443 : 80;
+}
+
 // host [":" port] (RFC 3986 3.2.2 without userinfo, which is refused; RFC 9110 4.2.4). An empty
 // host or label, and bytes that no host name has, are ERR_SYNTAX; names are limited to 253 bytes
 // and labels to 63; underscores are allowed, and so is one dot at the end. A name that ends like a

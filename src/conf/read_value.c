@@ -72,11 +72,7 @@ static void read_bool(struct conf_reader *r, const struct conf_path *path,
 
 static bool is_digits(struct str s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        if (!ascii_is(s.ptr[i], ASCII_DIGIT))
-            return false;
-    }
-    return s.len > 0;
+    return s.len > 0 && ascii_all(s, ASCII_DIGIT);
 }
 
 static void read_number(struct conf_reader *r, const struct conf_path *path,

@@ -18,8 +18,8 @@ enum per {
 struct bandwidth_conf {
     uint64_t down, up, burst; // bytes per second; 0: no limit
     unsigned per;
-    struct conf_texts key;
-    uint32_t v4_prefix, v6_prefix, keys_max;
+    struct request_key_conf key;
+    uint32_t keys_max;
     struct place place;
 };
 
@@ -58,17 +58,7 @@ static const struct conf_item items[] = {
               .doc =
                   "Whether all that is equal in `key` shares the rate, or each exchange has it for "
                   "itself."),
-    ITEM_TEXTS(bandwidth_conf, key, "key", .def = "client-ip", .since = "0.1", .apply = CONF_LIVE,
-               .format = REQUEST_KEY_FORMAT, .example = "all",
-               .doc = "What has a rate of its own. `all`: the whole of what this filter stands "
-                      "before."),
-    ITEM_UINT(bandwidth_conf, v4_prefix, "ipv4-prefix", .def = "32", .min = "8", .max = "32",
-              .since = "0.1", .apply = CONF_LIVE,
-              .doc = "How many bits of an IPv4 address count for `client-ip`."),
-    ITEM_UINT(bandwidth_conf, v6_prefix, "ipv6-prefix", .def = "64", .min = "16", .max = "128",
-              .since = "0.1", .apply = CONF_LIVE,
-              .doc =
-                  "How many of an IPv6 address: whoever has one has at least the 2^64 of a /64."),
+    REQUEST_KEY_ITEMS(bandwidth_conf, key, "all"),
     ITEM_UINT(bandwidth_conf, keys_max, "keys-max", .def = "10000", .min = "100", .max = "10000000",
               .since = "0.1", .apply = CONF_LIVE,
               .doc =
@@ -144,6 +134,14 @@ static const struct handler_type type = {
 
 // --- building ---
 
+static struct filter_state *make_state(uint32_t keys_max)
+{
+    struct flow_state *state = MEM_NEW(struct flow_state);
+    state->down = rate_table_new(keys_max);
+    state->up = rate_table_new(keys_max);
+    return &state->base;
+}
+
 static void end_state(struct filter_state *s)
 {
     struct flow_state *state = CONTAINER_OF(s, struct flow_state, base);
@@ -153,21 +151,7 @@ static void end_state(struct filter_state *s)
 }
 
 // Times in the tables mean the same whatever the rate, so that a changed one goes on with them.
-static struct flow_state *take_state(const struct bandwidth_conf *c, struct str name,
-                                     const struct filter_env *env)
-{
-    struct str key = arena_printf(env->mem, "bandwidth %u " STR_FMT, c->keys_max, STR_ARG(name));
-    if (!key.ptr)
-        return filter_no_memory(env);
-    struct filter_state *found = filter_states_find(env->states, key);
-    if (found)
-        return CONTAINER_OF(found, struct flow_state, base);
-    struct flow_state *state = MEM_NEW(struct flow_state);
-    state->down = rate_table_new(c->keys_max);
-    state->up = rate_table_new(c->keys_max);
-    filter_states_add(env->states, &state->base, key, end_state);
-    return state;
-}
+static const struct filter_state_type state_type = {.make = make_state, .end = end_state};
 
 static struct handler *build(struct str name, const void *settings, const struct handler *next,
                              const struct filter_env *env)
@@ -177,12 +161,11 @@ static struct handler *build(struct str name, const void *settings, const struct
     if (!f)
         return NULL;
     f->conf = c;
-    if (!request_key_parse(&c->key, env->diags, &f->key))
+    if (!request_key_build(&c->key, env->diags, &f->key))
         return NULL;
-    f->key.v4_bits = (uint8_t)c->v4_prefix;
-    f->key.v6_bits = (uint8_t)c->v6_prefix;
-    if (env->states && c->per == PER_KEY && !(f->state = take_state(c, name, env)))
-        return NULL;
+    if (env->states && c->per == PER_KEY)
+        f->state = CONTAINER_OF(filter_states_take(env->states, &state_type, name, c->keys_max),
+                                struct flow_state, base);
     return &f->base.handler;
 }
 

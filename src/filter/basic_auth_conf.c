@@ -173,6 +173,13 @@ static enum err check_texts(const struct basic_auth_conf *c, const struct filter
     return err;
 }
 
+static struct filter_state *make_guessers(uint32_t room)
+{
+    struct guessers *g = MEM_NEW(struct guessers);
+    g->table = rate_table_new(room);
+    return &g->base;
+}
+
 static void end_guessers(struct filter_state *s)
 {
     struct guessers *g = CONTAINER_OF(s, struct guessers, base);
@@ -180,26 +187,19 @@ static void end_guessers(struct filter_state *s)
     mem_free(g);
 }
 
+static const struct filter_state_type guessers_type = {.make = make_guessers, .end = end_guessers};
+
 // Filters of this name go on with the same count.
-static bool set_limit(struct basic_auth *f, const struct filter_env *env)
+static void set_limit(struct basic_auth *f, const struct filter_env *env)
 {
     const struct basic_auth_conf *c = f->conf;
     if (c->failures == 0 || !env->states)
-        return true;
+        return;
     f->rate = (struct rate){.interval_ns = (int64_t)(1e21 / (double)c->failures),
                             .burst = c->failures_burst};
-    struct str key = arena_printf(env->mem, "basic-auth " STR_FMT, STR_ARG(f->base.handler.name));
-    if (!key.ptr)
-        return false;
-    struct filter_state *found = filter_states_find(env->states, key);
-    if (found) {
-        f->guessers = CONTAINER_OF(found, struct guessers, base);
-        return true;
-    }
-    f->guessers = MEM_NEW(struct guessers);
-    f->guessers->table = rate_table_new(GUESSERS_MAX);
-    filter_states_add(env->states, &f->guessers->base, key, end_guessers);
-    return true;
+    f->guessers = CONTAINER_OF(
+        filter_states_take(env->states, &guessers_type, f->base.handler.name, GUESSERS_MAX),
+        struct guessers, base);
 }
 
 static size_t reserved(const void *settings, struct str ret[static FILTER_RESERVED_MAX])
@@ -220,10 +220,9 @@ static struct handler *build(struct str name, const void *settings, const struct
     f->offload = env->offload;
     f->challenge = arena_printf(env->mem, "Basic realm=\"" STR_FMT "\", charset=\"UTF-8\"",
                                 STR_ARG(c->realm.text));
-    if (!f->challenge.ptr || !set_limit(f, env)) {
-        fini(&f->base.handler);
+    if (!f->challenge.ptr)
         return filter_no_memory(env);
-    }
+    set_limit(f, env);
     enum err accounts = add_all(f, env);
     enum err texts = check_texts(c, env);
     if (accounts == ERR_OK && texts == ERR_OK)

@@ -57,14 +57,6 @@ enum err filter_vary(struct exchange *x, struct str name)
     return headers_add(h, FIELD_VARY, name);
 }
 
-bool filter_is_token(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (!ascii_is(s.ptr[i], ASCII_TOKEN))
-            return false;
-    return s.len > 0;
-}
-
 struct regex *filter_regex(const struct conf_text *pattern, unsigned flags,
                            const struct filter_env *env)
 {
@@ -121,7 +113,7 @@ void filter_drop_digests(struct headers *h)
 
 const char *filter_field_fault(struct str name, enum filter_side side)
 {
-    if (!filter_is_token(name))
+    if (!ascii_is_token(name))
         return "is not a field name";
     switch ((int)field_id_of(name)) {
     case FIELD_CONTENT_LENGTH:

@@ -30,9 +30,6 @@ enum err filter_exhausted(struct exchange *x);
 // Adds a name to the answer's Vary, unless it is there. ERR_LIMIT: the arena is full.
 enum err filter_vary(struct exchange *x, struct str name) MUST_CHECK;
 
-// A token (RFC 9110 5.6.2): a method, a field name.
-bool filter_is_token(struct str s);
-
 // Compiles an expression, which the caller ends with regex_fini. NULL with an error.
 struct regex *filter_regex(const struct conf_text *pattern, unsigned flags,
                            const struct filter_env *env);

@@ -8,8 +8,7 @@
 
 struct concurrency_conf {
     uint32_t max;
-    struct conf_texts key;
-    uint32_t v4_prefix, v6_prefix;
+    struct request_key_conf key;
     uint32_t status, keys_max;
     int64_t retry_after_ms;
     bool dry_run;
@@ -40,17 +39,7 @@ static const struct conf_item items[] = {
               .since = "0.1", .apply = CONF_LIVE, .example = "20",
               .doc = "So many requests at a time, from their heads to the last byte of their "
                      "answers. WebSockets and other tunnels count for as long as they live."),
-    ITEM_TEXTS(concurrency_conf, key, "key", .def = "client-ip", .since = "0.1", .apply = CONF_LIVE,
-               .format = REQUEST_KEY_FORMAT, .example = "\"header:X-Api-Key\"",
-               .doc = "What has a limit of its own: requests that are equal in all of these share "
-                      "one. `all`: the whole of what this filter stands before."),
-    ITEM_UINT(concurrency_conf, v4_prefix, "ipv4-prefix", .def = "32", .min = "8", .max = "32",
-              .since = "0.1", .apply = CONF_LIVE,
-              .doc = "How many bits of an IPv4 address count for `client-ip`."),
-    ITEM_UINT(concurrency_conf, v6_prefix, "ipv6-prefix", .def = "64", .min = "16", .max = "128",
-              .since = "0.1", .apply = CONF_LIVE,
-              .doc =
-                  "How many of an IPv6 address: whoever has one has at least the 2^64 of a /64."),
+    REQUEST_KEY_ITEMS(concurrency_conf, key, "\"header:X-Api-Key\""),
     ITEM_UINT(concurrency_conf, status, "status", .def = "429", .min = "400", .max = "599",
               .since = "0.1", .apply = CONF_LIVE, .example = "503",
               .doc =
@@ -137,6 +126,13 @@ static const struct handler_type type = {
 
 // --- building ---
 
+static struct filter_state *make_state(uint32_t keys_max)
+{
+    struct tally_state *state = MEM_NEW(struct tally_state);
+    state->tally = tally_new(keys_max);
+    return &state->base;
+}
+
 static void end_state(struct filter_state *s)
 {
     struct tally_state *state = CONTAINER_OF(s, struct tally_state, base);
@@ -144,20 +140,7 @@ static void end_state(struct filter_state *s)
     mem_free(state);
 }
 
-static struct tally_state *take_state(const struct concurrency_conf *c, struct str name,
-                                      const struct filter_env *env)
-{
-    struct str key = arena_printf(env->mem, "concurrency %u " STR_FMT, c->keys_max, STR_ARG(name));
-    if (!key.ptr)
-        return filter_no_memory(env);
-    struct filter_state *found = filter_states_find(env->states, key);
-    if (found)
-        return CONTAINER_OF(found, struct tally_state, base);
-    struct tally_state *state = MEM_NEW(struct tally_state);
-    state->tally = tally_new(c->keys_max);
-    filter_states_add(env->states, &state->base, key, end_state);
-    return state;
-}
+static const struct filter_state_type state_type = {.make = make_state, .end = end_state};
 
 static struct handler *build(struct str name, const void *settings, const struct handler *next,
                              const struct filter_env *env)
@@ -167,15 +150,14 @@ static struct handler *build(struct str name, const void *settings, const struct
     if (!f)
         return NULL;
     f->conf = c;
-    if (!request_key_parse(&c->key, env->diags, &f->key))
+    if (!request_key_build(&c->key, env->diags, &f->key))
         return NULL;
-    f->key.v4_bits = (uint8_t)c->v4_prefix;
-    f->key.v6_bits = (uint8_t)c->v6_prefix;
     f->retry_after = arena_printf(env->mem, "%lld", (long long)(c->retry_after_ms + 999) / 1000);
     if (!f->retry_after.ptr)
         return filter_no_memory(env);
-    if (env->states && !(f->state = take_state(c, name, env)))
-        return NULL;
+    if (env->states)
+        f->state = CONTAINER_OF(filter_states_take(env->states, &state_type, name, c->keys_max),
+                                struct tally_state, base);
     return &f->base.handler;
 }
 

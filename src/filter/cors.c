@@ -292,7 +292,7 @@ static enum err join(const struct conf_texts *names, const struct filter_env *en
     *ret = STR_NONE;
     for (size_t i = 0; i < names->n; i++) {
         const struct conf_text *name = &names->items[i];
-        if (!filter_is_token(name->text))
+        if (!ascii_is_token(name->text))
             return diag_fail(env->diags, ERR_SYNTAX, name->place, "'" STR_FMT "' is no name",
                              STR_ARG(name->text));
         *ret = i > 0 ? arena_concat(env->mem, *ret, STR(", "), name->text) : name->text;

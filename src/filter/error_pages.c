@@ -2,7 +2,7 @@
 // error-pages: other bodies for answers that tell of errors, a server's or our own. The status
 // stays.
 #include "base/ascii.h"
-#include "filter/page.h"
+#include "filter/page_conf.h"
 #include "filter/statuses.h"
 #include "http/grpc.h"
 #include "http/sub.h"

@@ -27,6 +27,14 @@ struct jwt_keys {
     int64_t missed_ms; // the last one for a key that a token named
 };
 
+static struct filter_state *make_keys(uint32_t room)
+{
+    (void)room;
+    struct jwt_keys *k = MEM_NEW(struct jwt_keys);
+    ASSERT(pthread_mutex_init(&k->lock, NULL) == 0);
+    return &k->state;
+}
+
 static void end_keys(struct filter_state *s)
 {
     struct jwt_keys *k = CONTAINER_OF(s, struct jwt_keys, state);
@@ -35,19 +43,11 @@ static void end_keys(struct filter_state *s)
     mem_free(k);
 }
 
+static const struct filter_state_type keys_type = {.make = make_keys, .end = end_keys};
+
 struct jwt_keys *jwt_keys_take(struct filter_states *states, struct str url)
 {
-    struct text key = {.ptr = NULL};
-    text_printf(&key, "jwt keys " STR_FMT, STR_ARG(url));
-    struct filter_state *known = filter_states_find(states, text_str(&key));
-    struct jwt_keys *k = known ? CONTAINER_OF(known, struct jwt_keys, state) : NULL;
-    if (!k) {
-        k = MEM_NEW(struct jwt_keys);
-        ASSERT(pthread_mutex_init(&k->lock, NULL) == 0);
-        filter_states_add(states, &k->state, text_str(&key), end_keys);
-    }
-    text_fini(&key);
-    return k;
+    return CONTAINER_OF(filter_states_take(states, &keys_type, url, 0), struct jwt_keys, state);
 }
 
 void jwt_keys_drop(struct jwt_keys *keys)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // maintenance: a page for everybody but those who work on it.
-#include "filter/page.h"
+#include "filter/page_conf.h"
 #include "filter/path_map.h"
 #include "http/grpc.h"
 

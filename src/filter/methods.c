@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // methods: which methods may pass.
+#include "base/ascii.h"
 #include "codec/h1.h"
 #include "filter/common.h"
 
@@ -39,7 +40,7 @@ static bool is_listed(const struct methods_conf *c, struct str method)
 
 static enum err check_method(const struct conf_text *t, struct diags *diags)
 {
-    if (!filter_is_token(t->text))
+    if (!ascii_is_token(t->text))
         return diag_fail(diags, ERR_SYNTAX, t->place, "'" STR_FMT "' is no method",
                          STR_ARG(t->text));
 #define X(id, name)                                                                                \

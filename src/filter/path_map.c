@@ -54,9 +54,7 @@ static bool is_mapped(const struct path_map *m, struct str path)
 
 static uint16_t port_of(uint16_t port, struct str scheme)
 {
-    if (port != 0)
-        return port;
-    return str_ieq(scheme, STR("https")) ? 443 : 80;
+    return port != 0 ? port : url_usual_port(scheme);
 }
 
 enum origin {

@@ -22,8 +22,7 @@ enum fields {
 struct rate_limit_conf {
     uint64_t rate; // per second * 10^12
     uint32_t burst;
-    struct conf_texts key;
-    uint32_t v4_prefix, v6_prefix;
+    struct request_key_conf key;
     int64_t delay_ms;
     uint32_t status, keys_max;
     unsigned fields;
@@ -56,17 +55,7 @@ static const struct conf_item items[] = {
               .doc =
                   "So many at once, after a pause. A page brings its pictures and scripts along: "
                   "limits for people want a burst of 50 or more."),
-    ITEM_TEXTS(rate_limit_conf, key, "key", .def = "client-ip", .since = "0.1", .apply = CONF_LIVE,
-               .format = REQUEST_KEY_FORMAT, .example = "[client-ip, path]",
-               .doc = "What has a limit of its own: requests that are equal in all of these share "
-                      "one. What a request lacks counts as empty."),
-    ITEM_UINT(rate_limit_conf, v4_prefix, "ipv4-prefix", .def = "32", .min = "8", .max = "32",
-              .since = "0.1", .apply = CONF_LIVE,
-              .doc = "How many bits of an IPv4 address count for `client-ip`."),
-    ITEM_UINT(rate_limit_conf, v6_prefix, "ipv6-prefix", .def = "64", .min = "16", .max = "128",
-              .since = "0.1", .apply = CONF_LIVE,
-              .doc =
-                  "How many of an IPv6 address: whoever has one has at least the 2^64 of a /64."),
+    REQUEST_KEY_ITEMS(rate_limit_conf, key, "[client-ip, path]"),
     ITEM_DURATION(rate_limit_conf, delay_ms, "delay", .def = "0s", .max = "60s", .since = "0.1",
                   .apply = CONF_LIVE,
                   .doc =
@@ -174,6 +163,13 @@ static const struct handler_type type = {
 
 // --- building ---
 
+static struct filter_state *make_state(uint32_t keys_max)
+{
+    struct limit_state *state = MEM_NEW(struct limit_state);
+    state->table = rate_table_new(keys_max);
+    return &state->base;
+}
+
 static void end_state(struct filter_state *s)
 {
     struct limit_state *state = CONTAINER_OF(s, struct limit_state, base);
@@ -182,20 +178,7 @@ static void end_state(struct filter_state *s)
 }
 
 // Times in the table mean the same whatever the rate, so that a changed one goes on with it.
-static struct limit_state *take_state(const struct rate_limit_conf *c, struct str name,
-                                      const struct filter_env *env)
-{
-    struct str key = arena_printf(env->mem, "rate-limit %u " STR_FMT, c->keys_max, STR_ARG(name));
-    if (!key.ptr)
-        return filter_no_memory(env);
-    struct filter_state *found = filter_states_find(env->states, key);
-    if (found)
-        return CONTAINER_OF(found, struct limit_state, base);
-    struct limit_state *state = MEM_NEW(struct limit_state);
-    state->table = rate_table_new(c->keys_max);
-    filter_states_add(env->states, &state->base, key, end_state);
-    return state;
-}
+static const struct filter_state_type state_type = {.make = make_state, .end = end_state};
 
 // A name as a quoted string of a structured field (RFC 9651 3.3.3).
 static struct str quotable(struct str name)
@@ -230,16 +213,15 @@ static struct handler *build(struct str name, const void *settings, const struct
     if (!f)
         return NULL;
     f->conf = c;
-    bool is_fine = request_key_parse(&c->key, env->diags, &f->key);
-    f->key.v4_bits = (uint8_t)c->v4_prefix;
-    f->key.v6_bits = (uint8_t)c->v6_prefix;
+    bool is_fine = request_key_build(&c->key, env->diags, &f->key);
     enum err err = set_rate(c, env, f);
     if (err == ERR_LIMIT)
         return filter_no_memory(env);
     if (!is_fine || err != ERR_OK)
         return NULL;
-    if (env->states && !(f->state = take_state(c, name, env)))
-        return NULL;
+    if (env->states)
+        f->state = CONTAINER_OF(filter_states_take(env->states, &state_type, name, c->keys_max),
+                                struct limit_state, base);
     return &f->base.handler;
 }
 

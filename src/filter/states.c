@@ -21,25 +21,31 @@ void filter_states_free(struct filter_states *states)
     mem_free(states);
 }
 
-struct filter_state *filter_states_find(struct filter_states *states, struct str key)
+static struct filter_state *find(struct filter_states *states, const struct filter_state_type *type,
+                                 struct str name, uint32_t room)
 {
     LIST_FOR (n, &states->all) {
         struct filter_state *s = CONTAINER_OF(n, struct filter_state, node);
-        if (!str_eq(s->key, key))
-            continue;
-        s->refs++;
-        return s;
+        if (s->type == type && s->room == room && str_eq(s->name, name))
+            return s;
     }
     return NULL;
 }
 
-void filter_states_add(struct filter_states *states, struct filter_state *s, struct str key,
-                       void (*end)(struct filter_state *s))
+struct filter_state *filter_states_take(struct filter_states *states,
+                                        const struct filter_state_type *type, struct str name,
+                                        uint32_t room)
 {
-    s->key = (struct str){mem_copy(key.ptr, key.len), key.len};
-    s->refs = 1;
-    s->end = end;
-    list_push_back(&states->all, &s->node);
+    struct filter_state *s = find(states, type, name, room);
+    if (!s) {
+        s = type->make(room);
+        s->type = type;
+        s->name = (struct str){mem_copy(name.ptr, name.len), name.len};
+        s->room = room;
+        list_push_back(&states->all, &s->node);
+    }
+    s->refs++;
+    return s;
 }
 
 void filter_state_unref(struct filter_state *s)
@@ -47,6 +53,6 @@ void filter_state_unref(struct filter_state *s)
     if (--s->refs > 0)
         return;
     list_remove(&s->node);
-    mem_free((void *)(uintptr_t)s->key.ptr);
-    s->end(s);
+    mem_free((void *)(uintptr_t)s->name.ptr);
+    s->type->end(s);
 }

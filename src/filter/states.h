@@ -4,27 +4,38 @@
 // nothing. One registry for the process, on the thread that builds and ends snapshots.
 #pragma once
 
+#include <stdint.h>
+
 #include "base/list.h"
 #include "base/str.h"
 
 struct filter_states;
 
+struct filter_state;
+
+struct filter_state_type {
+    struct filter_state *(*make)(uint32_t room); // the base is filled in by its caller
+    void (*end)(struct filter_state *s);         // frees it
+};
+
 // The start of every state.
 struct filter_state {
+    const struct filter_state_type *type;
     struct list_node node; // in the registry
-    struct str key;        // owns: which filter of which kind, and what must be equal to go on
+    struct str name;       // owns
+    uint32_t room;
     unsigned refs;
-    void (*end)(struct filter_state *s); // frees it
 };
 
 struct filter_states *filter_states_new(void);
 // No state may be left.
 void filter_states_free(struct filter_states *states);
 
-// The state of this key, which gets one more ref; NULL: there is none.
-struct filter_state *filter_states_find(struct filter_states *states, struct str key);
+// The state of this type for filters of this name, with one more ref; made where there is none.
+// room: for how many keys, or whatever else must be equal for a state to go on.
+struct filter_state *filter_states_take(struct filter_states *states,
+                                        const struct filter_state_type *type, struct str name,
+                                        uint32_t room);
 
-// Takes over a new one, with one ref. `end` is called when the last is given back.
-void filter_states_add(struct filter_states *states, struct filter_state *s, struct str key,
-                       void (*end)(struct filter_state *s));
+// With the last ref it ends.
 void filter_state_unref(struct filter_state *s);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // try-later: while no server can be reached, clients are told when to come again, and browsers come
 // by themselves.
-#include "filter/page.h"
+#include "filter/page_conf.h"
 #include "filter/statuses.h"
 #include "http/grpc.h"
 

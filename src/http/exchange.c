@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/attr.h"
 #include "http/grpc.h"
+#include "http/page.h"
 #include "http/tunnel.h"
 #include "tls/info.h"
 
@@ -109,26 +110,6 @@ bool exchange_retry_early(struct exchange *x)
     return true;
 }
 
-static const char html_page[] =
-    "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>%u %s</title>\n"
-    "<style>body{font:16px/1.5 sans-serif;margin:15vh auto;max-width:36em;padding:0 1em;"
-    "color:#333;background:#fff}p{color:#777}</style></head>\n"
-    "<body><h1>%u %s</h1>\n<p>Request " STR_FMT "</p></body>\n</html>\n";
-
-struct str exchange_page(struct exchange *x, unsigned status, struct str *ret_content_type)
-{
-    const char *reason = http_reason(status);
-    bool is_html =
-        str_search(headers_get(&x->req.headers, FIELD_ACCEPT), STR("text/html")) != STR_NPOS;
-    struct str id = x->request_id.len > 0 ? x->request_id : STR("-");
-    if (is_html) {
-        *ret_content_type = STR("text/html; charset=utf-8");
-        return arena_printf(x->mem, html_page, status, reason, status, reason, STR_ARG(id));
-    }
-    *ret_content_type = STR("text/plain; charset=utf-8");
-    return arena_printf(x->mem, "%u %s\nrequest " STR_FMT "\n", status, reason, STR_ARG(id));
-}
-
 enum err exchange_respond(struct exchange *x, unsigned status, struct str content_type,
                           struct str body)
 {
@@ -167,9 +148,8 @@ void exchange_fail(struct exchange *x, unsigned status, enum exchange_end end, c
         return;
     }
     // A full arena costs the page, never the answer.
-    struct str type = STR_NONE;
-    struct str page = exchange_page(x, status, &type);
-    if (exchange_respond(x, status, type, page) != ERR_OK)
+    struct page page = page_neutral(x, status, STR_NONE, 0);
+    if (exchange_respond(x, status, page.content_type, page.body) != ERR_OK)
         exchange_drop_answer(x);
     x->resp.status = (uint16_t)status;
     x->resp.is_internal = true;

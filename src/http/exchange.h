@@ -236,6 +236,3 @@ enum err exchange_respond(struct exchange *x, unsigned status, struct str conten
 
 // Drops the answer that there is, and how it ended: another one is to be tried for.
 void exchange_forget_answer(struct exchange *x);
-
-// A neutral HTML or plain-text page (by Accept) for a status with the request id; in x->mem.
-struct str exchange_page(struct exchange *x, unsigned status, struct str *ret_content_type);

@@ -167,13 +167,7 @@ void forward_clean_trailers(const struct exchange *x, struct headers *trailers)
 
 static bool is_request_id(struct str s)
 {
-    if (s.len == 0 || s.len > REQUEST_ID_MAX_BYTES)
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        if (!ascii_is(s.ptr[i], ASCII_TOKEN))
-            return false;
-    }
-    return true;
+    return s.len <= REQUEST_ID_MAX_BYTES && ascii_is_token(s);
 }
 
 // n characters of Crockford's base 32, most significant first.
@@ -270,7 +264,7 @@ static struct str port_text(struct arena *mem, unsigned port)
 static enum err announce_x(struct exchange *x, struct str peer)
 {
     const struct request *r = &x->req;
-    unsigned port = r->port ? r->port : str_eq(r->scheme, STR("https")) ? 443 : 80;
+    unsigned port = r->port ? r->port : url_usual_port(r->scheme);
     if (set_joined(x, FIELD_X_FORWARDED_FOR, peer) != ERR_OK ||
         set_if_missing(x, FIELD_X_FORWARDED_PROTO, r->scheme) != ERR_OK ||
         (r->authority.len > 0 && set_if_missing(x, FIELD_X_FORWARDED_HOST, r->authority) != ERR_OK))

@@ -25,15 +25,6 @@ void h2_section_init(struct h2_section *s, enum h2_section_kind kind, struct hea
     *s = (struct h2_section){.to = to, .limits = limits, .kind = kind, .length = -1};
 }
 
-static bool all_are(struct str s, unsigned classes)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (!ascii_is(s.ptr[i], classes))
-            return false;
-    }
-    return true;
-}
-
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t';
@@ -41,7 +32,7 @@ static bool is_space(char c)
 
 static enum h2_error check_value(struct str value)
 {
-    if (!all_are(value, ASCII_VALUE))
+    if (!ascii_all(value, ASCII_VALUE))
         return H2_ERROR_VALUE;
     if (value.len > 0 && (is_space(value.ptr[0]) || is_space(value.ptr[value.len - 1])))
         return H2_ERROR_SPACE;
@@ -208,7 +199,7 @@ static enum h2_error check_target(const struct h2_section *s)
     bool is_asterisk = str_eq(s->path, STR("*")) && str_eq(s->method, STR("OPTIONS"));
     if (!str_ieq(s->scheme, STR("http")) && !str_ieq(s->scheme, STR("https")))
         return H2_ERROR_SCHEME;
-    if ((!is_asterisk && !str_starts(s->path, STR("/"))) || !all_are(s->path, ASCII_TARGET))
+    if ((!is_asterisk && !str_starts(s->path, STR("/"))) || !ascii_all(s->path, ASCII_TARGET))
         return H2_ERROR_PATH;
     // "GET /path HTTP/1.1" is what it would have been.
     if (s->method.len + s->path.len + STR("  HTTP/1.1").len > s->limits->line_max_bytes)
@@ -220,7 +211,7 @@ static enum h2_error check_pseudo(const struct h2_section *s)
 {
     if (!has(s, PSEUDO_METHOD))
         return H2_ERROR_PSEUDO_MISSING;
-    if (s->method.len == 0 || !all_are(s->method, ASCII_TOKEN))
+    if (s->method.len == 0 || !ascii_all(s->method, ASCII_TOKEN))
         return H2_ERROR_METHOD;
     bool is_connect = str_eq(s->method, STR("CONNECT"));
     if (has(s, PSEUDO_PROTOCOL) && (!is_connect || !has(s, PSEUDO_AUTHORITY)))
@@ -229,7 +220,7 @@ static enum h2_error check_pseudo(const struct h2_section *s)
         return s->seen == (PSEUDO_METHOD | PSEUDO_AUTHORITY) ? H2_ERROR_NONE : H2_ERROR_CONNECT;
     if (!has(s, PSEUDO_SCHEME | PSEUDO_PATH))
         return H2_ERROR_PSEUDO_MISSING;
-    if (has(s, PSEUDO_PROTOCOL) && (s->protocol.len == 0 || !all_are(s->protocol, ASCII_TOKEN)))
+    if (has(s, PSEUDO_PROTOCOL) && (s->protocol.len == 0 || !ascii_all(s->protocol, ASCII_TOKEN)))
         return H2_ERROR_CONNECT;
     return check_target(s);
 }
@@ -242,7 +233,7 @@ static enum h2_error settle_host(struct h2_section *s)
     struct str authority = has_authority ? s->authority : host ? host->value : STR_NONE;
     if (authority.len == 0)
         return H2_ERROR_HOST_MISSING;
-    if (!all_are(authority, ASCII_TARGET))
+    if (!ascii_all(authority, ASCII_TARGET))
         return H2_ERROR_HOST_FORM;
     if (!has_authority)
         return H2_ERROR_NONE;

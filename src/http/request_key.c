@@ -15,14 +15,6 @@ static const struct {
 #undef X
 };
 
-static bool is_token(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (!ascii_is(s.ptr[i], ASCII_TOKEN))
-            return false;
-    return s.len > 0;
-}
-
 static bool parse_part(const struct conf_text *text, struct diags *diags, struct request_key *key)
 {
     struct str kind, name;
@@ -30,7 +22,7 @@ static bool parse_part(const struct conf_text *text, struct diags *diags, struct
     for (unsigned i = 0; i < ARRAY_LEN(kinds); i++) {
         if (!str_eq(kind, kinds[i].name) || has_argument != kinds[i].has_argument)
             continue;
-        if (has_argument && !is_token(name))
+        if (has_argument && !ascii_is_token(name))
             break;
         key->parts[key->n].kind = (enum request_key_kind)i;
         key->parts[key->n++].name = name;
@@ -52,6 +44,15 @@ bool request_key_parse(const struct conf_texts *texts, struct diags *diags, stru
                   "a key has at most %d parts", REQUEST_KEY_PARTS_MAX);
         return false;
     }
+    return is_fine;
+}
+
+bool request_key_build(const struct request_key_conf *c, struct diags *diags,
+                       struct request_key *ret)
+{
+    bool is_fine = request_key_parse(&c->parts, diags, ret);
+    ret->v4_bits = (uint8_t)c->v4_prefix;
+    ret->v6_bits = (uint8_t)c->v6_prefix;
     return is_fine;
 }
 

@@ -41,7 +41,31 @@ struct request_key {
     uint8_t v4_bits, v6_bits; // of an address that count: clients have whole networks of IPv6
 };
 
-// Reads the parts. False with errors in diags.
+// What settings say of a key, and its rows in the table of S, where it is the member `at`.
+struct request_key_conf {
+    struct conf_texts parts;
+    uint32_t v4_prefix, v6_prefix;
+};
+
+#define REQUEST_KEY_ITEMS(S, at, example_)                                                         \
+    ITEM_TEXTS(S, at.parts, "key", .def = "client-ip", .since = "0.1", .apply = CONF_LIVE,         \
+               .format = REQUEST_KEY_FORMAT, .example = example_,                                  \
+               .doc = "What has a limit of its own: requests that are equal in all of these "      \
+                      "share one. What a request lacks counts as empty. `all`: the whole of what " \
+                      "this filter stands before."),                                               \
+        ITEM_UINT(S, at.v4_prefix, "ipv4-prefix", .def = "32", .min = "8", .max = "32",            \
+                  .since = "0.1", .apply = CONF_LIVE,                                              \
+                  .doc = "How many bits of an IPv4 address count for `client-ip`."),               \
+        ITEM_UINT(S, at.v6_prefix, "ipv6-prefix", .def = "64", .min = "16", .max = "128",          \
+                  .since = "0.1", .apply = CONF_LIVE,                                              \
+                  .doc = "How many of an IPv6 address: whoever has one has at least the 2^64 of "  \
+                         "a /64.")
+
+// Makes a key of settings. False with errors in diags.
+bool request_key_build(const struct request_key_conf *c, struct diags *diags,
+                       struct request_key *ret);
+
+// Reads the parts; all bits of addresses count. False with errors in diags.
 bool request_key_parse(const struct conf_texts *texts, struct diags *diags,
                        struct request_key *ret);
 

@@ -139,17 +139,9 @@ static void fill_regex(struct rule_parser *p, struct rule_value *v, const struct
     p->rule->regexes = entry;
 }
 
-static bool is_token(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (!ascii_is(s.ptr[i], ASCII_TOKEN))
-            return false;
-    return s.len > 0;
-}
-
 static void fill_method(struct rule_parser *p, struct rule_value *v, const struct rule_arg *a)
 {
-    if (!is_token(a->text)) {
+    if (!ascii_is_token(a->text)) {
         fail_value(p, a, "the method", "is not a word");
         return;
     }
@@ -228,7 +220,7 @@ static void fill_key(struct rule_parser *p, struct rule_node *n, const struct ru
             fail_value(p, a, "the parameter's name", "is empty");
         return;
     }
-    if (!is_token(a->text))
+    if (!ascii_is_token(a->text))
         fail_value(p, a, "the field name", "is not a word");
     n->field_id = (uint16_t)field_id_of(a->text);
 }

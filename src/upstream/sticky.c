@@ -12,14 +12,6 @@
 
 // --- settings ---
 
-static bool is_token(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (!ascii_is(s.ptr[i], ASCII_TOKEN))
-            return false;
-    return s.len > 0;
-}
-
 // A cookie's path or domain (RFC 6265 4.1.1).
 static bool is_attribute(struct str s)
 {
@@ -31,7 +23,7 @@ static bool is_attribute(struct str s)
 
 static enum err check(const struct sticky_conf *c, struct diags *diags)
 {
-    if (c->cookie.text.len > 0 && !is_token(c->cookie.text))
+    if (c->cookie.text.len > 0 && !ascii_is_token(c->cookie.text))
         return diag_fail(diags, ERR_SYNTAX, c->cookie.place,
                          "'" STR_FMT "' is no name of a cookie: write letters, digits, '-' or '_'",
                          STR_ARG(c->cookie.text));

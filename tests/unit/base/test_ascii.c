@@ -53,4 +53,16 @@ static void case_and_hexadecimal_values_are_ascii_only(void)
     }
 }
 
-TEST_MAIN(TEST(classes_are_those_of_the_rfcs), TEST(case_and_hexadecimal_values_are_ascii_only))
+static void all_bytes_of_a_text_are_of_the_classes_or_not(void)
+{
+    CHECK(ascii_all(STR(""), ASCII_DIGIT));
+    CHECK(ascii_all(STR("0a9F"), ASCII_HEX));
+    CHECK(!ascii_all(STR("0a9G"), ASCII_HEX));
+    CHECK(ascii_all(STR("0a9G"), ASCII_DIGIT | ASCII_ALPHA));
+    CHECK(ascii_is_token(STR("X-Api-Key")));
+    CHECK(!ascii_is_token(STR("")));
+    CHECK(!ascii_is_token(STR("X Api")));
+}
+
+TEST_MAIN(TEST(classes_are_those_of_the_rfcs), TEST(all_bytes_of_a_text_are_of_the_classes_or_not),
+          TEST(case_and_hexadecimal_values_are_ascii_only))

@@ -6,52 +6,61 @@
 
 struct sample {
     struct filter_state base;
-    unsigned *n_ended;
+    uint32_t room;
 };
 
-static void end_sample(struct filter_state *s)
-{
-    struct sample *sample = CONTAINER_OF(s, struct sample, base);
-    ++*sample->n_ended;
-    mem_free(sample);
-}
+static unsigned n_ended;
 
-static struct filter_state *add(struct filter_states *states, const char *key, unsigned *n_ended)
+static struct filter_state *make_sample(uint32_t room)
 {
     struct sample *s = MEM_NEW(struct sample);
-    s->n_ended = n_ended;
-    filter_states_add(states, &s->base, str_of(key), end_sample);
+    s->room = room;
     return &s->base;
 }
 
+static void end_sample(struct filter_state *s)
+{
+    n_ended++;
+    mem_free(CONTAINER_OF(s, struct sample, base));
+}
+
+static const struct filter_state_type one_type = {.make = make_sample, .end = end_sample};
+static const struct filter_state_type other_type = {.make = make_sample, .end = end_sample};
+
 static void a_state_lives_as_long_as_anybody_holds_it(void)
 {
-    unsigned n_ended = 0;
+    n_ended = 0;
     struct filter_states *states = filter_states_new();
-    CHECK(filter_states_find(states, STR("a")) == NULL);
-    struct filter_state *a = add(states, "a", &n_ended);
-    CHECK(filter_states_find(states, STR("a")) == a); // the next snapshot's
+    struct filter_state *a = filter_states_take(states, &one_type, STR("a"), 7);
+    CHECK_INT(CONTAINER_OF(a, struct sample, base)->room, 7);
+    CHECK(filter_states_take(states, &one_type, STR("a"), 7) == a); // the next snapshot's
     filter_state_unref(a);
     CHECK_INT(n_ended, 0);
     filter_state_unref(a);
     CHECK_INT(n_ended, 1);
-    CHECK(filter_states_find(states, STR("a")) == NULL);
     filter_states_free(states);
 }
 
-static void states_of_other_keys_are_others(void)
+static void states_of_other_types_names_and_sizes_are_others(void)
 {
-    unsigned n_ended = 0;
+    n_ended = 0;
     struct filter_states *states = filter_states_new();
-    struct filter_state *a = add(states, "a", &n_ended), *b = add(states, "ab", &n_ended);
-    CHECK(filter_states_find(states, STR("ab")) == b);
-    filter_state_unref(b);
-    filter_state_unref(b);
-    CHECK(filter_states_find(states, STR("a")) == a);
-    filter_state_unref(a);
-    filter_state_unref(a);
-    CHECK_INT(n_ended, 2);
+    struct filter_state *all[] = {
+        filter_states_take(states, &one_type, STR("a"), 7),
+        filter_states_take(states, &one_type, STR("ab"), 7),
+        filter_states_take(states, &one_type, STR("a"), 8),
+        filter_states_take(states, &other_type, STR("a"), 7),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        for (size_t k = 0; k < i; k++)
+            CHECK(all[i] != all[k]);
+    CHECK(filter_states_take(states, &one_type, STR("ab"), 7) == all[1]);
+    filter_state_unref(all[1]);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        filter_state_unref(all[i]);
+    CHECK_INT(n_ended, ARRAY_LEN(all));
     filter_states_free(states);
 }
 
-TEST_MAIN(TEST(a_state_lives_as_long_as_anybody_holds_it), TEST(states_of_other_keys_are_others))
+TEST_MAIN(TEST(a_state_lives_as_long_as_anybody_holds_it),
+          TEST(states_of_other_types_names_and_sizes_are_others))

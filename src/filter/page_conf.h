@@ -1,27 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pages of our own that tell a client how things are: neutral ones by what it accepts, and those
-// that settings bring, with {status}, {reason} and {request-id} filled in.
+// Pages that settings bring, with {status}, {reason} and {request-id} filled in.
 #pragma once
 
 #include "filter/common.h"
-
-enum page_kind {
-    PAGE_HTML, // browsers
-    PAGE_JSON, // programs that say that they take nothing but JSON
-    PAGE_TEXT,
-};
-
-// What the client of x would read.
-enum page_kind page_kind_of(const struct exchange *x);
-
-struct page {
-    struct str content_type;
-    struct str body; // ptr NULL: the arena is full
-};
-
-// A neutral page about a status, with the request's id. text: a sentence for people; empty: none.
-// reload_s: browsers ask again after so many seconds; 0: they don't.
-struct page page_neutral(struct exchange *x, unsigned status, struct str text, unsigned reload_s);
+#include "http/page.h"
 
 // A template with its variables filled in.
 struct str page_fill(struct exchange *x, unsigned status, struct str template);
