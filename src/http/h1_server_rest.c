@@ -130,7 +130,8 @@ void h1_conn_leave(struct h1_conn *c, int64_t idle_ms, int64_t not_before_ms)
 {
     if (c->state != H1_CONN_IDLE) // a head that has begun to come has its own time
         return;
-    int64_t since_ms = c->due_ms - idle_max_ms(c);
+    // A slow reader takes the end of an answer long after it was written, and may then ask again.
+    int64_t since_ms = MAX(c->due_ms - idle_max_ms(c), sock_last_ack_ms(&c->stream.sock));
     int64_t due_ms = MAX(since_ms + idle_ms, not_before_ms);
     if (due_ms >= c->due_ms)
         return;

@@ -291,6 +291,12 @@ bool sock_local_addr(const struct rt_sock *s, struct rt_addr *ret)
     return s->fd >= 0 && sys_local_addr(s->fd, &ret->u.any, &ret->len) == 0;
 }
 
+int64_t sock_last_ack_ms(const struct rt_sock *s)
+{
+    int64_t ago_ms = s->fd >= 0 ? sys_last_ack_ms(s->fd) : -1;
+    return ago_ms >= 0 ? clock_now_ms() - ago_ms : INT64_MIN;
+}
+
 void sock_shut_write(struct rt_sock *s)
 {
     (void)sys_shutdown(s->fd, SHUT_WR);

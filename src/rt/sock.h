@@ -89,6 +89,10 @@ enum io sock_splice(struct rt_sock *from, struct rt_sock *to, size_t n, int64_t 
 // The address that the peer connected to. False: unknown.
 bool sock_local_addr(const struct rt_sock *s, struct rt_addr *ret) MUST_CHECK;
 
+// When the peer's TCP has acknowledged anything last, in the loop's time; INT64_MIN: not known.
+// What was written before may have reached it no earlier.
+int64_t sock_last_ack_ms(const struct rt_sock *s);
+
 // shutdown(SHUT_WR).
 void sock_shut_write(struct rt_sock *s);
 

@@ -32,6 +32,8 @@ int sys_setsockopt(int fd, int level, int name, int value);
 // A listening socket that goes: no connection begins any more, those that have can be accepted.
 int sys_refuse_new(int fd);
 int sys_socket_error(int fd); // SO_ERROR, cleared
+// Milliseconds since the peer's TCP has acknowledged anything last; -1: not known.
+int64_t sys_last_ack_ms(int fd);
 int sys_local_addr(int fd, struct sockaddr *addr, socklen_t *len);
 ssize_t sys_recv(int fd, void *buf, size_t n);
 ssize_t sys_peek(int fd, void *buf, size_t n); // the same bytes are read again

@@ -148,6 +148,15 @@ int sys_socket_error(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 ? error : errno;
 }
 
+int64_t sys_last_ack_ms(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    bool is_known = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+                    len >= offsetof(struct tcp_info, tcpi_last_ack_recv) + 4;
+    return is_known ? (int64_t)info.tcpi_last_ack_recv : -1;
+}
+
 int sys_local_addr(int fd, struct sockaddr *addr, socklen_t *len)
 {
     return getsockname(fd, addr, len);

@@ -397,7 +397,9 @@ class Load:
     async def _lose(self, flight, error):
         flight.why = repr(error) if str(error) else type(error).__name__
         flight.ended = time.monotonic()
-        is_refused = isinstance(error, ConnectionRefusedError)
+        # The listening socket may close while a connection stands, but connect() hasn't told yet.
+        is_cut_early = isinstance(error, ConnectionResetError) and flight.is_first and not flight.is_sent
+        is_refused = isinstance(error, ConnectionRefusedError) or (self.is_leaving and is_cut_early)
         self.refused += is_refused
         if not (is_refused and self.is_leaving):
             self.lost.append(flight)

@@ -141,6 +141,14 @@ int sys_socket_error(int fd)
     return error;
 }
 
+int64_t sys_last_ack_ms(int fd)
+{
+    struct sim_fd *d = sim_fd_find(fd, "getsockopt");
+    if (!d || !d->end || !d->end->other)
+        return -1;
+    return MAX(sim_now_ns() - d->end->other->arrival_ns, (int64_t)0) / 1000000;
+}
+
 int sys_local_addr(int fd, struct sockaddr *addr, socklen_t *len)
 {
     struct sockaddr_in in = {.sin_family = AF_INET,

@@ -324,6 +324,21 @@ static void our_reset_reaches_the_peer(void)
     tear_down();
 }
 
+static void the_last_acknowledgement_is_known_of_tcp_alone(void)
+{
+    set_up(test_tcp_pair);
+    int64_t began_ms = clock_now_ms();
+    char hello[] = "hello";
+    struct iovec iov = {hello, 5};
+    size_t n;
+    CHECK(sock_try_writev(&s, &iov, 1, &n) == IO_DONE);
+    CHECK(sock_last_ack_ms(&s) >= began_ms);
+    tear_down();
+    set_up(test_socketpair);
+    CHECK_INT(sock_last_ack_ms(&s), INT64_MIN);
+    tear_down();
+}
+
 static void write_to_a_peer_that_is_gone_is_an_error_value(void)
 {
     char x = 'x';
@@ -671,7 +686,8 @@ TEST_MAIN(TEST(megabytes_pass_both_ways_through_a_unix_socket),
           TEST(write_without_progress_fails_after_each_ms),
           TEST(end_is_seen_after_the_data_before_it), TEST(half_closed_peer_still_gets_our_bytes),
           TEST(shut_write_is_the_peers_end), TEST(reset_of_the_peer_fails_the_waiting_read),
-          TEST(our_reset_reaches_the_peer), TEST(write_to_a_peer_that_is_gone_is_an_error_value),
+          TEST(our_reset_reaches_the_peer), TEST(the_last_acknowledgement_is_known_of_tcp_alone),
+          TEST(write_to_a_peer_that_is_gone_is_an_error_value),
           TEST(event_without_a_waiting_fiber_calls_on_event),
           TEST(event_with_a_waiting_fiber_does_not_call_on_event),
           TEST(what_is_there_to_read_is_told_while_a_fiber_waits_to_write),
