@@ -258,6 +258,13 @@ size_t pick_seats(const struct pick *p, const struct roster *r, const struct ros
     return n;
 }
 
+bool pick_is_still_well(struct pick *p, const struct roster *r, const struct roster_entry *e)
+{
+    p->now_ms = clock_now_ms();
+    p->is_panic = must_panic(p, r);
+    return pick_is_well(p, e);
+}
+
 bool pick_must_wait(struct pick *p, const struct roster *r)
 {
     bool would_any_do = false;

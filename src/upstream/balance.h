@@ -47,6 +47,9 @@ size_t pick_count(const struct pick *p, const struct roster *r, size_t *ret_n_we
 size_t pick_seats(const struct pick *p, const struct roster *r, const struct roster_entry *e,
                   struct room_seat *ret, size_t max);
 
+// Whether e, for which it has waited, may still be gone to: it isn't down or drained by now.
+bool pick_is_still_well(struct pick *p, const struct roster *r, const struct roster_entry *e);
+
 // Servers would do, and none of them has room.
 bool pick_must_wait(struct pick *p, const struct roster *r);
 

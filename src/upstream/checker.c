@@ -164,8 +164,9 @@ static void run(void *arg)
     struct upstream_checker *c = j->checker;
     char why[HEALTH_WHY_BYTES] = "";
     const struct health_conf *conf = &p->plan->conf;
-    timer_start(&p->guard, clock_now_ms() + MIN(conf->timeout_ms, conf->every_ms), on_guard);
-    bool is_good = health_check(p->plan, &p->addr, &p->session, &c->env, why);
+    struct deadline until = deadline_in(MIN(conf->timeout_ms, conf->every_ms));
+    timer_start(&p->guard, until.at_ms, on_guard);
+    bool is_good = health_check(p->plan, &p->addr, &p->session, &c->env, until, why);
     timer_stop(&p->guard);
     if (!j->is_leaving && is_still_there(p))
         take_result(p, is_good, why);
@@ -316,6 +317,11 @@ static void on_mail(struct rt_mail *mail)
     struct message *m = registry_open(c->registry, &c->inbox, 0);
     ASSERT(m == NULL);
     look_again(c);
+}
+
+unsigned upstream_checker_n_running(const struct upstream_checker *c)
+{
+    return c->n_running;
 }
 
 struct upstream_checker *upstream_checker_start(struct upstream_registry *r)

@@ -307,6 +307,15 @@ static struct queued queued_for(const struct conn_wish *wish)
     };
 }
 
+// Whoever waited long may find the server down or drained.
+static bool is_still_wanted(const struct conn_wish *wish)
+{
+    if (!wish->health)
+        return true;
+    return wish->is_panic ? !health_is_drained(wish->health)
+                          : health_is_well(wish->health, clock_now_ms());
+}
+
 static enum conn_got wait_in_queue(struct target *t, const struct conn_wish *wish,
                                    struct lease *ret)
 {
@@ -318,6 +327,10 @@ static enum conn_got wait_in_queue(struct target *t, const struct conn_wish *wis
         if (q.state == QUEUE_GRANTED)
             return_grant(t, &q);
         return got;
+    }
+    if (!is_still_wanted(wish)) {
+        return_grant(t, &q);
+        return CONN_MOVED;
     }
     *ret = (struct lease){.conn = q.conn, .mux = q.mux};
     if (q.conn && (wish->is_fresh || !is_alive(q.conn, wish->is_sure))) {

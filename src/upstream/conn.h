@@ -28,6 +28,9 @@ struct conn_wish {
     int64_t connect_ms;
     int64_t *connect_left_ms;     // for this and further tries: what connecting takes is taken off
     struct conn_failure *failure; // says more of what isn't CONN_OK
+    // The server's, which may be down or drained when a place in the queue comes; NULL: never is.
+    const struct health_slot *health;
+    bool is_panic; // only the latter counts
     int64_t idle_ms;
     uint32_t idle_max;
 };

@@ -9,6 +9,7 @@
 #include "http/exchange.h"
 #include "http/h1_client.h"
 #include "http/h2_client.h"
+#include "rt/clock.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
@@ -16,7 +17,6 @@
 #define ANSWER_LINE_MAX_BYTES (8 * 1024)
 #define ANSWER_HEAD_MAX_BYTES (32 * 1024)
 #define ANSWER_FIELDS_MAX 128
-#define NO_LIMIT_MS (INT64_C(24) * 3600 * 1000) // whoever runs the check ends it
 #define GRPC_PATH "/grpc.health.v1.Health/Check"
 #define GRPC_PREFIX_BYTES 5 // compressed or not, and four bytes of length
 #define GRPC_NAME_MAX_BYTES 4096
@@ -27,6 +27,7 @@ struct check {
     const struct health_plan *plan; // borrows
     struct http_env *env;           // borrows
     char *why;                      // borrows: HEALTH_WHY_BYTES
+    struct deadline until;          // of each wait
     struct arena mem;
     struct exchange x;
     struct body_bytes request_body;
@@ -173,7 +174,7 @@ static bool read_body(struct check *c, char *to, size_t max, size_t *ret_n)
     enum io io = b ? IO_DONE : IO_EOF;
     *ret_n = 0;
     while (*ret_n < max && io == IO_DONE) {
-        io = body_read(b, &piece, deadline_at(INT64_MAX));
+        io = body_read(b, &piece, c->until);
         if (io != IO_DONE)
             break;
         size_t n = MIN(piece.len, max - *ret_n);
@@ -264,21 +265,26 @@ static bool judge(struct check *c, enum http_client_end end)
 
 // --- the exchange, on a connection that stands ---
 
-static const struct http_client_options options = {
-    .limits = {.line_max_bytes = ANSWER_LINE_MAX_BYTES,
-               .head_max_bytes = ANSWER_HEAD_MAX_BYTES,
-               .fields_max = ANSWER_FIELDS_MAX},
-    .head_ms = NO_LIMIT_MS,
-    .body_idle_ms = NO_LIMIT_MS,
-    .tunnel_idle_ms = NO_LIMIT_MS,
-    .until = {.at_ms = INT64_MAX},
-};
+static struct http_client_options options_of(const struct check *c)
+{
+    int64_t left_ms = MAX(c->until.at_ms - clock_now_ms(), 1);
+    return (struct http_client_options){
+        .limits = {.line_max_bytes = ANSWER_LINE_MAX_BYTES,
+                   .head_max_bytes = ANSWER_HEAD_MAX_BYTES,
+                   .fields_max = ANSWER_FIELDS_MAX},
+        .head_ms = left_ms,
+        .body_idle_ms = left_ms,
+        .tunnel_idle_ms = left_ms,
+        .until = c->until,
+    };
+}
 
 static bool speak_h1(struct check *c, struct stream *s)
 {
     struct h1_conn *conn = MEM_NEW(struct h1_conn);
     conn->client.done = on_h1_done;
     stream_move(s, &conn->client.stream);
+    const struct http_client_options options = options_of(c);
     bool sent_body;
     return judge(c, h1_client_serve(&conn->client, &c->x, &options, &sent_body));
 }
@@ -289,6 +295,7 @@ static bool speak_h2(struct check *c, struct stream *s)
     conn->client.changed = on_h2_changed;
     stream_move(s, &conn->client.stream);
     h2_client_start(&conn->client, c->env);
+    const struct http_client_options options = options_of(c);
     bool sent_body;
     bool is_good = conn->client.is_over
                        ? fail(c, "the connection broke")
@@ -318,8 +325,7 @@ static bool secure(struct check *c, struct stream *s, struct tls_session *sessio
                            : p->http == SERVER_HTTP_1                         ? TLS_OFFER_HTTP_1
                                                                               : TLS_OFFER_BOTH;
     struct tls_failure failure;
-    if (tls_connect(s, p->tls, &p->peer, session, offer, deadline_at(INT64_MAX), &failure) ==
-        IO_DONE)
+    if (tls_connect(s, p->tls, &p->peer, session, offer, c->until, &failure) == IO_DONE)
         return true;
     bool is_late = failure.kind == TLS_FAILURE_CANCELLED || failure.kind == TLS_FAILURE_TIMEOUT;
     return is_late ? fail(c, "no TLS handshake in time") : fail(c, "%s", failure.text);
@@ -328,7 +334,7 @@ static bool secure(struct check *c, struct stream *s, struct tls_session *sessio
 static bool check_on(struct check *c, struct stream *s, const struct rt_addr *addr,
                      struct tls_session *session)
 {
-    enum err err = sock_connect(&s->sock, addr, deadline_at(INT64_MAX));
+    enum err err = sock_connect(&s->sock, addr, c->until);
     if (err)
         return err == ERR_SYSTEM ? fail(c, "%s", strerrordesc_np(s->sock.error)) : fail_late(c);
     bool is_good = !c->plan->tls || secure(c, s, session);
@@ -341,10 +347,10 @@ static bool check_on(struct check *c, struct stream *s, const struct rt_addr *ad
 }
 
 bool health_check(const struct health_plan *p, const struct rt_addr *addr,
-                  struct tls_session *session, struct http_env *env,
+                  struct tls_session *session, struct http_env *env, struct deadline until,
                   char why[static HEALTH_WHY_BYTES])
 {
-    struct check c = {.plan = p, .env = env, .why = why};
+    struct check c = {.plan = p, .env = env, .why = why, .until = until};
     // TLS may look at the stream until the end of the turn.
     struct stream *s = MEM_NEW(struct stream);
     arena_init(&c.mem, CHECK_MEM_MAX_BYTES, NULL, 0);

@@ -1,25 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "upstream/room.h"
+#include "upstream/room_priv.h"
 
 #include <string.h>
 
 #include "base/mem.h"
 #include "rt/fiber.h"
-
-// Its mail lets it outlive the wait: who leaves while the mail is on its way leaves it to the mail.
-struct room_waiter {
-    struct list_node node;
-    struct fiber *fiber; // borrows; NULL: it has left
-    struct rt_mail mail;
-    struct rt_loop *loop;        // borrows
-    struct room *room;           // borrows
-    struct room_queue *queue;    // borrows
-    struct server_slot *granted; // under the lock until the mail is there
-    bool is_told;                // it knows, or the mail is there
-    uint64_t number;             // the lower, the earlier it came
-    size_t n_seats;
-    struct room_seat seats[];
-};
 
 static void lock(struct room *r)
 {
@@ -109,15 +94,33 @@ static void tell(struct room_waiter *w)
     fiber_wake(w->fiber);
 }
 
-static void pass_on(struct room *r, struct server_slot *slot)
+// Those who get a place at slot leave their queues for `granted`.
+static void grant_at(struct room *r, struct server_slot *slot, struct list *granted)
 {
     struct room_waiter *w;
     while (atomic_load(&slot->n_waiting) > 0 && (w = first_for(r, slot)) != NULL &&
            slot_try_take(slot, seat_at(w, slot)->max)) {
         take_out(w);
         w->granted = slot;
-        tell(w); // under the lock: who sees `granted` knows that the mail is posted
+        list_push_back(granted, &w->node);
     }
+}
+
+static void grant_at_seats(struct room *r, const struct room_waiter *w, struct list *granted)
+{
+    for (size_t i = 0; i < w->n_seats; i++)
+        grant_at(r, w->seats[i].slot, granted);
+}
+
+// Who isn't there any more was perhaps the first at other servers, too, and whoever is now may be
+// allowed more there: services have limits of their own for a server that they share.
+static void tell_all(struct room *r, struct list *granted)
+{
+    LIST_FOR (n, granted) // grows meanwhile
+        grant_at_seats(r, waiter_of(n), granted);
+    struct list_node *n;
+    while ((n = list_pop_front(granted)) != NULL)
+        tell(waiter_of(n)); // under the lock: who sees `granted` knows that the mail is posted
 }
 
 // --- public ---
@@ -156,8 +159,10 @@ struct room_waiter *room_enter(struct room *r, struct room_queue *q, const struc
     // Who gives back a place sees that somebody waits, or its place is seen here.
     for (size_t i = 0; i < n_seats; i++)
         atomic_fetch_add(&seats[i].slot->n_waiting, 1);
-    for (size_t i = 0; i < n_seats; i++)
-        pass_on(r, seats[i].slot);
+    struct list granted;
+    list_init(&granted);
+    grant_at_seats(r, w, &granted);
+    tell_all(r, &granted);
     unlock(r);
     return w;
 }
@@ -178,19 +183,27 @@ struct server_slot *room_exit(struct room_waiter *w)
 {
     struct room *r = w->room;
     lock(r);
-    struct server_slot *granted = w->granted;
-    if (!granted)
+    struct server_slot *slot = w->granted;
+    if (!slot) {
+        struct list granted;
+        list_init(&granted);
         take_out(w);
+        grant_at_seats(r, w, &granted);
+        tell_all(r, &granted);
+    }
     unlock(r);
     w->fiber = NULL;
-    if (!granted || w->is_told)
+    if (!slot || w->is_told)
         mem_free(w);
-    return granted;
+    return slot;
 }
 
 void room_pass_on(struct room *r, struct server_slot *slot)
 {
+    struct list granted;
+    list_init(&granted);
     lock(r);
-    pass_on(r, slot);
+    grant_at(r, slot, &granted);
+    tell_all(r, &granted);
     unlock(r);
 }

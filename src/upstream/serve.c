@@ -222,13 +222,14 @@ static bool take_place(struct attempt *a, const struct roster_entry *e)
     return true;
 }
 
-// The place at slot is ours: who is there? The roster may be another one since the wait began.
+// The place at slot is ours: who is there? The roster may be another one since the wait began, and
+// the server down or drained.
 static enum step sit_down(struct attempt *a, struct server_slot *slot, struct roster_entry **ret)
 {
     struct roster *r = roster_of(a->w, a->s);
     a->place = slot;
     for (size_t i = 0; i < r->n; i++) {
-        if (r->entries[i].slot == slot) {
+        if (r->entries[i].slot == slot && pick_is_still_well(&a->pick, r, &r->entries[i])) {
             *ret = &r->entries[i];
             return STEP_DONE;
         }
@@ -404,6 +405,8 @@ static enum conn_got connect_to(struct attempt *a, struct target *t, struct leas
         .connect_ms = conf->connect_ms,
         .connect_left_ms = &a->connect_left_ms,
         .failure = &a->failure,
+        .health = a->health,
+        .is_panic = a->pick.is_panic,
         .idle_ms = conf->idle_ms,
         .idle_max = conf->idle_max,
     };

@@ -223,6 +223,8 @@ struct upstream_checker;
 // On this thread's loop (the aux thread's): checks every server of the registry that is to be
 // checked, and goes on until stopped. Workers see at once what was found.
 struct upstream_checker *upstream_checker_start(struct upstream_registry *r);
+// Checks that run now.
+unsigned upstream_checker_n_running(const struct upstream_checker *c);
 // Accepts NULL. Turns the loop: not from inside a turn.
 void upstream_checker_stop(struct upstream_checker *c);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sim [--seeds N] [--first S] [--seed S] [--verbose] [NAME]: the directed scenarios (or those whose
-// names contain NAME) and N whole worlds (also alone: "world"), as TAP. --seed: only this one, with
-// its whole log.
+// names contain NAME), N whole worlds (also alone: "world") and half as many services in trouble
+// ("trouble"), as TAP. --seed: only this one, with its whole log.
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -25,6 +25,17 @@ static struct {
     bool has_only, is_verbose;
     const char *name;
 } options = {.n_seeds = SEEDS_DEFAULT, .first = 1};
+
+// What seeds make.
+struct kind {
+    const char *name;
+    void (*run)(uint64_t seed);
+    uint64_t part; // of the seeds: 1 of so many
+};
+static const struct kind kinds_of_seeds[] = {
+    {"world", scenario_world, 1},
+    {"trouble", scenario_trouble, 2},
+};
 
 static unsigned n_run, n_failed;
 static char running[128]; // for the report of a panic
@@ -85,33 +96,56 @@ static void run_directed(const struct scenario *s)
     }
 }
 
-static void run_seed(uint64_t seed)
+static void run_seed(const struct kind *kind, uint64_t seed)
 {
     world_limits_init();
-    snprintf(running, sizeof running, "seed %" PRIu64 " (repeat: sim --seed %" PRIu64 ")", seed,
-             seed);
-    scenario_world(seed);
+    snprintf(running, sizeof running, "seed %" PRIu64 " (repeat: sim --seed %" PRIu64 " %s)", seed,
+             seed, kind->name);
+    kind->run(seed);
     sim_end();
     if (sim_has_failed() || options.is_verbose)
         report(running);
 }
 
-static void run_seeds(void)
+static void run_seeds(const struct kind *kind)
 {
-    uint64_t half = options.n_seeds / 2;
+    uint64_t n = MAX(options.n_seeds / kind->part, 1), half = n / 2;
     size_t heap_then = 0;
-    for (uint64_t i = 0; i < options.n_seeds; i++) {
+    for (uint64_t i = 0; i < n; i++) {
         if (i == half)
             heap_then = sim_heap_bytes();
-        run_seed(options.first + i);
+        run_seed(kind, options.first + i);
     }
-    bool has_leak =
-        options.n_seeds >= LEAK_SEEDS_MIN && sim_heap_bytes() > heap_then + half * LEAK_MAX_BYTES;
+    bool has_leak = n >= LEAK_SEEDS_MIN && sim_heap_bytes() > heap_then + half * LEAK_MAX_BYTES;
     if (has_leak)
         printf("# the heap has grown from %zu to %zu bytes\n", heap_then, sim_heap_bytes());
     n_failed += has_leak;
-    printf("%s %u - %" PRIu64 " worlds from seed %" PRIu64 " on\n", has_leak ? "not ok" : "ok",
-           ++n_run, options.n_seeds, options.first);
+    printf("%s %u - %" PRIu64 " of the kind '%s' from seed %" PRIu64 " on\n",
+           has_leak ? "not ok" : "ok", ++n_run, n, kind->name, options.first);
+}
+
+// Worlds bring the rest along, as whoever asks for many of them wants to see all that seeds show.
+static bool is_asked_for(const struct kind *kind)
+{
+    return !options.name || strcmp(options.name, kind->name) == 0 ||
+           strcmp(options.name, "world") == 0;
+}
+
+static void run_all_seeds(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds_of_seeds); i++) {
+        if (is_asked_for(&kinds_of_seeds[i]))
+            run_seeds(&kinds_of_seeds[i]);
+    }
+}
+
+// The world of this seed, unless another kind was named.
+static void run_only(void)
+{
+    size_t i = ARRAY_LEN(kinds_of_seeds) - 1;
+    while (i > 0 && (!options.name || strcmp(options.name, kinds_of_seeds[i].name) != 0))
+        i--;
+    run_seed(&kinds_of_seeds[i], options.only);
 }
 
 static bool read_number(int argc, char **argv, int *i, uint64_t *ret)
@@ -165,7 +199,7 @@ int main(int argc, char **argv)
     log_set_output(LOG_STREAM_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
     warm_up();
     if (options.has_only) {
-        run_seed(options.only);
+        run_only();
     } else {
         run_directed(exchange_scenarios);
         run_directed(reset_scenarios);
@@ -176,8 +210,7 @@ int main(int argc, char **argv)
         run_directed(tls_scenarios);
         run_directed(h2_scenarios);
         run_directed(health_scenarios);
-        if (!options.name || strcmp(options.name, "world") == 0)
-            run_seeds();
+        run_all_seeds();
     }
     sim_tls_fini();
     printf("1..%u\n", n_run);

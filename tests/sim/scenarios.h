@@ -35,3 +35,5 @@ extern const size_t n_kinds;
 
 // Everything at once, as the seed has it.
 void scenario_world(uint64_t seed);
+// A service whose servers are in trouble.
+void scenario_trouble(uint64_t seed);

@@ -29,6 +29,8 @@ static struct {
     struct record *records; // by port, modulo their number
     struct record *streams; // of HTTP/2, those that run now
     uint32_t n_open;
+    sim_audit_fn *on_served;
+    void *on_served_arg;
 } audit;
 
 static struct record *record_of(const struct exchange *x)
@@ -68,20 +70,22 @@ static void check_still_its_own(const struct exchange *x, const char *where)
         sim_fail("port %u: %s with another snapshot than at its begin", x->peer_port, where);
 }
 
-static enum err serve(struct http_env *env, struct exchange *x)
-{
-    check_still_its_own(x, "served");
-    enum err err = audit.inner->serve(env, x);
-    check_still_its_own(x, "answered");
-    return err;
-}
-
 static struct sim_plan *plan_of(const struct exchange *x)
 {
     uint64_t id;
     bool is_plans = str_starts(x->req.path, STR("/e/")) &&
                     num_dec(str_skip(x->req.path, 3), UINT32_MAX, &id) == ERR_OK;
     return is_plans ? sim_plan_find((uint32_t)id) : NULL;
+}
+
+static enum err serve(struct http_env *env, struct exchange *x)
+{
+    check_still_its_own(x, "served");
+    enum err err = audit.inner->serve(env, x);
+    check_still_its_own(x, "answered");
+    if (audit.on_served && err == ERR_OK)
+        audit.on_served(audit.on_served_arg, x, plan_of(x));
+    return err;
 }
 
 static void check_times(const struct exchange *x)
@@ -132,6 +136,7 @@ static void finish(struct http_env *env, struct exchange *x)
         if (p->n_finished++ > 0)
             sim_fail("exchange %u has ended twice", p->id);
         p->finished_status = x->resp.status;
+        p->has_ended_unsent = x->n_tries == 0;
         check_size(x, p);
     }
     struct record *r = record_of(x);
@@ -159,7 +164,14 @@ void sim_audit_start(const struct http_stats *stats)
     audit.records = sim_alloc(RECORDS * sizeof audit.records[0]);
     audit.streams = sim_alloc(STREAMS_MAX * sizeof audit.streams[0]);
     audit.n_open = 0;
+    audit.on_served = NULL;
     env->app = &audit.outer;
+}
+
+void sim_audit_look(sim_audit_fn *fn, void *arg)
+{
+    audit.on_served = fn;
+    audit.on_served_arg = arg;
 }
 
 uint32_t sim_audit_n_open(void)

@@ -333,6 +333,8 @@ static void take_head(struct served *st)
     sim_log("#%u server has request %u", st->conn->end->id, p->id);
     if (p->n_heads > 1 && !sim_plan_is_idempotent(p))
         sim_fail("exchange %u: a %s was sent to servers twice", p->id, p->method);
+    if (p->has_ended_unsent)
+        sim_fail("exchange %u: a server gets it, and it has ended before it was sent", p->id);
     if (strcmp(st->method, p->method) != 0)
         sim_fail("exchange %u: the method has changed to %s", p->id, st->method);
     if (is_cut_inward(st)) {

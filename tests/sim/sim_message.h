@@ -86,6 +86,7 @@ struct sim_plan {
     uint32_t n_sent;     // and has sent its whole answer
     uint32_t n_finished; // exchanges of the worker with it
     unsigned finished_status;
+    bool has_ended_unsent; // without a server that it was sent to
     enum sim_outcome outcome;
     unsigned got_status;
     bool is_servers; // else the worker's own answer

@@ -68,6 +68,8 @@ void sim_clients_init(void);
 
 // --- servers ---
 
+#define SIM_HEALTH_PATH "/healthz"
+
 struct sim_server {
     uint32_t place;
     uint32_t reset_percent;           // of connections that are reset as soon as they are accepted
@@ -78,7 +80,9 @@ struct sim_server {
     struct sim_pace read_pace;
     bool speaks_tls;
     bool speaks_h2; // and nothing else
+    bool is_sick;   // answers 503 to everything; not by HTTP/2
     uint32_t n_accepted, n_open;
+    uint32_t n_checks;             // it was asked for SIM_HEALTH_PATH
     struct sim_server_conn *conns; // all that ever were
     struct sim_h2_conn *h2_conns;  // the same
 };

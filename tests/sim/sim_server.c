@@ -123,6 +123,8 @@ static void on_cut(void *arg)
     do_fault(c, c->plan->cut.how);
 }
 
+static const char sick[] = "HTTP/1.1 503 Sick\r\nContent-Length: 0\r\n\r\n";
+
 static void answer(void *arg, uint64_t turn)
 {
     struct sim_server_conn *c = arg;
@@ -131,7 +133,10 @@ static void answer(void *arg, uint64_t turn)
         return;
     c->is_answering = true;
     c->sender.text.len = c->sender.at = 0;
-    sim_put_answer(&c->sender.text, p);
+    if (c->server->is_sick && !p->is_upgrade)
+        sim_text_put(&c->sender.text, sick, sizeof sick - 1);
+    else
+        sim_put_answer(&c->sender.text, p);
     c->sender.gate = SIZE_MAX;
     c->sender.pace = p->pace;
     bool is_cut = p->cut.how != SIM_GO_ON && p->n_cuts > 0;
@@ -175,8 +180,32 @@ static void on_request_read(struct sim_server_conn *c)
         request_is_over(c);
 }
 
+// Somebody asks how the server is, which is no plan's.
+static bool is_check(const struct sim_server_conn *c)
+{
+    static const char begin[] = "GET " SIM_HEALTH_PATH " ";
+    struct str head = sim_reader_head(&c->reader);
+    return head.len > sizeof begin && memcmp(head.ptr, begin, sizeof begin - 1) == 0;
+}
+
+static void take_check(struct sim_server_conn *c)
+{
+    static const char well[] = "HTTP/1.1 200 Fine\r\nContent-Length: 0\r\n\r\n";
+    c->server->n_checks++;
+    sim_log("#%u server is asked how it is", c->end->id);
+    if (c->server->is_sick)
+        (void)!sim_wire_write(&c->wire, sick, sizeof sick - 1);
+    else
+        (void)!sim_wire_write(&c->wire, well, sizeof well - 1);
+    await_request(c);
+}
+
 static enum sim_read take_head(struct sim_server_conn *c)
 {
+    if (is_check(c)) {
+        take_check(c);
+        return SIM_READ_MORE;
+    }
     struct sim_plan *p = plan_of(c);
     if (!p) {
         close_conn(c, true);
@@ -189,6 +218,8 @@ static enum sim_read take_head(struct sim_server_conn *c)
     p->ws_key = key.len > 0 ? sim_printf(STR_FMT, STR_ARG(key)) : NULL;
     if (p->n_heads > 1 && !sim_plan_is_idempotent(p))
         sim_fail("exchange %u: a %s was sent to servers twice", p->id, p->method);
+    if (p->has_ended_unsent)
+        sim_fail("exchange %u: a server gets it, and it has ended before it was sent", p->id);
     if (strncmp(sim_reader_head(&c->reader).ptr, p->method, strlen(p->method)) != 0)
         sim_fail("exchange %u: the method has changed", p->id);
     c->reader.has_pattern = true;

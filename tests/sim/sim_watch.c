@@ -12,9 +12,11 @@
 #include "sim/sim_tls.h"
 #include "upstream/conn.h"
 #include "upstream/mux.h"
+#include "upstream/room_priv.h"
+#include "upstream/service.h"
 
-#define HEAP_LOOK_EACH 64 // looks: it is slow
-#define HEAP_FIXED_BYTES ((size_t)128 << 10)
+#define HEAP_LOOK_EACH 64                    // looks: it is slow
+#define HEAP_FIXED_BYTES ((size_t)192 << 10) // with what pools keep
 #define HEAP_SNAPSHOT_BYTES ((size_t)96 << 10)
 #define HEAP_POLICIES_BYTES ((size_t)160 << 10)       // of a snapshot: OpenSSL's contexts
 #define HEAP_EXCHANGE_BYTES ((size_t)(80 + 64) << 10) // with a body that is kept to be sent again
@@ -263,26 +265,71 @@ static void look_at_target(struct tally *t, const struct target *target)
     t->n_server_socks += target->n_conns;
 }
 
-static void look_at_servers(struct tally *t)
+// Whose turn it is at slot: who has waited longest, for whichever service.
+static bool is_first_at(const struct room *r, const struct room_waiter *w,
+                        const struct server_slot *slot)
+{
+    LIST_FOR (at, &r->queues) {
+        LIST_FOR (n, &CONTAINER_OF(at, struct room_queue, node)->waiters) {
+            const struct room_waiter *other = CONTAINER_OF(n, struct room_waiter, node);
+            for (size_t i = 0; i < other->n_seats; i++)
+                if (other->number < w->number && other->seats[i].slot == slot)
+                    return false;
+        }
+    }
+    return true;
+}
+
+// Nobody waits for a place that is free, and each is counted where it waits.
+static void look_at_queue(struct tally *t, const struct room *r, const struct room_queue *q)
+{
+    uint64_t last = 0;
+    SIM_CHECK_INT(q->n, sim_watch_queue(t, &q->waiters, "the queue for places"));
+    LIST_FOR (n, &q->waiters) {
+        const struct room_waiter *w = CONTAINER_OF(n, struct room_waiter, node);
+        SIM_CHECK(!w->granted && !w->is_told);
+        SIM_CHECK(w->number > last);
+        last = w->number;
+        for (size_t i = 0; i < w->n_seats; i++) {
+            const struct room_seat *seat = &w->seats[i];
+            if (slot_n_active(seat->slot) < seat->max && is_first_at(r, w, seat->slot))
+                sim_fail("a place is free, and somebody waits for one there");
+            SIM_CHECK(atomic_load(&seat->slot->n_waiting) > 0);
+            t->n_seats++;
+        }
+    }
+}
+
+static void look_at_slots(struct tally *t, const struct server_state *s)
+{
+    for (size_t i = 0; i < s->n_slots; i++) {
+        t->n_places += slot_n_active(&s->slots[i]);
+        t->n_seats_counted += atomic_load(&s->slots[i].n_waiting);
+    }
+}
+
+static void look_at_servers(struct tally *t, const struct sim_watch *w)
 {
     const struct upstream_worker *u = upstream_worker_self();
     for (uint32_t i = 0; u && i < u->n_items; i++) {
         struct worker_item *item = u->items[i];
-        if (item && item->shared->kind == SHARED_SERVICE) {
-            const struct room_queue *q = registry_queue(item->shared);
-            SIM_CHECK_INT(q->n, sim_watch_queue(t, &q->waiters, "the queue for places"));
-        }
+        if (item && item->shared->kind == SHARED_SERVICE)
+            look_at_queue(t, registry_room(u->registry), registry_queue(item->shared));
         if (!item || item->shared->kind != SHARED_SERVER)
             continue;
         const struct worker_server *s = CONTAINER_OF(item, struct worker_server, item);
         (void)sim_watch_queue(t, &s->waiters, "a name without an answer");
+        look_at_slots(t, s->state);
         t->n_leaving += s->n_leaving;
         for (uint32_t j = 0; j < s->n_targets; j++)
             look_at_target(t, s->targets[j]);
     }
-    uint32_t n_socks = sim_sys_n_sockets();
+    SIM_CHECK_INT(t->n_seats_counted, t->n_seats);
+    // An exchange has one place at a time, also as a tunnel.
+    SIM_CHECK(t->n_places <= t->n_begun + t->n_tcp);
+    uint32_t n_checks = w->checker ? upstream_checker_n_running(w->checker) : 0;
     if (t->n_leaving == 0)
-        SIM_CHECK(n_socks <= t->n_conns + t->n_server_socks);
+        SIM_CHECK(sim_sys_n_sockets() <= t->n_conns + t->n_server_socks + n_checks);
 }
 
 // --- snapshots ---
@@ -359,7 +406,7 @@ static void look(void *arg)
     };
     look_at_sockets(&t);
     look_at_clients(&t, w);
-    look_at_servers(&t);
+    look_at_servers(&t, w);
     sim_watch_h2_end(&t);
     look_at_loop(&t);
     look_at_snapshots(&t, w);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct rt_loop;
+struct upstream_checker;
 struct snapshot;
 struct door_stats;
 struct http_stats;
@@ -17,6 +18,8 @@ struct sim_watch {
     struct rt_loop *loop;           // borrows
     const struct http_stats *stats; // borrows: of the worker
     const struct door_stats *door;  // borrows: the same
+    // Borrows: checks servers on the same loop; NULL: it has ended.
+    const struct upstream_checker *checker;
     // Snapshots that somebody may use, the one in force last. One ref of each is ours: they can be
     // looked at as long as they are here.
     struct snapshot *snapshots[SIM_WATCH_SNAPSHOTS_MAX];

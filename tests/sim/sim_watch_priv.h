@@ -21,13 +21,15 @@ struct tally {
     uint32_t n_shaking, n_waiting; // connections whose TLS begins, those without a byte so far
     uint32_t n_tcp;                // on their way to a server, and tunnels
     size_t parked_bytes;
-    uint32_t n_h2_conns, n_streams; // of HTTP/2: connections of clients, their streams
-    uint32_t n_chunks;              // buffers that hold pieces of bodies, of both sides
-    size_t held_bytes;              // of request bodies in them
-    uint32_t n_muxes;               // connections of servers that many exchanges share
-    uint32_t n_fibers;              // in a place where they wait
-    uint32_t n_server_socks;        // by targets: open or about to be
-    uint32_t n_leaving;             // targets that can't be found any more
+    uint32_t n_h2_conns, n_streams;    // of HTTP/2: connections of clients, their streams
+    uint32_t n_chunks;                 // buffers that hold pieces of bodies, of both sides
+    size_t held_bytes;                 // of request bodies in them
+    uint32_t n_muxes;                  // connections of servers that many exchanges share
+    uint32_t n_fibers;                 // in a place where they wait
+    uint32_t n_server_socks;           // by targets: open or about to be
+    uint32_t n_places;                 // that are taken, at all servers
+    uint32_t n_seats, n_seats_counted; // waited for: by who waits, and by the servers' counts
+    uint32_t n_leaving;                // targets that can't be found any more
     uint32_t uses[SIM_WATCH_SNAPSHOTS_MAX];
     const struct http_listener *listeners[SIM_WATCH_LISTENERS_MAX]; // those that have connections
     uint32_t n_of_listener[SIM_WATCH_LISTENERS_MAX], n_listeners;

@@ -93,6 +93,12 @@ void world_start(struct world *w, uint64_t seed, const char *yaml)
     listen_to(w, false);
 }
 
+void world_check_servers(struct world *w)
+{
+    w->checker = upstream_checker_start(w->registry);
+    w->watch.checker = w->checker;
+}
+
 // --- orders ---
 
 enum order_kind {
@@ -245,15 +251,21 @@ void world_abort_after(struct world *w, uint64_t n_steps)
 
 // --- running ---
 
+// Sockets of the worker: each check that runs has one, too.
+static uint32_t n_sockets(const struct world *w)
+{
+    uint32_t n_checks = w->checker ? upstream_checker_n_running(w->checker) : 0;
+    return sim_sys_n_sockets() - n_checks;
+}
+
 void world_run(struct world *w, int64_t limit_ns)
 {
     int64_t until = sim_now_ns() + limit_ns;
     sim_sys.is_at_rest = false;
-    while (sim_clients_running() > 0 || sim_sys_n_sockets() > 0 ||
-           sim_now_ns() < w->busy_until_ns) {
+    while (sim_clients_running() > 0 || n_sockets(w) > 0 || sim_now_ns() < w->busy_until_ns) {
         if (sim_now_ns() > until || sim_sys.is_at_rest) {
             sim_fail("no rest: %u clients run, the worker holds %u sockets", sim_clients_running(),
-                     sim_sys_n_sockets());
+                     n_sockets(w));
             return;
         }
         loop_turn(w->loop, -1);
@@ -298,11 +310,12 @@ void world_end(struct world *w)
         for (int i = 0; i < 1000 && worker_n_open(w->worker) > 0; i++)
             loop_turn(w->loop, 10);
     }
-    check_counters(w);
     world_check_plans();
     sim_audit_end();
     sim_names_stop(&w->names);
     sim_watch_stop(&w->watch);
+    upstream_checker_stop(w->checker);
+    check_counters(w);
     worker_free(w->worker);
     sim_watch_end(&w->watch);
     upstream_registry_free(w->registry);

@@ -10,6 +10,7 @@
 #include "sim/sim_watch.h"
 
 struct rt_loop;
+struct upstream_checker;
 struct upstream_registry;
 
 struct world {
@@ -18,8 +19,9 @@ struct world {
     struct offload *offload;
     struct filter_states *states;
     struct worker *worker;
-    struct sim_listener *listener; // of entrypoint "web"; the last one that was opened
-    struct sim_listener *other;    // of entrypoint "other", if it was opened
+    struct upstream_checker *checker; // on the worker's loop: there is no other; NULL: none
+    struct sim_listener *listener;    // of entrypoint "web"; the last one that was opened
+    struct sim_listener *other;       // of entrypoint "other", if it was opened
     uint32_t listener_id, other_id;
     uint32_t n_settings, n_ids, n_equipped;
     int64_t busy_until_ns; // world_run doesn't end before
@@ -53,6 +55,8 @@ void world_limits_init(void);
 
 // Starts a simulation with a quiet network, and a worker with these settings.
 void world_start(struct world *w, uint64_t seed, const char *yaml);
+// From now on servers are checked as settings want it.
+void world_check_servers(struct world *w);
 
 // Puts other settings in force at a time, by mail as the gate does; from inside an event, too.
 void world_reload_at(struct world *w, int64_t at_ns, const char *yaml);

@@ -33,7 +33,7 @@ static void run(void *arg)
 {
     struct checking *c = arg;
     struct tls_session session = {.newest = NULL};
-    c->is_good = health_check(c->plan, c->addr, &session, &c->r->env, c->why);
+    c->is_good = health_check(c->plan, c->addr, &session, &c->r->env, deadline_in(SOON_MS), c->why);
     c->is_done = true;
 }
 

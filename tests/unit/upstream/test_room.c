@@ -44,6 +44,7 @@ struct guest {
     char name;
     bool takes_any;     // else the first slot alone
     uint32_t queue_max; // 0: 10
+    uint32_t max;       // of the places, as its service says; 0: 1
     int64_t wait_ms;
     enum room_got got;
     bool is_refused, is_done;
@@ -54,7 +55,8 @@ static void guest_run(void *arg)
 {
     struct guest *g = arg;
     struct yard *y = g->y;
-    const struct room_seat seats[] = {{&y->slots[0], 1}, {&y->slots[1], 1}};
+    uint32_t max = g->max > 0 ? g->max : 1;
+    const struct room_seat seats[] = {{&y->slots[0], max}, {&y->slots[1], max}};
     struct room_waiter *w = room_enter(&y->room, &y->queue, seats, g->takes_any ? 2 : 1,
                                        g->queue_max > 0 ? g->queue_max : 10);
     g->is_refused = !w;
@@ -126,6 +128,34 @@ static void who_can_do_with_any_server_does_not_hold_up_others_nor_is_held_up(vo
     room_leave(&y.room, &y.slots[0]);
     room_leave(&y.room, &y.slots[1]);
     yard_fini(&y);
+}
+
+// Two services share a server, and one allows it more: who is behind the other's waits for its turn
+// no longer than that one does, whether that has given up or got a place elsewhere.
+static void who_is_allowed_more_gets_a_place_when_those_before_it_have_left(void)
+{
+    for (int is_granted = 0; is_granted <= 1; is_granted++) {
+        struct yard y;
+        struct guest first = {.takes_any = true, .wait_ms = is_granted ? SOON_MS : 20};
+        struct guest second = {.max = 2};
+        yard_init(&y);
+        for (size_t i = 0; i < 2; i++)
+            slot_take(&y.slots[i]);
+        guest_start(&first, &y, 'a');
+        guest_start(&second, &y, 'b');
+        CHECK(!second.is_done);
+        if (is_granted)
+            room_leave(&y.room, &y.slots[1]);
+        while (!first.is_done)
+            loop_turn(y.loop, 20);
+        CHECK_INT(first.got, is_granted ? ROOM_GRANTED : ROOM_EXPIRED);
+        turn(&y);
+        CHECK(second.is_done && second.got == ROOM_GRANTED && second.slot == &y.slots[0]);
+        for (int n = 0; n < 2; n++)
+            room_leave(&y.room, &y.slots[0]);
+        room_leave(&y.room, &y.slots[1]);
+        yard_fini(&y);
+    }
 }
 
 static void a_place_that_is_free_when_the_wait_begins_is_given_at_once(void)
@@ -309,6 +339,7 @@ static void no_place_is_lost_or_given_twice_over_threads(void)
 
 TEST_MAIN(TEST(places_go_to_those_who_wait_in_their_order),
           TEST(who_can_do_with_any_server_does_not_hold_up_others_nor_is_held_up),
+          TEST(who_is_allowed_more_gets_a_place_when_those_before_it_have_left),
           TEST(a_place_that_is_free_when_the_wait_begins_is_given_at_once),
           TEST(a_full_queue_refuses), TEST(who_gives_up_leaves_its_turn_to_the_next),
           TEST(a_place_that_comes_as_one_leaves_is_not_lost),

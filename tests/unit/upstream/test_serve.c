@@ -511,6 +511,49 @@ static void a_server_that_comes_while_all_are_full_is_found(void)
     rig_fini(&r);
 }
 
+static void drain(struct rig *r, struct origin *o)
+{
+    upstream_registry_drain(r->registry, service_of(r->service)->handler.name,
+                            str_skip(str_of(o->url), strlen("http://")), true);
+}
+
+// By whichever of the two queues: for a place at the server, or for a connection to it.
+static void who_waits_for_a_server_that_is_drained_meanwhile_goes_to_another(void)
+{
+    for (int has_places = 0; has_places <= 1; has_places++) {
+        struct rig r;
+        struct origin a, b;
+        start_crowded(&r, &a, &b);
+        r.conf.conns_max = has_places ? 0 : 1;
+        r.servers[0].active_max = r.servers[1].active_max = (uint32_t)has_places;
+        rig_build(&r);
+        struct call held[2], waits[2];
+        for (size_t i = 0; i < 4; i++) {
+            struct call *c = i < 2 ? &held[i] : &waits[i - 2];
+            *c = (struct call){.r = &r, .method = METHOD_GET};
+            call_start(c);
+            loop_turn(r.loop, 0);
+        }
+        TURN_UNTIL(&r, a.n_requests + b.n_requests == 2);
+        drain(&r, &a);
+        a.may_answer = true;
+        call_wait(&held[0]);
+        for (int i = 0; i < 20; i++)
+            loop_turn(r.loop, 0);
+        CHECK_INT(a.n_requests, 1);
+        b.may_answer = true;
+        for (size_t i = 0; i < 2; i++) {
+            call_wait(&waits[i]);
+            CHECK_INT(waits[i].status, 200);
+            CHECK_STR(str_of(waits[i].body), STR("b"));
+        }
+        call_wait(&held[1]);
+        origin_stop(&a);
+        origin_stop(&b);
+        rig_fini(&r);
+    }
+}
+
 static void a_place_is_free_again_after_every_kind_of_failure(void)
 {
     static const enum origin_does does[] = {ORIGIN_CLOSES_UNHEARD, ORIGIN_TALKS_NONSENSE,
@@ -553,4 +596,5 @@ TEST_MAIN(TEST(a_server_that_refuses_is_passed_over_and_then_skipped),
           TEST(a_full_queue_and_a_late_place_are_503_with_retry_after),
           TEST(who_waits_for_a_place_and_goes_away_takes_none),
           TEST(a_server_that_comes_while_all_are_full_is_found),
+          TEST(who_waits_for_a_server_that_is_drained_meanwhile_goes_to_another),
           TEST(a_place_is_free_again_after_every_kind_of_failure))
