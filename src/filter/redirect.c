@@ -110,6 +110,12 @@ static bool is_there_already(const struct redirect *f, const struct exchange *x)
     return f->port == 0 || f->port == is;
 }
 
+// A URL that an expression makes of itself would be asked for again and again.
+static bool leads_to_itself(const struct redirect *f, const struct exchange *x, struct str url)
+{
+    return f->from && f->of == REDIRECT_OF_URL && url.ptr && str_eq(url, subject_of(f, x));
+}
+
 static unsigned status_of(const struct redirect *f, const struct exchange *x)
 {
     if (f->code != 0)
@@ -146,6 +152,10 @@ enum err redirect_serve(const struct handler *h, struct exchange *x)
     if (f->needs_host && x->req.host.len == 0)
         return refuse(h, x, "no host to redirect to");
     struct str url = location(f, x, groups);
+    if (leads_to_itself(f, x, url)) {
+        filter_note(h, x, "passed", STR("it is there already"));
+        return handler_serve(h->next, x);
+    }
     if (!url.ptr && f->from)
         return refuse(h, x, "no URL comes of it");
     if (!url.ptr || exchange_respond(x, status_of(f, x), STR_NONE, STR_NONE) != ERR_OK ||
@@ -165,6 +175,8 @@ struct str redirect_explain(const struct handler *h, struct exchange *x)
     if (find(f, x, groups) != REGEX_YES)
         return STR("passes on: the expression isn't found");
     struct str url = location(f, x, groups);
+    if (leads_to_itself(f, x, url))
+        return STR("passes on: it is there already");
     if (!url.ptr)
         return STR("answers 400: no URL comes of it");
     return arena_printf(x->mem, "redirects with %u to " STR_FMT, status_of(f, x), STR_ARG(url));

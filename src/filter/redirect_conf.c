@@ -35,7 +35,7 @@ static const struct conf_item items[] = {
               .apply = CONF_LIVE,
               .doc = "What `from` is looked for in: the canonical path, that with the query, or "
                      "the URL (`https://host:port/path?query`, the port where it isn't the usual "
-                     "one)."),
+                     "one). A URL that would be redirected to itself passes."),
     ITEM_BOOL(redirect_conf, ignore_case, "ignore-case", .def = "no", .since = "0.1",
               .apply = CONF_LIVE, .doc = "Find letters of `from` in any case."),
     ITEM_ENUM(redirect_conf, scheme, "scheme", .names = scheme_names, .def = "none", .since = "0.1",

@@ -133,6 +133,8 @@ static void expressions_choose_and_bring_their_groups(void)
         {"{ from: '^/(.*)$', to: '/$1' }", "GET", "//evil.example", NULL, 301, "/evil.example"},
         {"{ from: '^http://www\\.(.*?)/(.*)$', of: url, to: 'https://$1/$2' }", "GET", "/x", "y=1",
          301, "https://example.com/x?y=1"},
+        {"{ from: '^http://([^/]*)/(.*)$', of: url, to: 'http://$1/$2' }", "GET", "/x", "y=1", 200,
+         NULL},
         {"{ from: '^http://[^/]*/(.*)$', of: url, to: 'https://$1/' }", "GET", "/a@evil.example",
          NULL, 400, ""},
         {"{ from: 'p=(.*)$', of: path-and-query, to: '/$1' }", "GET", "/", "p=\\\\evil.example",
