@@ -185,7 +185,7 @@ _sallyport() {
         'doctor 0 ') kind=names names='tls ports' ;;
         'print '1' man') kind=names names='commands settings' ;;
         'print '1' completion') kind=names names='bash zsh' ;;
-        'print 0 ') kind=names names='settings config commands access-log-fields refusals ends man completion' ;;
+        'print 0 ') kind=names names='settings config commands access-log-fields refusals ends metrics man completion' ;;
         'help 0 ') kind=names names=$commands ;;
     esac
     case $kind in

@@ -7,6 +7,7 @@
 #include "cli/manual.h"
 #include "codec/h1.h"
 #include "gate/access_log.h"
+#include "gate/metrics.h"
 #include "gate/settings.h"
 #include "http/env.h"
 #include "http/exchange.h"
@@ -99,6 +100,15 @@ static int print_ends(const struct cli_args *args, struct text *t)
     return CLI_OK;
 }
 
+static int print_metrics(const struct cli_args *args, struct text *t)
+{
+    (void)args;
+    text_put(t, STR("# Metrics\n\nPrinted by `sallyport print metrics`: what `metrics@internal` "
+                    "tells.\n\n"));
+    metrics_print_reference(t);
+    return CLI_OK;
+}
+
 static int print_man(const struct cli_args *args, struct text *t)
 {
     if (args->n_words > 1 && strcmp(args->words[1], "settings") == 0)
@@ -125,6 +135,7 @@ static int print_completion(const struct cli_args *args, struct text *t)
     X("access-log-fields", print_access_log_fields, NULL, false)                                   \
     X("refusals", print_refusals, NULL, false)                                                     \
     X("ends", print_ends, NULL, false)                                                             \
+    X("metrics", print_metrics, NULL, false)                                                       \
     X("man", print_man, page_names, false)                                                         \
     X("completion", print_completion, shell_names, true)
 
@@ -164,7 +175,8 @@ const struct cli_command cli_print = {
     .doc =
         "`settings`: every setting with its default and meaning. `config`: the settings of a file "
         "with all defaults, and where each value came from; secrets are masked. `commands`, "
-        "`access-log-fields`, `refusals`, `ends`: what the reference pages show. `man`: the manual "
+        "`access-log-fields`, `refusals`, `ends`, `metrics`: what the reference pages show. `man`: "
+        "the manual "
         "page "
         "of the `commands` or of the `settings`, as roff. `completion`: a script that completes "
         "the "

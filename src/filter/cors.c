@@ -185,7 +185,7 @@ static enum err answer_preflight(const struct handler *h, struct exchange *x, st
         if (exchange_respond(x, 204, STR_NONE, STR_NONE) != ERR_OK ||
             allow_preflight(f, x, origin) != ERR_OK)
             return filter_exhausted(x);
-        x->end = EXCHANGE_END_FILTERED;
+        exchange_end_filtered(x);
     } else {
         exchange_fail(x, 403, EXCHANGE_END_FILTERED, STR_FMT ": the origin isn't allowed",
                       STR_ARG(f->base.who));

@@ -180,7 +180,7 @@ static enum err hand_over(const struct handler *h, struct exchange *x, const str
         if (headers_add_named(&x->resp.headers, f->name, f->value) != ERR_OK)
             return filter_exhausted(x);
     }
-    x->end = EXCHANGE_END_FILTERED;
+    exchange_end_filtered(x);
     return ERR_OK;
 }
 

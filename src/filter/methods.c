@@ -106,7 +106,7 @@ static enum err serve(const struct handler *h, struct exchange *x)
         filter_note(h, x, "answered", x->req.method);
         if (exchange_respond(x, 204, STR_NONE, STR_NONE) != ERR_OK)
             return filter_exhausted(x);
-        x->end = EXCHANGE_END_FILTERED;
+        exchange_end_filtered(x);
     } else {
         filter_note(h, x, "refused", x->req.method);
         exchange_fail(x, 405, EXCHANGE_END_FILTERED, STR_FMT ": the method isn't allowed",

@@ -161,8 +161,8 @@ enum err redirect_serve(const struct handler *h, struct exchange *x)
     if (!url.ptr || exchange_respond(x, status_of(f, x), STR_NONE, STR_NONE) != ERR_OK ||
         headers_add(&x->resp.headers, FIELD_LOCATION, url) != ERR_OK)
         return filter_exhausted(x);
-    x->end = EXCHANGE_END_FILTERED;
     filter_note(h, x, "redirected", url);
+    exchange_end_filtered(x);
     return ERR_OK;
 }
 

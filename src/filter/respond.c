@@ -55,8 +55,8 @@ static enum err serve(const struct handler *h, struct exchange *x)
     for (size_t i = 0; i < c->headers.n; i++)
         if (headers_set_named(&x->resp.headers, f->fields[i].name, f->fields[i].value) != ERR_OK)
             return filter_exhausted(x);
-    x->end = EXCHANGE_END_FILTERED;
     filter_note(h, x, "answered", arena_printf(x->mem, "%u", c->status));
+    exchange_end_filtered(x);
     return ERR_OK;
 }
 

@@ -123,6 +123,6 @@ bool challenges_answer(const struct challenges *c, struct exchange *x)
     if (body.len == 0 || exchange_respond(x, 200, STR("application/octet-stream"), body) != ERR_OK)
         return false;
     trail_add(&x->trail, STR("acme"), "answered", STR("http-01"));
-    x->end = EXCHANGE_END_FILTERED;
+    exchange_end_filtered(x);
     return true;
 }

@@ -246,6 +246,7 @@ static bool shake(struct door_conn *c, const struct tls_policy *policy,
     }
     count(d, DOOR_COUNTER_DONE, 1);
     const struct tls_info *info = tls_conn_info(&c->guest.stream);
+    count(d, DOOR_COUNTER_TLS12, info->version == 0x0303);
     count(d, DOOR_COUNTER_RESUMED, info->is_resumed);
     count(d, DOOR_COUNTER_EARLY, info->is_early);
     return true;

@@ -57,6 +57,7 @@ struct door_app {
 #define DOOR_COUNTER_LIST(X)                                                                       \
     X(OPEN, "handshakes running now")                                                              \
     X(DONE, "handshakes completed")                                                                \
+    X(TLS12, "handshakes completed by TLS 1.2")                                                    \
     X(RESUMED, "sessions resumed")                                                                 \
     X(EARLY, "sessions resumed with early data")                                                   \
     X(TAKEN, "connections passed through")                                                         \

@@ -53,6 +53,7 @@ struct gate {
     struct upstream_registry *registry;
     struct offload *offload;
     struct filter_states *states;
+    struct meters *meters; // owns
     struct dns *dns;
     struct upstream_resolver *resolver;
     struct upstream_checker *checker;
@@ -260,8 +261,10 @@ static struct snapshot *build_snapshot(struct gate *g, struct str bytes, char *r
     snprintf(reason, cap, "the settings arrived damaged");
     if (root) {
         s = snapshot_build(root,
-                           &(struct snapshot_env){
-                               .registry = g->registry, .offload = g->offload, .states = g->states},
+                           &(struct snapshot_env){.registry = g->registry,
+                                                  .offload = g->offload,
+                                                  .states = g->states,
+                                                  .meters = g->meters},
                            &diags);
         if (!s)
             diag_text(&diags.items[0], reason, cap);
@@ -420,6 +423,7 @@ union order {
     struct gate_snapshot snapshot;
     struct gate_drain drain;
     struct gate_question question;
+    struct gate_knowledge knowledge;
     struct gate_verdict verdict;
     struct gate_ban ban;
     struct gate_server server;
@@ -480,7 +484,7 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
         take_bans(g, type, &m.ban.ban, fd);
         break;
     case GATE_KNOWLEDGE:
-        insight_take(g->insight, m.question.seq, fd);
+        insight_take(g->insight, &m.knowledge, fd);
         break;
     case GATE_LAST:
         insight_set_ending(g->insight);
@@ -549,6 +553,7 @@ int gate_main(void)
     loop_enter(g.loop);
     g.registry = upstream_registry_new();
     g.states = filter_states_new();
+    g.meters = meters_new();
     g.credentials.replay = tls_replay_new(clock_now_ms());
     g.offload = offload_new(0, OFFLOAD_QUEUE_MAX); // its threads come in the sandbox
     g.petitions = petitions_new(g.loop, GATE_CHANNEL_FD);
@@ -559,6 +564,8 @@ int gate_main(void)
     struct upstream_pinning pinning = pins_pinning(g.pins);
     upstream_registry_set_pinning(g.registry, &pinning);
     g.questions.channel = GATE_CHANNEL_FD;
+    g.questions.credentials = &g.credentials;
+    g.questions.process.started_ns = clock_wall_ns();
     sock_init(&g.channel, GATE_CHANNEL_FD);
     g.channel.on_event = on_channel;
     sock_watch(&g.channel);

@@ -3,13 +3,13 @@
 
 #include "base/list.h"
 #include "base/mem.h"
-#include "gate/protocol.h"
 #include "gate/questions.h"
 #include "rt/channel.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
 #include "rt/file.h"
 #include "rt/timer.h"
+#include "tls/store.h"
 
 // A fiber that waits. Travels as mail to the aux loop and back: one thread at a time has it, but
 // for what is the fiber's.
@@ -69,6 +69,7 @@ void report_unref(const struct report *shared)
     if (!r || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1)
         return;
     status_free((struct status *)(uintptr_t)r->status);
+    tls_store_unref(r->certs);
     file_unmap(r->keeper);
     mem_free(r);
 }
@@ -134,13 +135,14 @@ static void on_keeper_late(struct rt_timer *t)
     finish_when_complete(i);
 }
 
-void insight_take(struct insight *i, uint64_t seq, int fd)
+void insight_take(struct insight *i, const struct gate_knowledge *m, int fd)
 {
-    if (!i->report || i->is_told || seq != i->seq)
+    if (!i->report || i->is_told || m->seq != i->seq)
         return; // too late
     if (fd >= 0 && !file_map_sealed(fd, &i->report->keeper))
         i->report->keeper = STR_NONE;
-    i->is_told = true;
+    i->report->facts = *m;
+    i->report->is_told = i->is_told = true;
     finish_when_complete(i);
 }
 
@@ -155,6 +157,9 @@ static void begin(struct insight *i)
     i->report->status = i->status;
     i->report->at_ns = clock_wall_ns();
     i->report->process = &i->questions->process;
+    const struct credentials *credentials = i->questions->credentials;
+    if (credentials && credentials->store)
+        i->report->certs = tls_store_ref(credentials->store);
     atomic_init(&i->report->refs, 1);
     i->is_visited = i->is_told = false;
     i->began_ms = clock_now_ms();

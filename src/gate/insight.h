@@ -10,6 +10,7 @@
 #include "base/deadline.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "gate/protocol.h"
 #include "gate/status.h"
 
 struct insight;
@@ -21,6 +22,9 @@ struct report {
     struct str keeper; // owns: what the keeper told (a JSON object); empty: nothing in time
     int64_t at_ns;     // wall clock
     const struct status_process *process; // borrows: the gate's
+    bool is_told;                         // the keeper has answered in time
+    struct gate_knowledge facts;          // then
+    struct tls_store *certs;              // shares: certificates that are in use; NULL: none
     _Atomic uint32_t refs;
 };
 
@@ -42,7 +46,7 @@ enum err insight_ask(struct insight *i, struct deadline until, const struct repo
 void report_unref(const struct report *r);
 
 // On the aux thread: the keeper's answer; fd stays the caller's.
-void insight_take(struct insight *i, uint64_t seq, int fd);
+void insight_take(struct insight *i, const struct gate_knowledge *m, int fd);
 
 // The whole proxy ends, and no other gate takes over: on the aux thread; and on any, also for NULL.
 void insight_set_ending(struct insight *i);

@@ -14,7 +14,9 @@ struct internal_type {
     bool is_private;        // not for everybody: `check` warns where nothing is in front
 };
 
-#define INTERNAL_LIST(X) X(ping)
+#define INTERNAL_LIST(X)                                                                           \
+    X(metrics)                                                                                     \
+    X(ping)
 
 #define X(name) extern const struct internal_type internal_##name;
 INTERNAL_LIST(X)

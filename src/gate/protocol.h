@@ -51,7 +51,7 @@ enum gate_message {
     // gate to keeper
     GATE_INQUIRY, // what is only known there? struct gate_question
     // keeper to gate
-    GATE_KNOWLEDGE, // (fd, a sealed memfd: one JSON object) the answer to it: struct gate_question
+    GATE_KNOWLEDGE, // (fd, a sealed memfd: one JSON object) the answer to it: struct gate_knowledge
     GATE_LAST,      // no other gate takes over when this one leaves; before GATE_DRAIN: struct
                     // gate_secrets
 };
@@ -103,6 +103,15 @@ struct gate_question {
     uint32_t type;
     uint32_t unused;
     uint64_t seq; // the answer has the same
+};
+
+struct gate_knowledge {
+    uint32_t type;
+    uint32_t is_last_reload_ok; // also if there was none
+    uint64_t seq;
+    uint64_t n_reloads_ok, n_reloads_failed;
+    uint64_t n_restarts; // of gates
+    int64_t in_force_ns; // wall clock: since when the settings are
 };
 
 struct gate_ready {

@@ -4,6 +4,7 @@
 // hangs.
 #pragma once
 
+#include "gate/credentials.h"
 #include "gate/crew.h"
 #include "gate/status.h"
 
@@ -11,10 +12,11 @@
 #define QUESTIONS_MAX 4
 
 struct questions {
-    int channel;                   // borrows: to the keeper
-    struct crew *crew;             // borrows; NULL before the first snapshot
-    struct snapshot *in_force;     // shares; NULL before the first
-    struct status_process process; // borrows its texts
+    int channel;                           // borrows: to the keeper
+    struct crew *crew;                     // borrows; NULL before the first snapshot
+    struct snapshot *in_force;             // shares; NULL before the first
+    struct status_process process;         // borrows its texts
+    const struct credentials *credentials; // borrows; NULL: none
     unsigned n_pings, n_asks;
 };
 

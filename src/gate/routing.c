@@ -15,6 +15,7 @@ static enum err serve(const struct handler *h, struct exchange *x)
                       STR_ARG(x->req.host), STR_ARG(x->req.path));
         return ERR_OK;
     }
+    x->meter = route->meter;
     x->route_name = route->name;
     x->service_name = route->service_name;
     trail_add(&x->trail, STR("route"), "matched", route->name);

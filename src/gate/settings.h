@@ -9,6 +9,7 @@
 #include "gate/demand_conf.h"
 #include "gate/hooks_conf.h"
 #include "gate/log_conf.h"
+#include "gate/metrics_conf.h"
 #include "tls/tls_conf.h"
 
 struct control_conf {
@@ -166,6 +167,7 @@ struct settings {
     struct conf_file authorities; // that servers are verified against; by default the system's
     struct ban_conf ban;
     struct geo_conf geo;
+    struct metrics_conf metrics;
     struct conf_map entrypoints; // of entrypoint_conf
     struct conf_map sites;       // of site_conf
     struct conf_map services;    // of service_conf

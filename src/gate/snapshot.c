@@ -112,6 +112,7 @@ static void build_entries(struct builder *b)
     const struct conf_map *map = &s->settings.entrypoints;
     if (map->n == 0)
         add_default_entrypoints(b);
+    snapshot_add_metrics_entrypoint(b);
     if (map->n > ENTRIES_MAX) {
         diag_fail(b->diags, ERR_LIMIT, map->items[ENTRIES_MAX].place,
                   "there are %zu entrypoints; at most %d are allowed", map->n, ENTRIES_MAX);
@@ -145,6 +146,8 @@ void snapshot_remember(struct builder *b, struct handler_set *set, struct handle
 static void snapshot_free(struct snapshot *s)
 {
     ban_rules_fini(&s->bans);
+    map_fini(&s->filter_meters);
+    meter_list_fini(&s->meters);
     router_fini(s->router);
     router_fini(s->tcp_router);
     for (size_t i = 0; i < s->all_filters.n; i++) {
@@ -193,6 +196,7 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
     atomic_init(&s->refs, 1);
     struct builder b = {.s = s, .env = env, .diags = diags, .root = root};
     b.hosts_end = &s->hosts;
+    meter_list_init(&s->meters, env->meters);
     size_t n_errors = diags->n_errors;
     // Goes on after an error, so that all of them are told at once; what failed has its default.
     bool is_read = conf_read(&settings_section, root, NULL, &s->mem, diags, &s->settings) == ERR_OK;
@@ -205,6 +209,7 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
         snapshot_reserve_fields(&b);
         snapshot_build_entry_filters(&b);
         snapshot_build_routes(&b);
+        snapshot_count_filters(&b);
         snapshot_build_demand(&b);
     }
     if (is_read)

@@ -10,6 +10,7 @@
 #include "gate/access_log.h"
 #include "gate/demand.h"
 #include "gate/door.h"
+#include "gate/meters.h"
 #include "gate/proxy_in.h"
 #include "gate/settings.h"
 #include "gate/tcp.h"
@@ -75,6 +76,8 @@ struct snapshot {
     struct handler_set all_filters;
     const struct handler **entry_chains; // in mem: of each entrypoint; the last is routing_handler
     struct access_log *access_log;       // NULL: off
+    struct meter_list meters;            // owns: what routes and filters are counted for
+    struct map filter_meters;            // owns: names of filters to their meters
 
     // Lifetime. A worker counts its uses in its own cell and holds one of refs while that isn't 0.
     _Atomic uint32_t refs;
@@ -87,6 +90,7 @@ struct snapshot_env {
     struct upstream_registry *registry;
     struct offload *offload;      // NULL: only checked, nothing will be served
     struct filter_states *states; // NULL, too
+    struct meters *meters;        // the same: nothing is counted
 };
 
 // Reads settings from the tree and builds everything. Texts borrow from the tree's memory, which

@@ -135,3 +135,14 @@ void snapshot_reserve_fields(struct builder *b)
     for (unsigned i = 0; i < s->n_entries; i++)
         s->entries[i].reserved = reserved;
 }
+
+void snapshot_count_filters(struct builder *b)
+{
+    struct snapshot *s = b->s;
+    const struct conf_map *map = &s->settings.filters;
+    for (size_t i = 0; s->meters.n > 0 && i < map->n; i++) {
+        uint32_t place =
+            meter_list_place(&s->meters, METER_FILTER, map->items[i].name, STR_NONE, STR_NONE);
+        map_set(&s->filter_meters, map->items[i].name, s->meters.items[place]);
+    }
+}

@@ -8,7 +8,8 @@
 #include "upstream/service.h"
 
 struct builder {
-    uint64_t tcp_entries; // entrypoints with `protocol: tcp`
+    uint64_t tcp_entries;   // entrypoints with `protocol: tcp`
+    uint64_t metrics_entry; // the one of `metrics`: no route of others leads there by default
     size_t tcp_routes_cap;
     struct snapshot *s;
     const struct snapshot_env *env;
@@ -31,6 +32,13 @@ struct builder {
 
 // Makes all routes of sites and of the list, in order, and their chains.
 void snapshot_build_routes(struct builder *b);
+
+// Adds one, without its chain's building.
+void snapshot_put_route(struct builder *b, const struct route *route);
+
+// The entrypoint of `metrics`, if it wants one, behind the others; and its route.
+void snapshot_add_metrics_entrypoint(struct builder *b);
+void snapshot_add_metrics_route(struct builder *b);
 
 // Policies of entrypoints, when the entries are there; and, when these and the sites are and were
 // read without an error, of sites.
@@ -62,6 +70,8 @@ bool snapshot_keeps_strangers_out(struct builder *b, const struct conf_texts *us
 void snapshot_check_filters(struct builder *b);
 // What clients may not say anywhere: RFC 9440's fields, and the names that filters have.
 void snapshot_reserve_fields(struct builder *b);
+// What their decisions are counted for.
+void snapshot_count_filters(struct builder *b);
 // Of entrypoints, in front of the router.
 void snapshot_build_entry_filters(struct builder *b);
 

@@ -51,7 +51,7 @@ static uint64_t entries_of(struct builder *b, const struct conf_texts *names)
                       STR_ARG(names->items[i].text));
         bits |= bit;
     }
-    return names->n > 0 ? bits : ~b->tcp_entries;
+    return names->n > 0 ? bits : ~(b->tcp_entries | b->metrics_entry);
 }
 
 static bool looks_like_url(struct str s)
@@ -200,7 +200,7 @@ static const struct handler *build_chain(struct builder *b, const struct route_p
     return p->site ? build_https(b, p->site, h) : h;
 }
 
-static void add_route(struct builder *b, const struct route_parts *p)
+void snapshot_put_route(struct builder *b, const struct route *route)
 {
     struct snapshot *s = b->s;
     if (s->n_routes == b->routes_cap) {
@@ -211,17 +211,25 @@ static void add_route(struct builder *b, const struct route_parts *p)
         s->routes = bigger;
         b->routes_cap = cap;
     }
+    s->routes[s->n_routes++] = *route;
+}
+
+static void add_route(struct builder *b, const struct route_parts *p)
+{
     struct str service_name = p->to->n > 0 ? p->to->items[0].text : STR_NONE;
-    s->routes[s->n_routes++] = (struct route){
-        .name = p->name,
-        .place = p->place,
-        .rule_text = p->rule_text,
-        .rule = p->rule,
-        .priority = p->priority,
-        .entries = p->entries,
-        .handler = build_chain(b, p),
-        .service_name = service_name,
-    };
+    struct str site = p->site ? p->site->item->name : STR_NONE;
+    snapshot_put_route(
+        b, &(struct route){
+               .name = p->name,
+               .place = p->place,
+               .rule_text = p->rule_text,
+               .rule = p->rule,
+               .priority = p->priority,
+               .entries = p->entries,
+               .handler = build_chain(b, p),
+               .service_name = service_name,
+               .meter = meter_list_place(&b->s->meters, METER_ROUTE, p->name, site, service_name),
+           });
 }
 
 // Adds "Host(`name`)" for one name of a site. *is_exact stays true while no name has a wildcard.
@@ -398,6 +406,7 @@ void snapshot_build_routes(struct builder *b)
     }
     for (size_t i = 0; i < c->routes.n; i++)
         build_route(b, c->routes.items[i], i);
+    snapshot_add_metrics_route(b);
     b->s->router = router_build(b->s->routes, b->s->n_routes, &b->s->mem);
     if (!b->s->router)
         diag_fail(b->diags, ERR_LIMIT, (struct place){.line = 0},

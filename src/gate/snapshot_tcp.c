@@ -140,6 +140,8 @@ bool snapshot_build_tcp_route(struct builder *b, const struct route_conf *r, str
                      .entries = tcp_entries_of(b, r, name),
                      .handler = find_service(b, r, name),
                      .service_name = r->to.n > 0 ? r->to.items[0].text : STR_NONE,
+                     .meter = meter_list_place(&b->s->meters, METER_TCP_ROUTE, name, STR_NONE,
+                                               r->to.n > 0 ? r->to.items[0].text : STR_NONE),
                  });
     return true;
 }

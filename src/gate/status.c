@@ -23,6 +23,9 @@ struct status *status_new(struct snapshot *snapshot)
     s->snapshot = snapshot;
     s->survey = survey_new(snapshot->all_services.items, snapshot->all_services.n);
     s->entry_conns = MEM_ARRAY(uint64_t, snapshot->n_entries);
+    s->workers = MEM_ARRAY(struct status_worker, SNAPSHOT_WORKERS_MAX);
+    meter_sums_init(&s->meters, &snapshot->meters);
+    s->posted_ns = clock_exact_ns();
     return s;
 }
 
@@ -32,6 +35,8 @@ void status_free(struct status *s)
         return;
     survey_free(s->survey);
     mem_free(s->entry_conns);
+    mem_free(s->workers);
+    meter_sums_fini(&s->meters);
     snapshot_unref(s->snapshot);
     mem_free(s);
 }
@@ -56,8 +61,15 @@ static void add_all(uint64_t *to, const uint64_t *from, size_t n)
 
 bool status_add(struct status *s, const struct worker *w)
 {
-    if (!survey_add(s->survey))
+    struct status_worker *own = &s->workers[s->n_workers];
+    if (s->posted_ns > 0)
+        own->lag_ns = clock_exact_ns() - s->posted_ns;
+    s->posted_ns = 0;
+    if (!s->is_surveyed && !(s->is_surveyed = survey_add(s->survey)))
         return false;
+    if (!meter_sums_add(&s->meters, &s->snapshot->meters, worker_meters(w)))
+        return false;
+    s->is_surveyed = false;
     const struct http_stats *stats = worker_stats(w);
     add_all(s->stats.counters, stats->counters, HTTP_COUNTER_COUNT);
     add_all(s->stats.client_errors, stats->client_errors, H1_ERROR_COUNT);
@@ -71,7 +83,12 @@ bool status_add(struct status *s, const struct worker *w)
     struct loop_stats loop;
     loop_stats(loop_self(), &loop);
     s->n_socks += loop.n_socks;
+    own->longest_turn_ns = loop.longest_turn_ns;
+    own->n_turns = loop.n_turns;
+    own->n_fibers = loop.n_fibers;
+    own->cpu_ns = usage_thread_cpu_ns();
     s->n_workers++;
+    s->posted_ns = clock_exact_ns();
     return true;
 }
 

@@ -12,6 +12,15 @@ struct sandbox_report;
 struct survey;
 struct worker;
 
+// How a worker's loop is.
+struct status_worker {
+    int64_t lag_ns;          // from the question until its loop came to it
+    int64_t longest_turn_ns; // of its loop, ever
+    int64_t cpu_ns;          // of its thread
+    uint64_t n_turns;
+    uint32_t n_fibers;
+};
+
 // What was counted and found; whoever writes it reads it so.
 struct status {
     struct snapshot *snapshot; // shares
@@ -19,9 +28,13 @@ struct status {
     unsigned n_workers;        // that have added theirs, as below
     struct http_stats stats;
     struct door_stats door;
-    uint64_t *entry_conns;  // owns: by the snapshot's entrypoints
-    uint64_t n_left_behind; // connections of entrypoints that are no longer in force
-    uint64_t n_socks;       // in the workers' loops: of clients, to servers
+    bool is_surveyed;              // by the worker whose turn it is
+    struct meter_sums meters;      // by the snapshot's
+    struct status_worker *workers; // owns: of each that has added its own
+    int64_t posted_ns;             // when the one that is next was asked; 0: it has begun
+    uint64_t *entry_conns;         // owns: by the snapshot's entrypoints
+    uint64_t n_left_behind;        // connections of entrypoints that are no longer in force
+    uint64_t n_socks;              // in the workers' loops: of clients, to servers
 };
 
 // s: what is in force; gets a ref.
@@ -35,6 +48,7 @@ bool status_add(struct status *s, const struct worker *w);
 
 // What the process knows beyond its workers.
 struct status_process {
+    int64_t started_ns;                   // wall clock
     struct str user;                      // it runs as
     const struct sandbox_report *sandbox; // borrows; NULL: not told
 };

@@ -276,6 +276,7 @@ static const struct route *find_route(struct exchange *x)
         x->end_detail = STR("no TCP route takes the connection");
         return NULL;
     }
+    x->meter = route->meter;
     x->route_name = route->name;
     x->service_name = route->service_name;
     trail_add(&x->trail, STR("route"), "matched", route->name);

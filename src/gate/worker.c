@@ -48,6 +48,7 @@ struct worker {
     struct bans *bans;                // borrows; NULL: none
     struct insight *insight;          // borrows; NULL: none
     struct challenges *challenges;    // shares; NULL: none
+    struct meter_rows meters;
 };
 
 static struct worker *worker_of(struct http_env *env)
@@ -222,6 +223,28 @@ static void log_failure(const struct exchange *x)
                  STR_ARG(x->end_detail));
 }
 
+// Who has ended it, by the trail: a filter's name, or nothing.
+static struct str filter_of(const struct exchange *x)
+{
+    static const struct str mark = STR_INIT("filter ");
+    if (x->ended_at == 0 || x->ended_at > TRAIL_MAX)
+        return STR_NONE;
+    struct str who = x->trail.steps[x->ended_at - 1].who;
+    return str_starts(who, mark) ? str_skip(who, mark.len) : STR_NONE;
+}
+
+static void count_exchange(struct worker *w, const struct snapshot *s, const struct exchange *x)
+{
+    if (s->meters.n == 0)
+        return;
+    meter_count(&w->meters, s->meters.items[x->meter], x);
+    if (x->end != EXCHANGE_END_FILTERED)
+        return;
+    const struct meter *filter = map_get(&s->filter_meters, filter_of(x));
+    if (filter)
+        meter_count_filtered(&w->meters, filter, x);
+}
+
 static void finish_exchange(struct http_env *env, struct exchange *x)
 {
     struct worker *w = worker_of(env);
@@ -232,6 +255,7 @@ static void finish_exchange(struct http_env *env, struct exchange *x)
         if (s->access_log)
             log_exchange(s->access_log, x);
         log_failure(x);
+        count_exchange(w, s, x);
     }
     if (has_request && w->bans && s->bans.n > 0 && (x->resp.status >= 400 || x->offences != 0))
         bans_note(w->bans, &s->bans, x);
@@ -370,6 +394,7 @@ void worker_free(struct worker *w)
     challenges_unref(w->challenges);
     upstream_worker_free(w->upstream);
     http_env_fini(&w->env);
+    meter_rows_fini(&w->meters);
     if (w->current)
         snapshot_unuse(w->current, w->index);
     mem_free(w);
@@ -497,6 +522,11 @@ uint32_t worker_n_open(const struct worker *w)
 const struct http_stats *worker_stats(const struct worker *w)
 {
     return &w->env.stats;
+}
+
+const struct meter_rows *worker_meters(const struct worker *w)
+{
+    return &w->meters;
 }
 
 const struct door_stats *worker_door_stats(const struct worker *w)

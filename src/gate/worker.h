@@ -65,6 +65,7 @@ void worker_abort(struct worker *w);
 uint32_t worker_n_open(const struct worker *w);
 
 const struct http_stats *worker_stats(const struct worker *w);
+const struct meter_rows *worker_meters(const struct worker *w);
 const struct door_stats *worker_door_stats(const struct worker *w);
 
 // Calls fn for each listening socket, and for those that are closed but have connections left.

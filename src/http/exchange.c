@@ -135,6 +135,7 @@ void exchange_fail(struct exchange *x, unsigned status, enum exchange_end end, c
     int n = vsnprintf(detail, sizeof detail, fmt, args);
     va_end(args);
     x->end = end;
+    x->ended_at = (uint8_t)MIN(x->trail.n, (unsigned)UINT8_MAX);
     x->end_detail = arena_dup(x->mem, str_from(detail, MIN((size_t)MAX(n, 0), sizeof detail - 1)));
 
     if (grpc_is(x)) {

@@ -92,6 +92,8 @@ enum exchange_end {
     EXCHANGE_END_LIST(X)
 #undef X
 };
+#define EXCHANGE_END_ONE(id, name, status, text) +1
+#define EXCHANGE_END_COUNT (0 EXCHANGE_END_LIST(EXCHANGE_END_ONE))
 const char *exchange_end_name(enum exchange_end e); // "server-timeout"
 const char *exchange_end_text(enum exchange_end e);
 // The status of an answer of ours about it, where nothing more special fits.
@@ -157,6 +159,7 @@ struct exchange {
     bool is_early;        // the server is told by us that it may be a replay (RFC 8470)
     bool peer_is_trusted; // a trusted proxy: its forwarding fields were believed
     uint8_t offences;     // bits of enum exchange_offence
+    uint8_t ended_at;     // steps of the trail when a filter answered, or the exchange failed
     struct ip client;     // the one client address (DESIGN 4)
     struct str request_id;
 
@@ -164,6 +167,7 @@ struct exchange {
     struct str service_name;
     struct str server_name; // address of the server that was used
     struct str user;        // authenticated
+    uint32_t meter;         // the application's: what it is counted for
     unsigned n_tries;       // servers tried
     bool is_reused;         // the server's connection had served before
     enum exchange_end end;
@@ -184,6 +188,13 @@ enum err exchange_continue(struct exchange *x) MUST_CHECK;
 static inline void exchange_note_offence(struct exchange *x, enum exchange_offence what)
 {
     x->offences |= (uint8_t)(1u << what);
+}
+
+// Who has noted the last step of the trail has answered instead of a server.
+static inline void exchange_end_filtered(struct exchange *x)
+{
+    x->end = EXCHANGE_END_FILTERED;
+    x->ended_at = (uint8_t)MIN(x->trail.n, (unsigned)UINT8_MAX);
 }
 
 // Has end called when the exchange is over, its answer given to the last byte, a tunnel closed.

@@ -42,7 +42,15 @@ static int make(const struct keeper *k)
 void inform_gate(struct keeper *k, struct gate *g, uint64_t seq)
 {
     struct inform *i = &k->inform;
-    struct gate_question m = {.type = GATE_KNOWLEDGE, .seq = seq};
+    struct gate_knowledge m = {
+        .type = GATE_KNOWLEDGE,
+        .is_last_reload_ok = !k->last_reload.is_there || k->last_reload.is_ok,
+        .seq = seq,
+        .n_reloads_ok = k->last_reload.n_ok,
+        .n_reloads_failed = k->last_reload.n_failed,
+        .n_restarts = k->n_restarts,
+        .in_force_ns = k->in_force_ns,
+    };
     int64_t now_ms = clock_now_ms();
     if (i->fd < 0 || now_ms - i->made_ms >= INFORM_EVERY_MS) {
         inform_fini(i);

@@ -21,6 +21,7 @@ struct route {
     // whose handler answers 503, so that its requests don't reach a route with fewer filters.
     const struct handler *handler;
     struct str service_name;
+    uint32_t meter; // whoever builds it: what its exchanges are counted for
 };
 
 struct router;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/num.h"
@@ -43,6 +44,18 @@ static uint64_t count_descriptors(void)
     return is_told ? (uint64_t)st.st_size : 0;
 }
 
+static int64_t ns_of(struct timeval t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + (int64_t)t.tv_usec * 1000;
+}
+
+int64_t usage_thread_cpu_ns(void)
+{
+    struct timespec t = {.tv_sec = 0};
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 void usage_read(struct usage *ret)
 {
     struct rusage used = {.ru_maxrss = 0};
@@ -54,5 +67,6 @@ void usage_read(struct usage *ret)
         .resident_peak_bytes = (uint64_t)used.ru_maxrss * 1024,
         .descriptors = count_descriptors(),
         .descriptors_max = limit.rlim_cur,
+        .cpu_ns = ns_of(used.ru_utime) + ns_of(used.ru_stime),
     };
 }

@@ -12,5 +12,9 @@ struct usage {
     uint64_t resident_peak_bytes; // since the start
     uint64_t descriptors;         // open now; 0: not told (Linux before 6.2)
     uint64_t descriptors_max;     // the limit of them
+    int64_t cpu_ns;               // of all threads, in the kernel too
 };
 void usage_read(struct usage *ret);
+
+// The processor time of this thread.
+int64_t usage_thread_cpu_ns(void);

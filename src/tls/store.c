@@ -283,6 +283,12 @@ const struct tls_entry *tls_store_find(const struct tls_store *s, struct str ser
     return e ? e : tls_store_default(s);
 }
 
+const struct tls_chain *tls_store_chain(const struct tls_store *s, size_t i)
+{
+    ASSERT(i < s->n);
+    return s->list[i];
+}
+
 size_t tls_store_n_chains(const struct tls_store *s)
 {
     return s->n;

@@ -57,3 +57,5 @@ const struct tls_entry *tls_store_default(const struct tls_store *s);
 const struct tls_entry *tls_store_find(const struct tls_store *s, struct str server_name);
 
 size_t tls_store_n_chains(const struct tls_store *s);
+// Of them, in the bundle's order.
+const struct tls_chain *tls_store_chain(const struct tls_store *s, size_t i);

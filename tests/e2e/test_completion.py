@@ -45,7 +45,7 @@ CASES = [
     (["check", "--"], {"--config", "--json", "--quiet", "--help"}),
     (["check", "--j"], {"--json"}),
     (["print", ""], {"settings", "config", "commands", "access-log-fields", "refusals", "ends",
-                     "man", "completion"}),
+                     "man", "metrics", "completion"}),
     (["print", "completion", ""], {"bash", "zsh"}),
     (["print", "man", "s"], {"settings"}),
     (["print", "settings", "--as", ""], {"markdown", "json-schema", "yaml"}),

@@ -51,7 +51,6 @@ def ask(proxy, host, path="/", method="GET"):
 
 
 def test_a_ping_is_answered_where_a_route_leads_there(proxy):
-    """S0-5"""
     status, fields, body = ask(proxy, "ping.example")
     assert (status, body, fields["cache-control"]) == (200, "OK", "no-store")
     assert ask(proxy, "any.example", "/ping")[::2] == (200, "OK")

@@ -76,6 +76,7 @@ static void run_asker(void *arg)
 static void play_keeper(struct insight *insight)
 {
     struct gate_question m;
+    struct gate_knowledge told = {.type = GATE_KNOWLEDGE, .n_restarts = 3};
     size_t len;
     int fd;
     while (channel_receive(w.channel[1], &m, sizeof m, &len, &fd) == IO_DONE) {
@@ -84,8 +85,10 @@ static void play_keeper(struct insight *insight)
         if (w.is_silent)
             continue;
         fd = file_sealed("test", STR("{\"version\":\"1\"}"));
-        insight_take(insight, m.seq - 1, fd); // of another time
-        insight_take(insight, m.seq, fd);
+        told.seq = m.seq - 1; // of another time
+        insight_take(insight, &told, fd);
+        told.seq = m.seq;
+        insight_take(insight, &told, fd);
         close(fd);
     }
 }
@@ -124,6 +127,8 @@ static void those_who_ask_at_once_share_a_report(void)
     const struct report *r = askers[0].got;
     CHECK_INT(r->status->n_workers, N_WORKERS);
     CHECK_STR(r->keeper, STR("{\"version\":\"1\"}"));
+    CHECK(r->is_told);
+    CHECK_INT(r->facts.n_restarts, 3);
     CHECK(r->at_ns > 0);
     CHECK(r->process == &q.process);
     unsigned n_reports = 1;
@@ -166,6 +171,7 @@ static void without_the_keeper_there_is_the_rest(void)
     run_until_back(insight, &a, 1);
     CHECK_INT(a.err, ERR_OK);
     CHECK_INT(a.got->keeper.len, 0);
+    CHECK(!a.got->is_told);
     CHECK_INT(a.got->status->n_workers, N_WORKERS);
     report_unref(a.got);
     insight_free(insight);

@@ -40,7 +40,8 @@ static void nothing_else_does(void)
     static const struct {
         const char *yaml, *told;
     } cases[] = {
-        {"sites: { a.example: pong@internal }\n", "those that are: ping@internal"},
+        {"sites: { a.example: pong@internal }\n",
+         "those that are: metrics@internal, ping@internal"},
         {"sites: { a.example: { to: [ping@internal, http://10.0.0.1] } }\n", "a list of URLs"},
         {"services: { x@internal: { servers: [http://10.0.0.1] } }\n", "can't be a service's name"},
         {"services: { x: { failover: [ping@internal, y] }, y: { servers: [http://10.0.0.1] } }\n",
