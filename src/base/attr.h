@@ -7,8 +7,12 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define NORETURN __attribute__((noreturn))
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-// Off the way of ordinary requests: kept away from hot code, and calls of it count as unlikely.
-#define COLD __attribute__((cold))
+// Off the way of ordinary requests: kept away from hot code, and calls of it count as unlikely. Not
+// inlined, as its locals would then be room on the stack of everybody who passes by: with hundreds
+// of fibers that wait, the bytes that each has touched of its stack are what a request costs.
+#define COLD __attribute__((cold, noinline))
+// The same for what ordinary requests do pass by, and leave again before they wait.
+#define NOINLINE __attribute__((noinline))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

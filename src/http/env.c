@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "http/h2_heap.h"
 #include "http/tunnel.h"
 #include "rt/clock.h"
 #include "rt/stream.h"
@@ -19,6 +20,7 @@ void http_env_init(struct http_env *env, const struct http_app *app, void *app_d
 {
     *env = (struct http_env){
         .app = app,
+        .h2_heap = h2_heap_new(),
         .app_data = app_data,
         .conns_max = conns_max,
         .id_ms = -1,
@@ -45,6 +47,7 @@ void http_env_fini(struct http_env *env)
     pool_fini(&env->large);
     pool_fini(&env->blocks);
     zip_heap_fini(&env->zip);
+    h2_heap_free(&env->h2_heap);
     mem_free(env->fields);
     *env = (struct http_env){.app = NULL};
 }

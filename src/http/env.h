@@ -180,6 +180,7 @@ struct http_env {
     uint64_t id_prefix, id_next; // request ids
     int64_t id_ms;               // what `id` says
     char id[REQUEST_ID_BYTES];   // the last one made
+    struct h2_heap *h2_heap;     // owns: the memory of nghttp2's sessions
     size_t h2_held_bytes;        // of request bodies that wait to be read
     int64_t h2_window_bytes;     // that servers may send unasked, of all streams
     size_t spooled_bytes;        // of bodies that are read ahead

@@ -34,13 +34,13 @@ static void drop_key(struct h2_list *l)
 }
 
 static bool build_head(const struct h2_call *call, const struct http_client_options *options,
-                       struct h2_list *l)
+                       struct h2_list *l, struct h2_list_room *room)
 {
     struct exchange *x = call->x;
     const struct request *r = &x->req;
     bool is_plain = stream_is_plain(&call->c->stream);
     struct str path = path_of(x, options);
-    h2_list_init(l, x->mem, FIELDS_OURS, &r->headers);
+    h2_list_init(l, x->mem, room, FIELDS_OURS, &r->headers);
     bool is_tunnel = call->sending == H2_SENDING_TUNNEL;
     h2_list_add(l, STR(":method"), is_tunnel ? STR("CONNECT") : r->method);
     if (is_tunnel)
@@ -94,7 +94,7 @@ static uint32_t finish_body(struct h2_call *call)
     if (!trailers || !headers_next(trailers, NULL))
         return NGHTTP2_DATA_FLAG_EOF;
     struct h2_list l;
-    h2_list_init(&l, call->x->mem, 0, trailers);
+    h2_list_init(&l, call->x->mem, NULL, 0, trailers);
     h2_list_add_headers(&l, trailers, 0);
     if (l.is_failed || nghttp2_submit_trailer(call->c->session, call->id, copied(&l), l.n) != 0)
         return NGHTTP2_DATA_FLAG_EOF; // no memory: the message is whole without them
@@ -323,10 +323,21 @@ static bool begin_body(struct h2_call *call)
     return call->sending == H2_SENDING_HELD || take_first(call);
 }
 
-enum http_client_end h2_call_send(struct h2_call *call, const struct http_client_options *options)
+// The stream's number, or nghttp2's error.
+NOINLINE static int32_t submit_head(struct h2_call *call, const struct http_client_options *options)
 {
     struct h2_list head;
-    bool has_body = false;
+    UNINITIALIZED struct h2_list_room room;
+    bool has_body = call->sending != H2_SENDING_DONE;
+    const nghttp2_data_provider provider = {.read_callback = give_data};
+    if (!build_head(call, options, &head, &room))
+        return NGHTTP2_ERR_NOMEM;
+    return nghttp2_submit_request(call->c->session, NULL, copied(&head), head.n,
+                                  has_body ? &provider : NULL, call);
+}
+
+enum http_client_end h2_call_send(struct h2_call *call, const struct http_client_options *options)
+{
     if (call->x->req.is_upgrade) {
         enum http_client_end end = begin_tunnel(call);
         if (end != HTTP_CLIENT_OK)
@@ -334,12 +345,7 @@ enum http_client_end h2_call_send(struct h2_call *call, const struct http_client
     } else if (!begin_body(call)) {
         return HTTP_CLIENT_BODY;
     }
-    has_body = call->sending != H2_SENDING_DONE;
-    const nghttp2_data_provider provider = {.read_callback = give_data};
-    int32_t id = -1;
-    if (build_head(call, options, &head))
-        id = nghttp2_submit_request(call->c->session, NULL, copied(&head), head.n,
-                                    has_body ? &provider : NULL, call);
+    int32_t id = submit_head(call, options);
     if (id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE) { // after 2^30 of them
         h2_client_leave(call->c);
         return HTTP_CLIENT_REFUSED;

@@ -6,6 +6,7 @@
 // here and in h2_fields.c: its own checks repair some of it silently.
 #include "http/env.h"
 #include "http/h2_client_priv.h"
+#include "http/h2_heap.h"
 #include "rt/clock.h"
 
 #define CONN_WINDOW_BYTES (16 * 1024 * 1024)
@@ -400,7 +401,8 @@ void h2_session_begin(struct h2_client *c)
     };
     nghttp2_session_callbacks *callbacks = make_callbacks();
     nghttp2_option *options = make_options();
-    int failed = nghttp2_session_client_new2(&c->session, callbacks, c, options);
+    int failed = nghttp2_session_client_new3(&c->session, callbacks, c, options,
+                                             h2_heap_mem(c->env->h2_heap));
     nghttp2_option_del(options);
     nghttp2_session_callbacks_del(callbacks);
     if (failed != 0 ||

@@ -327,20 +327,22 @@ FIELD_LIST(X)
      FIELD_BIT(FIELD_PROXY_CONNECTION) | FIELD_BIT(FIELD_TRANSFER_ENCODING) |                      \
      FIELD_BIT(FIELD_TE) | FIELD_BIT(FIELD_UPGRADE) | FIELD_BIT(FIELD_HTTP2_SETTINGS))
 
-void h2_list_init(struct h2_list *l, struct arena *mem, size_t n, const struct headers *h)
+void h2_list_init(struct h2_list *l, struct arena *mem, struct h2_list_room *room, size_t n,
+                  const struct headers *h)
 {
     *l = (struct h2_list){.mem = mem, .cap = n + (h ? h->n : 0)};
-    l->items = ARENA_ARRAY(mem, nghttp2_nv, l->cap);
+    bool fits = room && l->cap <= ARRAY_LEN(room->items);
+    l->items = fits ? room->items : ARENA_ARRAY(mem, nghttp2_nv, l->cap);
     l->is_failed = !l->items;
 }
 
-static void put(struct h2_list *l, struct str name, struct str value, bool is_secret)
+static void put(struct h2_list *l, struct str name, struct str value, bool may_index)
 {
     if (l->is_failed)
         return;
     ASSERT(l->n < l->cap);
     unsigned flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE |
-                     (is_secret ? NGHTTP2_NV_FLAG_NO_INDEX : 0);
+                     (may_index ? 0 : NGHTTP2_NV_FLAG_NO_INDEX);
     // WHY: the members aren't const because nghttp2 copies into the same struct; it writes to none.
     l->items[l->n++] = (nghttp2_nv){
         .name = (uint8_t *)(uintptr_t)name.ptr,
@@ -352,6 +354,11 @@ static void put(struct h2_list *l, struct str name, struct str value, bool is_se
 }
 
 void h2_list_add(struct h2_list *l, struct str name, struct str value)
+{
+    put(l, name, value, true);
+}
+
+void h2_list_add_once(struct h2_list *l, struct str name, struct str value)
 {
     put(l, name, value, false);
 }
@@ -367,7 +374,7 @@ void h2_list_add_number(struct h2_list *l, struct str name, uint64_t value)
     }
     writer_init(&w, text, DIGITS_MAX);
     writer_dec(&w, value);
-    put(l, name, writer_str(&w), false);
+    put(l, name, writer_str(&w), true);
 }
 
 static bool has_upper(struct str name)
@@ -408,7 +415,7 @@ void h2_list_add_headers(struct h2_list *l, const struct headers *h, uint64_t sk
             continue;
         struct str name = lower_name(l->mem, f);
         l->is_failed |= !name.ptr;
-        put(l, name, f->value, is_secret(f));
+        put(l, name, f->value, !is_secret(f));
     }
 }
 

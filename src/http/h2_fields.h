@@ -76,18 +76,28 @@ static inline bool h2_length_is_whole(const struct h2_length *l)
 
 // --- what is sent ---
 
+// Room on the stack for the items of a usual message. They are needed until nghttp2_submit_* has
+// returned, while memory of an exchange is kept to its end: bytes that nobody would look at again.
+struct h2_list_room {
+    nghttp2_nv items[24];
+};
+
 // Fields for nghttp2_submit_*, which copies none of the texts: they live as long as the stream.
 struct h2_list {
-    nghttp2_nv *items; // in mem
+    nghttp2_nv *items; // in mem, or borrows: of the room
     size_t n, cap;
     struct arena *mem; // borrows
     bool is_failed;    // the arena is full: checked once, at the end
 };
 
-// Room for n pseudo-headers and other single fields, and for those of h (NULL: none).
-void h2_list_init(struct h2_list *l, struct arena *mem, size_t n, const struct headers *h);
+// Room for n pseudo-headers and other single fields, and for those of h (NULL: none): in `room`
+// where they fit (NULL: there is none), else in the arena.
+void h2_list_init(struct h2_list *l, struct arena *mem, struct h2_list_room *room, size_t n,
+                  const struct headers *h);
 // name is in lower case. Both texts are borrowed.
 void h2_list_add(struct h2_list *l, struct str name, struct str value);
+// The same for a value that won't be sent again: it doesn't push out of the table what will.
+void h2_list_add_once(struct h2_list *l, struct str name, struct str value);
 // A number as its decimal digits.
 void h2_list_add_number(struct h2_list *l, struct str name, uint64_t value);
 // The fields of h but for those in the set `skip` and the connection-specific ones, with names in

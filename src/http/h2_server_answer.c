@@ -52,13 +52,14 @@ static void add_copy(struct h2_list *l, struct str name, struct str value)
     h2_list_add(l, name, copy);
 }
 
-static void build_head(struct h2_stream *s, struct h2_list *l, bool is_tunnel)
+static void build_head(struct h2_stream *s, struct h2_list *l, struct h2_list_room *room,
+                       bool is_tunnel)
 {
     struct exchange *x = &s->x;
     const struct http_entry *e = x->entry;
     const struct headers *h = &x->resp.headers;
     uint64_t skip = e->request_id_to_client ? FIELD_BIT(FIELD_X_REQUEST_ID) : 0;
-    h2_list_init(l, x->mem, FIELDS_OF_OURS, h);
+    h2_list_init(l, x->mem, room, FIELDS_OF_OURS, h);
     h2_list_add_number(l, STR(":status"), x->resp.status);
     if (is_tunnel)
         skip |= FIELD_BIT(FIELD_CONTENT_LENGTH);
@@ -68,7 +69,7 @@ static void build_head(struct h2_stream *s, struct h2_list *l, bool is_tunnel)
     if (!headers_find(h, FIELD_DATE))
         add_copy(l, STR("date"), http_date(x->env));
     if (e->request_id_to_client && x->request_id.len > 0)
-        h2_list_add(l, STR("x-request-id"), x->request_id);
+        h2_list_add_once(l, STR("x-request-id"), x->request_id);
     if (e->via.len > 0 && !x->resp.is_internal)
         add_copy(l, STR("via"), arena_concat(x->mem, STR("1.1 "), e->via, STR_NONE));
 }
@@ -80,15 +81,27 @@ static ssize_t lend(nghttp2_session *session, int32_t id, uint8_t *buf, size_t n
     return h2_stream_lend(source->ptr, n, flags);
 }
 
-static bool submit(struct h2_stream *s, const struct h2_list *l, bool has_body)
+NOINLINE static bool submit_head(struct h2_stream *s, bool is_tunnel, bool has_body)
 {
     const nghttp2_data_provider provider = {.source = {.ptr = s}, .read_callback = lend};
+    struct h2_list l;
+    UNINITIALIZED struct h2_list_room room;
+    build_head(s, &l, &room, is_tunnel);
+    if (l.is_failed)
+        return fail(s, EXCHANGE_END_RESOURCES, "no memory for the answer's head");
     if (s->is_gone || s->is_cut || s->c->state != H2_CONN_OPEN)
         return fail(s, EXCHANGE_END_CLIENT_GONE, "the client gave the exchange up");
     s->is_answered = true;
-    if (nghttp2_submit_response(s->c->session, s->id, l->items, l->n,
-                                has_body ? &provider : NULL) != 0)
+    if (nghttp2_submit_response(s->c->session, s->id, l.items, l.n, has_body ? &provider : NULL) !=
+        0)
         return fail(s, EXCHANGE_END_RESOURCES, "the session takes no answer");
+    return true;
+}
+
+static bool send_head(struct h2_stream *s, bool is_tunnel, bool has_body)
+{
+    if (!submit_head(s, is_tunnel, has_body))
+        return false;
     if (has_body)
         h2_conn_flush_soon(s->c); // whenever the body comes
     else
@@ -200,7 +213,7 @@ static bool take_trailers(struct h2_stream *s)
     if (!h || !headers_next(h, NULL))
         return true;
     struct h2_list l;
-    h2_list_init(&l, &s->mem, 0, h);
+    h2_list_init(&l, &s->mem, NULL, 0, h);
     h2_list_add_headers(&l, h, 0);
     h2_list_keep_texts(&l);
     if (l.is_failed)
@@ -283,7 +296,7 @@ static bool ends_by_length(const struct exchange *x)
            !grpc_is(x);
 }
 
-static bool answer_with_body(struct h2_stream *s, const struct h2_list *head)
+static bool answer_with_body(struct h2_stream *s)
 {
     struct exchange *x = &s->x;
     struct str piece = STR_NONE;
@@ -301,7 +314,7 @@ static bool answer_with_body(struct h2_stream *s, const struct h2_list *head)
         char *room = ARENA_ARRAY(x->mem, char, GATHER_BYTES);
         writer_init(&p.gather, room, room ? GATHER_BYTES : 0);
     }
-    return submit(s, head, true) && pump_body(&p, io, piece);
+    return send_head(s, false, true) && pump_body(&p, io, piece);
 }
 
 // --- answers ---
@@ -309,17 +322,12 @@ static bool answer_with_body(struct h2_stream *s, const struct h2_list *head)
 static bool answer_once(struct h2_stream *s)
 {
     struct exchange *x = &s->x;
-    struct h2_list head;
-    bool is_tunnel = s->protocol.len > 0 && h2_tunnel_accept(s);
-    build_head(s, &head, is_tunnel);
-    if (head.is_failed)
-        return fail(s, EXCHANGE_END_RESOURCES, "no memory for the answer's head");
-    if (is_tunnel)
-        return submit(s, &head, true) &&
+    if (s->protocol.len > 0 && h2_tunnel_accept(s))
+        return send_head(s, true, true) &&
                (h2_tunnel_start(s) || fail(s, EXCHANGE_END_RESOURCES, "no memory for a tunnel"));
     if (x->resp.body && may_have_body(x))
-        return answer_with_body(s, &head);
-    return submit(s, &head, false);
+        return answer_with_body(s);
+    return send_head(s, false, false);
 }
 
 bool h2_stream_answer(struct h2_stream *s)
@@ -351,7 +359,7 @@ static enum err inform(struct exchange *x, unsigned status, const struct headers
         return ERR_CLOSED;
     s->sent_continue |= status == 100;
     struct h2_list l;
-    h2_list_init(&l, x->mem, 1, headers);
+    h2_list_init(&l, x->mem, NULL, 1, headers);
     h2_list_add_number(&l, STR(":status"), status);
     if (headers)
         h2_list_add_headers(&l, headers, FIELD_BIT(FIELD_CONTENT_LENGTH));

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "http/h2_heap.h"
 #include "http/h2_server_priv.h"
 #include "rt/clock.h"
 
@@ -259,34 +259,6 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *a
 
 // --- sessions ---
 
-static void *get_raw(size_t n, void *arg)
-{
-    (void)arg;
-    return mem_alloc_raw(n);
-}
-
-static void *get_zeroed(size_t n, size_t size, void *arg)
-{
-    (void)arg;
-    return mem_alloc(n, size);
-}
-
-static void *resize(void *ptr, size_t n, void *arg)
-{
-    (void)arg;
-    return mem_resize(ptr, n, 1);
-}
-
-static void give(void *ptr, void *arg)
-{
-    (void)arg;
-    mem_free(ptr);
-}
-
-// The heap that panics where there is none left, so that no call of the session fails for that.
-static nghttp2_mem heap = {
-    .malloc = get_raw, .free = give, .calloc = get_zeroed, .realloc = resize};
-
 static nghttp2_session_callbacks *callbacks; // made once, never freed
 static nghttp2_option *options;              // the same
 
@@ -341,7 +313,8 @@ void h2_session_open(struct h2_conn *c, const struct http_entry *entry)
         {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
-    check(nghttp2_session_server_new3(&c->session, callbacks, c, options, &heap));
+    check(nghttp2_session_server_new3(&c->session, callbacks, c, options,
+                                      h2_heap_mem(h2_conn_env(c)->h2_heap)));
     check(nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings)));
     check(
         nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0, CONN_WINDOW_BYTES));

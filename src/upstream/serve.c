@@ -46,14 +46,13 @@ struct attempt {
     char token[STICKY_TOKEN_CHARS]; // of the server that is tried; zeros: it has none
     bool is_idempotent;
     bool is_grpc;
-    bool wants_fresh;            // an idle connection turned out to be dead
-    bool may_choose;             // the server may be spoken with by HTTP/1.1 and by HTTP/2
-    bool wants_http_1;           // but a server won't have it by HTTP/2
-    int64_t connect_left_ms;     // for all tries together
-    struct deadline until;       // what the client gives it all
-    uint32_t n_refused;          // tries of which servers say that they did nothing
-    struct conn_failure failure; // of the last try to connect
-    enum exchange_end end;       // how the last try failed; EXCHANGE_END_OK: none did
+    bool wants_fresh;        // an idle connection turned out to be dead
+    bool may_choose;         // the server may be spoken with by HTTP/1.1 and by HTTP/2
+    bool wants_http_1;       // but a server won't have it by HTTP/2
+    int64_t connect_left_ms; // for all tries together
+    struct deadline until;   // what the client gives it all
+    uint32_t n_refused;      // tries of which servers say that they did nothing
+    enum exchange_end end;   // how the last try failed; EXCHANGE_END_OK: none did
     struct str detail;
 };
 
@@ -312,10 +311,11 @@ static void note_reached(const struct attempt *a, struct server_slot *slot)
              STR_ARG(a->x->server_name));
 }
 
-COLD static enum step connect_failed(struct attempt *a, enum conn_got got, struct server_slot *slot,
-                                     struct str name)
+COLD static enum step connect_failed(struct attempt *a, enum conn_got got,
+                                     const struct conn_failure *why, struct server_slot *slot)
 {
-    int error = a->failure.error;
+    struct str name = a->x->server_name;
+    int error = why->error;
     switch (got) {
     case CONN_OK:
         return STEP_DONE;
@@ -336,14 +336,12 @@ COLD static enum step connect_failed(struct attempt *a, enum conn_got got, struc
         return STEP_GIVE_UP;
     case CONN_TIMEOUT:
         note(a, EXCHANGE_END_SERVER_CONNECT_TIMEOUT, "server " STR_FMT ": no %s in time",
-             STR_ARG(name),
-             a->failure.tls.kind == TLS_FAILURE_TIMEOUT ? "TLS handshake" : "connection");
+             STR_ARG(name), why->tls.kind == TLS_FAILURE_TIMEOUT ? "TLS handshake" : "connection");
         skip_for_a_while(a, slot);
         judge(a, OUTCOME_CONNECT, 0);
         return again(a);
     case CONN_TLS:
-        note(a, EXCHANGE_END_SERVER_TLS, "server " STR_FMT ": %s", STR_ARG(name),
-             a->failure.tls.text);
+        note(a, EXCHANGE_END_SERVER_TLS, "server " STR_FMT ": %s", STR_ARG(name), why->tls.text);
         skip_for_a_while(a, slot);
         judge(a, OUTCOME_CONNECT, 0);
         return again(a);
@@ -389,9 +387,15 @@ static bool may_be_alone(const struct attempt *a, const struct target *t)
     return a->x->req.is_raw || (t->server->state->http != SERVER_HTTP_2 && !a->is_grpc);
 }
 
-static enum conn_got connect_to(struct attempt *a, struct target *t, struct lease *ret)
+// Waits, if there is no connection. STEP_DONE: *ret.
+NOINLINE static enum step connect_to(struct attempt *a, struct target *t, struct lease *ret)
 {
     const struct service_conf *conf = a->s->conf;
+    // What waits may let the target go: the slot is the server's, which the snapshot keeps.
+    struct server_slot *slot = t->slot;
+    UNINITIALIZED struct conn_failure failure; // large, and hardly ever written to
+    failure.error = 0;
+    failure.tls.kind = TLS_FAILURE_NONE;
     a->may_choose = may_share(a, t) && may_be_alone(a, t);
     struct conn_wish wish = {
         .env = a->x->env,
@@ -404,7 +408,7 @@ static enum conn_got connect_to(struct attempt *a, struct target *t, struct leas
         .queue_ms = conf->queue_ms,
         .connect_ms = conf->connect_ms,
         .connect_left_ms = &a->connect_left_ms,
-        .failure = &a->failure,
+        .failure = &failure,
         .health = a->health,
         .is_panic = a->pick.is_panic,
         .idle_ms = conf->idle_ms,
@@ -412,7 +416,11 @@ static enum conn_got connect_to(struct attempt *a, struct target *t, struct leas
     };
     if (target_is_full(t, conf->conns_max)) // who leaves the queue gives up the place in it
         exchange_watch(a->x);
-    return target_get(t, &wish, ret);
+    enum conn_got got = target_get(t, &wish, ret);
+    if (LIKELY(got == CONN_OK))
+        return STEP_DONE;
+    leave_place(a);
+    return connect_failed(a, got, &failure, slot);
 }
 
 // --- the exchange ---
@@ -642,11 +650,9 @@ static enum step try_once(struct attempt *a)
     x->times.chosen = clock_now_ns();
     x->n_tries++;
     struct lease lease;
-    enum conn_got got = connect_to(a, e->target, &lease);
-    if (got != CONN_OK) {
-        leave_place(a);
-        return connect_failed(a, got, slot, x->server_name);
-    }
+    step = connect_to(a, e->target, &lease);
+    if (step != STEP_DONE)
+        return step;
     bool is_new =
         lease.mux ? lease.mux->client.n_exchanges == 0 : lease.conn->client.n_exchanges == 0;
     if (is_new)

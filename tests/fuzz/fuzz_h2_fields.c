@@ -91,7 +91,7 @@ static void check_again(const struct message *m)
     struct message twin;
     struct h2_list l;
     open_message(&twin, m->s.kind, &wide);
-    h2_list_init(&l, &twin.mem, 5, &m->h);
+    h2_list_init(&l, &twin.mem, NULL, 5, &m->h);
     if (m->s.kind == H2_SECTION_REQUEST) {
         h2_list_add(&l, STR(":method"), m->s.method);
         if (m->s.path.len > 0) {

@@ -221,7 +221,7 @@ static void a_full_arena_is_an_error(void)
     h2_section_add(&s, STR("a"), STR("1"));
     CHECK_INT(h2_section_end(&s), H2_ERROR_MEMORY);
     struct h2_list l;
-    h2_list_init(&l, &mem, 20, NULL);
+    h2_list_init(&l, &mem, NULL, 20, NULL);
     h2_list_add(&l, STR("a"), STR("1"));
     CHECK(l.is_failed && l.n == 0);
     arena_fini(&mem);
@@ -319,7 +319,7 @@ static void fields_are_sent_in_lower_case_without_those_of_the_hop(void)
     };
     CHECK(headers_take(&f.h, fields, ARRAY_LEN(fields)) == ERR_OK);
     struct h2_list l;
-    h2_list_init(&l, &f.mem, 2, &f.h);
+    h2_list_init(&l, &f.mem, NULL, 2, &f.h);
     h2_list_add(&l, STR(":status"), STR("200"));
     h2_list_add_number(&l, STR("content-length"), 18446744073709551615u);
     h2_list_add_headers(&l, &f.h, FIELD_BIT(FIELD_VIA));
