@@ -329,10 +329,10 @@ static struct gate *take_over(struct keeper *k, struct gate *g)
 
 static void tell_in_force(struct keeper *k, const struct gate_ready *m, bool is_new)
 {
+    if (is_new)
+        reload_succeeded(k, m); // who has read the line below may send commands
     log_info("settings %llu are in force on %u workers (built in %lld ms)",
              (unsigned long long)m->seq, k->current.n_workers, (long long)(m->build_ns / 1000000));
-    if (is_new)
-        reload_succeeded(k, m);
 }
 
 static void await(struct keeper *k, struct gate *old, const struct gate_ready *m)
