@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codec/json.h"
 
+#include <inttypes.h>
+
 #include "base/ascii.h"
+#include "base/assert.h"
 #include "base/utf8.h"
+#include "codec/date.h"
 
 #define REPLACEMENT STR("\xef\xbf\xbd") // U+FFFD
 
@@ -92,6 +96,55 @@ void json_text_str(struct text *t, struct str s)
     while (s.len > 0)
         text_put(t, json_next_piece(&s, buf));
     text_byte(t, '"');
+}
+
+void json_text_key(struct text *t, const char *key)
+{
+    ASSERT(t->len > 0);
+    char last = t->ptr[t->len - 1];
+    if (last != '{' && last != '[')
+        text_byte(t, ',');
+    if (!key)
+        return;
+    text_byte(t, '"');
+    text_put(t, str_of(key));
+    text_put(t, STR("\":"));
+}
+
+void json_text_open(struct text *t, const char *key, char bracket)
+{
+    json_text_key(t, key);
+    text_byte(t, bracket);
+}
+
+void json_text_put(struct text *t, const char *key, struct str value)
+{
+    json_text_key(t, key);
+    json_text_str(t, value);
+}
+
+void json_text_uint(struct text *t, const char *key, uint64_t value)
+{
+    json_text_key(t, key);
+    text_printf(t, "%" PRIu64, value);
+}
+
+void json_text_bool(struct text *t, const char *key, bool value)
+{
+    json_text_key(t, key);
+    text_put(t, value ? STR("true") : STR("false"));
+}
+
+void json_text_time(struct text *t, const char *key, int64_t wall_ns)
+{
+    char iso[DATE_ISO_BYTES];
+    json_text_key(t, key);
+    if (wall_ns == 0) {
+        text_put(t, STR("null"));
+        return;
+    }
+    date_iso(wall_ns, iso);
+    json_text_str(t, str_from(iso, sizeof iso));
 }
 
 void log_escape(struct writer *w, struct str s)

@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "base/num.h"
 #include "base/utf8.h"
+#include "codec/json.h"
 
 struct reader {
     struct str rest;
@@ -362,4 +363,39 @@ struct str json_get_text(const struct json *object, struct str name)
 {
     const struct json *at = json_get(object, name);
     return at && at->kind == JSON_STRING ? at->text : STR_NONE;
+}
+
+void json_text_value(struct text *t, const struct json *v)
+{
+    switch (v->kind) {
+    case JSON_NULL:
+        text_put(t, STR("null"));
+        return;
+    case JSON_TRUE:
+        text_put(t, STR("true"));
+        return;
+    case JSON_FALSE:
+        text_put(t, STR("false"));
+        return;
+    case JSON_NUMBER:
+        text_put(t, v->text);
+        return;
+    case JSON_STRING:
+        json_text_str(t, v->text);
+        return;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        break;
+    }
+    text_byte(t, v->kind == JSON_ARRAY ? '[' : '{');
+    for (const struct json *item = v->first; item; item = item->next) {
+        if (item != v->first)
+            text_byte(t, ',');
+        if (v->kind == JSON_OBJECT) {
+            json_text_str(t, item->name);
+            text_byte(t, ':');
+        }
+        json_text_value(t, item); // at most JSON_DEPTH_MAX deep
+    }
+    text_byte(t, v->kind == JSON_ARRAY ? ']' : '}');
 }

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "base/text.h"
 
 enum json_kind {
     JSON_NULL,
@@ -46,3 +47,6 @@ struct str json_get_text(const struct json *object, struct str name);
 // A number that fits, its fraction cut off: 1.5e9 is 1500000000. False: it isn't one, or doesn't
 // fit.
 bool json_int(const struct json *number, int64_t *ret);
+
+// Writes a value again, as JSON that reads as the same.
+void json_text_value(struct text *t, const struct json *value);

@@ -51,6 +51,25 @@ static void strings_are_valid_json_whatever_they_hold(void)
     }
 }
 
+static void members_and_items_are_separated(void)
+{
+    struct text t = {.ptr = NULL};
+    text_byte(&t, '{');
+    json_text_put(&t, "a", STR("x\"y"));
+    json_text_open(&t, "list", '[');
+    json_text_uint(&t, NULL, UINT64_MAX);
+    json_text_bool(&t, NULL, true);
+    json_text_open(&t, NULL, '{');
+    text_byte(&t, '}');
+    text_byte(&t, ']');
+    json_text_time(&t, "never", 0);
+    json_text_time(&t, "then", 1000000000);
+    text_byte(&t, '}');
+    CHECK_STR(text_str(&t), STR("{\"a\":\"x\\\"y\",\"list\":[18446744073709551615,true,{}],"
+                                "\"never\":null,\"then\":\"1970-01-01T00:00:01.000Z\"}"));
+    text_fini(&t);
+}
+
 static void log_texts_stay_on_one_line(void)
 {
     static const struct {
@@ -87,5 +106,5 @@ static void what_does_not_fit_is_remembered(void)
     CHECK(w.overflowed);
 }
 
-TEST_MAIN(TEST(strings_are_valid_json_whatever_they_hold), TEST(log_texts_stay_on_one_line),
-          TEST(what_does_not_fit_is_remembered))
+TEST_MAIN(TEST(strings_are_valid_json_whatever_they_hold), TEST(members_and_items_are_separated),
+          TEST(log_texts_stay_on_one_line), TEST(what_does_not_fit_is_remembered))
