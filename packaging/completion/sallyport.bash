@@ -51,6 +51,12 @@ _sallyport() {
             status)
                 takes='-c --config --control'
                 options='--config --control --all --json --help' ;;
+            errors)
+                takes='-c --config --control --kind --search'
+                options='--config --control --kind --search --json --help' ;;
+            api)
+                takes='-c --config --control'
+                options='--config --control --help' ;;
             explain)
                 takes='-c --config --control -X --method -H --header --from --entrypoint'
                 options='--config --running --control --method --header --from --entrypoint --help' ;;
@@ -93,7 +99,7 @@ _sallyport() {
             esac
         fi
     done
-    local commands='run proxy check reload stop upgrade status explain cert account ban pin server trust doctor print whoami hash-password version help'
+    local commands='run proxy check reload stop upgrade status errors api explain cert account ban pin server trust doctor print whoami hash-password version help'
     case "$command $prev" in
     'run --config' | 'run -c') kind=file ;;
     'proxy --from') kind=text ;;
@@ -108,6 +114,12 @@ _sallyport() {
     'upgrade --control') kind=file ;;
     'status --config' | 'status -c') kind=file ;;
     'status --control') kind=file ;;
+    'errors --config' | 'errors -c') kind=file ;;
+    'errors --control') kind=file ;;
+    'errors --kind') kind=names names='refused failed' ;;
+    'errors --search') kind=text ;;
+    'api --config' | 'api -c') kind=file ;;
+    'api --control') kind=file ;;
     'explain --config' | 'explain -c') kind=file ;;
     'explain --control') kind=file ;;
     'explain --method' | 'explain -X') kind=names names='GET HEAD POST PUT PATCH DELETE OPTIONS' ;;
@@ -159,6 +171,8 @@ _sallyport() {
     esac
     [[ -n $kind ]] || case "$command ${#words[@]} ${words[0]}" in
         'upgrade 0 ') kind=file ;;
+        'errors 0 ') kind=text ;;
+        'api 0 ') kind=text ;;
         'explain 0 ') kind=sites ;;
         'cert '1' show') kind=sites ;;
         'cert '*' request') kind=sites ;;
@@ -185,7 +199,7 @@ _sallyport() {
         'doctor 0 ') kind=names names='tls ports' ;;
         'print '1' man') kind=names names='commands settings' ;;
         'print '1' completion') kind=names names='bash zsh' ;;
-        'print 0 ') kind=names names='settings config commands access-log-fields refusals ends metrics man completion' ;;
+        'print 0 ') kind=names names='settings config commands access-log-fields refusals ends metrics api man completion' ;;
         'help 0 ') kind=names names=$commands ;;
     esac
     case $kind in

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/api_request.h"
 #include "cli/command.h"
 #include "cli/completion.h"
 #include "cli/manual.h"
@@ -109,6 +110,17 @@ static int print_metrics(const struct cli_args *args, struct text *t)
     return CLI_OK;
 }
 
+static int print_api(const struct cli_args *args, struct text *t)
+{
+    (void)args;
+    text_put(t, STR("# The API\n\nPrinted by `sallyport print api`. What can be read where a route "
+                    "leads to `api@internal`, or with `sallyport api PATH`. Lists take `page`, "
+                    "`per_page` (100, at most 1000), `search`, `status`, `service` and `filter`, "
+                    "and tell the next page's number in `X-Next-Page`.\n\n"));
+    api_print_views(t);
+    return CLI_OK;
+}
+
 static int print_man(const struct cli_args *args, struct text *t)
 {
     if (args->n_words > 1 && strcmp(args->words[1], "settings") == 0)
@@ -136,6 +148,7 @@ static int print_completion(const struct cli_args *args, struct text *t)
     X("refusals", print_refusals, NULL, false)                                                     \
     X("ends", print_ends, NULL, false)                                                             \
     X("metrics", print_metrics, NULL, false)                                                       \
+    X("api", print_api, NULL, false)                                                               \
     X("man", print_man, page_names, false)                                                         \
     X("completion", print_completion, shell_names, true)
 
@@ -175,7 +188,8 @@ const struct cli_command cli_print = {
     .doc =
         "`settings`: every setting with its default and meaning. `config`: the settings of a file "
         "with all defaults, and where each value came from; secrets are masked. `commands`, "
-        "`access-log-fields`, `refusals`, `ends`, `metrics`: what the reference pages show. `man`: "
+        "`access-log-fields`, `refusals`, `ends`, `metrics`, `api`: what the reference pages show. "
+        "`man`: "
         "the manual "
         "page "
         "of the `commands` or of the `settings`, as roff. `completion`: a script that completes "

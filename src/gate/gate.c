@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "filter/states.h"
+#include "gate/api_desk.h"
 #include "gate/bans.h"
 #include "gate/credentials.h"
 #include "gate/crew.h"
@@ -59,7 +60,8 @@ struct gate {
     struct upstream_checker *checker;
     struct crew *crew; // the workers; NULL before the first snapshot
     struct questions questions;
-    struct insight *insight;     // owns
+    struct insight *insight; // owns
+    struct api_desk api_desk;
     struct petitions *petitions; // owns
     struct pins *pins;           // owns
     struct bans *bans;           // owns
@@ -427,7 +429,18 @@ union order {
     struct gate_verdict verdict;
     struct gate_ban ban;
     struct gate_server server;
+    struct gate_api api;
 };
+
+static void take_question(struct gate *g, const union order *m)
+{
+    if (m->question.type == GATE_PING)
+        questions_ping(&g->questions, m->question.seq);
+    else if (m->question.type == GATE_ASK)
+        questions_ask(&g->questions, m->question.seq);
+    else
+        api_desk_take(&g->api_desk, &m->api);
+}
 
 // One message from the keeper. fd is ours.
 static void take_message(struct gate *g, const char *buf, size_t len, int fd)
@@ -464,10 +477,9 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
         begin_drain(g, m.drain.idle_ms, m.drain.limit_ms);
         break;
     case GATE_PING:
-        questions_ping(&g->questions, m.question.seq);
-        break;
     case GATE_ASK:
-        questions_ask(&g->questions, m.question.seq);
+    case GATE_API:
+        take_question(g, &m);
         break;
     case GATE_VERDICT:
         take_verdict(g, &m.verdict);
@@ -489,6 +501,7 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     case GATE_LAST:
         insight_set_ending(g->insight);
         break;
+    case GATE_PAGE:
     case GATE_PETITION:
     case GATE_INQUIRY:
     case GATE_READY:
@@ -559,6 +572,7 @@ int gate_main(void)
     g.petitions = petitions_new(g.loop, GATE_CHANNEL_FD);
     g.pins = pins_new(g.petitions);
     g.insight = insight_new(GATE_CHANNEL_FD, &g.questions);
+    g.api_desk = (struct api_desk){.insight = g.insight, .channel = GATE_CHANNEL_FD};
     g.bans = bans_new(g.loop, GATE_CHANNEL_FD);
     g.credentials.demand = demand_new(g.petitions);
     struct upstream_pinning pinning = pins_pinning(g.pins);

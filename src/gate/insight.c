@@ -3,13 +3,17 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "codec/json_read.h"
 #include "gate/questions.h"
 #include "rt/channel.h"
 #include "rt/clock.h"
 #include "rt/fiber.h"
 #include "rt/file.h"
+#include "rt/log.h"
 #include "rt/timer.h"
 #include "tls/store.h"
+
+#define KNOWN_MAX_BYTES ((size_t)256 << 20)
 
 // A fiber that waits. Travels as mail to the aux loop and back: one thread at a time has it, but
 // for what is the fiber's.
@@ -63,6 +67,14 @@ void insight_free(struct insight *i)
     mem_free(i);
 }
 
+void report_know(struct report *r, struct str told)
+{
+    const char *why;
+    r->known = told.len > 0 ? json_parse(told, &r->mem, &why) : NULL;
+    if (told.len > 0 && !r->known)
+        log_warn("what the keeper tells can't be read: %s", why);
+}
+
 void report_unref(const struct report *shared)
 {
     struct report *r = (struct report *)(uintptr_t)shared;
@@ -70,6 +82,7 @@ void report_unref(const struct report *shared)
         return;
     status_free((struct status *)(uintptr_t)r->status);
     tls_store_unref(r->certs);
+    arena_fini(&r->mem);
     file_unmap(r->keeper);
     mem_free(r);
 }
@@ -124,6 +137,7 @@ static bool visit(void *arg, const struct worker *w)
 static void on_visited(void *arg)
 {
     struct insight *i = arg;
+    recent_sort(&i->status->recent);
     i->is_visited = true;
     finish_when_complete(i);
 }
@@ -141,6 +155,7 @@ void insight_take(struct insight *i, const struct gate_knowledge *m, int fd)
         return; // too late
     if (fd >= 0 && !file_map_sealed(fd, &i->report->keeper))
         i->report->keeper = STR_NONE;
+    report_know(i->report, i->report->keeper); // here, so that no worker is held up by it
     i->report->facts = *m;
     i->report->is_told = i->is_told = true;
     finish_when_complete(i);
@@ -161,6 +176,7 @@ static void begin(struct insight *i)
     if (credentials && credentials->store)
         i->report->certs = tls_store_ref(credentials->store);
     atomic_init(&i->report->refs, 1);
+    arena_init(&i->report->mem, KNOWN_MAX_BYTES, NULL, 0);
     i->is_visited = i->is_told = false;
     i->began_ms = clock_now_ms();
     // When its queue is full, the report does without what it would have told.

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "base/deadline.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -14,13 +15,16 @@
 #include "gate/status.h"
 
 struct insight;
+struct json;
 struct questions;
 
 // What was true at a moment. Shared: read only.
 struct report {
     const struct status *status; // owns
-    struct str keeper; // owns: what the keeper told (a JSON object); empty: nothing in time
-    int64_t at_ns;     // wall clock
+    struct str keeper;        // owns: what the keeper told (a JSON object); empty: nothing in time
+    const struct json *known; // the same, read; in mem; NULL: nothing
+    struct arena mem;
+    int64_t at_ns;                        // wall clock
     const struct status_process *process; // borrows: the gate's
     bool is_told;                         // the keeper has answered in time
     struct gate_knowledge facts;          // then
@@ -42,6 +46,8 @@ void insight_free(struct insight *i);
 // caller's; ERR_TIMEOUT, ERR_CANCELLED; ERR_LIMIT: too many wait, or i is NULL.
 enum err insight_ask(struct insight *i, struct deadline until, const struct report **ret)
     MUST_CHECK;
+// Fills r->known with what the keeper has told: bytes outlive r. Once.
+void report_know(struct report *r, struct str told);
 // Any thread. Accepts NULL.
 void report_unref(const struct report *r);
 

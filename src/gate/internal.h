@@ -15,6 +15,7 @@ struct internal_type {
 };
 
 #define INTERNAL_LIST(X)                                                                           \
+    X(api)                                                                                         \
     X(metrics)                                                                                     \
     X(ping)
 

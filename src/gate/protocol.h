@@ -54,6 +54,9 @@ enum gate_message {
     GATE_KNOWLEDGE, // (fd, a sealed memfd: one JSON object) the answer to it: struct gate_knowledge
     GATE_LAST,      // no other gate takes over when this one leaves; before GATE_DRAIN: struct
                     // gate_secrets
+    GATE_API,       // what a command asks of the API: struct gate_api
+    // gate to keeper
+    GATE_PAGE, // (fd, a sealed memfd: JSON) the answer to it: struct gate_page
 };
 
 // The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after
@@ -158,6 +161,21 @@ struct gate_server {
     uint32_t service_bytes, name_bytes;
     char service[GATE_SERVER_MAX_BYTES + 1]; // as the status names them
     char name[GATE_SERVER_MAX_BYTES + 1];
+};
+
+#define GATE_TARGET_MAX_BYTES 2048
+struct gate_api {
+    uint32_t type;
+    uint32_t target_bytes;
+    uint64_t seq;
+    char target[GATE_TARGET_MAX_BYTES]; // path and query
+};
+
+struct gate_page {
+    uint32_t type;
+    uint32_t status;    // of HTTP
+    uint64_t seq;       // the question's
+    uint64_t next_page; // 0: it is no list
 };
 
 #define GATE_REASON_MAX_BYTES 1024

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gate/status.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "codec/date.h"
 #include "codec/h1.h"
 #include "codec/json.h"
 #include "gate/worker.h"
@@ -34,6 +32,7 @@ void status_free(struct status *s)
     if (!s)
         return;
     survey_free(s->survey);
+    recent_set_fini(&s->recent);
     mem_free(s->entry_conns);
     mem_free(s->workers);
     meter_sums_fini(&s->meters);
@@ -87,6 +86,7 @@ bool status_add(struct status *s, const struct worker *w)
     own->n_turns = loop.n_turns;
     own->n_fibers = loop.n_fibers;
     own->cpu_ns = usage_thread_cpu_ns();
+    recent_collect(worker_recent(w), STR_NONE, &s->recent);
     s->n_workers++;
     s->posted_ns = clock_exact_ns();
     return true;
@@ -94,42 +94,11 @@ bool status_add(struct status *s, const struct worker *w)
 
 // --- JSON ---
 
-// What stands before a member (key) or an item (NULL) of what was opened last.
-static void put_key(struct text *t, const char *key)
-{
-    ASSERT(t->len > 0);
-    char last = t->ptr[t->len - 1];
-    if (last != '{' && last != '[')
-        text_byte(t, ',');
-    if (!key)
-        return;
-    json_text_str(t, str_of(key));
-    text_byte(t, ':');
-}
-
-static void put_open(struct text *t, const char *key, char bracket)
-{
-    put_key(t, key);
-    text_byte(t, bracket);
-}
-
-static void put_str(struct text *t, const char *key, struct str value)
-{
-    put_key(t, key);
-    json_text_str(t, value);
-}
-
-static void put_uint(struct text *t, const char *key, uint64_t value)
-{
-    put_key(t, key);
-    text_printf(t, "%" PRIu64, value);
-}
-
 static void put_texts(struct text *t, const char *key, const struct conf_texts *texts)
 {
-    put_open(t, key, '[');
+    json_text_open(t, key, '[');
     for (size_t i = 0; i < texts->n; i++)
-        put_str(t, NULL, texts->items[i].text);
+        json_text_put(t, NULL, texts->items[i].text);
     text_byte(t, ']');
 }
 
@@ -142,9 +111,9 @@ static void write_counters(const struct http_stats *stats, struct text *t)
         HTTP_COUNTER_LIST(X)
 #undef X
     };
-    put_open(t, "counters", '{');
+    json_text_open(t, "counters", '{');
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        put_uint(t, texts[i], stats->counters[i]);
+        json_text_uint(t, texts[i], stats->counters[i]);
     text_byte(t, '}');
 }
 
@@ -160,13 +129,13 @@ static void write_tls(const struct door_stats *door, struct text *t)
         TLS_FAILURE_LIST(X)
 #undef X
     };
-    put_open(t, "tls", '{');
+    json_text_open(t, "tls", '{');
     for (size_t i = 0; i < ARRAY_LEN(counters); i++)
-        put_uint(t, counters[i], door->counters[i]);
-    put_open(t, "failed", '{');
+        json_text_uint(t, counters[i], door->counters[i]);
+    json_text_open(t, "failed", '{');
     for (size_t i = TLS_FAILURE_NONE + 1; i < ARRAY_LEN(failures); i++) {
         if (door->failures[i] > 0)
-            put_uint(t, failures[i], door->failures[i]);
+            json_text_uint(t, failures[i], door->failures[i]);
     }
     text_put(t, STR("}}"));
 }
@@ -174,46 +143,46 @@ static void write_tls(const struct door_stats *door, struct text *t)
 static void write_refusals(const char *key, const uint64_t *counts, const uint64_t *h2_counts,
                            struct text *t)
 {
-    put_open(t, key, '{');
+    json_text_open(t, key, '{');
     for (unsigned i = H1_ERROR_NONE + 1; i < H1_ERROR_COUNT; i++) {
         if (counts[i] > 0)
-            put_uint(t, h1_error_name((enum h1_error)i), counts[i]);
+            json_text_uint(t, h1_error_name((enum h1_error)i), counts[i]);
     }
     for (unsigned i = H2_ERROR_NONE + 1; h2_counts && i < H2_ERROR_COUNT; i++) {
         if (h2_counts[i] > 0)
-            put_uint(t, h2_error_name((enum h2_error)i), h2_counts[i]);
+            json_text_uint(t, h2_error_name((enum h2_error)i), h2_counts[i]);
     }
     text_byte(t, '}');
 }
 
 static void write_entrypoints(const struct status *s, struct text *t)
 {
-    put_open(t, "entrypoints", '[');
+    json_text_open(t, "entrypoints", '[');
     for (unsigned i = 0; i < s->snapshot->n_entries; i++) {
-        put_open(t, NULL, '{');
-        put_str(t, "name", s->snapshot->entries[i].name);
-        put_uint(t, "connections", s->entry_conns[i]);
+        json_text_open(t, NULL, '{');
+        json_text_put(t, "name", s->snapshot->entries[i].name);
+        json_text_uint(t, "connections", s->entry_conns[i]);
         text_byte(t, '}');
     }
     text_byte(t, ']');
-    put_uint(t, "connections_left_behind", s->n_left_behind);
+    json_text_uint(t, "connections_left_behind", s->n_left_behind);
 }
 
 static void write_sites(const struct conf_map *sites, struct text *t)
 {
-    put_open(t, "sites", '[');
+    json_text_open(t, "sites", '[');
     for (size_t i = 0; i < sites->n; i++) {
         const struct site_conf *site = sites->items[i].value;
-        put_open(t, NULL, '{');
-        put_str(t, "name", sites->items[i].name);
+        json_text_open(t, NULL, '{');
+        json_text_put(t, "name", sites->items[i].name);
         put_texts(t, "aliases", &site->aliases);
         put_texts(t, "use", &site->use);
         struct text to = {.ptr = NULL};
         for (size_t k = 0; k < site->to.n; k++)
             text_printf(&to, "%s" STR_FMT, k > 0 ? ", " : "", STR_ARG(site->to.items[k].text));
-        put_str(t, "to", text_str(&to));
+        json_text_put(t, "to", text_str(&to));
         text_fini(&to);
-        put_uint(t, "routes", site->routes.n);
+        json_text_uint(t, "routes", site->routes.n);
         text_byte(t, '}');
     }
     text_byte(t, ']');
@@ -222,20 +191,18 @@ static void write_sites(const struct conf_map *sites, struct text *t)
 // A time of the monotonic clock.
 static void put_time(struct text *t, const char *key, int64_t at_ms)
 {
-    char iso[DATE_ISO_BYTES];
-    date_iso(clock_wall_ns() - (clock_now_ms() - at_ms) * 1000000, iso);
-    put_str(t, key, str_from(iso, sizeof iso));
+    json_text_time(t, key, clock_wall_ns() - (clock_now_ms() - at_ms) * 1000000);
 }
 
 static void write_breaker(const struct breaker *b, struct text *t)
 {
     uint32_t state = atomic_load_explicit(&b->state, memory_order_relaxed);
     int64_t since_ms = atomic_load_explicit(&b->since_ms, memory_order_relaxed);
-    put_open(t, "breaker", '{');
-    put_str(t, "state", str_of(breaker_state_name((enum breaker_state)state)));
+    json_text_open(t, "breaker", '{');
+    json_text_put(t, "state", str_of(breaker_state_name((enum breaker_state)state)));
     if (since_ms > 0)
         put_time(t, "since", since_ms);
-    put_uint(t, "refused", atomic_load_explicit(&b->n_refused, memory_order_relaxed));
+    json_text_uint(t, "refused", atomic_load_explicit(&b->n_refused, memory_order_relaxed));
     text_byte(t, '}');
 }
 
@@ -253,62 +220,65 @@ static struct str state_of(const struct survey_server *server, const struct surv
 static void write_address(const struct survey_server *server, const struct survey_address *a,
                           struct text *t)
 {
-    put_open(t, NULL, '{');
-    put_str(t, "ip", a->text);
-    put_str(t, "state", state_of(server, a));
-    put_uint(t, "failures", a->n_failures);
+    json_text_open(t, NULL, '{');
+    json_text_put(t, "ip", a->text);
+    json_text_put(t, "state", state_of(server, a));
+    json_text_uint(t, "failures", a->n_failures);
     if (a->since_ms > 0)
         put_time(t, "since", a->since_ms);
     if (a->ejected_until_ms > 0)
         put_time(t, "until", a->ejected_until_ms);
     if (a->why[0] != '\0')
-        put_str(t, "reason", str_of(a->why));
+        json_text_put(t, "reason", str_of(a->why));
     text_byte(t, '}');
 }
 
 static void write_server(const struct survey_server *server, struct text *t)
 {
-    put_open(t, NULL, '{');
-    put_str(t, "url", server->url);
-    put_str(t, "name", server->name);
-    put_uint(t, "weight", server->weight);
-    put_key(t, "checked");
-    text_put(t, server->is_checked ? STR("true") : STR("false"));
-    put_key(t, "drained");
-    text_put(t, server->is_drained ? STR("true") : STR("false"));
+    json_text_open(t, NULL, '{');
+    json_text_put(t, "url", server->url);
+    json_text_put(t, "name", server->name);
+    json_text_uint(t, "weight", server->weight);
+    json_text_bool(t, "checked", server->is_checked);
+    json_text_bool(t, "drained", server->is_drained);
     if (server->why)
-        put_str(t, "error", str_of(server->why));
-    put_open(t, "addresses", '[');
+        json_text_put(t, "error", str_of(server->why));
+    json_text_open(t, "addresses", '[');
     for (size_t i = 0; i < server->n_addresses; i++) {
         write_address(server, &server->addresses[i], t);
     }
     text_byte(t, ']');
-    put_uint(t, "connections", server->n_conns);
-    put_uint(t, "idle", server->n_idle);
-    put_uint(t, "requests", server->n_requests);
-    put_uint(t, "failures", server->n_failures);
+    json_text_uint(t, "connections", server->n_conns);
+    json_text_uint(t, "idle", server->n_idle);
+    json_text_uint(t, "requests", server->n_requests);
+    json_text_uint(t, "failures", server->n_failures);
     if (server->is_tls) {
-        put_open(t, "tls", '{');
-        put_uint(t, "handshakes", server->n_handshakes);
-        put_uint(t, "resumed", server->n_resumed);
+        json_text_open(t, "tls", '{');
+        json_text_uint(t, "handshakes", server->n_handshakes);
+        json_text_uint(t, "resumed", server->n_resumed);
         text_byte(t, '}');
     }
     text_byte(t, '}');
 }
 
+void status_put_service(const struct survey *survey, size_t i, struct text *t)
+{
+    const struct survey_service *service = &survey->services[i];
+    if (service->breaker)
+        write_breaker(service->breaker, t);
+    json_text_open(t, "servers", '[');
+    for (size_t k = 0; k < service->n_servers; k++)
+        write_server(&survey->servers[service->first + k], t);
+    text_byte(t, ']');
+}
+
 static void write_services(const struct survey *survey, struct text *t)
 {
-    put_open(t, "services", '[');
+    json_text_open(t, "services", '[');
     for (size_t i = 0; i < survey->n_services; i++) {
-        const struct survey_service *service = &survey->services[i];
-        put_open(t, NULL, '{');
-        put_str(t, "name", service->name);
-        if (service->breaker)
-            write_breaker(service->breaker, t);
-        put_open(t, "servers", '[');
-        for (size_t k = 0; k < service->n_servers; k++)
-            write_server(&survey->servers[service->first + k], t);
-        text_byte(t, ']');
+        json_text_open(t, NULL, '{');
+        json_text_put(t, "name", survey->services[i].name);
+        status_put_service(survey, i, t);
         text_byte(t, '}');
     }
     text_byte(t, ']');
@@ -316,13 +286,13 @@ static void write_services(const struct survey *survey, struct text *t)
 
 static void write_filters(const struct conf_map *filters, struct text *t)
 {
-    put_open(t, "filters", '[');
+    json_text_open(t, "filters", '[');
     for (size_t i = 0; i < filters->n; i++) {
         const struct filter_conf *filter = filters->items[i].value;
-        put_open(t, NULL, '{');
-        put_str(t, "name", filters->items[i].name);
+        json_text_open(t, NULL, '{');
+        json_text_put(t, "name", filters->items[i].name);
         if (filter->choice.type)
-            put_str(t, "kind", str_of(filter->choice.type->key));
+            json_text_put(t, "kind", str_of(filter->choice.type->key));
         text_byte(t, '}');
     }
     text_byte(t, ']');
@@ -330,15 +300,15 @@ static void write_filters(const struct conf_map *filters, struct text *t)
 
 static void write_log_failures(struct text *t)
 {
-    put_open(t, "log_failures", '[');
+    json_text_open(t, "log_failures", '[');
     for (unsigned i = 0; i < LOG_STREAMS; i++) {
         const char *name;
         int error = log_trouble(i, &name);
         if (error == 0)
             continue;
-        put_open(t, NULL, '{');
-        put_str(t, "log", str_of(name));
-        put_str(t, "error", str_of(strerrordesc_np(error)));
+        json_text_open(t, NULL, '{');
+        json_text_put(t, "log", str_of(name));
+        json_text_put(t, "error", str_of(strerrordesc_np(error)));
         text_byte(t, '}');
     }
     text_byte(t, ']');
@@ -347,16 +317,16 @@ static void write_log_failures(struct text *t)
 static void write_parts(const char *key, const char parts[][SANDBOX_PART_BYTES], unsigned n,
                         struct text *t)
 {
-    put_open(t, key, '[');
+    json_text_open(t, key, '[');
     for (unsigned i = 0; i < n; i++)
-        put_str(t, NULL, str_of(parts[i]));
+        json_text_put(t, NULL, str_of(parts[i]));
     text_byte(t, ']');
 }
 
 static void write_sandbox(const struct sandbox_report *r, struct text *t)
 {
-    put_open(t, "sandbox", '{');
-    put_str(t, "mode", str_of(sandbox_mode_text(r->mode)));
+    json_text_open(t, "sandbox", '{');
+    json_text_put(t, "mode", str_of(sandbox_mode_text(r->mode)));
     write_parts("in_force", r->in_force, r->n_in_force, t);
     write_parts("missing", r->missing, r->n_missing, t);
     text_byte(t, '}');
@@ -366,29 +336,34 @@ static void write_process(const struct status *s, const struct status_process *p
 {
     struct usage usage;
     usage_read(&usage);
-    put_uint(t, "workers", s->n_workers);
-    put_str(t, "user", p->user);
+    json_text_uint(t, "workers", s->n_workers);
+    json_text_put(t, "user", p->user);
     if (p->sandbox)
         write_sandbox(p->sandbox, t);
     if (usage.resident_bytes > 0)
-        put_uint(t, "memory_kb", usage.resident_bytes / 1024);
-    put_uint(t, "memory_peak_kb", usage.resident_peak_bytes / 1024);
-    put_uint(t, "sockets", s->n_socks);
+        json_text_uint(t, "memory_kb", usage.resident_bytes / 1024);
+    json_text_uint(t, "memory_peak_kb", usage.resident_peak_bytes / 1024);
+    json_text_uint(t, "sockets", s->n_socks);
     if (usage.descriptors > 0)
-        put_uint(t, "open_files", usage.descriptors);
-    put_uint(t, "open_files_max", usage.descriptors_max);
-    put_uint(t, "log_lines_lost", log_dropped());
+        json_text_uint(t, "open_files", usage.descriptors);
+    json_text_uint(t, "open_files_max", usage.descriptors_max);
+    json_text_uint(t, "log_lines_lost", log_dropped());
     write_log_failures(t);
 }
 
-void status_write(const struct status *s, const struct status_process *p, struct text *to)
+void status_put_process(const struct status *s, const struct status_process *p, struct text *to)
 {
-    text_byte(to, '{');
     write_process(s, p, to);
     write_counters(&s->stats, to);
     write_tls(&s->door, to);
     write_refusals("refused_requests", s->stats.client_errors, s->stats.client_h2_errors, to);
     write_refusals("refused_answers", s->stats.server_errors, s->stats.server_h2_errors, to);
+}
+
+void status_write(const struct status *s, const struct status_process *p, struct text *to)
+{
+    text_byte(to, '{');
+    status_put_process(s, p, to);
     write_entrypoints(s, to);
     write_sites(&s->snapshot->settings.sites, to);
     write_services(s->survey, to);

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "gate/door.h"
+#include "gate/recent.h"
 #include "gate/snapshot.h"
 #include "http/env.h"
 
@@ -35,6 +36,7 @@ struct status {
     uint64_t *entry_conns;         // owns: by the snapshot's entrypoints
     uint64_t n_left_behind;        // connections of entrypoints that are no longer in force
     uint64_t n_socks;              // in the workers' loops: of clients, to servers
+    struct recent_set recent;      // owns: of all workers
 };
 
 // s: what is in force; gets a ref.
@@ -55,3 +57,8 @@ struct status_process {
 
 // One JSON object (RFC 8259), whatever bytes names and URLs hold.
 void status_write(const struct status *s, const struct status_process *p, struct text *to);
+
+// Parts of it, as members of an object that is open: what is known of the process and its counters;
+// of a service, with its servers.
+void status_put_process(const struct status *s, const struct status_process *p, struct text *to);
+void status_put_service(const struct survey *survey, size_t i, struct text *to);

@@ -5,6 +5,7 @@
 #include "gate/bans.h"
 #include "gate/credentials.h"
 #include "gate/proxy_in.h"
+#include "gate/recent.h"
 #include "gate/sni.h"
 #include "http/exchange.h"
 #include "http/h1_server.h"
@@ -49,6 +50,7 @@ struct worker {
     struct insight *insight;          // borrows; NULL: none
     struct challenges *challenges;    // shares; NULL: none
     struct meter_rows meters;
+    struct recent *recent; // owns
 };
 
 static struct worker *worker_of(struct http_env *env)
@@ -256,6 +258,8 @@ static void finish_exchange(struct http_env *env, struct exchange *x)
             log_exchange(s->access_log, x);
         log_failure(x);
         count_exchange(w, s, x);
+        if (recent_is_wanted(x))
+            recent_add(w->recent, x, clock_wall_ns());
     }
     if (has_request && w->bans && s->bans.n > 0 && (x->resp.status >= 400 || x->offences != 0))
         bans_note(w->bans, &s->bans, x);
@@ -298,6 +302,7 @@ struct worker *worker_new(unsigned index, const struct worker_links *links)
     http_env_init(&w->env, &app, w, links->conns_max);
     w->upstream = upstream_worker_new(links->registry, index, loop_self());
     w->door = door_new(&w->env, &door_app, DOOR_HANDSHAKES_MAX);
+    w->recent = recent_new();
     return w;
 }
 
@@ -392,6 +397,7 @@ void worker_free(struct worker *w)
     }
     door_free(w->door);
     challenges_unref(w->challenges);
+    recent_free(w->recent);
     upstream_worker_free(w->upstream);
     http_env_fini(&w->env);
     meter_rows_fini(&w->meters);
@@ -527,6 +533,11 @@ const struct http_stats *worker_stats(const struct worker *w)
 const struct meter_rows *worker_meters(const struct worker *w)
 {
     return &w->meters;
+}
+
+const struct recent *worker_recent(const struct worker *w)
+{
+    return w->recent;
 }
 
 const struct door_stats *worker_door_stats(const struct worker *w)

@@ -13,6 +13,7 @@ struct exchange;
 struct upstream_worker;
 struct credentials;
 struct insight;
+struct recent;
 
 // What the workers of a gate share. Borrowed: it outlives them.
 struct worker_links {
@@ -67,6 +68,7 @@ uint32_t worker_n_open(const struct worker *w);
 const struct http_stats *worker_stats(const struct worker *w);
 const struct meter_rows *worker_meters(const struct worker *w);
 const struct door_stats *worker_door_stats(const struct worker *w);
+const struct recent *worker_recent(const struct worker *w);
 
 // Calls fn for each listening socket, and for those that are closed but have connections left.
 typedef void worker_listener_fn(void *arg, struct str entry_name, uint32_t n_conns);

@@ -2,6 +2,7 @@
 #include "keeper/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -247,7 +248,7 @@ void control_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms)
             if (conn->wait == CONTROL_WAIT_STATUS)
                 control_conn_finish(conn, report_make(k, NULL));
             else
-                control_conn_refuse(conn, "no gate serves"); // for the beacon
+                control_conn_refuse(conn, "no gate serves, or it doesn't answer");
         }
         if (conn->due_ms > 0)
             *next_ms = MIN(*next_ms, conn->due_ms);
@@ -277,6 +278,20 @@ void control_answer(struct control *c, enum control_wait what, uint64_t number, 
         struct control_conn *conn = CONTAINER_OF(n, struct control_conn, node);
         if (waits_for(conn, what, number))
             control_conn_finish(conn, json_incref(answer));
+    }
+    json_decref(answer);
+}
+
+void control_answer_file(struct control *c, enum control_wait what, uint64_t number, int fd,
+                         json_t *answer)
+{
+    LIST_FOR (n, &c->conns) {
+        struct control_conn *conn = CONTAINER_OF(n, struct control_conn, node);
+        if (!waits_for(conn, what, number))
+            continue;
+        conn->out_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        control_conn_finish(conn, answer);
+        return;
     }
     json_decref(answer);
 }

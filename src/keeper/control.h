@@ -34,6 +34,7 @@ enum control_wait {
     CONTROL_WAIT_UPGRADE,
     CONTROL_WAIT_CERT,   // the order of this number has ended
     CONTROL_WAIT_BEACON, // the gate answers with it
+    CONTROL_WAIT_PAGE,   // the gate's answer to the question of this number
 };
 
 void control_init(struct control *c);
@@ -58,6 +59,9 @@ void control_do_what_is_due(struct keeper *k, int64_t now_ms, int64_t *next_ms);
 void control_bind_reload(struct control *c, uint64_t attempt);
 // Ends the waiting connections with an answer (a new reference; taken over).
 void control_answer(struct control *c, enum control_wait what, uint64_t number, json_t *answer);
+// The same to one of them, with a descriptor (borrowed).
+void control_answer_file(struct control *c, enum control_wait what, uint64_t number, int fd,
+                         json_t *answer);
 // Whether anyone waits for it.
 bool control_is_awaited(const struct control *c, enum control_wait what, uint64_t number);
 // Ends all that wait for such a thing, of whatever number.

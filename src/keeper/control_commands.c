@@ -11,6 +11,7 @@
 #include "rt/log.h"
 
 #define REPORT_MAX_MS 5000  // for the gate's report
+#define PAGE_MAX_MS 12000   // for an answer of the API
 #define BEACON_MAX_MS 10000 // for the gate to have it
 
 static void do_status(struct keeper *k, struct control_conn *conn, const json_t *request)
@@ -23,6 +24,26 @@ static void do_status(struct keeper *k, struct control_conn *conn, const json_t 
     }
     struct gate_question m = {.type = GATE_ASK, .seq = ++k->last_question};
     control_conn_wait(conn, CONTROL_WAIT_STATUS, m.seq, clock_now_ms() + REPORT_MAX_MS);
+    gates_tell(g, &m, sizeof m, -1);
+}
+
+// What the API tells of this path, as a descriptor.
+static void do_api(struct keeper *k, struct control_conn *conn, const json_t *request)
+{
+    const json_t *path = json_object_get(request, "path");
+    struct gate *g = gates_find(k, GATE_SERVING);
+    struct gate_api m = {.type = GATE_API, .target_bytes = (uint32_t)json_string_length(path)};
+    if (!json_is_string(path) || json_string_length(path) > sizeof m.target) {
+        control_conn_refuse(conn, "a path is needed, like /api/v1; of 2048 bytes at most");
+        return;
+    }
+    if (!g || g->is_foreign) {
+        control_conn_refuse(conn, "no gate serves that could tell");
+        return;
+    }
+    m.seq = ++k->last_question;
+    memcpy(m.target, json_string_value(path), m.target_bytes);
+    control_conn_wait(conn, CONTROL_WAIT_PAGE, m.seq, clock_now_ms() + PAGE_MAX_MS);
     gates_tell(g, &m, sizeof m, -1);
 }
 
@@ -215,6 +236,7 @@ static const struct {
     {"upgrade", do_upgrade}, {"settings", do_settings}, {"cert", do_cert},
     {"account", do_account}, {"pin", do_pin},           {"refresh", do_refresh},
     {"beacon", do_beacon},   {"ban", do_ban},           {"server", do_server},
+    {"api", do_api},
 };
 
 static void refuse_unknown(struct control_conn *conn)

@@ -36,6 +36,7 @@ union answer {
     struct gate_refused refused;
     struct gate_question question;
     struct gate_petition petition;
+    struct gate_page page;
     struct gate_ban ban;
 };
 
@@ -442,6 +443,15 @@ static void on_status(struct keeper *k, const struct gate_question *m, int fd)
     json_decref(report);
 }
 
+static void on_page(struct keeper *k, const struct gate_page *m, int fd)
+{
+    if (fd < 0 || !control_is_awaited(&k->control, CONTROL_WAIT_PAGE, m->seq))
+        return;
+    control_answer_file(&k->control, CONTROL_WAIT_PAGE, m->seq, fd,
+                        json_pack("{s:b, s:i, s:I}", "ok", 1, "status", (int)m->status, "next_page",
+                                  (json_int_t)m->next_page));
+}
+
 // False: it makes no sense.
 static bool take_answer(struct keeper *k, struct gate *g, const union answer *m, size_t len, int fd)
 {
@@ -467,6 +477,10 @@ static bool take_answer(struct keeper *k, struct gate *g, const union answer *m,
         return take_ban(k, g, &m->ban.ban);
     if (m->type == GATE_INQUIRY && len == sizeof m->question) {
         inform_gate(k, g, m->question.seq);
+        return true;
+    }
+    if (m->type == GATE_PAGE && len == sizeof m->page) {
+        on_page(k, &m->page, fd);
         return true;
     }
     if (m->type == GATE_STATUS && len == sizeof m->question) {

@@ -113,6 +113,8 @@ struct survey *survey_new(struct handler *const *services, size_t n)
         const struct service *s = chosen[i];
         survey->services[i] = (struct survey_service){.name = s->handler.name,
                                                       .breaker = breaker_of(s),
+                                                      .conf = s->conf,
+                                                      .protocol = s->protocol,
                                                       .first = at,
                                                       .n_servers = s->n_servers};
         for (size_t k = 0; k < s->n_servers; k++)

@@ -6,8 +6,10 @@
 
 #include "http/handler.h"
 #include "upstream/health.h"
+#include "upstream/server_url.h"
 
 struct server_state;
+struct service_conf;
 
 struct survey_address {
     struct str text;     // "10.0.0.1", "::1", "unix:/run/app.sock"
@@ -42,9 +44,11 @@ struct survey_server {
 };
 
 struct survey_service {
-    struct str name;               // borrows: of one that a route writes down, its first URL
-    const struct breaker *breaker; // borrows; NULL: it has none
-    size_t first;                  // its servers in survey.servers
+    struct str name;                 // borrows: of one that a route writes down, its first URL
+    const struct breaker *breaker;   // borrows; NULL: it has none
+    const struct service_conf *conf; // borrows
+    enum server_protocol protocol;
+    size_t first; // its servers in survey.servers
     size_t n_servers;
 };
 

@@ -173,7 +173,8 @@ def test_explain_tells_the_errors_of_a_broken_file(file):
 
 # --- print ---
 
-@pytest.mark.parametrize("what", ["settings", "commands", "access-log-fields", "refusals", "ends"])
+@pytest.mark.parametrize("what", ["settings", "commands", "access-log-fields", "refusals", "ends",
+                                  "api"])
 def test_print_has_every_table(what):
     assert run("print", what, check=0).stdout.startswith("# ")
 

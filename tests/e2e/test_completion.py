@@ -14,7 +14,7 @@ import pytest
 from harness import BINARY, PATIENCE, ROOT, run
 
 COMMANDS = ["run", "proxy", "check", "reload", "stop", "upgrade", "status", "explain", "cert",
-            "account", "ban", "pin", "server", "trust", "doctor", "print", "whoami", "hash-password", "version", "help"]
+            "account", "api", "errors", "ban", "pin", "server", "trust", "doctor", "print", "whoami", "hash-password", "version", "help"]
 SETTINGS = """\
 entrypoints: { web: ':80', inner: ':81' }
 bogus: here
@@ -44,7 +44,7 @@ CASES = [
     (["s"], {"stop", "status", "server"}),
     (["check", "--"], {"--config", "--json", "--quiet", "--help"}),
     (["check", "--j"], {"--json"}),
-    (["print", ""], {"settings", "config", "commands", "access-log-fields", "refusals", "ends",
+    (["print", ""], {"settings", "config", "commands", "access-log-fields", "refusals", "ends", "api",
                      "man", "metrics", "completion"}),
     (["print", "completion", ""], {"bash", "zsh"}),
     (["print", "man", "s"], {"settings"}),

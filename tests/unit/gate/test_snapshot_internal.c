@@ -41,7 +41,7 @@ static void nothing_else_does(void)
         const char *yaml, *told;
     } cases[] = {
         {"sites: { a.example: pong@internal }\n",
-         "those that are: metrics@internal, ping@internal"},
+         "those that are: api@internal, metrics@internal, ping@internal"},
         {"sites: { a.example: { to: [ping@internal, http://10.0.0.1] } }\n", "a list of URLs"},
         {"services: { x@internal: { servers: [http://10.0.0.1] } }\n", "can't be a service's name"},
         {"services: { x: { failover: [ping@internal, y] }, y: { servers: [http://10.0.0.1] } }\n",
