@@ -169,6 +169,11 @@ void fiber_interrupt(struct fiber *f)
     end_wait(f, FIBER_CANCELLED);
 }
 
+bool fiber_is_interrupted(const struct fiber *f)
+{
+    return f->n_interrupts > 0;
+}
+
 void fiber_resume(struct fiber *f)
 {
     ASSERT(f->n_interrupts > 0);

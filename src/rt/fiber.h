@@ -52,6 +52,7 @@ bool fiber_is_cancelled(const struct fiber *f);
 // gets control again and lets it go on. Of several who have interrupted it, each has to. For time
 // limits over code that waits for many things. Same thread only.
 void fiber_interrupt(struct fiber *f);
+bool fiber_is_interrupted(const struct fiber *f);
 void fiber_resume(struct fiber *f);
 
 // Gives way to the others of this loop: returns in the next turn. Waits.

@@ -35,7 +35,7 @@ enum breaker_verdict breaker_ask(struct breaker *b, const struct breaker_conf *c
     if (LIKELY(state_of(b) == BREAKER_CLOSED))
         return BREAKER_PASS;
     int64_t next = atomic_load_explicit(&b->next_ms, memory_order_relaxed);
-    // One trial at a time; when nothing comes of it (its client has gone), another one in time.
+    // One trial at a time, unless it takes longer than this.
     if (next > now_ms ||
         !atomic_compare_exchange_strong_explicit(&b->next_ms, &next, now_ms + conf->open_ms,
                                                  memory_order_relaxed, memory_order_relaxed)) {
@@ -83,6 +83,12 @@ enum breaker_change breaker_count(struct breaker *b, const struct breaker_conf *
     atomic_store_explicit(&b->n_good, 0, memory_order_relaxed);
     atomic_store_explicit(&b->next_ms, now_ms + conf->open_ms, memory_order_relaxed);
     return go(b, BREAKER_CLOSED, BREAKER_OPEN, now_ms) ? BREAKER_OPENS : BREAKER_STAYS;
+}
+
+void breaker_forget(struct breaker *b, enum breaker_verdict verdict, int64_t now_ms)
+{
+    if (verdict == BREAKER_TRIAL) // the next request is one in its place
+        atomic_store_explicit(&b->next_ms, now_ms, memory_order_relaxed);
 }
 
 int64_t breaker_retry_after_s(const struct breaker *b, int64_t now_ms)

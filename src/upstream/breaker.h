@@ -65,5 +65,8 @@ enum breaker_change breaker_count(struct breaker *b, const struct breaker_conf *
                                   enum breaker_verdict verdict, bool is_failure, int64_t took_ms,
                                   int64_t now_ms);
 
+// Nothing came of one that wasn't refused: its client has gone, or no server was asked.
+void breaker_forget(struct breaker *b, enum breaker_verdict verdict, int64_t now_ms);
+
 // In how many seconds it is worth a try, at least 1.
 int64_t breaker_retry_after_s(const struct breaker *b, int64_t now_ms);

@@ -106,12 +106,22 @@ bool judge_may_repeat(const struct judge *j, struct roster *r)
 
 // --- the breaker ---
 
+void judge_cancel(struct judge *j)
+{
+    if (UNLIKELY(j->service->conf->breaker.is_on))
+        breaker_forget(breaker_of(j->service), j->breaker, clock_now_ms());
+}
+
 void judge_end(struct judge *j)
 {
     const struct service *s = j->service;
     const struct breaker_conf *conf = &s->conf->breaker;
-    if (LIKELY(!conf->is_on) || !j->has_outcome)
+    if (LIKELY(!conf->is_on))
         return;
+    if (!j->has_outcome) {
+        judge_cancel(j);
+        return;
+    }
     bool is_failure = outcomes_have(&s->breaker_on, j->outcome, j->status);
     switch (breaker_count(breaker_of(s), conf, j->breaker, is_failure, j->ended_ms - j->began_ms,
                           j->ended_ms)) {

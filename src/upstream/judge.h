@@ -31,3 +31,5 @@ bool judge_may_repeat(const struct judge *j, struct roster *r);
 
 // The request has ended; not for one that was refused.
 void judge_end(struct judge *j);
+// The same when its client has gone meanwhile: nobody knows what would have come of it.
+void judge_cancel(struct judge *j);

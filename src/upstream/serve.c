@@ -22,6 +22,7 @@
 #include "upstream/balance.h"
 #include "upstream/conn.h"
 #include "upstream/judge.h"
+#include "upstream/kept_answer.h"
 #include "upstream/mirror.h"
 #include "upstream/service_priv.h"
 
@@ -46,13 +47,14 @@ struct attempt {
     char token[STICKY_TOKEN_CHARS]; // of the server that is tried; zeros: it has none
     bool is_idempotent;
     bool is_grpc;
-    bool wants_fresh;        // an idle connection turned out to be dead
-    bool may_choose;         // the server may be spoken with by HTTP/1.1 and by HTTP/2
-    bool wants_http_1;       // but a server won't have it by HTTP/2
-    int64_t connect_left_ms; // for all tries together
-    struct deadline until;   // what the client gives it all
-    uint32_t n_refused;      // tries of which servers say that they did nothing
-    enum exchange_end end;   // how the last try failed; EXCHANGE_END_OK: none did
+    bool wants_fresh;         // an idle connection turned out to be dead
+    bool may_choose;          // the server may be spoken with by HTTP/1.1 and by HTTP/2
+    bool wants_http_1;        // but a server won't have it by HTTP/2
+    int64_t connect_left_ms;  // for all tries together
+    struct deadline until;    // what the client gives it all
+    uint32_t n_refused;       // tries of which servers say that they did nothing
+    struct kept_answer *kept; // the first answer after which another server was asked; NULL
+    enum exchange_end end;    // how the last try failed; EXCHANGE_END_OK: none did
     struct str detail;
 };
 
@@ -60,7 +62,8 @@ enum step {
     STEP_DONE,
     STEP_AGAIN,
     STEP_GIVE_UP,
-    STEP_CANCELLED,
+    STEP_CANCELLED, // the client has gone
+    STEP_OVERTIME,  // whoever gave the exchange a time for its answer has ended it
 };
 
 // Notes a failure for the log and for the client, should it be the last.
@@ -75,9 +78,21 @@ COLD static void PRINTF(3, 4) note(struct attempt *a, enum exchange_end end, con
     a->detail = arena_dup(a->x->mem, str_from(buf, MIN((size_t)MAX(n, 0), sizeof buf - 1)));
 }
 
+// What no server has answered better.
+COLD static enum err give_kept(struct attempt *a)
+{
+    trail_add(&a->x->trail, a->s->who, "failed", a->detail);
+    exchange_drop_answer(a->x);
+    kept_answer_give(a->kept, a->x);
+    trail_add(&a->x->trail, a->s->who, "gave the answer of", a->x->server_name);
+    return ERR_OK;
+}
+
 COLD static enum err give_up(struct attempt *a)
 {
     struct exchange *x = a->x;
+    if (a->kept && !x->resp.must_close) // which is so when the client has failed
+        return give_kept(a);
     if (a->end == EXCHANGE_END_OK)
         note(a, EXCHANGE_END_SERVER_CONNECT_TIMEOUT, "no connection in time");
     // A server that can't be reached isn't a slow one, whatever the way in which it can't.
@@ -180,7 +195,11 @@ static enum step answered(struct attempt *a, bool may_repeat)
         return STEP_DONE;
     note(a, EXCHANGE_END_NO_SERVER, "server " STR_FMT ": status %u", STR_ARG(x->server_name),
          status);
+    if (!a->kept)
+        a->kept = kept_answer_take(x);
     exchange_drop_answer(x);
+    if (fiber_is_cancelled(fiber_self()))
+        return STEP_CANCELLED;
     return STEP_AGAIN;
 }
 
@@ -483,6 +502,28 @@ COLD static enum step ask_by_http_1(struct attempt *a, bool sent_body, struct se
     return STEP_AGAIN;
 }
 
+// Whether the server has all of the request, and has had the most of the time since that came here.
+static bool is_servers_fault(const struct exchange *x)
+{
+    const struct body *b = x->req.body;
+    if (b && (b->length < 0 || x->request_bytes < (uint64_t)b->length))
+        return false;
+    int64_t now_ns = clock_now_ns();
+    return (now_ns - x->times.chosen) * 2 >= now_ns - x->times.head_read;
+}
+
+// A wait for the server has ended. If not because the client has gone, but because a filter's time
+// for the answer is over, the server was too slow.
+COLD static enum step interrupted(struct attempt *a, struct server_slot *slot)
+{
+    if (!fiber_is_interrupted(fiber_self()) || !is_servers_fault(a->x))
+        return STEP_CANCELLED;
+    count_failure(slot);
+    measure(a, slot);
+    judge(a, OUTCOME_TIMEOUT, 0);
+    return STEP_OVERTIME;
+}
+
 static enum step served(struct attempt *a, enum http_client_end end, bool sent_body,
                         struct server_slot *slot)
 {
@@ -526,7 +567,7 @@ static enum step served(struct attempt *a, enum http_client_end end, bool sent_b
     case HTTP_CLIENT_CANCELLED:
         break;
     }
-    return STEP_CANCELLED;
+    return interrupted(a, slot);
 }
 
 static struct http_client_options options_for(const struct attempt *a, size_t server)
@@ -711,9 +752,13 @@ static enum err service_serve(const struct handler *h, struct exchange *x)
             (a.pick.n_tried >= s->conf->tries || a.connect_left_ms <= 0 || !replay_restart(x)))
             step = STEP_GIVE_UP;
     }
-    if (step == STEP_CANCELLED)
+    if (UNLIKELY(step == STEP_CANCELLED)) {
+        judge_cancel(&a.judge);
         return ERR_CANCELLED;
+    }
     judge_end(&a.judge);
+    if (UNLIKELY(step == STEP_OVERTIME))
+        return ERR_CANCELLED;
     return LIKELY(step == STEP_DONE) ? ERR_OK : give_up(&a);
 }
 

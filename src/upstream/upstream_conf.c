@@ -18,7 +18,8 @@ static const struct conf_item server_items[] = {
     ITEM_UINT(server_conf, weight, "weight", .def = "1", .min = "0", .max = "1000", .since = "0.1",
               .example = "2",
               .doc =
-                  "Share of the requests, compared with the weights of the other servers. 0: "
+                  "Share of the requests, compared with the weights of the other servers; "
+                  "each address of a name has it. 0: "
                   "it gets no new clients, only those who stick to it, for instance before it is "
                   "taken away."),
     ITEM_UINT(server_conf, active_max, "max-connections", .def = "0", .min = "0", .max = "1000000",

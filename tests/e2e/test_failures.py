@@ -72,6 +72,19 @@ def test_answers_that_settings_name_are_asked_for_again(start, pair):
     assert get(proxy).text == "sad"  # when all say so, the client hears it
 
 
+def test_an_answer_is_the_clients_when_no_other_server_gives_a_better_one(start, pair):
+    a, b = pair
+    a.says, b.says = SAD, hang_up
+    proxy = start(settings(pair, "retries: { when: [connect, closed, 503] }, balance: first, "
+                                 "skip-time: 0", LOG))
+    answers = [get(proxy)]  # the other one closes,
+    b.server.stop()
+    answers.append(get(proxy))  # or can't be reached
+    assert [(r.status, r.text) for r in answers] == [(503, "sad")] * 2
+    lines = proxy.log_lines(r"^503 2 ok ", 2)
+    assert all(f"gave the answer of ({a.address})" in line for line in lines)
+
+
 def test_bodies_are_sent_again_up_to_their_limit(start, pair):
     a, b = pair
     a.says = hang_up
@@ -182,6 +195,23 @@ class Crowd:
         self.is_over = True
         for t in self.threads:
             t.join(PATIENCE)
+
+
+def test_a_server_that_the_timeout_filter_does_not_wait_for_is_ejected(start, pair):
+    a, _ = pair
+    release = threading.Event()
+
+    def hang(*_):
+        release.wait(PATIENCE)
+        return "late"
+    a.says = hang
+    proxy = start(settings(pair, "eject: { failures: 2, time: 1h, time-max: 1h }, balance: first",
+                           "filters: { quick: { timeout: 300ms } }\n")
+                  .replace("a.example: app", "a.example: { to: app, use: [quick] }"))
+    assert [get(proxy).status for _ in range(2)] == [504, 504]
+    proxy.wait_line(rf"server {a.address} is ejected for .* no answer in time", proxy.err)
+    assert get(proxy).text == "B"
+    release.set()
 
 
 def slowly(name):

@@ -87,6 +87,42 @@ static void the_last_failure_is_the_clients(void)
     rig_fini(&r);
 }
 
+static void an_answer_is_the_clients_when_the_servers_after_it_fail(void)
+{
+    static const enum origin_does does[] = {ORIGIN_CLOSES_UNHEARD, ORIGIN_HANGS};
+    for (size_t i = 0; i <= ARRAY_LEN(does); i++) {
+        struct rig r;
+        struct origin a, b;
+        rig_init(&r);
+        r.conf.retries.on = all;
+        r.conf.balance = SERVICE_BALANCE_FIRST;
+        r.conf.head_ms = 500;
+        rig_server(&r, origin_start(&a, "a", ORIGIN_SAYS)->url, 1);
+        bool refuses = i == ARRAY_LEN(does);
+        if (refuses)
+            origin_refuse(&b);
+        else
+            origin_start(&b, "b", does[i]);
+        rig_server(&r, b.url, 1);
+        a.says = SAD;
+        rig_build(&r);
+        struct call c = call(&r, METHOD_GET);
+        CHECK_INT(c.status, 503);
+        CHECK_INT(c.end, EXCHANGE_END_OK);
+        CHECK_STR(str_of(c.body), STR("sad"));
+        CHECK_INT(c.n_tries, 2);
+        CHECK(strcmp(c.server, strstr(a.url, "127")) == 0);
+        CHECK(strstr(c.trail, "gave the answer of") != NULL);
+        origin_stop(&a);
+        if (refuses)
+            close(b.fd);
+        else
+            origin_stop(&b);
+        TURN_UNTIL(&r, b.n_open == 0);
+        rig_fini(&r);
+    }
+}
+
 static void the_budget_bounds_what_is_sent_again(void)
 {
     struct rig r;
@@ -168,6 +204,38 @@ static void a_server_that_fails_in_a_row_is_left_out(void)
     rig_fini(&r);
 }
 
+// Who bounds the answer's time (a filter) ends the wait: the server is the one that was too slow.
+// When the client has gone, nobody is to blame.
+static void a_server_that_a_filter_does_not_wait_for_any_longer_was_too_slow(void)
+{
+    for (int is_interrupted = 0; is_interrupted <= 1; is_interrupted++) {
+        struct rig r;
+        struct origin a, b;
+        rig_init(&r);
+        want_ejection(&r);
+        r.conf.balance = SERVICE_BALANCE_FIRST;
+        rig_server(&r, origin_start(&a, "a", ORIGIN_HANGS)->url, 1);
+        rig_server(&r, origin_start(&b, "b", ORIGIN_ANSWERS)->url, 1);
+        rig_build(&r);
+        for (unsigned i = 1; i <= 2; i++) {
+            struct call c = {.r = &r, .method = METHOD_POST};
+            call_start(&c);
+            TURN_UNTIL(&r, a.n_requests == i);
+            if (is_interrupted)
+                fiber_interrupt(c.fiber);
+            else
+                fiber_cancel(c.fiber);
+            call_wait(&c);
+            CHECK_INT(c.err, ERR_CANCELLED);
+        }
+        CHECK_INT(eject_is_out(eject_of(&r, 0), clock_now_ms()), is_interrupted);
+        origin_stop(&a);
+        origin_stop(&b);
+        TURN_UNTIL(&r, a.n_open == 0);
+        rig_fini(&r);
+    }
+}
+
 static void never_are_all_ejected(void)
 {
     static const struct {
@@ -230,7 +298,55 @@ static void an_open_breaker_refuses_at_once_and_closes_after_a_good_trial(void)
     rig_fini(&r);
 }
 
+// The next request is the trial in its place, and not one after all of `open` again.
+static void a_trial_whose_client_has_gone_or_that_no_server_got_is_none(void)
+{
+    for (int is_cancelled = 0; is_cancelled <= 1; is_cancelled++) {
+        struct rig r;
+        struct origin a;
+        rig_init(&r);
+        r.conf.breaker = (struct breaker_conf){.is_on = true,
+                                               .percent = 50,
+                                               .slow_percent = 50,
+                                               .requests_min = 1,
+                                               .window_ms = SOON_MS,
+                                               .open_ms = 1000,
+                                               .trials = 1,
+                                               .on = all};
+        rig_server(&r, origin_start(&a, "a", ORIGIN_SAYS)->url, 1);
+        a.says = SAD;
+        rig_build(&r);
+        struct service_state *state =
+            CONTAINER_OF(service_of(r.service)->shared, struct service_state, shared);
+        CHECK_INT(call(&r, METHOD_GET).status, 503);
+        CHECK_INT(state->breaker.state, BREAKER_OPEN);
+        atomic_store(&state->breaker.next_ms, clock_now_ms());
+        struct call trial = {.r = &r, .method = METHOD_GET};
+        a.does = ORIGIN_HANGS;
+        if (!is_cancelled) // all are drained
+            upstream_registry_drain(r.registry, STR("app"), str_skip(str_of(a.url), 7), true);
+        call_start(&trial);
+        if (is_cancelled) {
+            TURN_UNTIL(&r, a.n_requests == 2);
+            CHECK_INT(call(&r, METHOD_GET).end, EXCHANGE_END_BREAKER); // one at a time
+            fiber_cancel(trial.fiber);
+        }
+        call_wait(&trial);
+        CHECK_INT(state->breaker.state, BREAKER_TRYING);
+        upstream_registry_drain(r.registry, STR("app"), str_skip(str_of(a.url), 7), false);
+        a.does = ORIGIN_ANSWERS;
+        CHECK_INT(call(&r, METHOD_GET).status, 200);
+        CHECK_INT(state->breaker.state, BREAKER_CLOSED);
+        origin_stop(&a);
+        TURN_UNTIL(&r, a.n_open == 0);
+        rig_fini(&r);
+    }
+}
+
 TEST_MAIN(TEST(failures_are_tried_again_as_settings_say), TEST(the_last_failure_is_the_clients),
+          TEST(an_answer_is_the_clients_when_the_servers_after_it_fail),
           TEST(the_budget_bounds_what_is_sent_again), TEST(a_body_is_sent_again_up_to_its_limit),
           TEST(a_server_that_fails_in_a_row_is_left_out), TEST(never_are_all_ejected),
+          TEST(a_server_that_a_filter_does_not_wait_for_any_longer_was_too_slow),
+          TEST(a_trial_whose_client_has_gone_or_that_no_server_got_is_none),
           TEST(an_open_breaker_refuses_at_once_and_closes_after_a_good_trial))

@@ -307,6 +307,7 @@ static inline void call_run(void *arg)
     if (c->upload)
         x.req.body = body_bytes_init(&upload, str_of(c->upload));
     x.req.is_raw = c->is_raw;
+    x.times.head_read = clock_now_ns();
     c->err = handler_serve(c->service ? c->service : c->r->service, &x);
     c->status = x.resp.status;
     struct str set_cookie = headers_get(&x.resp.headers, FIELD_SET_COOKIE);
