@@ -51,6 +51,9 @@ _sallyport() {
             status)
                 takes='-c --config --control'
                 options='--config --control --all --json --help' ;;
+            top)
+                takes='-c --config --control'
+                options='--config --control --once --json --help' ;;
             errors)
                 takes='-c --config --control --kind --search'
                 options='--config --control --kind --search --json --help' ;;
@@ -99,7 +102,7 @@ _sallyport() {
             esac
         fi
     done
-    local commands='run proxy check reload stop upgrade status errors api explain cert account ban pin server trust doctor print whoami hash-password version help'
+    local commands='run proxy check reload stop upgrade status top errors api explain cert account ban pin server trust doctor print whoami hash-password version help'
     case "$command $prev" in
     'run --config' | 'run -c') kind=file ;;
     'proxy --from') kind=text ;;
@@ -114,6 +117,8 @@ _sallyport() {
     'upgrade --control') kind=file ;;
     'status --config' | 'status -c') kind=file ;;
     'status --control') kind=file ;;
+    'top --config' | 'top -c') kind=file ;;
+    'top --control') kind=file ;;
     'errors --config' | 'errors -c') kind=file ;;
     'errors --control') kind=file ;;
     'errors --kind') kind=names names='refused failed' ;;

@@ -25,6 +25,8 @@
       "services with the state of each server, and the routes that lead there")                    \
     X(CERTIFICATES, "/api/v1/certificates", LIST, "certificates with their end and last error")    \
     X(ORDERS, "/api/v1/orders", LIST, "certificates that are being ordered or will be")            \
+    X(TRAFFIC, "/api/v1/traffic", THING,                                                           \
+      "counters and durations by route, filter and server: what `sallyport top` makes rates of")   \
     X(ERRORS, "/api/v1/errors", LIST,                                                              \
       "requests that were refused or failed lately, the last first; by the id of an error page")   \
     X(PING, "/ping", THING, "`OK`")                                                                \

@@ -21,6 +21,7 @@ struct api_page {
     bool is_full;    // the arena
     unsigned status;
     uint64_t next_page;
+    struct api_traffic traffic;
 };
 
 static const struct {
@@ -69,6 +70,7 @@ static const struct api_list_type *list_of(enum api_view v)
         return &api_nothing;
     case API_INDEX:
     case API_STATUS:
+    case API_TRAFFIC:
     case API_PING:
     case API_TRAEFIK_VERSION:
     case API_TRAEFIK_OVERVIEW:
@@ -278,6 +280,8 @@ static bool put_thing(struct api_page *p, struct text *to)
     case API_STATUS:
         api_put_status(p->report, to);
         break;
+    case API_TRAFFIC:
+        return api_traffic_write(&p->traffic, p->report, to);
     case API_TRAEFIK_VERSION:
         api_put_version(p->report, to);
         break;

@@ -64,6 +64,24 @@ size_t api_n_groups(const struct snapshot *s);
 // "app@file", in mem.
 struct str api_route_name(const struct route *r, struct arena *mem);
 
+// Whether a server gets requests; state of one that a survey has found.
+struct survey_server;
+bool api_server_is_up(const struct survey_server *server);
+
+// Where the writing of traffic is.
+enum api_traffic_list {
+    API_TRAFFIC_ALL,
+    API_TRAFFIC_ROUTES,
+    API_TRAFFIC_FILTERS,
+    API_TRAFFIC_SERVERS,
+};
+struct api_traffic {
+    enum api_traffic_list list;
+    size_t at, n_written;
+};
+// Adds the next piece. False: that was the last.
+bool api_traffic_write(struct api_traffic *t, const struct report *r, struct text *to);
+
 // What there is one of.
 void api_put_status(const struct report *r, struct text *to);
 void api_put_overview(const struct report *r, struct text *to);

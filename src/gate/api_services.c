@@ -55,7 +55,7 @@ static bool is_service(const struct handler *h)
     return h->next == NULL;
 }
 
-static bool is_up(const struct survey_server *server)
+bool api_server_is_up(const struct survey_server *server)
 {
     for (size_t i = 0; i < server->n_addresses; i++) {
         const struct survey_address *a = &server->addresses[i];
@@ -84,7 +84,7 @@ static void gather_servers(const struct api_part *p, size_t i, struct api_servic
     for (size_t k = 0; k < s->n_servers; k++) {
         const struct survey_server *server = &survey_of(p)->servers[s->first + k];
         room->servers[ret->n_servers++] = (struct api_server){
-            .url = server->url, .is_up = is_up(server), .weight = server->weight};
+            .url = server->url, .is_up = api_server_is_up(server), .weight = server->weight};
     }
 }
 
