@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gate/access_log_fields.h"
 
+#include "gate/tracer.h"
 #include "tls/peer.h"
 
 static struct str ip_as_text(const struct exchange *x, const struct ip *ip)
@@ -121,6 +122,11 @@ static struct str service(const struct exchange *x)
 static struct str server(const struct exchange *x)
 {
     return x->server_name;
+}
+
+static struct str trace_id(const struct exchange *x)
+{
+    return x->trace ? str_from(x->trace->id, sizeof x->trace->id) : STR_NONE;
 }
 
 static struct str request_id(const struct exchange *x)
@@ -250,6 +256,7 @@ const struct access_field access_fields[] = {
      .is_composed = true,
      .doc = "the same as in common logs"},
     TEXT("request-id", request_id, "the id that servers and error pages show too"),
+    TEXT("trace-id", trace_id, "the trace that the exchange is part of (`tracing`)"),
     TEXT("client", client, "the client's address"),
     TEXT("peer", peer, "the address of the connection: the client or a trusted proxy"),
     NUMBER("peer-port", peer_port, "its port"),

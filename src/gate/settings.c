@@ -612,6 +612,8 @@ static const struct conf_item root_items[] = {
                  .apply = CONF_LIVE, .doc = "Refusing clients that misbehave, for a while."),
     ITEM_SECTION(settings, metrics, "metrics", struct metrics_conf, .section = &metrics_section,
                  .since = "0.1", .apply = CONF_LIVE, .doc = "Numbers for Prometheus."),
+    ITEM_SECTION(settings, tracing, "tracing", struct tracing_conf, .section = &tracing_section,
+                 .since = "0.1", .apply = CONF_LIVE, .doc = "Traces for OpenTelemetry."),
     ITEM_MAP(settings, entrypoints, "entrypoints", .section = &entrypoint_section, .since = "0.1",
              .apply = CONF_LIVE,
              .doc = "Where clients connect, by name. By default `web` on `:80`, and `websecure` "

@@ -10,6 +10,7 @@
 #include "gate/hooks_conf.h"
 #include "gate/log_conf.h"
 #include "gate/metrics_conf.h"
+#include "gate/tracing_conf.h"
 #include "tls/tls_conf.h"
 
 struct control_conf {
@@ -168,6 +169,7 @@ struct settings {
     struct ban_conf ban;
     struct geo_conf geo;
     struct metrics_conf metrics;
+    struct tracing_conf tracing;
     struct conf_map entrypoints; // of entrypoint_conf
     struct conf_map sites;       // of site_conf
     struct conf_map services;    // of service_conf

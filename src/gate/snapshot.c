@@ -210,6 +210,8 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
         snapshot_build_entry_filters(&b);
         snapshot_build_routes(&b);
         snapshot_count_filters(&b);
+        const struct filter_env filter_env = snapshot_filter_env(&b);
+        s->tracing = tracing_build(&s->settings.tracing, &filter_env); // NULL is told in diags
         snapshot_build_demand(&b);
     }
     if (is_read)

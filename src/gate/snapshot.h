@@ -76,6 +76,7 @@ struct snapshot {
     struct handler_set all_filters;
     const struct handler **entry_chains; // in mem: of each entrypoint; the last is routing_handler
     struct access_log *access_log;       // NULL: off
+    struct tracing *tracing;             // in mem; NULL: off
     struct meter_list meters;            // owns: what routes and filters are counted for
     struct map filter_meters;            // owns: names of filters to their meters
 

@@ -79,6 +79,7 @@ bool status_add(struct status *s, const struct worker *w)
     add_all(s->door.counters, door->counters, DOOR_COUNTER_COUNT);
     add_all(s->door.failures, door->failures, TLS_FAILURE_COUNT);
     worker_each_listener(w, add_listener, s);
+    add_all(s->spans, worker_spans(w), TRACER_COUNTS);
     struct loop_stats loop;
     loop_stats(loop_self(), &loop);
     s->n_socks += loop.n_socks;

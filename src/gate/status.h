@@ -7,6 +7,7 @@
 #include "gate/door.h"
 #include "gate/recent.h"
 #include "gate/snapshot.h"
+#include "gate/tracer.h"
 #include "http/env.h"
 
 struct sandbox_report;
@@ -37,6 +38,7 @@ struct status {
     uint64_t n_left_behind;        // connections of entrypoints that are no longer in force
     uint64_t n_socks;              // in the workers' loops: of clients, to servers
     struct recent_set recent;      // owns: of all workers
+    uint64_t spans[TRACER_COUNTS];
 };
 
 // s: what is in force; gets a ref.

@@ -7,6 +7,7 @@
 #include "gate/proxy_in.h"
 #include "gate/recent.h"
 #include "gate/sni.h"
+#include "gate/tracer.h"
 #include "http/exchange.h"
 #include "http/h1_server.h"
 #include "http/tunnel.h"
@@ -51,6 +52,7 @@ struct worker {
     struct challenges *challenges;    // shares; NULL: none
     struct meter_rows meters;
     struct recent *recent; // owns
+    struct tracer *tracer; // owns
 };
 
 static struct worker *worker_of(struct http_env *env)
@@ -156,6 +158,8 @@ static enum err serve_exchange(struct http_env *env, struct exchange *x)
     const struct snapshot *s = x->snapshot;
     if (challenges_answer(worker_of(env)->challenges, x) || worker_refuses(x))
         return ERR_OK;
+    if (s->tracing)
+        tracer_begin(worker_of(env)->tracer, s->tracing, x);
     if (is_misdirected(worker_of(env), s, x)) {
         trail_add(&x->trail, STR("tls"), "misdirected", x->tls->server_name);
         exchange_fail(x, 421, EXCHANGE_END_MISDIRECTED, "the connection is for " STR_FMT,
@@ -260,6 +264,8 @@ static void finish_exchange(struct http_env *env, struct exchange *x)
         count_exchange(w, s, x);
         if (recent_is_wanted(x))
             recent_add(w->recent, x, clock_wall_ns());
+        if (s->tracing)
+            tracer_finish(w->tracer, s->tracing, x);
     }
     if (has_request && w->bans && s->bans.n > 0 && (x->resp.status >= 400 || x->offences != 0))
         bans_note(w->bans, &s->bans, x);
@@ -301,6 +307,7 @@ struct worker *worker_new(unsigned index, const struct worker_links *links)
     list_init(&w->listeners);
     http_env_init(&w->env, &app, w, links->conns_max);
     w->upstream = upstream_worker_new(links->registry, index, loop_self());
+    w->tracer = tracer_new(&w->env, &w->current);
     w->door = door_new(&w->env, &door_app, DOOR_HANDSHAKES_MAX);
     w->recent = recent_new();
     return w;
@@ -401,6 +408,7 @@ void worker_free(struct worker *w)
     upstream_worker_free(w->upstream);
     http_env_fini(&w->env);
     meter_rows_fini(&w->meters);
+    tracer_free(w->tracer);
     if (w->current)
         snapshot_unuse(w->current, w->index);
     mem_free(w);
@@ -500,6 +508,7 @@ void worker_drain(struct worker *w, int64_t idle_ms)
             close_listener(l);
     }
     http_env_drain(&w->env, idle_ms);
+    tracer_expect_end(w->tracer);
 }
 
 bool worker_is_drained(const struct worker *w)
@@ -508,7 +517,7 @@ bool worker_is_drained(const struct worker *w)
         if (CONTAINER_OF(n, struct worker_listener, node)->fd >= 0)
             return false;
     }
-    return worker_n_open(w) == 0 && w->env.n_subs == 0;
+    return worker_n_open(w) == 0 && w->env.n_subs == 0 && tracer_is_idle(w->tracer);
 }
 
 void worker_abort(struct worker *w)
@@ -528,6 +537,11 @@ uint32_t worker_n_open(const struct worker *w)
 const struct http_stats *worker_stats(const struct worker *w)
 {
     return &w->env.stats;
+}
+
+const uint64_t *worker_spans(const struct worker *w)
+{
+    return tracer_counts(w->tracer);
 }
 
 const struct meter_rows *worker_meters(const struct worker *w)

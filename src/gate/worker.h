@@ -66,6 +66,7 @@ void worker_abort(struct worker *w);
 uint32_t worker_n_open(const struct worker *w);
 
 const struct http_stats *worker_stats(const struct worker *w);
+const uint64_t *worker_spans(const struct worker *w); // by enum tracer_count
 const struct meter_rows *worker_meters(const struct worker *w);
 const struct door_stats *worker_door_stats(const struct worker *w);
 const struct recent *worker_recent(const struct worker *w);

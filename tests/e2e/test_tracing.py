@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Traces: context goes on to servers, and spans reach a collector in OpenTelemetry's shape."""
+import json
+import re
+import signal
+
+import jsonschema
+import pytest
+
+from certificates import Authority
+from harness import Origin, ok, wait_until
+from test_metrics import ask, value
+from test_tls_servers import TlsOrigin
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
+HEX = {n: {"type": "string", "pattern": f"^(?!0*$)[0-9a-f]{{{n}}}$"} for n in (16, 32)}
+NANOS = {"type": "string", "pattern": "^[1-9][0-9]{18}$"}
+ATTRIBUTES = {"type": "array", "items": {
+    "type": "object", "required": ["key", "value"], "additionalProperties": False, "properties": {
+        "key": {"type": "string", "pattern": "^[a-z][a-z._]+$"},
+        "value": {"oneOf": [
+            {"type": "object", "required": ["stringValue"], "additionalProperties": False,
+             "properties": {"stringValue": {"type": "string"}}},
+            {"type": "object", "required": ["intValue"], "additionalProperties": False,
+             "properties": {"intValue": {"type": "string", "pattern": "^[0-9]+$"}}}]}}}}
+
+
+def one(name, value, *more):
+    """An object with a list of one item under a name."""
+    return {"type": "object", "required": [name, *more],
+            "properties": {name: {"type": "array", "minItems": 1, "items": value}}}
+
+
+# opentelemetry-proto 1.x, in the JSON of OTLP.
+SHAPE = one("resourceSpans", {**one("scopeSpans", {**one("spans", {
+    "type": "object", "additionalProperties": False,
+    "required": ["traceId", "spanId", "name", "kind", "startTimeUnixNano", "endTimeUnixNano"],
+    "properties": {"traceId": HEX[32], "spanId": HEX[16], "parentSpanId": HEX[16],
+                   "name": {"type": "string", "minLength": 1}, "kind": {"const": 2},
+                   "startTimeUnixNano": NANOS, "endTimeUnixNano": NANOS, "attributes": ATTRIBUTES,
+                   "status": {"type": "object", "additionalProperties": False,
+                              "properties": {"code": {"const": 2}}}}})})})
+
+
+class Collector(TlsOrigin):
+    """Takes spans; statuses: what its first answers are. Without a certificate it speaks plain."""
+
+    def __init__(self, cert=None, statuses=()):
+        self.is_plain = cert is None
+        self.statuses = list(statuses)
+        self.refused = []
+        self.spans = []
+        super().__init__(self.take, cert)
+        if self.is_plain:
+            self.url = self.url.replace("https://", "http://")
+
+    def _serve(self, sock):
+        (Origin if self.is_plain else TlsOrigin)._serve(self, sock)
+
+    def take(self, request, conn):
+        assert (request.method, request.target) == ("POST", "/v1/traces")
+        assert request.get("Content-Type") == "application/json"
+        batch = json.loads(request.body)
+        jsonschema.validate(batch, SHAPE)
+        [resource] = batch["resourceSpans"]
+        assert flat(resource["resource"])["service.name"] == "edge"
+        if self.statuses:
+            status = self.statuses.pop(0)
+            self.refused.append(status)
+            return ok(status=f"{status} No")
+        self.spans += resource["scopeSpans"][0]["spans"]
+        return ok("{}")
+
+    def wait(self, path):
+        """The span of the request for a path."""
+        def find():
+            return [s for s in self.spans if flat(s)["url.path"] == path]
+        [span] = wait_until(find, f"the span of {path}")
+        return span
+
+
+def flat(item):
+    return {a["key"]: next(iter(a["value"].values())) for a in item["attributes"]}
+
+
+def settings(server, to, more="", services=""):
+    return f"""
+tracing: {{ to: "{to}", name: edge, {more} }}
+sites: {{ a.example: "{server.url}", gone.example: "http://127.0.0.1:1" }}
+access-log: {{ format: "TRACE {{path}} {{trace-id}}" }}
+metrics: "127.0.0.1:0"
+entrypoints: {{ web: "127.0.0.1:0" }}
+{services}"""
+
+
+def parent_of(request):
+    [value] = [v for n, v in request.headers if n.lower() == "traceparent"]
+    m = re.fullmatch("00-([0-9a-f]{32})-([0-9a-f]{16})-(0[01])", value)
+    return m[1], m[2], m[3] == "01"
+
+
+@pytest.fixture
+def collector():
+    running = []
+
+    def go(*args, **kwargs):
+        running.append(Collector(*args, **kwargs))
+        return running[-1]
+
+    yield go
+    for server in running:
+        server.stop()
+
+
+def test_a_trace_begins_here_and_goes_on_to_the_server(start, origin, collector):
+    server, to = origin(), collector()
+    proxy = start(settings(server, to.url))
+    # Strangers decide nothing, not even by a flag.
+    ask(proxy.port, "a.example", "/new", traceparent=f"00-{TRACE}-{SPAN}-01", tracestate="a=1",
+        **{"User-Agent": 'a"b'})
+    request = server.next_request()
+    trace, span, is_sampled = parent_of(request)
+    assert trace != TRACE and is_sampled and request.get("tracestate") is None
+    told = to.wait("/new")
+    assert (told["traceId"], told["spanId"], told["name"]) == (trace, span, "GET")
+    assert "parentSpanId" not in told and told["status"] == {}
+    assert int(told["startTimeUnixNano"]) <= int(told["endTimeUnixNano"])
+    about = flat(told)
+    assert about["http.request.method"] == "GET" and about["http.response.status_code"] == "200"
+    assert about["server.address"] == "a.example" and about["client.address"] == "127.0.0.1"
+    assert about["user_agent.original"] == 'a"b' and about["sallyport.route"] == "a.example"
+    assert about["network.protocol.version"] == "1.1" and "url.query" not in about
+    proxy.wait_line(f"^TRACE /new {trace}$", proxy.out)
+
+    ask(proxy.port, "gone.example", "/bad?secret=1", method="BREW")
+    told = to.wait("/bad")
+    about = flat(told)
+    assert told["status"] == {"code": 2} and about["error.type"] == "server-connect"
+    assert about["http.request.method"] == "_OTHER"
+    wait_until(lambda: value(proxy, "sallyport_spans_total", result="sent") == 2, "the count")
+
+
+@pytest.mark.parametrize("fields, is_taken, is_sampled, state", [
+    ({"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "a=1,b=2"}, True, True, "a=1,b=2"),
+    ({"traceparent": f"00-{TRACE}-{SPAN}-00", "tracestate": "a=1"}, True, False, "a=1"),
+    ({"traceparent": f"cc-{TRACE}-{SPAN}-01-later"}, True, True, None),
+    ({"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "A=1"}, True, True, None),
+    ({"traceparent": f"00-{TRACE.upper()}-{SPAN}-01", "tracestate": "a=1"}, False, True, None),
+    ({"traceparent": f"ff-{TRACE}-{SPAN}-01"}, False, True, None),
+    ({"tracestate": "a=1"}, False, True, None),
+])
+def test_the_context_of_those_who_are_believed_goes_on(parents, fields, is_taken, is_sampled, state):
+    proxy, server, to = parents
+    path = f"/{abs(hash(json.dumps(fields)))}"
+    ask(proxy.port, "a.example", path, **fields)
+    request = server.next_request()
+    trace, span, flag = parent_of(request)
+    assert (trace == TRACE) == is_taken and span != SPAN and flag == is_sampled
+    assert request.get("tracestate") == state
+    ask(proxy.port, "a.example", path + "/end")
+    server.next_request()
+    assert to.wait(path + "/end")  # in order, and so the one before would be there
+    told = [s for s in to.spans if flat(s)["url.path"] == path]
+    assert [s.get("parentSpanId") for s in told] == ([SPAN if is_taken else None] * is_sampled)
+
+
+@pytest.fixture(scope="module")
+def parents(tmp_path_factory):
+    from harness import Proxy
+    server, to = Origin(), Collector()
+    proxy = Proxy(tmp_path_factory.mktemp("tracing") / "proxy",
+                  settings(server, to.url, "parents: all"))
+    yield proxy, server, to
+    proxy.stop()
+    server.stop()
+    to.stop()
+
+
+def test_what_is_not_sampled_is_passed_on_and_not_told(start, origin, collector):
+    server, to = origin(), collector()
+    proxy = start(settings(server, to.url, "sample: 0%"))
+    ask(proxy.port, "a.example")
+    assert not parent_of(server.next_request())[2]
+    proxy.stop()  # which sends what waits
+    assert to.requests == []
+
+
+def test_a_collector_in_trouble_is_asked_again_and_one_that_refuses_is_not(start, origin, collector):
+    server, to = origin(), collector(statuses=[503, 429])
+    proxy = start(settings(server, to.url))
+    ask(proxy.port, "a.example", "/late")
+    to.wait("/late")
+    assert to.refused == [503, 429]
+    to.statuses.append(400)
+    ask(proxy.port, "a.example", "/lost")
+    wait_until(lambda: value(proxy, "sallyport_spans_total", result="failed") == 1, "the refusal")
+    assert value(proxy, "sallyport_spans_total", result="sent") == 1
+    assert [flat(s)["url.path"] for s in to.spans] == ["/late"]
+
+
+def test_spans_go_by_tls_and_before_the_end(start, origin, collector, tmp_path):
+    ca = Authority(tmp_path / "ca")
+    cert = ca.issue("collector.example")
+    server, to = origin(), collector(cert)
+    proxy = start(settings(server, "traces", services=f"""
+services:
+  traces: {{ servers: ["{to.url}"], tls: {{ ca: "{ca.file}", server-name: collector.example }} }}
+"""))
+    ask(proxy.port, "a.example", "/last")
+    server.next_request()
+    proxy.child.send_signal(signal.SIGTERM)
+    to.wait("/last")
