@@ -87,6 +87,9 @@ _sallyport() {
             print)
                 takes='-c --config --as'
                 options='--config --as --help' ;;
+            import)
+                takes='-o --output'
+                options='--output --force --quiet --help' ;;
             whoami)
                 takes='-l --listen -n --name'
                 options='--listen --name --help' ;;
@@ -102,7 +105,7 @@ _sallyport() {
             esac
         fi
     done
-    local commands='run proxy check reload stop upgrade status top errors api explain cert account ban pin server trust doctor print whoami hash-password version help'
+    local commands='run proxy check reload stop upgrade status top errors api explain cert account ban pin server trust doctor print import whoami hash-password version help'
     case "$command $prev" in
     'run --config' | 'run -c') kind=file ;;
     'proxy --from') kind=text ;;
@@ -163,6 +166,7 @@ _sallyport() {
     'doctor --authority') kind=file ;;
     'print --config' | 'print -c') kind=file ;;
     'print --as') kind=names names='markdown json-schema yaml' ;;
+    'import --output' | 'import -o') kind=file ;;
     'whoami --listen' | 'whoami -l') kind=text ;;
     'whoami --name' | 'whoami -n') kind=text ;;
     'hash-password --user' | 'hash-password -u') kind=text ;;
@@ -205,6 +209,8 @@ _sallyport() {
         'print '1' man') kind=names names='commands settings' ;;
         'print '1' completion') kind=names names='bash zsh' ;;
         'print 0 ') kind=names names='settings config commands access-log-fields refusals ends metrics api man completion' ;;
+        'import '1' haproxy') kind=file ;;
+        'import 0 ') kind=names names='haproxy' ;;
         'help 0 ') kind=names names=$commands ;;
     esac
     case $kind in

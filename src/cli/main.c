@@ -28,11 +28,11 @@ const struct cli_command cli_gate = {
 };
 
 const struct cli_command *const cli_commands[] = {
-    &cli_run,     &cli_proxy,  &cli_check,         &cli_reload,  &cli_stop,    &cli_upgrade,
-    &cli_status,  &cli_top,    &cli_errors,        &cli_api,     &cli_explain, &cli_cert,
-    &cli_account, &cli_ban,    &cli_pin,           &cli_server,  &cli_trust,   &cli_doctor,
-    &cli_print,   &cli_whoami, &cli_hash_password, &cli_version, &cli_help,    &cli_names,
-    &cli_gate,    NULL,
+    &cli_run,     &cli_proxy,  &cli_check,  &cli_reload,        &cli_stop,    &cli_upgrade,
+    &cli_status,  &cli_top,    &cli_errors, &cli_api,           &cli_explain, &cli_cert,
+    &cli_account, &cli_ban,    &cli_pin,    &cli_server,        &cli_trust,   &cli_doctor,
+    &cli_print,   &cli_import, &cli_whoami, &cli_hash_password, &cli_version, &cli_help,
+    &cli_names,   &cli_gate,   NULL,
 };
 
 static const struct cli_command *find_command(const char *name)

@@ -8,6 +8,7 @@ static const struct cli_topic_row exit_statuses[] = {
     {"1", "The work failed: the settings have errors, the proxy can't be reached, no route takes "
           "the request."},
     {"2", "The command line is wrong. Nothing was done."},
+    {"3", "`import`: settings were made, but not of all there was."},
 };
 
 static const struct cli_topic_row signals[] = {

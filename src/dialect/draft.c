@@ -355,11 +355,13 @@ const struct draft_note **draft_sorted_notes(struct draft *d)
     return sorted;
 }
 
-void draft_print_notes(struct draft *d, struct text *to)
+void draft_print_notes(struct draft *d, bool is_short, struct text *to)
 {
     const struct draft_note **notes = draft_sorted_notes(d);
     for (size_t i = 0; i < d->n_notes; i++) {
         const struct draft_note *n = notes[i];
+        if (is_short && n->fate == DRAFT_NEEDLESS)
+            continue;
         if (n->place.source)
             text_printf(to, "%s:%u: ", n->place.source, n->place.line);
         text_printf(to, "%s: '" STR_FMT "': " STR_FMT "\n", draft_fate_texts[n->fate],

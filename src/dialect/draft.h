@@ -113,8 +113,9 @@ struct str draft_line(struct draft *d, struct place place);
 
 size_t draft_count(const struct draft *d, enum draft_fate fate);
 
-// "FILE:LINE: FATE: 'TEXT': REASON", one line each, by the order of places.
-void draft_print_notes(struct draft *d, struct text *to);
+// "FILE:LINE: FATE: 'TEXT': REASON", one line each, by the order of places; is_short: without what
+// isn't needed.
+void draft_print_notes(struct draft *d, bool is_short, struct text *to);
 
 // --- printing (draft_print.c) ---
 

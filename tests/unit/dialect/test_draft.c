@@ -113,7 +113,7 @@ static void notes_are_printed_by_the_order_of_their_lines(void)
     draft_note(&d, DRAFT_LOST, line(f, 2), STR_NONE, "%s", "second");
     draft_note(&d, DRAFT_NEEDLESS, line(f, 1), STR("a\nword"), "first");
     draft_note(&d, DRAFT_CLOSED, line(f, 2), STR("x"), "and this");
-    draft_print_notes(&d, &t);
+    draft_print_notes(&d, false, &t);
     CHECK_STR(text_str(&t),
               STR("f:1: not needed: 'a?word': first\n"
                   "f:2: not carried over: 'two': second\n"
