@@ -328,6 +328,19 @@ static void put_addresses(const json_t *server, struct text *to)
     }
 }
 
+// Requests in progress, where they are counted, of all its addresses.
+static int64_t n_active(const json_t *server)
+{
+    size_t i;
+    json_t *a;
+    int64_t n = 0;
+    json_array_foreach(json_object_get(server, "addresses"), i, a)
+    {
+        n += number_of(a, "active");
+    }
+    return n;
+}
+
 static void put_server(const json_t *server, size_t url_width, bool has_weights, struct text *to)
 {
     int64_t open = number_of(server, "connections"), idle = number_of(server, "idle");
@@ -348,6 +361,8 @@ static void put_server(const json_t *server, size_t url_width, bool has_weights,
     text_printf(to, " connection%s", S_UNLESS_ONE(open));
     if (idle > 0)
         text_printf(to, ", %" PRId64 " idle", idle);
+    if (n_active(server) > 0)
+        text_printf(to, ", %" PRId64 " in progress", n_active(server));
 }
 
 void status_text_put_servers(const json_t *service, const char *before, struct text *to)
@@ -384,6 +399,46 @@ static void put_breaker(const json_t *breaker, struct text *to)
         text_printf(to, ", %" PRId64 " request%s refused", n, S_UNLESS_ONE(n));
 }
 
+static void put_mirror(const json_t *mirror, struct text *to)
+{
+    if (!text_of(mirror, "to"))
+        return;
+    text_put(to, STR("  mirrored to "));
+    put_value(to, text_of(mirror, "to"));
+    text_printf(to, ": %" PRId64 " sent, %" PRId64 " dropped, %" PRId64 " failed",
+                number_of(mirror, "sent"), number_of(mirror, "dropped"),
+                number_of(mirror, "failed"));
+}
+
+static void put_members(const json_t *group, struct text *to)
+{
+    size_t i;
+    json_t *m;
+    json_array_foreach(json_object_get(group, "members"), i, m)
+    {
+        text_put(to, i > 0 ? STR(", ") : STR(" "));
+        if (json_object_get(m, "weight"))
+            text_printf(to, "%" PRId64 " to ", number_of(m, "weight"));
+        put_value(to, text_of(m, "service"));
+    }
+}
+
+static void put_groups(const json_t *report, bool wants_all, struct text *to)
+{
+    const json_t *list = json_object_get(report, "groups");
+    size_t n = begin_list(to, "services of services", list, wants_all);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(list, i);
+        text_put(to, STR("  "));
+        put_value(to, text_of(item, "name"));
+        text_put(to, STR("  "));
+        put_value(to, text_of(item, "kind"));
+        put_members(item, to);
+        put_mirror(json_object_get(item, "mirror"), to);
+        text_byte(to, '\n');
+    }
+}
+
 static void put_services(const json_t *report, bool wants_all, struct text *to)
 {
     const json_t *list = json_object_get(report, "services");
@@ -393,6 +448,9 @@ static void put_services(const json_t *report, bool wants_all, struct text *to)
         text_put(to, STR("  "));
         put_value(to, text_of(item, "name"));
         put_breaker(json_object_get(item, "breaker"), to);
+        put_mirror(json_object_get(item, "mirror"), to);
+        if (number_of(item, "waiting") > 0)
+            text_printf(to, "  %" PRId64 " waiting for a place", number_of(item, "waiting"));
         text_byte(to, '\n');
         status_text_put_servers(item, "    ", to);
     }
@@ -498,6 +556,7 @@ void status_text_put(const json_t *status, bool wants_all, struct text *to)
     put_entrypoints(status, to);
     put_sites(report, wants_all, to);
     put_services(report, wants_all, to);
+    put_groups(report, wants_all, to);
     put_certificates(status, wants_all, to);
     put_alarms(status, to);
     put_counters(to, "counters", json_object_get(report, "counters"));

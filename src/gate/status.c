@@ -12,6 +12,8 @@
 #include "rt/sandbox.h"
 #include "rt/usage.h"
 #include "upstream/breaker.h"
+#include "upstream/group.h"
+#include "upstream/mirror.h"
 #include "upstream/survey.h"
 
 struct status *status_new(struct snapshot *snapshot)
@@ -225,6 +227,8 @@ static void write_address(const struct survey_server *server, const struct surve
     json_text_put(t, "ip", a->text);
     json_text_put(t, "state", state_of(server, a));
     json_text_uint(t, "failures", a->n_failures);
+    if (server->is_counted)
+        json_text_uint(t, "active", a->n_active);
     if (a->since_ms > 0)
         put_time(t, "since", a->since_ms);
     if (a->ejected_until_ms > 0)
@@ -262,11 +266,25 @@ static void write_server(const struct survey_server *server, struct text *t)
     text_byte(t, '}');
 }
 
+static void write_mirror(struct str to, const struct mirror_stats *m, struct text *t)
+{
+    if (!m)
+        return;
+    json_text_open(t, "mirror", '{');
+    json_text_put(t, "to", to);
+    json_text_uint(t, "sent", atomic_load_explicit(&m->n_sent, memory_order_relaxed));
+    json_text_uint(t, "dropped", atomic_load_explicit(&m->n_dropped, memory_order_relaxed));
+    json_text_uint(t, "failed", atomic_load_explicit(&m->n_failed, memory_order_relaxed));
+    text_byte(t, '}');
+}
+
 void status_put_service(const struct survey *survey, size_t i, struct text *t)
 {
     const struct survey_service *service = &survey->services[i];
     if (service->breaker)
         write_breaker(service->breaker, t);
+    json_text_uint(t, "waiting", service->n_queued);
+    write_mirror(service->mirror_to, service->mirror, t);
     json_text_open(t, "servers", '[');
     for (size_t k = 0; k < service->n_servers; k++)
         write_server(&survey->servers[service->first + k], t);
@@ -280,6 +298,30 @@ static void write_services(const struct survey *survey, struct text *t)
         json_text_open(t, NULL, '{');
         json_text_put(t, "name", survey->services[i].name);
         status_put_service(survey, i, t);
+        text_byte(t, '}');
+    }
+    text_byte(t, ']');
+}
+
+static void write_groups(const struct survey *survey, struct text *t)
+{
+    json_text_open(t, "groups", '[');
+    for (size_t i = 0; i < survey->n_groups; i++) {
+        const struct group *g = survey->groups[i];
+        json_text_open(t, NULL, '{');
+        json_text_put(t, "name", g->handler.name);
+        json_text_put(t, "kind", g->is_failover ? STR("failover") : STR("split"));
+        json_text_open(t, "members", '[');
+        for (size_t k = 0; k < g->n; k++) {
+            json_text_open(t, NULL, '{');
+            json_text_put(t, "service", g->members[k].name);
+            if (!g->is_failover)
+                json_text_uint(t, "weight", g->members[k].weight);
+            text_byte(t, '}');
+        }
+        text_byte(t, ']');
+        if (g->mirror)
+            write_mirror(g->mirror->name, g->mirror->stats, t);
         text_byte(t, '}');
     }
     text_byte(t, ']');
@@ -368,6 +410,7 @@ void status_write(const struct status *s, const struct status_process *p, struct
     write_entrypoints(s, to);
     write_sites(&s->snapshot->settings.sites, to);
     write_services(s->survey, to);
+    write_groups(s->survey, to);
     write_filters(&s->snapshot->settings.filters, to);
     text_byte(to, '}');
 }

@@ -252,6 +252,7 @@ struct handler *group_build(struct str name, const struct service_conf *conf,
     if (err)
         return NULL;
     take_identity(g, registry);
+    mirror_count(g->mirror, g->shared);
     return &g->handler;
 }
 

@@ -8,6 +8,25 @@
 
 #define ANSWER_MAX_BYTES ((size_t)16 * 1024 * 1024) // of an answer that is read and dropped
 
+static void count(_Atomic uint64_t *n)
+{
+    atomic_fetch_add_explicit(n, 1, memory_order_relaxed);
+}
+
+static void drop(const struct mirror *m, struct str who, struct exchange *x, const char *why)
+{
+    count(&m->stats->n_dropped);
+    trail_add(&x->trail, who, "did not mirror", str_of(why));
+}
+
+static void on_done(void *arg, enum sub_end end, const struct sub_answer *answer)
+{
+    struct mirror_stats *stats = arg;
+    (void)answer;
+    if (end != SUB_ANSWERED)
+        count(&stats->n_failed);
+}
+
 static void send_copy(const struct mirror *m, struct str who, struct exchange *x, struct str body)
 {
     struct sub_request r = sub_request_to(x, m->to);
@@ -15,7 +34,8 @@ static void send_copy(const struct mirror *m, struct str who, struct exchange *x
     r.body = body;
     r.timeout_ms = m->timeout_ms;
     r.answer_max_bytes = ANSWER_MAX_BYTES;
-    bool is_sent = sub_copy_fields(&r, x, true) == ERR_OK && sub_send(x, &r, NULL, NULL);
+    bool is_sent = sub_copy_fields(&r, x, true) == ERR_OK && sub_send(x, &r, on_done, m->stats);
+    count(is_sent ? &m->stats->n_sent : &m->stats->n_dropped);
     trail_add(&x->trail, who, is_sent ? "mirrored to" : "was too busy to mirror to", m->name);
 }
 
@@ -36,7 +56,7 @@ struct copying {
 static void give_up(struct copying *c, const char *why)
 {
     c->is_over = true;
-    trail_add(&c->x->trail, c->who, "did not mirror", str_of(why));
+    drop(c->m, c->who, c->x, why);
 }
 
 // Room for n more bytes: all at once where the length is known, else doubled, so that what is
@@ -102,8 +122,10 @@ static const struct body_ops copying_ops = {
 static void copy_body(const struct mirror *m, struct str who, struct exchange *x)
 {
     struct copying *c = ARENA_NEW(x->mem, struct copying);
-    if (!c)
+    if (!c) {
+        drop(m, who, x, "the exchange's memory is used up");
         return;
+    }
     *c = (struct copying){
         .body = {.ops = &copying_ops, .length = x->req.body->length},
         .inner = x->req.body,
@@ -116,6 +138,12 @@ static void copy_body(const struct mirror *m, struct str who, struct exchange *x
 
 // --- public ---
 
+void mirror_count(struct mirror *m, struct shared *service)
+{
+    if (m)
+        m->stats = &service_state_of(service)->mirrored;
+}
+
 void mirror_begin(const struct mirror *m, struct str who, struct exchange *x)
 {
     const struct request *r = &x->req;
@@ -126,7 +154,7 @@ void mirror_begin(const struct mirror *m, struct str who, struct exchange *x)
     if (!r->body || r->body->length == 0)
         send_copy(m, who, x, STR_NONE);
     else if (r->body->length > (int64_t)m->body_max_bytes)
-        trail_add(&x->trail, who, "did not mirror", STR("the body is too large"));
+        drop(m, who, x, "the body is too large");
     else
         copy_body(m, who, x);
 }

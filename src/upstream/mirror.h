@@ -13,11 +13,16 @@ struct mirror {
     uint32_t share; // of 100
     uint64_t body_max_bytes;
     int64_t timeout_ms;
+    struct mirror_stats *stats; // borrows: of the service's shared state
 };
 
 // Of conf->mirror. On failure one error was added.
 enum err mirror_build(const struct service_conf *conf, struct arena *mem, struct diags *diags,
                       struct mirror **ret) MUST_CHECK;
+
+// The state of the original's service is known: from now on copies are counted there. m may be
+// NULL.
+void mirror_count(struct mirror *m, struct shared *service);
 
 // Sends the copy, or (x has a body) lets it follow when the body was read. who: the original's
 // service, for the trail. Never waits.

@@ -198,6 +198,14 @@ struct server_slot *room_exit(struct room_waiter *w)
     return slot;
 }
 
+uint32_t room_queue_length(struct room *r, const struct room_queue *q)
+{
+    lock(r);
+    uint32_t n = q->n;
+    unlock(r);
+    return n;
+}
+
 void room_pass_on(struct room *r, struct server_slot *slot)
 {
     struct list granted;

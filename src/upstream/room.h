@@ -70,6 +70,9 @@ enum room_got room_wait(struct room_waiter *w, struct deadline until, struct ser
 // or NULL.
 struct server_slot *room_exit(struct room_waiter *w);
 
+// How many wait in q. Any thread.
+uint32_t room_queue_length(struct room *r, const struct room_queue *q);
+
 // Gives a place to the next who waits for one at slot.
 void room_pass_on(struct room *r, struct server_slot *slot);
 

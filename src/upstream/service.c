@@ -311,6 +311,7 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
     copy->authorities = NULL;
     copy->names = NULL;
     s->shared = take_identity(s, registry);
+    mirror_count(s->mirror, s->shared);
     for (size_t i = 0; i < s->n_servers; i++)
         s->has_limits = s->has_limits || s->servers[i].active_max > 0;
     count_exchanges(s);

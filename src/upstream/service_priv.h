@@ -9,6 +9,13 @@
 
 struct mirror;
 
+// What became of copies, since the service is known. Of all workers.
+struct mirror_stats {
+    _Atomic uint64_t n_sent;
+    _Atomic uint64_t n_dropped; // too large, or too many were on their way
+    _Atomic uint64_t n_failed;  // of those sent: no answer came about
+};
+
 struct service_server {
     struct server_state *state;  // shares: registry_drop in service_release
     struct health_state *health; // shares: the same
@@ -30,7 +37,14 @@ struct service_state {
     struct shared shared; // of kind SHARED_SERVICE
     struct breaker breaker;
     struct room_queue queue; // of those who wait for a place at one of its servers
+    struct mirror_stats mirrored;
 };
+
+static inline struct service_state *service_state_of(struct shared *shared)
+{
+    ASSERT(shared->kind == SHARED_SERVICE);
+    return CONTAINER_OF(shared, struct service_state, shared);
+}
 
 struct service {
     struct handler handler;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "rt/clock.h"
 #include "upstream/group.h"
+#include "upstream/mirror.h"
 #include "upstream/service_priv.h"
 #include "upstream/worker.h"
 
@@ -27,6 +28,7 @@ static struct survey_address look_at_slot(const struct service_server *server, s
         .is_skipped =
             atomic_load_explicit(&slot->skip_until_ms, memory_order_relaxed) > clock_now_ms(),
         .n_failures = atomic_load_explicit(&slot->n_failures, memory_order_relaxed),
+        .n_active = slot_n_active(slot),
         .health = health->record.health,
         .is_down = atomic_load_explicit(&health->is_down, memory_order_relaxed),
         .since_ms = health->since_ms,
@@ -55,6 +57,7 @@ static void look_at_server(const struct service_server *server, struct survey_se
     *ret = (struct survey_server){
         .state = state,
         .name = server->health->name,
+        .is_counted = atomic_load_explicit(&state->is_counted, memory_order_relaxed),
         .is_drained = server->health->is_drained,
         .is_checked = server->health->plan != NULL,
         .url = server->text,
@@ -99,10 +102,37 @@ static const struct breaker *breaker_of(const struct service *s)
                                   : NULL;
 }
 
+static const struct group **choose_groups(struct handler *const *services, size_t n, size_t *ret_n)
+{
+    const struct group **chosen = MEM_ARRAY(const struct group *, MAX(n, 1));
+    *ret_n = 0;
+    for (size_t i = 0; i < n; i++)
+        if (group_of(services[i]))
+            chosen[(*ret_n)++] = group_of(services[i]);
+    return chosen;
+}
+
+static struct survey_service look_at_service(const struct service *s, size_t first)
+{
+    struct room *room = registry_room(s->shared->registry);
+    return (struct survey_service){
+        .name = s->handler.name,
+        .breaker = breaker_of(s),
+        .conf = s->conf,
+        .protocol = s->protocol,
+        .n_queued = room_queue_length(room, registry_queue(s->shared)),
+        .mirror_to = s->mirror ? s->mirror->name : STR_NONE,
+        .mirror = s->mirror ? s->mirror->stats : NULL,
+        .first = first,
+        .n_servers = s->n_servers,
+    };
+}
+
 struct survey *survey_new(struct handler *const *services, size_t n)
 {
     const struct service **chosen = MEM_ARRAY(const struct service *, MAX(n, 1));
     struct survey *survey = MEM_NEW(struct survey);
+    survey->groups = choose_groups(services, n, &survey->n_groups);
     survey->n_services = choose_services(services, n, chosen);
     for (size_t i = 0; i < survey->n_services; i++)
         survey->n_servers += chosen[i]->n_servers;
@@ -111,12 +141,7 @@ struct survey *survey_new(struct handler *const *services, size_t n)
     size_t at = 0;
     for (size_t i = 0; i < survey->n_services; i++) {
         const struct service *s = chosen[i];
-        survey->services[i] = (struct survey_service){.name = s->handler.name,
-                                                      .breaker = breaker_of(s),
-                                                      .conf = s->conf,
-                                                      .protocol = s->protocol,
-                                                      .first = at,
-                                                      .n_servers = s->n_servers};
+        survey->services[i] = look_at_service(s, at);
         for (size_t k = 0; k < s->n_servers; k++)
             look_at_server(&s->servers[k], &survey->servers[at++]);
     }
@@ -136,6 +161,7 @@ void survey_free(struct survey *s)
     }
     mem_free(s->servers);
     mem_free(s->services);
+    mem_free(s->groups);
     mem_free(s);
 }
 

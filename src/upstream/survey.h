@@ -8,6 +8,7 @@
 #include "upstream/health.h"
 #include "upstream/server_url.h"
 
+struct mirror_stats;
 struct server_state;
 struct service_conf;
 
@@ -19,6 +20,7 @@ struct survey_address {
     enum health health;
     bool is_down;               // it gets no requests
     int64_t ejected_until_ms;   // monotonic: the same, until then; 0: it isn't ejected
+    uint32_t n_active;          // exchanges and tunnels, if they are counted
     int64_t since_ms;           // monotonic: since when it is so; 0: unknown
     char why[HEALTH_WHY_BYTES]; // of the last bad check; empty: there was none
 };
@@ -26,6 +28,7 @@ struct survey_address {
 struct survey_server {
     struct server_state *state; // borrows
     struct str name;            // borrows: "10.0.0.1:8080"
+    bool is_counted;            // n_active of its addresses is known
     bool is_drained;            // somebody wants it to get no more requests
     bool is_checked;
     struct str url; // borrows: as the user wrote it; there are none with passwords
@@ -48,15 +51,22 @@ struct survey_service {
     const struct breaker *breaker;   // borrows; NULL: it has none
     const struct service_conf *conf; // borrows
     enum server_protocol protocol;
-    size_t first; // its servers in survey.servers
+    uint32_t n_queued;                 // exchanges that wait for a place at its servers
+    struct str mirror_to;              // borrows; empty: it has none
+    const struct mirror_stats *mirror; // borrows; NULL: the same
+    size_t first;                      // its servers in survey.servers
     size_t n_servers;
 };
+
+struct group;
 
 struct survey {
     struct survey_service *services; // owns
     size_t n_services;
     struct survey_server *servers; // owns: of one service after the other
     size_t n_servers;
+    const struct group **groups; // owns the list
+    size_t n_groups;
     size_t next; // server that the worker looks at next
 };
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of several servers gets a request: methods, backups, clients who stick."""
+import json
 import threading
 from collections import Counter
 
 import pytest
 
-from harness import Origin, Proxy, kill_and_wait, wait_until
+from harness import Origin, Proxy, kill_and_wait, run, wait_until
 from test_services import refused_address
 
 NAMES = "ABC"
@@ -57,6 +58,11 @@ def proxy(farm, tmp_path_factory):
     yield running
     running.stop()
     held.close()
+
+
+def report_of(proxy):
+    status = run("status", "--json", "--control", proxy.file.parent / "control.sock").stdout
+    return json.loads(status)["report"]
 
 
 def ask(proxy, site, n, path="/"):
@@ -221,6 +227,36 @@ def test_max_connections_is_never_exceeded_by_all_workers_together(start):
         crowd.origin.stop()
 
 
+def test_when_one_server_is_saturated_the_others_serve_and_the_rest_is_shed(start, farm):
+    """S4-13: one full server holds up nobody; when all are full, who is too much gets 503 at once."""
+    farm.go.clear()
+    urls = [farm.origins[name].url for name in "AB"]
+    proxy = start("services: { app: { queue-max: 1, queue-timeout: 60s, balance: first, servers: "
+                  f"[{{ url: '{urls[0]}', max-connections: 2 }}, "
+                  f"{{ url: '{urls[1]}', max-connections: 2 }}] }} }}\n"
+                  "sites: { app.example: app }\n", workers=2)
+
+    def in_progress():
+        service = report_of(proxy)["services"][0]
+        return [s["addresses"][0]["active"] for s in service["servers"]] + [service["waiting"]]
+    held = [threading.Thread(target=ask, args=(proxy, "app", 1, "/hold")) for _ in range(5)]
+    for thread in held[:2]:
+        thread.start()
+    wait_until(lambda: in_progress() == [2, 0, 0], "a full server")
+    assert ask(proxy, "app", 10) == {"B": 10}
+    for thread in held[2:]:
+        thread.start()
+    wait_until(lambda: in_progress() == [2, 2, 1], "all full, and one that waits")
+    text = run("status", "--control", proxy.file.parent / "control.sock").stdout
+    assert "1 waiting for a place" in text and "2 in progress" in text
+    answer = proxy.get(host="app.example")
+    assert answer.status == 503 and answer.get("Retry-After") == "60"
+    farm.go.set()
+    for thread in held:
+        thread.join()
+    wait_until(lambda: in_progress() == [0, 0, 0], "all served")
+
+
 def test_a_full_queue_is_503_with_retry_after(start, farm):
     farm.go.clear()
     url = farm.origins["A"].url
@@ -262,6 +298,10 @@ def test_a_canary_gets_its_share_and_keeps_its_clients(start, farm):
                          headers="Content-Length: 2\r\n", body=b"hi").text == "B"
     circle = services.replace("gone: 'http", "other: { failover: [safe] }\n  gone: 'http") \
                      .replace("[gone, canary]", "[gone, other]")
+    report = report_of(proxy)
+    assert report["groups"][0] == {"name": "app", "kind": "split", "members": [
+        {"service": "stable", "weight": 9}, {"service": "canary", "weight": 1}]}
+    assert report["groups"][2]["kind"] == "failover"
     assert not proxy.try_reload(circle)
     assert any("leads back to itself" in line for line in proxy.err)
     held.close()
@@ -289,4 +329,10 @@ def test_a_mirror_gets_copies_and_costs_the_original_nothing(start, origin, farm
     for name in ["gone", "silent"]:
         assert ask(proxy, name, 20) == {"A": 20}
     assert proxy.log_lines(r"gone.example .*mirrored to \(gone\)", count=20)
+
+    def mirror(name):
+        return next(s["mirror"] for s in report_of(proxy)["services"] if s["name"] == f"to-{name}")
+    wait_until(lambda: mirror("gone") == {"to": "gone", "sent": 20, "dropped": 0, "failed": 20},
+               "copies that failed")
+    assert mirror("next") == {"to": "next", "sent": 1, "dropped": 0, "failed": 0}
     held.close()

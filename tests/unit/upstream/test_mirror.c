@@ -48,6 +48,11 @@ static void pair_end(struct pair *p)
     rig_fini(&p->r);
 }
 
+static const struct mirror_stats *stats_of(const struct pair *p)
+{
+    return service_of(p->r.service)->mirror->stats;
+}
+
 static struct call ask(struct pair *p, enum method method, const char *body)
 {
     struct call c = {.r = &p->r, .method = method, .upload = body};
@@ -93,13 +98,18 @@ static void too_large_a_body_is_not_copied(void)
     large[100] = '\0';
     CHECK(strstr(ask(&p, METHOD_POST, large).trail, "mirrored to"));
     TURN_UNTIL(&p.r, p.copy.n_requests == 1);
+    CHECK_INT(stats_of(&p)->n_dropped, 1);
+    CHECK_INT(stats_of(&p)->n_sent, 1);
+    CHECK_INT(stats_of(&p)->n_failed, 0);
     pair_end(&p);
 }
 
 static void a_copy_leaves_half_of_its_memory_to_the_request(void)
 {
     static char large[10000];
-    const struct mirror m = {.name = STR("next"), .share = 100, .body_max_bytes = sizeof large};
+    struct mirror_stats stats = {.n_sent = 0};
+    const struct mirror m = {
+        .name = STR("next"), .share = 100, .body_max_bytes = sizeof large, .stats = &stats};
     struct arena mem;
     struct body_bytes upload;
     struct str piece;

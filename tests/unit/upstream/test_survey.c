@@ -51,6 +51,37 @@ static void requests_and_connections_are_told_by_server(void)
     rig_fini(&r);
 }
 
+static void what_is_in_progress_and_waits_is_told(void)
+{
+    struct rig r;
+    struct origin a;
+    struct call calls[3];
+    rig_init(&r);
+    rig_server(&r, origin_start(&a, "a", ORIGIN_WAITS)->url, 1);
+    r.servers[0].active_max = 1;
+    rig_build(&r);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        calls[i] = (struct call){.r = &r, .method = METHOD_GET};
+        call_start(&calls[i]);
+        loop_turn(r.loop, 0);
+    }
+    TURN_UNTIL(&r, a.n_requests == 1);
+    struct survey *s = look(&r, NULL);
+    CHECK(s->servers[0].is_counted);
+    CHECK_INT(s->servers[0].addresses[0].n_active, 1);
+    CHECK_INT(s->services[0].n_queued, 2);
+    survey_free(s);
+    a.may_answer = true;
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+        call_wait(&calls[i]);
+    s = look(&r, NULL);
+    CHECK_INT(s->servers[0].addresses[0].n_active, 0);
+    CHECK_INT(s->services[0].n_queued, 0);
+    survey_free(s);
+    origin_stop(&a);
+    rig_fini(&r);
+}
+
 static void failures_are_told_by_address(void)
 {
     struct rig r;
@@ -193,7 +224,8 @@ static void a_worker_adds_many_servers_in_pieces(void)
     rig_fini(&r);
 }
 
-TEST_MAIN(TEST(requests_and_connections_are_told_by_server), TEST(failures_are_told_by_address),
+TEST_MAIN(TEST(requests_and_connections_are_told_by_server),
+          TEST(what_is_in_progress_and_waits_is_told), TEST(failures_are_told_by_address),
           TEST(what_was_counted_stays_when_addresses_change),
           TEST(a_path_and_a_name_without_address_are_told),
           TEST(services_with_the_same_servers_are_told_once),
