@@ -46,7 +46,9 @@ static bool build_head(const struct h2_call *call, const struct http_client_opti
     if (is_tunnel)
         h2_list_add(l, STR(":protocol"), STR("websocket"));
     h2_list_add(l, STR(":scheme"), is_plain ? STR("http") : STR("https"));
-    h2_list_add(l, STR(":authority"), options->host.len > 0 ? options->host : r->authority);
+    struct str authority = options->host.len > 0 ? options->host : r->authority;
+    if (authority.len > 0) // HTTP/1.0 can do without (RFC 9113 8.3.1)
+        h2_list_add(l, STR(":authority"), authority);
     h2_list_add(l, STR(":path"), path);
     bool has_length =
         r->body ? r->body->length >= 0 : headers_find(&r->headers, FIELD_CONTENT_LENGTH) != NULL;

@@ -145,9 +145,15 @@ static void take_end(struct h2_call *call)
     h2_call_wake(call);
 }
 
+// It stands: nothing but DATA may follow (RFC 9113 8.5).
+static bool is_tunnel(const struct h2_call *call)
+{
+    return call->has_head && call->x->req.is_upgrade && call->status < 300;
+}
+
 static void on_section_end(struct h2_call *call, bool is_end)
 {
-    enum h2_error e = h2_section_end(&call->section);
+    enum h2_error e = is_tunnel(call) ? H2_ERROR_TUNNEL : h2_section_end(&call->section);
     if (e != H2_ERROR_NONE) {
         h2_call_refuse(call, e);
         return;

@@ -36,6 +36,7 @@
     X(INTERIM_END, "interim-end", 502, "9113 8.1", "an interim answer that ends the message")      \
     X(INTERIM_COUNT, "interim-count", 502, "9110 15.2", "too many interim answers")                \
     X(BODY, "body", 502, "9110 6.4.1", "DATA where an answer has no body")                         \
+    X(TUNNEL, "tunnel", 400, "9113 8.5", "another frame than DATA on a tunnel")                    \
     X(FRAMES, "frames", 400, "9113 5.4", "a frame that is malformed or not allowed here")          \
     X(FLOOD, "flood", 400, "9113 10.5", "too many frames that bring nothing")                      \
     X(PREFACE, "preface", 400, "9113 3.4", "no connection preface, or not in time")                \

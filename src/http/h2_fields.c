@@ -225,6 +225,25 @@ static enum h2_error check_pseudo(const struct h2_section *s)
     return check_target(s);
 }
 
+// RFC 3986 6.2.3: what a port says that is the scheme's is said without it.
+static struct str without_default_port(struct str authority, struct str scheme)
+{
+    size_t at = authority.len;
+    while (at > 0 && ascii_is(authority.ptr[at - 1], ASCII_DIGIT))
+        at--;
+    if (at == 0 || authority.ptr[at - 1] != ':')
+        return authority;
+    struct str host = str_from(authority.ptr, at - 1), port = str_skip(authority, at);
+    struct str usual = str_ieq(scheme, STR("https")) ? STR("443") : STR("80");
+    return port.len == 0 || str_eq(port, usual) ? host : authority;
+}
+
+static bool is_same_host(const struct h2_section *s, struct str a, struct str b)
+{
+    return str_ieq(a, b) ||
+           str_ieq(without_default_port(a, s->scheme), without_default_port(b, s->scheme));
+}
+
 // RFC 9113 8.3.1: towards HTTP/1.1, Host is made of :authority.
 static enum h2_error settle_host(struct h2_section *s)
 {
@@ -237,7 +256,7 @@ static enum h2_error settle_host(struct h2_section *s)
         return H2_ERROR_HOST_FORM;
     if (!has_authority)
         return H2_ERROR_NONE;
-    if (host && !str_ieq(host->value, authority))
+    if (host && !is_same_host(s, host->value, authority))
         return H2_ERROR_HOST_DIFFERS;
     enum err err = headers_set(s->to, FIELD_HOST, authority);
     return err == ERR_OK ? H2_ERROR_NONE : H2_ERROR_MEMORY;

@@ -181,6 +181,8 @@ void h2_stream_end_trailers(struct h2_stream *s, bool is_ended)
     enum h2_error e = h2_section_end(&s->section);
     if (e == H2_ERROR_NONE && !is_ended) // RFC 9113 8.1
         e = H2_ERROR_TRAILERS_OPEN;
+    if (s->protocol.len > 0) // RFC 9113 8.5
+        e = H2_ERROR_TUNNEL;
     if (e != H2_ERROR_NONE) {
         refuse(s, e);
         return;

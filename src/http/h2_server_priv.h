@@ -82,6 +82,10 @@ struct h2_conn {
     uint32_t streams_max;
     uint32_t n_requests;
     uint32_t window_bytes; // of the connection, as the client knows it
+    int32_t last_id;       // the newest stream's
+    int32_t left_out_from; // the last numbers that were left out; 0: none
+    int32_t left_out_to;
+    int64_t initial_window_max; // what SETTINGS that come may say without a window's overflow
     uint32_t idle_ms;
     uint32_t linger_ms;
     uint32_t linger_left; // LINGERING: how many bytes to drop at most

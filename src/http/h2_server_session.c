@@ -39,6 +39,56 @@ static int count(struct h2_conn *c, enum h2_flood kind)
                    NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+// RFC 9113 5.1.1: one that isn't above those before may be a late frame of a stream that has ended,
+// whose number nobody keeps; but those that were left out have never been one.
+static int take_old_number(struct h2_conn *c, int32_t id)
+{
+    if (id >= c->left_out_from && id <= c->left_out_to)
+        return give_up(c, H2_ERROR_FRAMES, NGHTTP2_PROTOCOL_ERROR);
+    return count(c, H2_FLOOD_OTHER);
+}
+
+static void note_number(struct h2_conn *c, int32_t id)
+{
+    if (id > c->last_id + 2 || (c->last_id == 0 && id > 1)) {
+        c->left_out_from = c->last_id + 1;
+        c->left_out_to = id - 1;
+    }
+    c->last_id = id;
+}
+
+// RFC 9113 6.9.2: SETTINGS that make any window too large end the connection. The session knows
+// only of the windows before, and those that came about.
+static int begin_settings(struct h2_conn *c, const nghttp2_frame_hd *hd)
+{
+    int64_t largest = 0;
+    if ((hd->flags & NGHTTP2_FLAG_ACK) == 0) {
+        LIST_FOR (node, &c->streams) {
+            const struct h2_stream *s = CONTAINER_OF(node, struct h2_stream, node);
+            largest = MAX(
+                largest, (int64_t)nghttp2_session_get_stream_remote_window_size(c->session, s->id));
+        }
+    }
+    c->initial_window_max =
+        INT32_MAX - largest +
+        nghttp2_session_get_remote_settings(c->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+    return count(c, H2_FLOOD_SETTINGS);
+}
+
+static int end_settings(struct h2_conn *c, const nghttp2_settings *frame)
+{
+    for (size_t i = 0; i < frame->niv; i++) {
+        if (frame->iv[i].settings_id == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE &&
+            frame->iv[i].value > c->initial_window_max)
+            return give_up(c, H2_ERROR_FRAMES, NGHTTP2_FLOW_CONTROL_ERROR);
+    }
+    if (!c->is_greeted) {
+        c->is_greeted = true;
+        c->head_due_ms = INT64_MAX;
+    }
+    return 0;
+}
+
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
     struct h2_conn *c = arg;
@@ -51,7 +101,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
         return hd->stream_id > nghttp2_session_get_last_proc_stream_id(session) ||
                        find(c, hd->stream_id)
                    ? 0
-                   : count(c, H2_FLOOD_OTHER);
+                   : take_old_number(c, hd->stream_id);
     case NGHTTP2_CONTINUATION: // the session bounds their number
         return 0;
     case NGHTTP2_PRIORITY: // RFC 9113 6.3: the session doesn't look into those of old any more
@@ -65,7 +115,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
     case NGHTTP2_RST_STREAM:
         return count(c, H2_FLOOD_RESET);
     case NGHTTP2_SETTINGS:
-        return count(c, H2_FLOOD_SETTINGS);
+        return begin_settings(c, hd);
     case NGHTTP2_PING:
         return count(c, H2_FLOOD_PING);
     case NGHTTP2_WINDOW_UPDATE:
@@ -84,6 +134,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
             h2_stream_begin_trailers(c->head);
         return 0;
     }
+    note_number(c, frame->hd.stream_id);
     // The last GOAWAY may wait for room in the socket, while the session goes on opening streams
     // that it will close with it: they must not come to a server before (RFC 9113 6.8).
     bool is_late = c->goaway == H2_GOAWAY_FINAL;
@@ -158,11 +209,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     case NGHTTP2_DATA:
         return end_data(c, frame);
     case NGHTTP2_SETTINGS:
-        if (!is_ack && !c->is_greeted) {
-            c->is_greeted = true;
-            c->head_due_ms = INT64_MAX;
-        }
-        return 0;
+        return is_ack ? 0 : end_settings(c, &frame->settings);
     case NGHTTP2_PING:
         // It has seen the notice: what it sent before that is here.
         if (is_ack && c->goaway == H2_GOAWAY_NOTICE)

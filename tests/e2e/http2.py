@@ -19,6 +19,9 @@ NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR, SETTINGS_TIMEOUT, 
     ENHANCE_YOUR_CALM = range(12)
 MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 3, 4, 5, 6
 ENABLE_CONNECT_PROTOCOL = 8
+FLAGS = {DATA: END_STREAM | PADDED, HEADERS: END_STREAM | END_HEADERS | PADDED | 0x20, SETTINGS: ACK,
+         PUSH_PROMISE: END_HEADERS | PADDED, PING: ACK, CONTINUATION: END_HEADERS}
+HOP = {"connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "te"}
 
 
 class Frame:
@@ -41,7 +44,7 @@ class Frame:
 class Answer:
     def __init__(self):
         self.headers, self.interim, self.trailers = [], [], []
-        self.body, self.reset, self.is_whole = b"", None, False
+        self.body, self.reset, self.is_whole, self.ends = b"", None, False, False
 
     def get(self, name):
         return dict(self.headers).get(name)
@@ -75,6 +78,7 @@ class H2Client:
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
         self.answers, self.goaway, self.settings, self.pongs = {}, None, None, []
         self.next_stream, self.returns_windows, self.greets = 1, True, greet
+        self.block = b""  # what came of a field block that goes on
         if greet:
             body = b"".join(struct.pack(">HI", *pair) for pair in (settings or {}).items())
             self.send(preface + frame(SETTINGS, 0, 0, body))
@@ -126,10 +130,43 @@ class H2Client:
         head = self._read(9)
         body = self._read(int.from_bytes(head[:3], "big"))
         got = Frame(head[3], head[4], int.from_bytes(head[5:], "big"), body)
-        assert self.frames or got.kind == SETTINGS, "the first frame must be SETTINGS (3.4)"
+        self._check(got)
         self.frames.append(got)
         self._take(got)
         return got
+
+    def _check(self, got):
+        """What a server MUST NOT send, whatever the test is about (RFC 9113, by section)."""
+        assert self.frames or got.kind == SETTINGS, "the first frame must be SETTINGS (3.4)"
+        assert len(got.body) <= 16384, "a frame larger than allowed (4.1)"
+        assert got.stream < 1 << 31, "the reserved bit is set (4.1)"
+        assert got.flags & ~FLAGS.get(got.kind, 0) == 0, f"an unused flag is set (4.1): {got}"
+        assert got.kind != PUSH_PROMISE, "nobody asked for a push (8.4)"
+        assert (got.kind == CONTINUATION) == bool(self.block), "a field block is torn (4.3)"
+        assert got.stream == 0 or got.stream % 2 == 1, "a stream of the server's (5.1.1)"
+        answer = self.answers.get(got.stream)
+        if answer and got.stream and got.kind != PRIORITY:
+            assert answer.reset is None, f"a frame behind RST_STREAM (5.1): {got}"
+            assert not answer.is_whole or got.kind in (RST_STREAM, WINDOW_UPDATE), "5.1"
+        if got.kind == GOAWAY and self.goaway:
+            assert got.last_stream <= self.goaway.last_stream, "GOAWAY names more than before (6.8)"
+
+    def _section(self, answer, fields):
+        names = [name for name, _ in fields]
+        assert names == [name.lower() for name in names], "upper case (8.2)"
+        assert not HOP & set(names), "a connection-specific field (8.2.2)"
+        assert not [value for _, value in fields if set(value) & set("\0\r\n")], "8.2.1"
+        status = [value for name, value in fields if name == ":status"]
+        assert [n for n in names if n.startswith(":")] in ([], [":status"]), "8.3"
+        if not status:
+            assert answer.headers and not answer.trailers, "no status (8.3.2)"
+            answer.trailers = fields
+        elif status[0].startswith("1"):
+            assert status[0] != "101" and not answer.headers, "8.6"
+            answer.interim.append(fields)
+        else:
+            assert names[0] == ":status" and not answer.headers, "8.3"
+            answer.headers = fields
 
     def _take(self, got):
         answer = self.answers.setdefault(got.stream, Answer()) if got.stream else None
@@ -137,15 +174,11 @@ class H2Client:
             self.settings = {n: v for n, v in struct.iter_unpack(">HI", got.body)}
             if self.greets:
                 self.send_frame(SETTINGS, ACK)
-        elif got.kind == HEADERS:
-            assert got.flags & END_HEADERS
-            fields = self.decoder.decode(got.body)
-            if fields[0][0] != ":status":
-                answer.trailers = fields
-            elif fields[0][1].startswith("1"):
-                answer.interim.append(fields)
-            else:
-                answer.headers = fields
+        elif got.kind in (HEADERS, CONTINUATION):
+            self.block += got.body
+            if got.flags & END_HEADERS:
+                self._section(answer, self.decoder.decode(self.block))
+                self.block = b""
         elif got.kind == DATA:
             answer.body += got.body
             if self.returns_windows and got.body:
@@ -159,6 +192,8 @@ class H2Client:
         elif got.kind == PING and got.flags & ACK:
             self.pongs.append(got.body)
         if got.kind in (HEADERS, DATA) and got.flags & END_STREAM:
+            answer.ends = True
+        if answer and answer.ends and not self.block:
             answer.is_whole = True
 
     def answer(self, stream):

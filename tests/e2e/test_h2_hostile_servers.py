@@ -95,6 +95,10 @@ MALFORMED = {
     "6.5 an acknowledgement with content": (
         lambda s: s.conn.raw(frame(SETTINGS, 1, 0, b"123456")), "frames"),
     "6.5.2 a window beyond 2^31": (lambda s: s.conn.settings(window=1 << 31), "frames"),
+    "6.5.2 frames above 2^24-1": (lambda s: s.conn.settings(frame=1 << 24), "frames"),
+    "6.5.2 a server that enables push": (lambda s: s.conn.settings(push=1), "frames"),
+    "5.5 an unknown frame within a head": (
+        lambda s: s.conn.raw(frame(HEADERS, 0, s.id, OK) + frame(0xbe, 0, 0)), "frames"),
     "6.5.2 frames below 16384": (lambda s: s.conn.settings(frame=100), "frames"),
     "6.6 PUSH_PROMISE": (
         lambda s: s.conn.raw(frame(PUSH, END_HEADERS, s.id, number(2) + OK)), "frames"),

@@ -9,7 +9,8 @@ import pytest
 from certificates import Certificate
 from h2_origin import H2Origin
 from harness import PATIENCE, wait_until
-from http2 import CANCEL, ENABLE_CONNECT_PROTOCOL, NO_ERROR, H2Client
+from http2 import (CANCEL, ENABLE_CONNECT_PROTOCOL, END_HEADERS, END_STREAM, HEADERS, NO_ERROR,
+                   PROTOCOL_ERROR, H2Client)
 from test_http2 import settings
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -249,6 +250,51 @@ def test_a_reset_reaches_the_server(start, origin):
         client.reset(stream)
         assert closed.wait(PATIENCE)
         assert client.get(host="none.example").status == 404
+
+
+def test_only_data_may_follow_on_a_tunnel(start, origin):
+    """RFC 9113 8.5: trailers of the client are an error of the stream, whose end reaches the server."""
+    closed = threading.Event()
+
+    def handler(request, conn):
+        upgrade(request, conn)
+        try:
+            while conn.sock.recv(100):
+                pass
+        except OSError:
+            pass
+        closed.set()
+
+    proxy = start(settings(origin(handler).url))
+    with H2Client(proxy.port) as client:
+        stream = connect(client)
+        wait_open(client, stream)
+        client.send_frame(HEADERS, END_HEADERS | END_STREAM, stream,
+                          client.encoder.encode([("x", "1")]))
+        assert client.answer(stream).reset == PROTOCOL_ERROR
+        assert closed.wait(PATIENCE)
+        assert client.get(host="none.example").status == 404
+
+
+def test_only_data_may_follow_on_a_servers_tunnel(start):
+    """RFC 9113 8.5: the same of the server's trailers."""
+    reset = []
+
+    def handler(stream):
+        stream.head(200)
+        stream.send_fields([("x", "1")], end=True)
+        if stream.was_reset.wait(PATIENCE):
+            reset.append(stream.reset_code)
+
+    server = H2Origin(handler, settings=TAKES)
+    try:
+        proxy = start(settings(server.url))
+        with H2Client(proxy.port) as client:
+            answer = client.answer(connect(client))
+            assert answer.reset is not None or answer.status == 502  # it may come with the head
+        wait_until(lambda: reset == [PROTOCOL_ERROR])
+    finally:
+        server.stop()
 
 
 def test_a_tunnel_that_is_idle_ends(start, origin):

@@ -86,6 +86,22 @@ static void host_stands_in_for_a_missing_authority_and_must_agree_with_it(void)
     arena_fini(&f.mem);
 }
 
+static void a_port_that_is_the_schemes_makes_no_other_host(void)
+{
+    static const char *const same[] = {
+        GET "host=a.example:443",
+        GET "host=a.example:",
+        ":method=GET|:scheme=http|:authority=a.example:80|:path=/|host=A.example",
+        ":method=GET|:scheme=http|:authority=[::1]|:path=/|host=[::1]:80",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        struct fixture f;
+        open_as(&f, H2_SECTION_REQUEST);
+        CHECK(feed(&f, same[i]) == H2_ERROR_NONE);
+        arena_fini(&f.mem);
+    }
+}
+
 struct refusal {
     const char *fields;
     enum h2_error error;
@@ -152,7 +168,8 @@ static void requests_that_break_the_rules_are_refused_by_name(void)
         {":method=CONNECT|:authority=a\xf8:443", H2_ERROR_HOST_FORM},
         {GET "host=a.example|host=a.example", H2_ERROR_HOST_TWICE},
         {GET "host=b.example", H2_ERROR_HOST_DIFFERS},
-        {GET "host=a.example:443", H2_ERROR_HOST_DIFFERS},
+        {GET "host=a.example:80", H2_ERROR_HOST_DIFFERS},
+        {GET "host=a.example:4443", H2_ERROR_HOST_DIFFERS},
         {":method=CONNECT|:scheme=https|:authority=a|:path=/", H2_ERROR_CONNECT}, // 8.5
         {":method=CONNECT", H2_ERROR_CONNECT},
         {GET ":protocol=websocket", H2_ERROR_CONNECT}, // RFC 8441 4
@@ -333,6 +350,7 @@ static void fields_are_sent_in_lower_case_without_those_of_the_hop(void)
 
 TEST_MAIN(TEST(a_request_becomes_an_exchanges_fields), TEST(cookies_are_joined_to_one_field),
           TEST(host_stands_in_for_a_missing_authority_and_must_agree_with_it),
+          TEST(a_port_that_is_the_schemes_makes_no_other_host),
           TEST(requests_that_break_the_rules_are_refused_by_name),
           TEST(a_connect_is_one_of_its_two_kinds), TEST(a_long_section_is_refused_and_counted_on),
           TEST(a_nul_is_refused_in_names_and_values), TEST(a_full_arena_is_an_error),
