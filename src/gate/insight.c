@@ -75,16 +75,26 @@ void report_know(struct report *r, struct str told)
         log_warn("what the keeper tells can't be read: %s", why);
 }
 
-void report_unref(const struct report *shared)
+static void free_report(struct rt_mail *mail)
 {
-    struct report *r = (struct report *)(uintptr_t)shared;
-    if (!r || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1)
-        return;
+    struct report *r = CONTAINER_OF(mail, struct report, mail);
     status_free((struct status *)(uintptr_t)r->status);
     tls_store_unref(r->certs);
     arena_fini(&r->mem);
     file_unmap(r->keeper);
     mem_free(r);
+}
+
+void report_unref(const struct report *shared)
+{
+    struct report *r = (struct report *)(uintptr_t)shared;
+    if (!r || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    r->mail.fn = free_report;
+    if (r->home)
+        loop_post(r->home, &r->mail);
+    else
+        free_report(&r->mail);
 }
 
 void insight_set_ending(struct insight *i)
@@ -170,6 +180,7 @@ static void begin(struct insight *i)
     i->report = MEM_NEW(struct report);
     i->status = status_new(i->questions->in_force);
     i->report->status = i->status;
+    i->report->home = i->aux;
     i->report->at_ns = clock_wall_ns();
     i->report->process = &i->questions->process;
     const struct credentials *credentials = i->questions->credentials;

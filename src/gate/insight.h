@@ -30,6 +30,8 @@ struct report {
     struct gate_knowledge facts;          // then
     struct tls_store *certs;              // shares: certificates that are in use; NULL: none
     _Atomic uint32_t refs;
+    struct rt_mail mail;  // to the aux loop, which frees it: no worker has time for so much
+    struct rt_loop *home; // borrows: that loop; NULL: it is freed at once
 };
 
 #define INSIGHT_EVERY_MS 100       // at most so often something is gathered, whoever asks

@@ -140,6 +140,7 @@ static void those_who_ask_at_once_share_a_report(void)
     CHECK_INT(w.n_inquiries, n_reports);
     for (size_t i = 0; i < N_ASKERS; i++)
         report_unref(askers[i].got);
+    loop_turn(w.aux, 0); // reports that nobody has any more are freed here
     insight_free(insight);
 }
 
@@ -158,6 +159,7 @@ static void a_report_is_begun_after_the_question_and_not_too_soon(void)
         CHECK(i == 0 || a.got->at_ns - began_ns >= (INSIGHT_EVERY_MS - 5) * INT64_C(1000000));
         report_unref(a.got);
     }
+    loop_turn(w.aux, 0); // reports that nobody has any more are freed here
     insight_free(insight);
 }
 
@@ -174,6 +176,7 @@ static void without_the_keeper_there_is_the_rest(void)
     CHECK(!a.got->is_told);
     CHECK_INT(a.got->status->n_workers, N_WORKERS);
     report_unref(a.got);
+    loop_turn(w.aux, 0); // reports that nobody has any more are freed here
     insight_free(insight);
 }
 
@@ -190,6 +193,7 @@ static void who_goes_before_the_answer_leaves_nothing_behind(void)
     run_until_back(insight, &stays, 1);
     CHECK_INT(stays.err, ERR_OK);
     report_unref(stays.got);
+    loop_turn(w.aux, 0); // reports that nobody has any more are freed here
     insight_free(insight);
 }
 
@@ -208,6 +212,7 @@ static void before_settings_are_in_force_nothing_is_known(void)
     CHECK(!insight_is_ending(insight));
     insight_set_ending(insight);
     CHECK(insight_is_ending(insight));
+    loop_turn(w.aux, 0); // reports that nobody has any more are freed here
     insight_free(insight);
 }
 
