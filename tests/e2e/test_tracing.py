@@ -141,7 +141,8 @@ def test_a_trace_begins_here_and_goes_on_to_the_server(start, origin, collector)
     wait_until(lambda: value(proxy, "sallyport_spans_total", result="sent") == 2, "the count")
 
 
-@pytest.mark.parametrize("fields, is_taken, is_sampled, state", [
+# Fields; whether the trace goes on, is recorded, with which state.
+CONTEXTS = [
     ({"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "a=1,b=2"}, True, True, "a=1,b=2"),
     ({"traceparent": f"00-{TRACE}-{SPAN}-00", "tracestate": "a=1"}, True, False, "a=1"),
     ({"traceparent": f"cc-{TRACE}-{SPAN}-01-later"}, True, True, None),
@@ -149,32 +150,22 @@ def test_a_trace_begins_here_and_goes_on_to_the_server(start, origin, collector)
     ({"traceparent": f"00-{TRACE.upper()}-{SPAN}-01", "tracestate": "a=1"}, False, True, None),
     ({"traceparent": f"ff-{TRACE}-{SPAN}-01"}, False, True, None),
     ({"tracestate": "a=1"}, False, True, None),
-])
-def test_the_context_of_those_who_are_believed_goes_on(parents, fields, is_taken, is_sampled, state):
-    proxy, server, to = parents
-    path = f"/{abs(hash(json.dumps(fields)))}"
-    ask(proxy.port, "a.example", path, **fields)
-    request = server.next_request()
-    trace, span, flag = parent_of(request)
-    assert (trace == TRACE) == is_taken and span != SPAN and flag == is_sampled
-    assert request.get("tracestate") == state
-    ask(proxy.port, "a.example", path + "/end")
-    server.next_request()
-    assert to.wait(path + "/end")  # in order, and so the one before would be there
-    told = [s for s in to.spans if flat(s)["url.path"] == path]
-    assert [s.get("parentSpanId") for s in told] == ([SPAN if is_taken else None] * is_sampled)
+]
 
 
-@pytest.fixture(scope="module")
-def parents(tmp_path_factory):
-    from harness import Proxy
-    server, to = Origin(), Collector()
-    proxy = Proxy(tmp_path_factory.mktemp("tracing") / "proxy",
-                  settings(server, to.url, "parents: all"))
-    yield proxy, server, to
-    proxy.stop()
-    server.stop()
-    to.stop()
+def test_the_context_of_those_who_are_believed_goes_on(start, origin, collector):
+    server, to = origin(), collector()
+    proxy = start(settings(server, to.url, "parents: all"))
+    for i, (fields, is_taken, is_sampled, state) in enumerate(CONTEXTS):
+        ask(proxy.port, "a.example", f"/{i}", **fields)
+        request = server.next_request()
+        trace, span, flag = parent_of(request)
+        assert (trace == TRACE) == is_taken and span != SPAN and flag == is_sampled
+        assert request.get("tracestate") == state
+    to.wait(f"/{len(CONTEXTS) - 1}")  # in order: those before are there
+    told = [(flat(s)["url.path"], s.get("parentSpanId")) for s in to.spans]
+    assert told == [(f"/{i}", SPAN if is_taken else None)
+                    for i, (_, is_taken, is_sampled, _) in enumerate(CONTEXTS) if is_sampled]
 
 
 def test_what_is_not_sampled_is_passed_on_and_not_told(start, origin, collector):

@@ -15,8 +15,8 @@ static void a_route_leads_to_an_internal_service(void)
     static const char *const cases[] = {
         "sites: { a.example: ping@internal }\n",
         "sites: { a.example: { to: [ping@internal] } }\n",
-        "sites: { a.example: { to: http://10.0.0.1, routes: [\n"
-        "  { match: Path(`/ping`), to: ping@internal }] } }\n",
+        ("sites: { a.example: { to: http://10.0.0.1, routes: [\n"
+         "  { match: Path(`/ping`), to: ping@internal }] } }\n"),
         "routes: [{ match: Path(`/ping`), to: ping@internal }]\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
