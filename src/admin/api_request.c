@@ -33,7 +33,8 @@ static bool find_view(struct str path, struct api_request *ret, struct str *ret_
         ret->view = (enum api_view)i;
         *ret_name = str_skip(rest, 1);
         // A name may hold slashes: those of a site's routes do.
-        if (rest.len == 0 || (rest.ptr[0] == '/' && views[i].kind == API_LIST))
+        bool takes_name = views[i].kind == API_LIST || i == API_SETTINGS;
+        if (rest.len == 0 || (rest.ptr[0] == '/' && takes_name))
             return true;
     }
     return false;

@@ -29,6 +29,9 @@
       "counters and durations by route, filter and server: what `sallyport top` makes rates of")   \
     X(ERRORS, "/api/v1/errors", LIST,                                                              \
       "requests that were refused or failed lately, the last first; by the id of an error page")   \
+    X(SETTINGS, "/api/v1/settings", THING,                                                         \
+      "the settings in force, each value with where it comes from; a part of them by its path: "   \
+      "`/api/v1/settings/services.app`")                                                           \
     X(PING, "/ping", THING, "`OK`")                                                                \
     X(TRAEFIK_VERSION, "/api/version", THING, "Traefik's form: the version")                       \
     X(TRAEFIK_OVERVIEW, "/api/overview", THING, "Traefik's form: how many there are of what")      \

@@ -120,6 +120,8 @@ struct conf_item {
     bool has_switch;
     size_t switch_offset;
     bool is_required; // in every section of this kind that is given
+    // CONF_MAP: what stands under names like "Authorization" is secret, and isn't shown.
+    bool has_secret_names;
     enum conf_apply apply;
     const char *since;
     const char *doc;     // sentences; Markdown
@@ -288,6 +290,12 @@ const struct conf_item *conf_inline_choice(const struct conf_section *section);
 
 // The alternative of a choice with this key, or NULL.
 const struct conf_choice_type *conf_choice_find(const struct conf_item *item, struct str key);
+
+// The value of one setting in force, or all below it, as JSON, each with where it came from. path:
+// "log.level", "services.app.servers.0". Of lists and maps no more than items_max elements, and how
+// many are left out. Secrets are "***". False: there is nothing of this path.
+bool conf_print_json(const struct conf_section *root, const struct conf_node *node, struct str path,
+                     size_t items_max, struct text *to);
 
 // --- checking the tables themselves, for tests ---
 

@@ -68,6 +68,20 @@ void conf_put_indent(size_t n, struct text *to)
         text_byte(to, ' ');
 }
 
+bool conf_is_secret_name(struct str name)
+{
+    static const struct str parts[] = {
+        STR_INIT("auth"),     STR_INIT("cookie"), STR_INIT("credential"), STR_INIT("key"),
+        STR_INIT("password"), STR_INIT("secret"), STR_INIT("session"),    STR_INIT("token")};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        for (size_t at = 0; at + parts[i].len <= name.len; at++) {
+            if (str_ieq(str_from(name.ptr + at, parts[i].len), parts[i]))
+                return true;
+        }
+    }
+    return false;
+}
+
 void conf_put_value_text(const struct conf_item *item, const char *value, struct text *to)
 {
     if (conf_kinds[item->kind].is_single || item->has_switch)

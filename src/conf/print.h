@@ -4,6 +4,9 @@
 
 #include "conf/conf_priv.h"
 
+// Whether a name sounds as if what it has were secret: "X-Api-Key", "Authorization".
+bool conf_is_secret_name(struct str name);
+
 // n spaces.
 void conf_put_indent(size_t n, struct text *to);
 

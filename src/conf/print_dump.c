@@ -7,6 +7,7 @@
 struct dump {
     struct text *to;
     size_t indent;
+    bool is_hidden; // below a name that sounds secret
 };
 
 static const struct place from_default = {.source = "default"};
@@ -56,7 +57,7 @@ static void put_key(struct dump *d, struct str key)
 
 static void put_scalar(struct dump *d, const struct conf_item *item, const struct conf_node *node)
 {
-    if (item->kind == CONF_SECRET || node->is_secret)
+    if (d->is_hidden || item->kind == CONF_SECRET || node->is_secret)
         text_put(d->to, STR("'***'"));
     else
         conf_put_yaml(node->text, d->to);
@@ -136,8 +137,10 @@ static void dump_map(struct dump *d, const struct conf_item *item, const struct 
     for (const struct conf_node *child = node->first; child; child = child->next) {
         const struct conf_choice_type *type =
             item->kind == CONF_CHOICE ? conf_choice_find(item, child->key) : NULL;
+        d->is_hidden = item->has_secret_names && conf_is_secret_name(child->key);
         if (type || item->kind == CONF_MAP)
             dump_entry(d, type ? type->section : item->section, child);
+        d->is_hidden = false;
     }
     close_block(d, &block, " {}", &node->place);
 }

@@ -27,10 +27,11 @@ static const struct conf_item changes_items[] = {
                .format = "names of header fields", .example = "[X-Powered-By, Server]",
                .doc = "Fields to take out. This is done first, then `set`, then `add`."),
     ITEM_MAP(field_changes_conf, set, "set", .section = &filter_field_section, .since = "0.1",
-             .apply = CONF_LIVE, .example = "{ X-Frame-Options: DENY }",
+             .has_secret_names = true, .apply = CONF_LIVE, .example = "{ X-Frame-Options: DENY }",
              .doc = "Fields that get this value, whatever they had."),
     ITEM_MAP(field_changes_conf, add, "add", .section = &filter_field_section, .since = "0.1",
-             .apply = CONF_LIVE, .example = "{ Link: \"</style.css>; rel=preload\" }",
+             .has_secret_names = true, .apply = CONF_LIVE,
+             .example = "{ Link: \"</style.css>; rel=preload\" }",
              .doc = "Fields to put behind those that are there."),
 };
 

@@ -24,7 +24,7 @@ static const struct conf_item items[] = {
               .since = "0.1", .apply = CONF_LIVE, .format = "a media type",
               .doc = "The `Content-Type` of the body."),
     ITEM_MAP(respond_conf, headers, "headers", .section = &filter_field_section, .since = "0.1",
-             .apply = CONF_LIVE, .example = "{ Retry-After: \"120\" }",
+             .has_secret_names = true, .apply = CONF_LIVE, .example = "{ Retry-After: \"120\" }",
              .doc = "Further header fields."),
 };
 

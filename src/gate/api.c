@@ -22,6 +22,7 @@ struct api_page {
     unsigned status;
     uint64_t next_page;
     struct api_traffic traffic;
+    size_t settings_at; // row that is told next
 };
 
 static const struct {
@@ -70,6 +71,7 @@ static const struct api_list_type *list_of(enum api_view v)
         return &api_nothing;
     case API_INDEX:
     case API_STATUS:
+    case API_SETTINGS:
     case API_TRAFFIC:
     case API_PING:
     case API_TRAEFIK_VERSION:
@@ -105,6 +107,8 @@ struct api_page *api_open(const struct report *r, const struct api_request *aske
         add_part(p, list, NULL);
     for (size_t i = 0; p->is_map && i < ARRAY_LEN(raw_parts); i++)
         add_part(p, raw_parts[i].type, raw_parts[i].key);
+    if (asked->view == API_SETTINGS && !api_settings_are_there(r, p->asked.name))
+        p->status = 404;
     return p;
 }
 
@@ -280,6 +284,8 @@ static bool put_thing(struct api_page *p, struct text *to)
     case API_STATUS:
         api_put_status(p->report, to);
         break;
+    case API_SETTINGS:
+        return api_settings_write(&p->settings_at, p->report, p->asked.name, to);
     case API_TRAFFIC:
         return api_traffic_write(&p->traffic, p->report, to);
     case API_TRAEFIK_VERSION:

@@ -82,6 +82,10 @@ struct api_traffic {
 // Adds the next piece. False: that was the last.
 bool api_traffic_write(struct api_traffic *t, const struct report *r, struct text *to);
 
+// The settings, or a part of them: one of the root's rows at a time. False: that was the last.
+bool api_settings_are_there(const struct report *r, struct str path);
+bool api_settings_write(size_t *at, const struct report *r, struct str path, struct text *to);
+
 // What there is one of.
 void api_put_status(const struct report *r, struct text *to);
 void api_put_overview(const struct report *r, struct text *to);

@@ -194,6 +194,7 @@ struct snapshot *snapshot_build(const struct conf_node *root, const struct snaps
     struct snapshot *s = MEM_NEW(struct snapshot);
     arena_init(&s->mem, SNAPSHOT_MAX_BYTES, NULL, 0);
     atomic_init(&s->refs, 1);
+    s->root = root;
     struct builder b = {.s = s, .env = env, .diags = diags, .root = root};
     b.hosts_end = &s->hosts;
     meter_list_init(&s->meters, env->meters);

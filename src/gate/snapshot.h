@@ -50,6 +50,7 @@ struct snapshot {
     uint64_t seq;      // counts up with every one the keeper hands over
     struct str bytes;  // owns: the mapping that texts borrow from; empty: none
     struct arena tree; // owns: the tree of settings that texts and places borrow from; may be empty
+    const struct conf_node *root; // borrows: of the settings
     struct settings settings;
     struct http_entry *entries; // in mem
     unsigned n_entries;

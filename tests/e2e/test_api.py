@@ -126,6 +126,15 @@ def test_a_failed_request_tells_which_server_and_why(proxy):
     assert "app.example" not in listed.stdout
 
 
+def test_settings_tell_where_each_value_comes_from(proxy):
+    route = read(proxy, "/api/v1/settings/sites.locked.example.to")
+    assert route["value"] == "api@internal" and route["from"].endswith("sallyport.yaml:7")
+    assert read(proxy, "/api/v1/settings/log.level")["from"] == "default"
+    everything = read(proxy, "/api/v1/settings")
+    assert "app.example" in everything["sites"]["entries"]
+    assert "$2y$" not in json.dumps(everything)
+
+
 def test_good_requests_leave_no_trace(proxy):
     answer = ask(proxy, "/fine", host="app.example")
     assert answer.status == 200

@@ -17,7 +17,8 @@
 
 static const char settings[] =
     "entrypoints: { web: { listen: ':0', use: [hi] }, raw: { listen: ':0', protocol: tcp } }\n"
-    "filters: { hi: { headers: {} }, lock: { basic-auth: { users: "
+    "filters: { hi: { headers: { request: { set: { Authorization: Basic-secret, X-A: plain } } } "
+    "}, lock: { basic-auth: { users: "
     "['ann:$2y$05$fFTvpmqLErU4P4VPJLcqtejgFG41OzCd9pAw6dT4YRXVM0vZ4QWlu'] } } }\n"
     "sites:\n"
     "  a.example: { aliases: [www.a.example], to: app, use: [lock] }\n"
@@ -167,6 +168,10 @@ static void one_of_a_list_is_found_by_its_name(void)
         {"/api/http/services/db@file", 404, "message", "not found"},
         {"/api/http/middlewares/lock@file", 200, "type", "basicauth"},
         {"/api/entrypoints/web", 200, "address", ":0"},
+        {"/api/v1/settings/services.app2.balance", 200, "value", "round-robin"},
+        {"/api/v1/settings/services.app.servers.0.weight", 200, "from", "test.yaml:8"},
+        {"/api/v1/settings/filters.hi.headers.request.set.X-A.value", 200, "value", "plain"},
+        {"/api/v1/settings/services.none", 404, "message", "not found"},
     };
     struct rig r;
     rig_init(&r, settings);
@@ -284,14 +289,21 @@ static void raw_data_has_everything_by_its_name(void)
 
 static void nothing_secret_is_told(void)
 {
-    static const char *const paths[] = {"/api/rawdata", "/api/v1/filters", "/api/v1/routes",
-                                        "/api/http/middlewares", "/api/v1/status"};
+    static const char *const paths[] = {"/api/rawdata",
+                                        "/api/v1/filters",
+                                        "/api/v1/routes",
+                                        "/api/http/middlewares",
+                                        "/api/v1/status",
+                                        "/api/v1/settings",
+                                        "/api/v1/settings/filters",
+                                        "/api/v1/settings/filters.lock.basic-auth",
+                                        "/api/v1/settings/filters.hi.headers.request.set"};
     struct rig r;
     rig_init(&r, settings);
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         json_t *j = ask(&r, paths[i], "", 200, NULL);
         char *all = json_dumps(j, 0);
-        CHECK(all && !strstr(all, "$2y$"));
+        CHECK(all && !strstr(all, "$2y$") && !strstr(all, "Basic-secret"));
         free(all);
         json_decref(j);
     }
