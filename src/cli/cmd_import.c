@@ -17,6 +17,7 @@
 
 static const struct cli_word words[] = {
     {.name = "haproxy", .takes_any = true, .kind = CLI_VALUE_FILE},
+    {.name = "nginx", .takes_any = true, .kind = CLI_VALUE_FILE},
 };
 
 static const struct cli_option options[] = {
@@ -201,7 +202,8 @@ const struct cli_command cli_import = {
     .n_choices = ARRAY_LEN(words),
     .summary = "Make settings of another program's configuration.",
     .doc =
-        "`haproxy`: HAProxy's file (`/etc/haproxy/haproxy.cfg`), for versions 2.0 to 2.9. `-` is "
+        "`haproxy`: HAProxy's file (`/etc/haproxy/haproxy.cfg`), for versions 2.0 to 2.9. "
+        "`nginx`: one of its files, or what `nginx -T` prints, which is all of them. `-` is "
         "standard input. Files that it names (lists of addresses, pages for errors, lists of "
         "certificates) are read, and variables are taken from the environment. The result is "
         "settings with comments that tell the line each part comes from.\n"

@@ -28,3 +28,4 @@ bool dialect_convert(const struct dialect *dialect, const struct dialect_input *
                      struct diags *diags) MUST_CHECK;
 
 extern const struct dialect dialect_haproxy;
+extern const struct dialect dialect_nginx;

@@ -41,6 +41,7 @@ static const struct {
     {".lst", "# comment\n10.0.0.0/8\n\n192.0.2.1\n"},
     {".http", "HTTP/1.0 503 Unavailable\r\nContent-Type: text/html\r\n\r\n<h1>Sorry</h1>\n"},
     {"crt-list.txt", "a.pem [alpn h2] a.example\n/etc/b.pem\n"},
+    {".htpasswd", "ada:$apr1$cGTlQ0TB$LznkfXYFXSOb9t1Wc8Yg91\n"},
     {".html", "<p>from a file</p>\n"},
     {".map", "a.example app\nB.example other\n"},
     {".pem", converted_pem},

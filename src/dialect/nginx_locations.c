@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+// Locations as routes. nginx takes an exact one; else it finds the longest prefix, which is taken
+// when it has "^~"; else the first expression that fits; else that prefix.
+#include <stdlib.h>
+
+#include "dialect/nginx_priv.h"
+
+#define PRIORITY_HOST 3000000 // before every site
+#define PRIORITY_WILD 2000
+#define PRIORITY_REGEX 1000
+#define LOCATIONS_MAX 900
+
+struct locations {
+    struct nginx_location items[LOCATIONS_MAX];
+    size_t n;
+};
+
+static struct nginx_location location_of(struct nginx_directive *block)
+{
+    static const struct {
+        struct str modifier;
+        enum nginx_match match;
+        bool ignores_case;
+    } modifiers[] = {
+        {STR_INIT("="), NGINX_MATCH_EXACT, false},
+        {STR_INIT("^~"), NGINX_MATCH_FIRM, false},
+        {STR_INIT("~*"), NGINX_MATCH_REGEX, true}, // before "~", with which it begins
+        {STR_INIT("~"), NGINX_MATCH_REGEX, false},
+    };
+    struct nginx_location l = {.block = block, .text = nginx_word(block, 1)};
+    for (size_t i = 0; i < sizeof modifiers / sizeof *modifiers; i++) {
+        if (!str_starts(l.text, modifiers[i].modifier))
+            continue;
+        l.match = modifiers[i].match;
+        l.ignores_case = modifiers[i].ignores_case;
+        l.text =
+            block->n_words > 2 ? nginx_word(block, 2) : str_skip(l.text, modifiers[i].modifier.len);
+        break;
+    }
+    return l;
+}
+
+// Locations inside locations are tried like those beside them: none is longer than what it is in.
+static void collect(struct nginx_server *s, struct nginx_directive *block, struct locations *ls)
+{
+    for (struct nginx_directive *d = block->first; d; d = d->next) {
+        if (!nginx_is(d, "location") || !d->is_block)
+            continue;
+        d->is_done = true;
+        struct nginx_location l = location_of(d);
+        if (str_starts(l.text, STR("@"))) {
+            nginx_note(s->n, d, DRAFT_LOST, "only errors and missing files lead there");
+            nginx_mark_done(d);
+        } else if (str_search(l.text, STR("/.well-known/acme-challenge")) != STR_NPOS) {
+            nginx_note(s->n, d, DRAFT_NEEDLESS, "challenges of authorities are answered anyway");
+            nginx_mark_done(d);
+        } else if (ls->n == LOCATIONS_MAX) {
+            s->n->d->is_full = true;
+        } else {
+            ls->items[ls->n++] = l;
+            collect(s, d, ls);
+        }
+    }
+}
+
+static int rank(const struct nginx_location *l)
+{
+    switch (l->match) {
+    case NGINX_MATCH_EXACT:
+        return 0;
+    case NGINX_MATCH_FIRM:
+        return 1;
+    case NGINX_MATCH_REGEX:
+        return 2;
+    case NGINX_MATCH_PREFIX:
+        return 3;
+    }
+    return 3;
+}
+
+static int by_turn(const void *left, const void *right)
+{
+    const struct nginx_location *a = left, *b = right;
+    if (rank(a) != rank(b))
+        return rank(a) - rank(b);
+    if (a->match != NGINX_MATCH_REGEX && a->text.len != b->text.len)
+        return a->text.len > b->text.len ? -1 : 1;
+    return a->block->index < b->block->index ? -1 : a->block->index > b->block->index;
+}
+
+// A text in a rule. False: it has both kinds of quotes.
+static bool put_quoted(struct text *to, struct str s)
+{
+    char quote = '`';
+    if (str_find(s, '`') != STR_NPOS) {
+        if (str_find(s, '"') != STR_NPOS || str_find(s, '\\') != STR_NPOS)
+            return false;
+        quote = '"';
+    }
+    text_byte(to, quote);
+    text_put(to, s);
+    text_byte(to, quote);
+    return true;
+}
+
+static bool put_term(struct text *to, const char *matcher, const char *before, struct str s)
+{
+    struct text word = {0};
+    text_printf(&word, "%s" STR_FMT, before, STR_ARG(s));
+    text_printf(to, "%s(", matcher);
+    bool is_fine = put_quoted(to, text_str(&word));
+    text_byte(to, ')');
+    text_fini(&word);
+    return is_fine;
+}
+
+static bool put_rule(struct text *to, const struct locations *ls, const struct nginx_location *l)
+{
+    switch (l->match) {
+    case NGINX_MATCH_EXACT:
+        return put_term(to, "Path", "", l->text);
+    case NGINX_MATCH_REGEX:
+        return put_term(to, "PathRegexp", l->ignores_case ? "(?i)" : "", l->text);
+    case NGINX_MATCH_PREFIX:
+        return put_term(to, "PathPrefix", "", l->text);
+    case NGINX_MATCH_FIRM:
+        break;
+    }
+    bool is_fine = put_term(to, "PathPrefix", "", l->text);
+    // A longer prefix without "^~" would have been found instead, and then expressions count.
+    for (size_t i = 0; i < ls->n; i++) {
+        const struct nginx_location *other = &ls->items[i];
+        if (other->match != NGINX_MATCH_PREFIX || other->text.len <= l->text.len ||
+            !str_starts(other->text, l->text))
+            continue;
+        text_put(to, STR(" && !"));
+        is_fine &= put_term(to, "PathPrefix", "", other->text);
+    }
+    return is_fine;
+}
+
+// --- what a location does ---
+
+static bool serves_files(const struct nginx_directive *block)
+{
+    static const char *const names[] = {"try_files",
+                                        "root",
+                                        "alias",
+                                        "fastcgi_pass",
+                                        "uwsgi_pass",
+                                        "scgi_pass",
+                                        "memcached_pass",
+                                        "autoindex",
+                                        "stub_status",
+                                        "empty_gif",
+                                        "content_by_lua_block",
+                                        "js_content",
+                                        "dav_methods"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (nginx_get(block, names[i]))
+            return true;
+    return false;
+}
+
+static void respond(struct nginx_server *s, struct conf_node *target, struct place place)
+{
+    struct conf_node *settings = nginx_filter(s, target, "respond", place);
+    draft_set(s->n->d, settings, STR("status"), STR("404"), place);
+    draft_set(s->n->d, settings, STR("body"), STR("Not found.\n"), place);
+}
+
+static void fill(struct nginx_server *s, const struct nginx_location *l, struct conf_node *target)
+{
+    struct nginx_directive *block = l->block;
+    struct str regex = l->match == NGINX_MATCH_REGEX ? l->text : STR_NONE;
+    nginx_put_filters(s, block, target);
+    if (block != s->block && nginx_put_answers(s, s->block, STR_NONE, target))
+        return;
+    if (nginx_put_answers(s, block, regex, target)) {
+        nginx_mark_done(block); // nothing else in it is reached
+        return;
+    }
+    if (nginx_get(block, "internal")) {
+        nginx_mark_done(block);
+        respond(s, target, block->place);
+        return;
+    }
+    bool is_shut = nginx_put_access(s, block, target);
+    if (nginx_put_proxy(s, l, target) || is_shut)
+        return;
+    if (nginx_get(block, "rewrite") && !serves_files(block)) { // it is for what that doesn't fit
+        respond(s, target, block->place);
+        return;
+    }
+    if (block != s->block)
+        nginx_mark_done(block);
+    nginx_note(s->n, block, DRAFT_CLOSED,
+               serves_files(block) ? "files and programs aren't served here; put a server behind it"
+                                   : "it names no server");
+    nginx_close(s, target, block);
+}
+
+// --- routes ---
+
+static bool put_hosts(const struct nginx_server *s, struct text *to)
+{
+    bool is_fine = true;
+    if (s->n_names > 1)
+        text_byte(to, '(');
+    for (size_t i = 0; i < s->n_names; i++) {
+        const struct nginx_server_name *name = &s->names[i];
+        if (i > 0)
+            text_put(to, STR(" || "));
+        if (name->kind == NGINX_NAME_EXACT)
+            is_fine &= put_term(to, "Host", "", name->text);
+        else if (name->kind == NGINX_NAME_REGEX)
+            is_fine &= put_term(to, "HostRegexp", "(?i)", name->text);
+        else
+            is_fine &= put_term(to, "HostRegexp", "^.+", str_skip(name->text, 1));
+    }
+    if (s->n_names > 1)
+        text_byte(to, ')');
+    return is_fine;
+}
+
+static unsigned long base_priority(const struct nginx_server *s, bool is_default)
+{
+    if (is_default)
+        return 1;
+    switch (s->n_names > 0 ? s->names[0].kind : NGINX_NAME_REGEX) {
+    case NGINX_NAME_EXACT:
+        return PRIORITY_HOST;
+    case NGINX_NAME_WILD:
+        return PRIORITY_WILD;
+    case NGINX_NAME_REGEX:
+        return PRIORITY_REGEX;
+    }
+    return PRIORITY_REGEX;
+}
+
+// A list that has routes, and what stands in front of their rules.
+struct routes {
+    struct conf_node *list;
+    bool is_free, is_default; // those of no site; for hosts that nobody knows
+    unsigned long priority;   // of the last; 0: their length is right
+};
+
+static void put_route(struct nginx_server *s, const struct locations *ls, size_t i,
+                      const struct routes *routes)
+{
+    struct draft *d = s->n->d;
+    const struct nginx_location *l = &ls->items[i];
+    struct conf_node *route = draft_push_map(d, routes->list, l->block->place);
+    struct text rule = {0};
+    bool is_fine = true;
+    if (routes->is_free && !routes->is_default) {
+        is_fine = put_hosts(s, &rule);
+        text_put(&rule, STR(" && "));
+    }
+    is_fine &= put_rule(&rule, ls, l);
+    if (!is_fine) {
+        nginx_note(s->n, l->block, DRAFT_CLOSED,
+                   "rules have no text with both kinds of quotes; all of the server is refused");
+        text_fini(&rule);
+        rule = (struct text){0};
+        text_put(&rule, STR("PathPrefix(`/`)"));
+        nginx_close(s, route, l->block);
+    }
+    draft_set(d, route, STR("match"), text_str(&rule), l->block->place);
+    text_fini(&rule);
+    if (routes->priority > 0)
+        draft_set(d, route, STR("priority"), draft_printf(d, "%lu", routes->priority + ls->n - i),
+                  l->block->place);
+    if (routes->is_free) {
+        struct conf_node *at = draft_list(d, route, STR("entrypoints"), l->block->place);
+        for (const struct conf_node *e = s->entrypoints->first; e; e = e->next)
+            draft_push(d, at, e->text, e->place);
+    }
+    if (is_fine)
+        fill(s, l, route);
+    nginx_share_filters(s->n, route);
+}
+
+static void put_routes(struct nginx_server *s, const struct locations *ls,
+                       const struct routes *routes)
+{
+    for (size_t i = 0; i < ls->n; i++)
+        put_route(s, ls, i, routes);
+}
+
+// Whether the order by the length of rules isn't that of nginx.
+static bool needs_priorities(const struct locations *ls)
+{
+    for (size_t i = 0; i < ls->n; i++)
+        if (ls->items[i].match != NGINX_MATCH_PREFIX)
+            return true;
+    return false;
+}
+
+void nginx_put_locations(struct nginx_server *s)
+{
+    struct draft *d = s->n->d;
+    struct locations *ls = ARENA_NEW(&d->mem, struct locations);
+    if (!ls) {
+        d->is_full = true;
+        return;
+    }
+    collect(s, s->block, ls);
+    bool answers = nginx_get(s->block, "return") != NULL;
+    bool has_all = false;
+    for (size_t i = 0; i < ls->n; i++)
+        has_all |= ls->items[i].match == NGINX_MATCH_PREFIX && str_eq(ls->items[i].text, STR("/"));
+    if (answers || ls->n == 0) {
+        ls->items[0] = (struct nginx_location){.block = s->block, .text = STR("/")};
+        ls->n = 1;
+    } else if (!has_all && serves_files(s->block) && ls->n < LOCATIONS_MAX) {
+        ls->items[ls->n++] = (struct nginx_location){.block = s->block, .text = STR("/")};
+    }
+    qsort(ls->items, ls->n, sizeof *ls->items, by_turn);
+    if (s->site && ls->n == 1 && str_eq(ls->items[0].text, STR("/")) &&
+        ls->items[0].match == NGINX_MATCH_PREFIX) {
+        fill(s, &ls->items[0], s->site);
+        nginx_share_filters(s->n, s->site);
+    } else if (s->site) {
+        struct routes routes = {.list = draft_list(d, s->site, STR("routes"), s->block->place),
+                                .priority = needs_priorities(ls) ? PRIORITY_HOST : 0};
+        put_routes(s, ls, &routes);
+    }
+    struct conf_node *free = draft_list(d, d->root, STR("routes"), s->block->place);
+    if (!s->site && s->n_names > 0)
+        put_routes(
+            s, ls,
+            &(struct routes){.list = free, .is_free = true, .priority = base_priority(s, false)});
+    if (s->is_default)
+        put_routes(
+            s, ls,
+            &(struct routes){.list = free, .is_free = true, .is_default = true, .priority = 1});
+    if (!free->first)
+        draft_remove(d->root, STR("routes"));
+}
