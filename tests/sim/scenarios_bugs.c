@@ -101,7 +101,7 @@ static void a_drain_has_its_own_idle_time_and_a_reload_leaves_it(void)
         if (reload_ms > 0)
             world_reload_at(&w, sim_now_ns() + reload_ms * SIM_MS, WORLD_YAML);
         world_run(&w, 60 * SIM_S);
-        SIM_CHECK_INT(c->ended_ms, 3008);
+        SIM_CHECK_INT(c->ended_ms, 3009);
         world_end(&w);
         if (sim_has_failed())
             return;

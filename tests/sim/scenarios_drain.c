@@ -113,8 +113,8 @@ static void a_removal_at_any_step_of_a_pipeline_loses_nothing(void)
 static void an_idle_connection_has_its_time_from_its_last_byte(void)
 {
     static const struct {
-        int64_t drain_ms, end_ms; // answered after 8 ms; a byte travels for one
-    } cases[] = {{20, 1008}, {500, 1008}, {1000, 1008}, {1500, 1501}, {4000, 4001}};
+        int64_t drain_ms, end_ms; // answered after 8 ms; bytes and their receipts travel for one
+    } cases[] = {{20, 1009}, {500, 1009}, {1000, 1009}, {1500, 1501}, {4000, 4001}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct world w;
         world_start(&w, 1, WORLD_YAML);
@@ -147,7 +147,7 @@ static void a_silent_connection_has_the_same_time(void)
     world_drain_at(&w, sim_now_ns() + 100 * SIM_MS);
     world_run(&w, LIMIT);
     SIM_CHECK(c->saw_end);
-    SIM_CHECK_INT(c->ended_ms, 1002);
+    SIM_CHECK_INT(c->ended_ms, 1003);
     world_end(&w);
 }
 
