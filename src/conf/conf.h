@@ -261,6 +261,19 @@ enum err conf_resolve(const struct conf_section *section, struct conf_node *node
                       const struct conf_resolver *resolver, struct arena *mem, struct diags *diags)
     MUST_CHECK;
 
+// --- single settings by their paths: labels, flags ---
+
+// Adds a setting to map, a tree of the section's, where the keys of path lead ("tls.min"): names in
+// maps and kinds of choices are keys, too. "a, b" is a list where one belongs; lists and sections
+// may be YAML in brackets; "on" switches a section on and leaves it to be told more. Errors name
+// the key that is wrong and one like it. The texts are borrowed.
+enum err conf_put(const struct conf_section *section, struct conf_node *map, struct str path,
+                  struct str value, struct place place, struct arena *mem, struct diags *diags)
+    MUST_CHECK;
+
+// Whether path leads to a setting below the section.
+bool conf_leads_somewhere(const struct conf_section *section, struct str path);
+
 // --- printing; all from the same rows ---
 
 // The reference manual of the root section and all that it leads to.
