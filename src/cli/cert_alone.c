@@ -67,7 +67,7 @@ struct str cert_alone_state(const struct cli_args *args, struct arena *mem)
 {
     char buf[4096];
     struct loaded loaded = {.root = NULL};
-    bool is_loaded = !cli_has(args, "state") && load_file(cli_config_path(args), &loaded);
+    bool is_loaded = !cli_has(args, "state") && load_file(cli_config_path(args), NULL, &loaded);
     struct wish *wish = is_loaded ? wish_new(loaded.snapshot) : NULL;
     const char *chosen = choose_state(args, wish, buf, sizeof buf);
     struct str state = arena_dup(mem, str_of(chosen));
@@ -333,7 +333,7 @@ json_t *cert_alone_ask(const struct cli_args *args, json_t *request)
     struct alone a = {.args = args, .request = request};
     json_t *answer = NULL;
     arena_init(&a.mem, MEM_BYTES, NULL, 0);
-    if (load_file(cli_config_path(args), &a.loaded))
+    if (load_file(cli_config_path(args), NULL, &a.loaded))
         a.wish = wish_new(a.loaded.snapshot);
     if (a.wish && cli_has(args, "state"))
         a.wish->state = cli_value(args, "state", NULL);

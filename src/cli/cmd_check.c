@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "cli/command.h"
+#include "cli/containers.h"
 #include "codec/json.h"
 #include "keeper/load.h"
 #include "keeper/wish.h"
@@ -23,16 +24,24 @@ static void put_json_diag(struct text *t, const struct diag *d)
     text_byte(t, '}');
 }
 
+static void put_json_diags(struct text *t, const struct diags *diags, bool *is_first)
+{
+    for (size_t i = 0; i < diags->n; i++) {
+        if (!*is_first)
+            text_byte(t, ',');
+        *is_first = false;
+        put_json_diag(t, &diags->items[i]);
+    }
+}
+
 static void print_json(const struct loaded *l, bool is_fine)
 {
+    bool is_first = true;
     struct text t = {.ptr = NULL};
     text_printf(&t, "{\"ok\":%s,\"errors\":%zu,\"messages\":[", is_fine ? "true" : "false",
                 l->diags.n_errors);
-    for (size_t i = 0; i < l->diags.n; i++) {
-        if (i > 0)
-            text_byte(&t, ',');
-        put_json_diag(&t, &l->diags.items[i]);
-    }
+    put_json_diags(&t, &l->diags, &is_first);
+    put_json_diags(&t, &l->told, &is_first);
     text_put(&t, STR("]}\n"));
     fwrite(t.ptr, 1, t.len, stdout);
     text_fini(&t);
@@ -49,7 +58,7 @@ static int run(const struct cli_args *args)
     const char *path = cli_config_path(args);
     cli_note_no_config(args);
     bool is_fine =
-        load_file(path, &l) && wish_check_files(l.snapshot, time(NULL), &l.diags) == ERR_OK;
+        cli_load(path, &l) && wish_check_files(l.snapshot, time(NULL), &l.diags) == ERR_OK;
     if (cli_has(args, "json")) {
         print_json(&l, is_fine);
     } else {
@@ -69,14 +78,16 @@ static int run(const struct cli_args *args)
 const struct cli_command cli_check = {
     .name = "check",
     .summary = "Load the settings whole and tell every error.",
-    .doc =
-        "Everything is loaded as `run` would: files, variables, certificates, rules, filters, "
-        "services. Nothing "
-        "listens and nothing changes. Each error and warning is a line `FILE:LINE:COLUMN: error: "
-        "TEXT` on standard error. Exit status 0: fine (there may be warnings), 1: errors. With "
-        "`--json`: `{\"ok\":false, \"errors\":1, \"messages\":[{\"severity\":\"error\", "
-        "\"source\":FILE, \"line\":3, \"column\":5, \"text\":TEXT}]}` on standard output, with "
-        "the same exit status.",
+    .doc = "Everything is loaded as `run` would: files, variables, certificates, rules, filters, "
+           "services. Nothing "
+           "listens and nothing changes. Containers are looked at, if the settings want them; what "
+           "is wrong "
+           "with one is told, and costs nobody else anything. Each error and warning is a line "
+           "`FILE:LINE:COLUMN: error: "
+           "TEXT` on standard error. Exit status 0: fine (there may be warnings), 1: errors. With "
+           "`--json`: `{\"ok\":false, \"errors\":1, \"messages\":[{\"severity\":\"error\", "
+           "\"source\":FILE, \"line\":3, \"column\":5, \"text\":TEXT}]}` on standard output, with "
+           "the same exit status.",
     .options = options,
     .n_options = ARRAY_LEN(options),
     .run = run,

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/command.h"
+#include "cli/containers.h"
 #include "cli/control_client.h"
 #include "cli/running.h"
 #include "cli/status_text.h"
@@ -259,8 +260,11 @@ static bool show_route(void *arg, const struct route *route, bool matches, struc
     }
     printf("  %s " STR_FMT "  " STR_FMT "\n", matches ? "takes    " : "not      ",
            STR_ARG(route->name), STR_ARG(route->rule_text));
-    printf("            %s:%u, priority %lld; " STR_FMT "\n",
-           route->place.source ? route->place.source : "?", route->place.line,
+    char line[16] = ""; // labels have none
+    if (route->place.line > 0)
+        snprintf(line, sizeof line, ":%u", route->place.line);
+    printf("            %s%s, priority %lld; " STR_FMT "\n",
+           route->place.source ? route->place.source : "?", line,
            (long long)(route->priority > 0 ? route->priority : (int64_t)route->rule_text.len),
            STR_ARG(why));
     return !matches;
@@ -405,7 +409,7 @@ static int explain_file(const struct cli_args *args)
     struct loaded l;
     int result = CLI_FAILED;
     cli_note_no_config(args);
-    if (load_file(cli_config_path(args), &l))
+    if (cli_load(cli_config_path(args), &l))
         result = explain(args, l.snapshot, NULL);
     else
         load_print_diags(&l);

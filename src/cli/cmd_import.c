@@ -142,7 +142,7 @@ static int deliver(const struct cli_args *args, const struct dialect *dialect, s
     text_printf(&title, "Made from %s's configuration by 'sallyport import'.", dialect->title);
     draft_print(d, &settings_section, title.ptr, &yaml);
     struct loaded l;
-    bool is_good = load_again(text_str(&yaml), cli_value(args, "output", "result"), &l);
+    bool is_good = load_again(text_str(&yaml), cli_value(args, "output", "result"), NULL, &l);
     int status = put_settings(args, text_str(&yaml), is_good ? "" : ".rejected");
     print_notes(args, d, path);
     if (!is_good) {

@@ -45,7 +45,7 @@ static int print_config(const struct cli_args *args, struct text *t)
 {
     struct loaded l;
     cli_note_no_config(args);
-    bool is_fine = load_file(cli_config_path(args), &l);
+    bool is_fine = load_file(cli_config_path(args), NULL, &l);
     load_print_diags(&l);
     if (is_fine)
         conf_print_dump(&settings_section, l.root, t);

@@ -82,7 +82,7 @@ enum cli_exit {
 extern const struct cli_command cli_run, cli_check, cli_reload, cli_stop, cli_upgrade, cli_status,
     cli_api, cli_top, cli_errors, cli_explain, cli_cert, cli_account, cli_ban, cli_pin, cli_server,
     cli_trust, cli_doctor, cli_print, cli_import, cli_whoami, cli_hash_password, cli_proxy,
-    cli_version, cli_help, cli_names, cli_gate;
+    cli_version, cli_help, cli_names, cli_gate, cli_engine;
 // All of them, in the order of the help; NULL-terminated.
 extern const struct cli_command *const cli_commands[];
 

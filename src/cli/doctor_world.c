@@ -92,7 +92,7 @@ static const char *choose_settings(const struct doctor_world *w, const struct cl
 
 static void read_settings(struct doctor_world *w, struct doctor_report *r)
 {
-    bool is_fine = load_file(w->settings_path, &w->loaded);
+    bool is_fine = load_file(w->settings_path, NULL, &w->loaded);
     for (size_t i = 0; i < w->loaded.diags.n; i++) {
         char line[1024];
         struct str text = diag_text(&w->loaded.diags.items[i], line, sizeof line);

@@ -11,6 +11,7 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "conf/conf.h"
+#include "discover/engine.h"
 #include "gate/gate.h"
 #include "rt/privileges.h"
 
@@ -27,12 +28,26 @@ const struct cli_command cli_gate = {
     .run = run_gate,
 };
 
+static int run_engine(const struct cli_args *args)
+{
+    (void)args;
+    return engine_main();
+}
+
+const struct cli_command cli_engine = {
+    .name = "engine",
+    .summary = "Speak with Docker; started by the keeper, not by people.",
+    .is_hidden = true,
+    .run = run_engine,
+};
+
 const struct cli_command *const cli_commands[] = {
-    &cli_run,     &cli_proxy,  &cli_check,  &cli_reload,        &cli_stop,    &cli_upgrade,
-    &cli_status,  &cli_top,    &cli_errors, &cli_api,           &cli_explain, &cli_cert,
-    &cli_account, &cli_ban,    &cli_pin,    &cli_server,        &cli_trust,   &cli_doctor,
-    &cli_print,   &cli_import, &cli_whoami, &cli_hash_password, &cli_version, &cli_help,
-    &cli_names,   &cli_gate,   NULL,
+    &cli_run,     &cli_proxy,         &cli_check,   &cli_reload, &cli_stop,
+    &cli_upgrade, &cli_status,        &cli_top,     &cli_errors, &cli_api,
+    &cli_explain, &cli_cert,          &cli_account, &cli_ban,    &cli_pin,
+    &cli_server,  &cli_trust,         &cli_doctor,  &cli_print,  &cli_import,
+    &cli_whoami,  &cli_hash_password, &cli_version, &cli_help,   &cli_names,
+    &cli_gate,    &cli_engine,        NULL,
 };
 
 static const struct cli_command *find_command(const char *name)

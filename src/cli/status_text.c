@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/plain.h"
+#include "cli/status_providers.h"
 
 #define NAME_WIDTH 14 // of the names in the first section
 #define WIDTH_MAX 48  // of a column of names
@@ -558,6 +559,7 @@ void status_text_put(const json_t *status, bool wants_all, struct text *to)
     put_services(report, wants_all, to);
     put_groups(report, wants_all, to);
     put_certificates(status, wants_all, to);
+    status_providers_put(status, to);
     put_alarms(status, to);
     put_counters(to, "counters", json_object_get(report, "counters"));
     put_counters(to, "refused requests", json_object_get(report, "refused_requests"));

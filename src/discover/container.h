@@ -5,8 +5,10 @@
 
 #include <stdint.h>
 
-#include "base/str.h"
+#include "base/arena.h"
+#include "base/text.h"
 #include "codec/ip.h"
+#include "conf/node.h"
 
 #define CONTAINERS_MAX 10000
 #define CONTAINER_ID_MAX_BYTES 128
@@ -81,9 +83,24 @@ struct container {
 
 const char *container_state_name(enum container_state state);
 const char *container_health_name(enum container_health health);
+// False: there is none of this name.
+bool container_state_find(struct str name, enum container_state *ret) MUST_CHECK;
+bool container_health_find(struct str name, enum container_health *ret) MUST_CHECK;
+
+// Digits of an id, as an engine gives and takes them in paths.
+bool container_is_id(struct str s);
 
 // Whether requests can be sent there: it runs, and isn't known to be starting or unhealthy.
 bool container_is_ready(const struct container *c);
 
 // The label of this name, letters of either case being equal; NULL: there is none.
 const struct container_label *container_label(const struct container *c, struct str name);
+
+// NULL: within all bounds above, and all texts are what they are said to be; else why not.
+const char *container_fault(const struct container *c);
+
+// As the process that speaks with the engine tells the keeper of it: a map of scalars, lists and
+// maps. container_unpack believes nothing; texts borrow from the nodes. False: malformed.
+struct conf_node *container_pack(const struct container *c, struct arena *mem);
+bool container_unpack(const struct conf_node *node, struct arena *mem, struct container *ret)
+    MUST_CHECK;

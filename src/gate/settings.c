@@ -459,7 +459,7 @@ static const struct conf_item site_items[] = {
                          "certificate is from the local CA: nobody could come back."),
 };
 
-static const struct conf_section site_section = {
+const struct conf_section site_section = {
     .name = "site",
     .doc = "What happens to the requests for a host name. In short form just where they go. A name "
            "may "
@@ -509,7 +509,7 @@ static const struct conf_item route_items[] = {
     ROUTE_TARGET_ITEMS(route_conf),
 };
 
-static const struct conf_section route_section = {
+const struct conf_section route_section = {
     .name = "route",
     .doc = "A route that belongs to no site.",
     CONF_SECTION_OF(route_conf, route_items),
@@ -521,7 +521,7 @@ static const struct conf_item filter_items[] = {
                 .since = "0.1", .apply = CONF_LIVE, .doc = "The kind of filter and its settings."),
 };
 
-static const struct conf_section filter_section = {
+const struct conf_section filter_section = {
     .name = "filter",
     .doc = "One step around a request, under a name that routes use.",
     CONF_SECTION_OF(filter_conf, filter_items),
@@ -606,6 +606,9 @@ static const struct conf_item root_items[] = {
               .doc = "PEM file with the authorities that servers with `https://` are verified "
                      "against, unless the service has a `ca` of its own. By default the system's; "
                      "it is read anew with each reload."),
+    ITEM_SECTION(settings, providers, "providers", struct providers_conf,
+                 .section = &providers_section, .since = "0.1", .apply = CONF_LIVE,
+                 .doc = "What brings sites beside this file."),
     ITEM_SECTION(settings, geo, "geo", struct geo_conf, .section = &geo_section, .since = "0.1",
                  .apply = CONF_LIVE, .doc = "Databases that tell where addresses belong."),
     ITEM_SECTION(settings, ban, "ban", struct ban_conf, .section = &ban_section, .since = "0.1",

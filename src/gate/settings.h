@@ -10,6 +10,7 @@
 #include "gate/hooks_conf.h"
 #include "gate/log_conf.h"
 #include "gate/metrics_conf.h"
+#include "gate/providers_conf.h"
 #include "gate/tracing_conf.h"
 #include "tls/tls_conf.h"
 
@@ -170,6 +171,7 @@ struct settings {
     struct geo_conf geo;
     struct metrics_conf metrics;
     struct tracing_conf tracing;
+    struct providers_conf providers;
     struct conf_map entrypoints; // of entrypoint_conf
     struct conf_map sites;       // of site_conf
     struct conf_map services;    // of service_conf
@@ -180,6 +182,9 @@ struct settings {
 extern const struct conf_section settings_section;
 extern const struct conf_section entrypoint_section;
 extern const struct conf_section site_tls_section;
+extern const struct conf_section site_section;
+extern const struct conf_section route_section; // free ones
+extern const struct conf_section filter_section;
 
 // What "listen" says: "[HOST]:PORT"; an empty host is every address. ERR_SYNTAX with an error.
 struct listen_addr {

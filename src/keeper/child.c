@@ -13,7 +13,7 @@
 #include "rt/clock.h"
 
 // In the new process: only async-signal-safe calls.
-NORETURN static void become_gate(int channel, char *const env[])
+NORETURN static void become(const char *command, int channel, char *const env[])
 {
     sigset_t none;
     sigemptyset(&none);
@@ -21,14 +21,14 @@ NORETURN static void become_gate(int channel, char *const env[])
     bool is_there = channel == GATE_CHANNEL_FD ? fcntl(channel, F_SETFD, 0) == 0
                                                : dup2(channel, GATE_CHANNEL_FD) >= 0;
     if (is_there) {
-        char *argv[] = {(char[]){"sallyport"}, (char[]){"gate"}, NULL};
+        char *argv[] = {(char[]){"sallyport"}, (char *)(uintptr_t)command, NULL};
         execve("/proc/self/exe", argv, env);
     }
     _exit(127);
 }
 
-// What a gate gets of the environment: nothing but orders to the sanitizers and to libc. Settings
-// may have secrets from there.
+// What such a process gets of the environment: nothing but orders to the sanitizers and to libc.
+// Settings may have secrets from there.
 static char **make_environment(void)
 {
     size_t n = 0, kept = 0;
@@ -45,7 +45,7 @@ static char **make_environment(void)
     return env;
 }
 
-bool child_start(struct child *c)
+bool child_start(struct child *c, const char *command)
 {
     int ends[2];
     if (!channel_pair(ends))
@@ -53,7 +53,7 @@ bool child_start(struct child *c)
     char **env = make_environment();
     pid_t pid = fork();
     if (pid == 0)
-        become_gate(ends[1], env);
+        become(command, ends[1], env);
     int error = errno;
     mem_free(env);
     close(ends[1]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gate as the keeper sees it: a child process and a channel.
+// A process of the keeper's, such as a gate, as it sees it: a child and a channel.
 #pragma once
 
 #include <stdbool.h>
@@ -15,13 +15,14 @@ struct child {
     int64_t started_ms;
 };
 
-// Starts this binary anew as a gate. False with errno.
-bool child_start(struct child *c);
+// Starts this binary anew with a command that people don't give: "gate", "engine". False with
+// errno.
+bool child_start(struct child *c, const char *command);
 
 // Sends one message (of gate/protocol.h) with a descriptor or -1.
 enum err child_send(struct child *c, const void *message, size_t n, int fd) MUST_CHECK;
 
-// Closes the channel; a gate that lives takes that as the order to leave. Idempotent.
+// Closes the channel; a process that lives takes that as the order to leave. Idempotent.
 void child_hang_up(struct child *c);
 
 void child_kill(struct child *c);

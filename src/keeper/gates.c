@@ -278,7 +278,7 @@ bool gates_start(struct keeper *k)
     ASSERT(!gates_find(k, GATE_STARTING));
     k->restart_at_ms = 0;
     struct gate *g = MEM_NEW(struct gate);
-    if (!child_start(&g->child)) {
+    if (!child_start(&g->child, "gate")) {
         int error = errno;
         log_error("can't start a gate: %s", strerror(error));
         mem_free(g);
@@ -330,10 +330,10 @@ static struct gate *take_over(struct keeper *k, struct gate *g)
 
 static void tell_in_force(struct keeper *k, const struct gate_ready *m, bool is_new)
 {
-    if (is_new)
-        reload_succeeded(k, m); // who has read the line below may send commands
     log_info("settings %llu are in force on %u workers (built in %lld ms)",
              (unsigned long long)m->seq, k->current.n_workers, (long long)(m->build_ns / 1000000));
+    if (is_new)
+        reload_succeeded(k, m);
 }
 
 static void await(struct keeper *k, struct gate *old, const struct gate_ready *m)

@@ -126,6 +126,7 @@ static void close_tickets(const json_t *h)
 
 void handover_execute(struct keeper *k, const char *path, int old_binary, const char *error)
 {
+    providers_pause(&k->providers); // the next binary would never wait for its end
     json_t *h = describe(k, old_binary, error);
     int fd = write_file(h);
     char number[16];

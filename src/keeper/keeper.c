@@ -18,7 +18,8 @@
 
 #define STOP_IDLE_MS 1000  // for a request that is on its way on a kept connection
 #define KILL_AFTER_MS 2000 // beyond the drain time-out
-#define OWN_FDS 7 // signals, names, output of a trial, secrets, orders, names on demand, files
+// signals, names, output of a trial, secrets, orders, names on demand, files, containers
+#define OWN_FDS 8
 #define FDS_MAX (OWN_FDS + GATES_MAX + 1 + CONTROL_CONNS_MAX)
 
 // --- stopping ---
@@ -89,6 +90,8 @@ static void reap_children(struct keeper *k)
         listeners_forget(&k->listeners, g->child.pid);
         gates_ended(k, g, status);
     }
+    if (k->providers.child.pid > 0 && reap(k, k->providers.child.pid, &status))
+        providers_ended(&k->providers);
     pid_t trial = k->upgrade.pid;
     if (trial > 0 && reap(k, trial, &status))
         upgrade_on_child(k, trial, status);
@@ -160,6 +163,8 @@ static void say_alive(struct keeper *k, int64_t now_ms, int64_t *next_ms)
 static int do_what_is_due(struct keeper *k)
 {
     int64_t now_ms = clock_now_ms(), next_ms = INT64_MAX;
+    if (!k->is_stopping && providers_do_what_is_due(&k->providers, now_ms, &next_ms))
+        k->must_follow = true;
     if ((k->must_reload || k->must_follow) && !k->is_stopping && reload_is_possible(k))
         reload_begin(k);
     gates_do_what_is_due(k, now_ms, &next_ms);
@@ -205,6 +210,8 @@ static void on_own_fds(struct keeper *k, const struct pollfd *fds)
         secrets_look(&k->secrets); // do_what_is_due passes them on
     if (fds[6].revents && k->watch && watch_look(k->watch))
         reload_follow(k);
+    if (fds[7].revents)
+        providers_look(&k->providers);
 }
 
 static void run(struct keeper *k, int signals)
@@ -223,6 +230,7 @@ static void run(struct keeper *k, int signals)
         // verdicts_do_what_is_due takes what has come
         fds[n++] = (struct pollfd){.fd = secrets_demand_fd(&k->secrets), .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = k->watch ? watch_fd(k->watch) : -1, .events = POLLIN};
+        fds[n++] = (struct pollfd){.fd = providers_fd(&k->providers), .events = POLLIN};
         LIST_FOR (node, &k->gates) {
             ASSERT(n < OWN_FDS + GATES_MAX);
             fds[n++] = (struct pollfd){.fd = CONTAINER_OF(node, struct gate, node)->child.channel,
@@ -294,6 +302,7 @@ int keeper_main(const struct keeper_options *options)
     k.watch = watch_new();
     secrets_init(&k.secrets, &(struct secrets_listener){
                                  .on_end = on_order_end, .on_step = on_order_step, .arg = &k});
+    providers_init(&k.providers);
     upgrade_init(&k.upgrade);
     if (notify_watchdog_ms() > 0)
         k.alive_at_ms = clock_now_ms() + notify_watchdog_ms();
@@ -317,6 +326,7 @@ int keeper_main(const struct keeper_options *options)
     secrets_fini(&k.secrets);
     keeper_bans_fini(&k.bans);
     drains_fini(&k.drains);
+    providers_fini(&k.providers);
     inform_fini(&k.inform);
     watch_free(k.watch);
     mem_free(k.text);

@@ -16,6 +16,7 @@
 #include "keeper/keeper.h"
 #include "keeper/listeners.h"
 #include "keeper/offer.h"
+#include "keeper/providers.h"
 #include "keeper/secrets.h"
 #include "keeper/upgrade.h"
 #include "rt/log.h"
@@ -93,6 +94,7 @@ struct keeper {
     struct control control;
     struct upgrade upgrade;
     struct names *names; // owns: what the system says of host names
+    struct providers providers;
     struct secrets secrets;
     struct keeper_bans bans;
     struct drains drains;
@@ -203,6 +205,8 @@ json_t *report_make(const struct keeper *k, json_t *gate_report);
 // What gates may tell to those who ask their internal services. The caller's.
 json_t *report_for_gate(const struct keeper *k);
 json_t *report_diags(const struct diags *diags);
+// A date and time, or null for 0.
+json_t *report_time(int64_t wall_ns);
 // Text that may hold any byte: what isn't UTF-8 becomes '?'. JSON holds nothing else, and paths,
 // outputs of programs and what a gate says may be anything.
 json_t *report_text(struct str s);

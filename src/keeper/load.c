@@ -14,6 +14,7 @@
 
 #define FILE_MAX_BYTES (64u << 20)
 #define TREE_MAX_BYTES ((size_t)4 << 30)
+#define JOIN_ROUNDS_MAX 16 // tries to do without containers that are wrong
 
 // What the resolver is asked with.
 struct sources {
@@ -105,19 +106,24 @@ static bool names_https(const struct conf_node *node)
 
 // The gate can't open files: where a server may have to be verified, the system's authorities go
 // with the settings, as they are now.
-static void add_authorities(struct conf_node *root, struct arena *mem)
+static bool add_authorities(struct loaded *l, const struct conf_resolver *resolver)
 {
+    const struct place place = {.source = "the system's"};
+    struct conf_node *root = l->root;
     if (root->kind != CONF_NODE_MAP || conf_node_get(root, STR("authorities")) ||
         !names_https(root))
-        return;
+        return true;
     for (size_t i = 0; i < ARRAY_LEN(system_authorities); i++) {
         if (access(system_authorities[i], R_OK) != 0)
             continue;
-        conf_node_put(root, STR("authorities"),
-                      conf_node_scalar(mem, str_of(system_authorities[i]),
-                                       (struct place){.source = "the system's"}));
-        return;
+        struct conf_node *map = conf_node_new(&l->mem, CONF_NODE_MAP, place);
+        conf_node_put(map, STR("authorities"),
+                      conf_node_scalar(&l->mem, str_of(system_authorities[i]), place));
+        bool is_read = conf_resolve(&settings_section, map, resolver, &l->mem, &l->diags) == ERR_OK;
+        conf_node_append(root, map->first);
+        return is_read;
     }
+    return true;
 }
 
 // The gate couldn't become this user, and there would be nothing to serve.
@@ -132,32 +138,113 @@ static enum err check_user(const struct conf_text *user, struct diags *diags)
                      "there is no user '" STR_FMT "' on this system", STR_ARG(user->text));
 }
 
-bool load_tree(struct loaded *ret, struct conf_node *root)
+static void drop_snapshot(struct loaded *l)
 {
+    if (l->snapshot)
+        snapshot_unref(l->snapshot);
+    if (l->registry)
+        upstream_registry_free(l->registry);
+    l->snapshot = NULL;
+    l->registry = NULL;
+}
+
+static void build(struct loaded *l, struct diags *diags)
+{
+    l->registry = upstream_registry_new();
+    l->snapshot = snapshot_build(
+        l->root, &(struct snapshot_env){.registry = l->registry, .offload = NULL}, diags);
+    if (!l->snapshot)
+        return;
+    struct arena scratch;
+    arena_init(&scratch, TREE_MAX_BYTES, NULL, 0);
+    router_check(l->snapshot->router, &scratch, diags);
+    if (l->snapshot->tcp_router)
+        router_check(l->snapshot->tcp_router, &scratch, diags);
+    arena_fini(&scratch);
+}
+
+// What the file says of containers: whether they are wanted, and the node that says it.
+static const struct conf_node *wanted_docker(const struct conf_node *root, struct arena *mem,
+                                             struct settings *ret)
+{
+    const struct conf_node *node =
+        root->kind == CONF_NODE_MAP ? conf_node_get(root, STR("providers")) : NULL;
+    const struct conf_node *docker =
+        node && node->kind == CONF_NODE_MAP ? conf_node_get(node, STR("docker")) : NULL;
+    // What is wrong elsewhere is told when all is built.
+    return docker && conf_read(&settings_section, root, NULL, mem, NULL, ret) == ERR_OK &&
+                   ret->providers.docker.is_on
+               ? docker
+               : NULL;
+}
+
+static void take_diags(struct diags *to, const struct diags *from, bool but_containers)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        const struct diag *d = &from->items[i];
+        if (but_containers && join_is_about_container(d))
+            continue;
+        if (d->severity == DIAG_ERROR)
+            diag_fail(to, ERR_SYNTAX, d->place, "%s", d->text);
+        else
+            diag_warn(to, d->place, "%s", d->text);
+    }
+}
+
+// Builds with containers, and again without those that are wrong, until what is left is right.
+static void build_joined(struct loaded *l, const struct conf_resolver *resolver,
+                         const struct found *found)
+{
+    struct join join;
+    const struct conf_node *file = l->root;
+    join_init(&join, found, resolver, &l->mem);
+    for (unsigned round = 0; round <= JOIN_ROUNDS_MAX; round++) {
+        struct diags diags = {.n = 0};
+        if (round ==
+            JOIN_ROUNDS_MAX) // they go on being wrong: the file's sites are served all the same
+            join_refuse_all(&join);
+        drop_snapshot(l);
+        l->root = join_make(&join, file);
+        bool is_resolved = add_authorities(l, resolver);
+        build(l, &diags);
+        if (l->snapshot || !is_resolved || !join_refuse(&join, &diags))
+            round = JOIN_ROUNDS_MAX;
+        if (round == JOIN_ROUNDS_MAX) {
+            join_take_warnings(&join, &diags);
+            take_diags(&l->diags, &diags, true);
+        }
+        diags_fini(&diags);
+    }
+    take_diags(&l->told, &join.told, false);
+    join_fini(&join);
+}
+
+bool load_tree(struct loaded *ret, struct conf_node *root, const struct load_finder *finder)
+{
+    struct settings settings;
+    struct found found;
     ret->root = root;
-    add_authorities(root, &ret->mem);
     // Goes on after an error, so that all of them are told at once.
     struct sources sources = {.loaded = ret, .lists = lists_folder(root)};
     struct conf_resolver resolver = {
         .read_file = read_file, .read_env = read_env, .read_list = read_list, .arg = &sources};
     bool is_resolved =
         conf_resolve(&settings_section, root, &resolver, &ret->mem, &ret->diags) == ERR_OK;
-    ret->registry = upstream_registry_new();
-    ret->snapshot = snapshot_build(
-        root, &(struct snapshot_env){.registry = ret->registry, .offload = NULL}, &ret->diags);
+    const struct conf_node *docker = finder ? wanted_docker(root, &ret->mem, &settings) : NULL;
+    if (docker && finder->find(finder->arg, &settings, docker, &ret->mem, &found)) {
+        build_joined(ret, &resolver, &found);
+    } else {
+        is_resolved = add_authorities(ret, &resolver) && is_resolved;
+        build(ret, &ret->diags);
+    }
     if (!is_resolved || !ret->snapshot)
         return false;
-    struct arena scratch;
-    arena_init(&scratch, TREE_MAX_BYTES, NULL, 0);
-    router_check(ret->snapshot->router, &scratch, &ret->diags);
-    if (ret->snapshot->tcp_router)
-        router_check(ret->snapshot->tcp_router, &scratch, &ret->diags);
-    arena_fini(&scratch);
     return check_user(&ret->snapshot->settings.user, &ret->diags) == ERR_OK;
 }
 
 // text: in the arena of *ret.
-static bool parse(struct str text, const char *path, struct loaded *ret)
+static bool parse(struct str text, const char *path, const struct load_finder *finder,
+                  struct loaded *ret)
 {
     ret->text = text;
     struct conf_node *root = conf_yaml_parse(text, path, &ret->mem, &ret->diags);
@@ -168,10 +255,10 @@ static bool parse(struct str text, const char *path, struct loaded *ret)
                   "http://127.0.0.1:3000 }\"");
         return false;
     }
-    return root && load_tree(ret, root);
+    return root && load_tree(ret, root, finder);
 }
 
-bool load_file(const char *path, struct loaded *ret)
+bool load_file(const char *path, const struct load_finder *finder, struct loaded *ret)
 {
     load_begin(ret);
     struct str text;
@@ -185,33 +272,38 @@ bool load_file(const char *path, struct loaded *ret)
                   "the settings can't be read: %s", why);
         return false;
     }
-    return parse(text, path, ret);
+    return parse(text, path, finder, ret);
 }
 
-bool load_again(struct str text, const char *path, struct loaded *ret)
+bool load_again(struct str text, const char *path, const struct load_finder *finder,
+                struct loaded *ret)
 {
     load_begin(ret);
-    return parse(arena_dup(&ret->mem, text), path, ret);
+    return parse(arena_dup(&ret->mem, text), path, finder, ret);
 }
 
 void load_fini(struct loaded *l)
 {
-    if (l->snapshot)
-        snapshot_unref(l->snapshot);
-    if (l->registry)
-        upstream_registry_free(l->registry);
+    drop_snapshot(l);
     diags_fini(&l->diags);
+    diags_fini(&l->told);
     arena_fini(&l->mem);
     *l = (struct loaded){.root = NULL};
 }
 
-void load_print_diags(const struct loaded *l)
+static void print(const struct diags *diags)
 {
-    for (size_t i = 0; i < l->diags.n; i++) {
+    for (size_t i = 0; i < diags->n; i++) {
         char line[2048];
-        struct str text = diag_text(&l->diags.items[i], line, sizeof line);
+        struct str text = diag_text(&diags->items[i], line, sizeof line);
         fprintf(stderr, STR_FMT "\n", STR_ARG(text));
     }
-    if (l->diags.n_dropped > 0)
-        fprintf(stderr, "(and %zu more)\n", l->diags.n_dropped);
+    if (diags->n_dropped > 0)
+        fprintf(stderr, "(and %zu more)\n", diags->n_dropped);
+}
+
+void load_print_diags(const struct loaded *l)
+{
+    print(&l->diags);
+    print(&l->told);
 }

@@ -5,11 +5,20 @@
 
 #include "conf/conf.h"
 #include "gate/snapshot.h"
+#include "keeper/join.h"
 
 // Files that settings name, as they were found; in the arena of the tree.
 struct loaded_files {
     struct str *paths;
     size_t n, cap;
+};
+
+// Where containers are known. The settings are the file's: whether they want any, and of which
+// engine. False: there is none to be known.
+struct load_finder {
+    bool (*find)(void *arg, const struct settings *settings, const struct conf_node *docker,
+                 struct arena *mem, struct found *ret);
+    void *arg;
 };
 
 struct loaded {
@@ -19,21 +28,23 @@ struct loaded {
     struct conf_node *root;    // resolved; in mem
     struct snapshot *snapshot; // NULL when there was an error; serves nothing, only tells
     struct upstream_registry *registry;
-    struct diags diags; // all errors and warnings
+    struct diags diags; // all errors and warnings, but those about containers
+    struct diags told;  // the latter: each has cost its container its sites, and nothing else
 };
 
 // Loads path ("-": standard input). ret is to be ended by load_fini whatever happened. True: no
-// error.
-bool load_file(const char *path, struct loaded *ret);
+// error. finder NULL: containers aren't looked for.
+bool load_file(const char *path, const struct load_finder *finder, struct loaded *ret);
 
 // The same from the file's text, as it was earlier; copied.
-bool load_again(struct str text, const char *path, struct loaded *ret);
+bool load_again(struct str text, const char *path, const struct load_finder *finder,
+                struct loaded *ret);
 
 // The same from a tree that was built in mem of *ret (flags): load_begin, build, load_tree.
 void load_begin(struct loaded *ret);
-bool load_tree(struct loaded *ret, struct conf_node *root);
+bool load_tree(struct loaded *ret, struct conf_node *root, const struct load_finder *finder);
 
 void load_fini(struct loaded *l);
 
-// Errors and warnings, one line each, to standard error.
+// Errors and warnings, one line each, to standard error; those about containers as well.
 void load_print_diags(const struct loaded *l);

@@ -80,11 +80,12 @@ static struct conf_node *without(const struct conf_node *map, struct str key, st
     return to;
 }
 
-// Without accounts' keys, and without the URL that says who may have certificates on demand, which
-// may hold a secret.
+// Without accounts' keys, those that engines are shown, and without the URL that says who may have
+// certificates on demand, which may hold a secret.
 static struct conf_node *tree_for_gate(struct loaded *l)
 {
     struct conf_node *root = without(l->root, STR("issuers"), &l->mem);
+    root = root ? without(root, STR("providers"), &l->mem) : NULL;
     const struct conf_node *demand = root ? conf_node_get(root, STR("on-demand")) : NULL;
     if (!demand || demand->kind != CONF_NODE_MAP)
         return root;
@@ -137,7 +138,7 @@ bool offer_load(const struct offer *o, struct loaded *ret)
     struct str own = arena_dup(&ret->mem, bytes);
     file_unmap(bytes);
     struct conf_node *root = conf_node_unpack(own, &ret->mem);
-    return root && load_tree(ret, root);
+    return root && load_tree(ret, root, NULL);
 }
 
 bool offer_fits(const struct offer *old, const struct offer *new)

@@ -13,13 +13,14 @@
 
 static bool load(struct keeper *k, struct loaded *l)
 {
+    const struct load_finder finder = {.find = providers_find, .arg = &k->providers};
     if (k->attempt.follows && k->text)
-        return load_again(str_of(k->text), k->options->path, l);
+        return load_again(str_of(k->text), k->options->path, &finder, l);
     if (k->options->path)
-        return load_file(k->options->path, l);
+        return load_file(k->options->path, &finder, l);
     load_begin(l);
     struct conf_node *root = k->options->build(k->options->arg, l);
-    return root && load_tree(l, root);
+    return root && load_tree(l, root, &finder);
 }
 
 static void log_diags(const struct diags *diags)
@@ -61,6 +62,7 @@ static void end_attempt(struct keeper *k, json_t *answer, const char *error)
     if (error)
         snprintf(last->error, sizeof last->error, "%s", error);
     k->attempt.is_running = false;
+    providers_rest(&k->providers, clock_now_ms() - k->attempt.began_ms);
     json_t *diagnostics = k->attempt.diagnostics;
     k->attempt.diagnostics = NULL;
     json_object_set_new(answer, "diagnostics", diagnostics ? diagnostics : json_array());
@@ -167,7 +169,10 @@ static bool prepare(struct keeper *k, const char **ret_why)
                       (enum log_format)l.snapshot->settings.log.format);
     is_fine = is_fine && offer_prepare(&l, k->last_seq + 1, &k->listeners, &k->next);
     log_diags(&l.diags);
+    providers_tell(&k->providers, &l.told);
     k->attempt.diagnostics = report_diags(&l.diags);
+    if (is_fine && !l.snapshot->settings.providers.docker.is_on)
+        providers_off(&k->providers);
     if (is_fine) {
         k->last_seq++;
         follow(k, &l);

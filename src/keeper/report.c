@@ -22,7 +22,7 @@ json_t *report_text(struct str s)
     return json_stringn(copy, n);
 }
 
-static json_t *time_json(int64_t wall_ns)
+json_t *report_time(int64_t wall_ns)
 {
     char date[DATE_ISO_BYTES];
     if (wall_ns == 0)
@@ -78,7 +78,7 @@ static json_t *gate_json(const struct keeper *k, const struct gate *g)
     int64_t up_ms = clock_now_ms() - g->child.started_ms;
     json_t *j = json_pack("{s:i, s:s, s:o, s:I, s:i}", "pid", (int)g->child.pid, "state",
                           g->state == GATE_SERVING ? "serving" : "starting", "started",
-                          time_json(clock_wall_ns() - up_ms * 1000000), "uptime_s",
+                          report_time(clock_wall_ns() - up_ms * 1000000), "uptime_s",
                           (json_int_t)(up_ms / 1000), "restarts", (int)k->n_restarts);
     json_object_set_new(j, "last_end",
                         k->last_end[0] ? report_text(str_of(k->last_end)) : json_null());
@@ -102,7 +102,7 @@ static json_t *last_reload_json(const struct last_reload *r)
 {
     if (!r->is_there)
         return json_null();
-    return json_pack("{s:b, s:o, s:o}", "ok", (int)r->is_ok, "at", time_json(r->at_ns), "error",
+    return json_pack("{s:b, s:o, s:o}", "ok", (int)r->is_ok, "at", report_time(r->at_ns), "error",
                      r->is_ok ? json_null() : report_text(str_of(r->error)));
 }
 
@@ -110,9 +110,9 @@ static json_t *settings_json(const struct keeper *k)
 {
     const char *path = k->options->path ? k->options->path : "command line";
     return json_pack("{s:o, s:I, s:o, s:o, s:{s:I, s:I}}", "source", report_text(str_of(path)),
-                     "seq", (json_int_t)k->current.seq, "in_force_since", time_json(k->in_force_ns),
-                     "last_reload", last_reload_json(&k->last_reload), "reloads", "ok",
-                     (json_int_t)k->last_reload.n_ok, "failed",
+                     "seq", (json_int_t)k->current.seq, "in_force_since",
+                     report_time(k->in_force_ns), "last_reload", last_reload_json(&k->last_reload),
+                     "reloads", "ok", (json_int_t)k->last_reload.n_ok, "failed",
                      (json_int_t)k->last_reload.n_failed);
 }
 
@@ -120,7 +120,7 @@ json_t *report_for_gate(const struct keeper *k)
 {
     int64_t up_ns = clock_wall_ns() - k->started_ns;
     return json_pack("{s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o}", "version", SALLYPORT_VERSION,
-                     "started", time_json(k->started_ns), "uptime_s",
+                     "started", report_time(k->started_ns), "uptime_s",
                      (json_int_t)(up_ns / 1000000000), "restarts", (int)k->n_restarts, "settings",
                      settings_json(k), "entrypoints", entrypoints_json(&k->listeners), "orders",
                      secrets_report_orders(&k->secrets), "certificates",
@@ -134,13 +134,14 @@ json_t *report_make(const struct keeper *k, json_t *gate_report)
     if (!g)
         g = gates_find(k, GATE_STARTING);
     json_t *status = json_pack(
-        "{s:s, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "version",
-        SALLYPORT_VERSION, "pid", (int)getpid(), "started", time_json(k->started_ns), "uptime_s",
+        "{s:s, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "version",
+        SALLYPORT_VERSION, "pid", (int)getpid(), "started", report_time(k->started_ns), "uptime_s",
         (json_int_t)(up_ns / 1000000000), "settings", settings_json(k), "control",
         report_text(str_of(k->control.path)), "entrypoints", entrypoints_json(&k->listeners),
         "gate", g ? gate_json(k, g) : json_null(), "leaving", leaving_json(k), "orders",
         secrets_report_orders(&k->secrets), "certificates", secrets_report(&k->secrets), "pins",
-        secrets_report_pins(&k->secrets), "on_demand", secrets_report_demand(&k->secrets), "report",
+        secrets_report_pins(&k->secrets), "on_demand", secrets_report_demand(&k->secrets),
+        "providers", providers_report(&k->providers), "report",
         gate_report ? gate_report : json_null());
     return json_pack("{s:b, s:o}", "ok", 1, "status", status);
 }

@@ -28,7 +28,7 @@ bool privileges_drop_capabilities(void)
     return syscall(SYS_capset, &header, none) == 0;
 }
 
-bool privileges_become(const char *user, const char **ret_why)
+bool privileges_become_with(const char *user, const gid_t *group, const char **ret_why)
 {
     errno = 0;
     const struct passwd *pw = getpwnam(user);
@@ -36,9 +36,15 @@ bool privileges_become(const char *user, const char **ret_why)
         *ret_why = errno != 0 ? strerrordesc_np(errno) : "there is no such user";
         return false;
     }
-    if (setgroups(0, NULL) == 0 && setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == 0 &&
+    if (setgroups(group ? 1 : 0, group) == 0 &&
+        setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == 0 &&
         setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == 0)
         return true;
     *ret_why = strerrordesc_np(errno);
     return false;
+}
+
+bool privileges_become(const char *user, const char **ret_why)
+{
+    return privileges_become_with(user, NULL, ret_why);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 // No program that is executed later gives privileges (set-user-ID, file capabilities). False with
 // errno.
@@ -19,3 +20,5 @@ bool privileges_never_dump(void);
 // Becomes an ordinary user, with its group and no others. False with a text for people, valid until
 // the thread's next call.
 bool privileges_become(const char *user, const char **ret_why);
+// The same with one group more; NULL: none.
+bool privileges_become_with(const char *user, const gid_t *group, const char **ret_why);

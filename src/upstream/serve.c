@@ -42,7 +42,7 @@ struct attempt {
     struct health_slot *health;  // borrows: of the server that is tried, which the snapshot keeps
     struct server_slot *place;   // where the try is counted, until its connection is; NULL: nowhere
     struct deadline queue_until; // of all waits for a place; 0: none was needed
-    bool is_crowded;             // it failed because there was no place: the client may come again
+    bool is_crowded;             // there is no place, or no server: the client may come again
     int64_t began_ns;            // of the try; only for methods that measure
     char token[STICKY_TOKEN_CHARS]; // of the server that is tried; zeros: it has none
     bool is_idempotent;
@@ -134,6 +134,11 @@ static struct worker_server *find_unresolved(struct attempt *a, const char **ret
 COLD static enum step wait_for_names(struct attempt *a)
 {
     const char *why = NULL;
+    if (a->s->n_servers == 0) {
+        a->is_crowded = true;
+        note(a, EXCHANGE_END_NO_SERVER, "the service has no servers now");
+        return STEP_GIVE_UP;
+    }
     struct worker_server *unresolved = find_unresolved(a, &why);
     if (!unresolved) {
         note(a, EXCHANGE_END_NO_SERVER, "%s",

@@ -265,7 +265,7 @@ static enum err read_outcomes(struct service *s, struct diags *diags)
 static enum err check_kind(struct str name, const struct service_conf *conf, struct diags *diags)
 {
     int n_kinds = (conf->servers.n > 0) + (conf->split.n > 0) + (conf->failover.n > 0);
-    if (n_kinds == 1)
+    if (n_kinds == 1 || (n_kinds == 0 && conf->may_be_empty))
         return ERR_OK;
     return diag_fail(diags, ERR_SYNTAX, conf->place, "service '" STR_FMT "' %s", STR_ARG(name),
                      n_kinds == 0 ? "has no servers (nor split or failover)"
@@ -278,13 +278,13 @@ struct handler *service_build(struct str name, const struct service_conf *conf,
 {
     if (check_kind(name, conf, diags) != ERR_OK)
         return NULL;
-    if (conf->servers.n == 0)
+    if (conf->split.n > 0 || conf->failover.n > 0)
         return group_build(name, conf, registry, mem, diags);
     struct service *s = ARENA_NEW(mem, struct service);
     struct service_conf *copy = ARENA_NEW(mem, struct service_conf);
     struct str own_name = arena_dup(mem, name);
     struct str who = arena_concat(mem, STR("service "), name, STR_NONE);
-    struct service_server *servers = ARENA_ARRAY(mem, struct service_server, conf->servers.n);
+    struct service_server *servers = ARENA_ARRAY(mem, struct service_server, conf->servers.n + 1);
     if (!s || !copy || !own_name.ptr || !who.ptr || !servers) {
         (void)diag_fail(diags, ERR_LIMIT, conf->place, "memory limit of the settings");
         return NULL;

@@ -84,6 +84,7 @@ struct service_names {
 
 struct service_conf {
     struct conf_list servers; // of server_conf
+    bool may_be_empty;        // servers
     unsigned balance;         // enum service_balance
     struct conf_texts hash_key;
     uint32_t hash_factor;   // hundredths of its share that a server may have more by hash; 0: any

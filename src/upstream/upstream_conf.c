@@ -155,6 +155,10 @@ static const struct conf_item service_items[] = {
     ITEM_LIST(service_conf, servers, "servers", .section = &server_section, .since = "0.1",
               .example = "[\"http://10.0.0.1:8080\", \"http://10.0.0.2:8080\"]",
               .doc = "The servers that share the requests. One alone needs no list."),
+    ITEM_BOOL(service_conf, may_be_empty, "may-be-empty", .def = "no", .since = "0.1",
+              .example = "yes",
+              .doc = "Whether the service may have no servers, as one whose containers are all "
+                     "away: its requests get 503 with Retry-After then."),
     ITEM_ENUM(
         service_conf, balance, "balance", .names = balance_names, .def = "round-robin",
         .since = "0.1", .example = "least-connections",

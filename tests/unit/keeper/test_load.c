@@ -16,7 +16,7 @@ static bool load_text(const char *yaml, struct loaded *ret)
     int fd = memfd_create("settings", MFD_CLOEXEC);
     CHECK_INT(write(fd, yaml, strlen(yaml)), strlen(yaml));
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    bool is_fine = load_file(path, ret);
+    bool is_fine = load_file(path, NULL, ret);
     close(fd);
     CHECK_INT(is_fine, ret->diags.n_errors == 0);
     CHECK(!is_fine || ret->snapshot != NULL);
@@ -77,7 +77,7 @@ static void errors_of_all_stages_are_told_at_once_and_each_once(void)
 static void a_file_that_cannot_be_read_is_an_error_with_its_path(void)
 {
     struct loaded l;
-    CHECK(!load_file("/nonexistent.yaml", &l));
+    CHECK(!load_file("/nonexistent.yaml", NULL, &l));
     CHECK_INT(l.diags.n_errors, 1);
     CHECK(l.diags.n > 0 && strcmp(l.diags.items[0].place.source, "/nonexistent.yaml") == 0);
     load_fini(&l);
@@ -99,7 +99,7 @@ static void a_tree_from_flags_is_loaded_like_a_file(void)
     load_begin(&l);
     struct conf_node *root = conf_node_new(&l.mem, CONF_NODE_MAP, place);
     conf_node_put(root, STR("user"), conf_node_scalar(&l.mem, STR("root"), place));
-    CHECK(load_tree(&l, root));
+    CHECK(load_tree(&l, root, NULL));
     CHECK(l.snapshot && l.snapshot->n_entries == 2); // :80 and :443
     load_fini(&l);
 }

@@ -48,7 +48,7 @@ static void begin(struct fixture *f, const char *yaml)
     load_begin(&f->l);
     struct conf_node *root =
         conf_yaml_parse(arena_dup(&f->l.mem, text_str(&text)), "test.yaml", &f->l.mem, &f->l.diags);
-    CHECK(root && load_tree(&f->l, root));
+    CHECK(root && load_tree(&f->l, root, NULL));
     text_fini(&text);
 }
 

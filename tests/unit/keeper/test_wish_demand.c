@@ -12,7 +12,7 @@ static struct loaded loaded_of(const char *yaml)
     load_begin(&l);
     struct conf_node *root =
         conf_yaml_parse(arena_dup(&l.mem, str_of(yaml)), "test.yaml", &l.mem, &l.diags);
-    CHECK(root && load_tree(&l, root));
+    CHECK(root && load_tree(&l, root, NULL));
     return l;
 }
 

@@ -18,7 +18,7 @@ static void load(struct loaded *l, const char *settings)
 {
     load_begin(l);
     struct conf_node *root = conf_yaml_parse(str_of(settings), "test.yaml", &l->mem, &l->diags);
-    CHECK(root && load_tree(l, root));
+    CHECK(root && load_tree(l, root, NULL));
 }
 
 static const struct issue_need *need_of(const struct wish *w, const char *id)

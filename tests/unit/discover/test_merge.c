@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "discover/merge.h"
+
+#include "base/attr.h"
+#include "unit/test.h"
+
+struct fixture {
+    struct arena mem;
+    struct diags diags;
+};
+
+static void begin(struct fixture *f)
+{
+    *f = (struct fixture){.diags = {.n = 0}};
+    arena_init(&f->mem, 1 << 20, NULL, 0);
+}
+
+static void end(struct fixture *f)
+{
+    diags_fini(&f->diags);
+    arena_fini(&f->mem);
+}
+
+static struct conf_node *tree(struct fixture *f, const char *yaml)
+{
+    return conf_yaml_parse(str_of(yaml), "test", &f->mem, &f->diags);
+}
+
+static const struct conf_node *at(const struct conf_node *node, const char *path)
+{
+    struct str key, rest = str_of(path);
+    while (node && rest.len > 0) {
+        str_cut(rest, '.', &key, &rest);
+        node = conf_node_get(node, key);
+    }
+    return node;
+}
+
+static void replicas_share_a_service_and_a_site(void)
+{
+    struct fixture f;
+    begin(&f);
+    struct conf_node *all = tree(&f, "{}");
+    static const char *const each[] = {
+        "{sites: {a: {to: s}}, services: {s: {servers: [{url: u1}], balance: first}}}",
+        "{sites: {a: {to: s}}, services: {s: {servers: [{url: u2}], balance: first}}}",
+        "{sites: {a: {to: s}}, services: {s: {servers: [{url: u2}]}}}", // one twice is one
+        "{sites: {a: {routes: [{match: m, to: t}]}}, services: {t: {servers: []}}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(each); i++)
+        CHECK_INT(merge_add(all, tree(&f, each[i]), &f.diags), ERR_OK);
+    CHECK_INT(at(all, "services.s.servers")->n, 2);
+    CHECK_INT(at(all, "sites.a.routes")->n, 1);
+    CHECK_STR(at(all, "sites.a.to")->text, STR("s"));
+    end(&f);
+}
+
+static void whoever_contradicts_isnt_taken_at_all(void)
+{
+    static const char *const others[] = {
+        "{sites: {b: {to: t}, a: {to: t}}}",
+        "{services: {s: {balance: random-two}}}",
+        "{services: {s: on}}",
+        "{services: {s: {servers: text}}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        struct fixture f;
+        begin(&f);
+        struct conf_node *all =
+            tree(&f, "{sites: {a: {to: s}}, services: {s: {servers: [u], balance: first}}}");
+        CHECK(merge_add(all, tree(&f, others[i]), &f.diags) != ERR_OK);
+        CHECK_INT(f.diags.n, 1);
+        CHECK_INT(at(all, "sites")->n, 1);
+        CHECK_STR(at(all, "services.s.balance")->text, STR("first"));
+        end(&f);
+    }
+}
+
+static void names_mean_those_of_containers_first(void)
+{
+    struct fixture f;
+    begin(&f);
+    struct conf_node *all =
+        tree(&f, "{sites: {a: {to: s, use: [f, g, 'f@file', x@other]}}, filters: {f@docker: {}}, "
+                 "services: {s@docker: {}, u@docker: {split: [{service: s}, t]}}}");
+    merge_qualify(all, STR("@docker"), &f.mem);
+    CHECK_STR(at(all, "sites.a.to")->text, STR("s@docker"));
+    const struct conf_node *use = at(all, "sites.a.use")->first;
+    CHECK_STR(use->text, STR("f@docker"));
+    CHECK_STR(use->next->text, STR("g"));
+    CHECK_STR(use->next->next->text, STR("f"));
+    CHECK_STR(use->next->next->next->text, STR("x@other"));
+    CHECK_STR(at(all, "services.u@docker.split")->first->first->text, STR("s@docker"));
+    end(&f);
+}
+
+static bool give_list(void *arg, struct str name, struct arena *mem, struct str *ret,
+                      const char **ret_why)
+{
+    (void)arg, (void)mem;
+    *ret = STR("10.0.0.0/8\n");
+    *ret_why = "there is no such list";
+    return str_eq(name, STR("private"));
+}
+
+static void only_the_file_speaks_of_the_machine(void)
+{
+    static const struct {
+        const char *yaml;
+        bool is_fine;
+    } cases[] = {
+        {"{filters: {f: {basic-auth: {users: ['u:$2y$05$x']}}}}", true},
+        {"{filters: {f: {basic-auth: {users: 'file:/etc/shadow'}}}}", false},
+        {"{filters: {f: {basic-auth: {users: 'env:SECRET'}}}}", false},
+        {"{filters: {f: {allow: {addresses: [private]}}}}", true},
+        {"{filters: {f: {allow: {addresses: ['file:/etc/shadow']}}}}", false},
+        {"{services: {s: {servers: ['unix:/var/run/docker.sock']}}}", false},
+        {"{services: {s: {servers: [{url: 'unix:@x'}]}}}", false},
+        {"{services: {s: {tls: {ca: /etc/shadow}}}}", false},
+        {"{sites: {a: {to: 'unix:/x'}}}", false},
+        {"{sites: {a: {tls: {certificates: [/etc/ssl/private/]}}}}", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture f;
+        begin(&f);
+        const struct conf_resolver lists = {.read_list = give_list};
+        bool is_fine =
+            merge_check_foreign(tree(&f, cases[i].yaml), &lists, &f.mem, &f.diags) == ERR_OK;
+        if (is_fine != cases[i].is_fine)
+            printf("# %s\n", cases[i].yaml);
+        CHECK_INT(is_fine, cases[i].is_fine);
+        CHECK_INT(f.diags.n > 0, !cases[i].is_fine);
+        end(&f);
+    }
+}
+
+static void what_the_file_waits_for_is_there_and_closed(void)
+{
+    struct fixture f;
+    begin(&f);
+    struct conf_node *root =
+        tree(&f, "{sites: {a: {to: 's@docker', use: ['f@docker', 'g']}, b: 't@docker'}, "
+                 "services: {t@docker: {balance: first}}}");
+    merge_add_missing(root, STR("@docker"), &f.mem);
+    CHECK_STR(at(root, "services.s@docker.may-be-empty")->text, STR("yes"));
+    CHECK_STR(at(root, "filters.f@docker.respond.status")->text, STR("503"));
+    CHECK_INT(at(root, "filters")->n, 1);
+    CHECK_INT(at(root, "services.t@docker")->n, 1);
+    end(&f);
+}
+
+TEST_MAIN(TEST(replicas_share_a_service_and_a_site), TEST(whoever_contradicts_isnt_taken_at_all),
+          TEST(names_mean_those_of_containers_first), TEST(only_the_file_speaks_of_the_machine),
+          TEST(what_the_file_waits_for_is_there_and_closed))
