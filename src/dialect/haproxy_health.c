@@ -12,10 +12,22 @@ struct health {
     const struct conf_section *section;
 };
 
+// Whether the row of a key takes this text; it is noted when it doesn't.
+static bool is_taken(struct health *c, const char *key, struct str value, struct haproxy_line *l)
+{
+    const struct conf_item *item = conf_item_find(c->section, str_of(key));
+    if (!item->check_text ||
+        item->check_text(&(struct conf_text){.text = value, .place = l->place}, NULL) == ERR_OK)
+        return true;
+    haproxy_note_word(c->h, l, DRAFT_LOST, value, "'%s' of 'health' can't be that", key);
+    return false;
+}
+
 static void set(struct health *c, const char *key, struct str value, struct haproxy_line *l)
 {
     l->is_done = true;
-    draft_set(c->h->d, c->map, str_of(key), value, l->place);
+    if (is_taken(c, key, value, l))
+        draft_set(c->h->d, c->map, str_of(key), value, l->place);
 }
 
 // The first server line, or default-server line, with this word; *ret its index.
@@ -174,8 +186,9 @@ static void take_expect(struct health *c, struct haproxy_line *l)
     if (str_eq(what, STR("status"))) {
         draft_remove(c->map, STR("status"));
         while (str_next_item(&value, ',', &item))
-            draft_push(c->h->d, draft_list(c->h->d, c->map, STR("status"), l->place), item,
-                       l->place);
+            if (is_taken(c, "status", item, l))
+                draft_push(c->h->d, draft_list(c->h->d, c->map, STR("status"), l->place), item,
+                           l->place);
     } else if (str_eq(what, STR("rstatus"))) {
         draft_remove(c->map, STR("status"));
         set_rstatus(c, value, l);

@@ -141,7 +141,7 @@ static void converted_fini(struct converted *c)
 }
 
 // Says whether part is in the text, and shows the text when it isn't.
-static bool converted_has(const struct text *text, const char *part)
+static inline bool converted_has(const struct text *text, const char *part)
 {
     if (str_search(text_str(text), str_of(part)) != STR_NPOS)
         return true;
