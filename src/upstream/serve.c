@@ -485,10 +485,12 @@ COLD static enum step too_early(struct attempt *a)
     return STEP_AGAIN;
 }
 
+// By the loop's clock, which costs nothing: what both ends of the time are late by is the worker's
+// own business of one turn, the same for all servers.
 static void measure(const struct attempt *a, struct server_slot *slot)
 {
     if (balance_methods[a->s->conf->balance].measures)
-        slot_observe(slot, clock_exact_ns() - a->began_ns, clock_now_ms());
+        slot_observe(slot, clock_now_ns() - a->began_ns, clock_now_ms());
 }
 
 // RFC 9113 7: so the server did nothing of it, whatever its method is.
@@ -677,7 +679,7 @@ static enum step try_once(struct attempt *a)
     if (step != STEP_DONE)
         return step;
     if (balance_methods[a->s->conf->balance].measures)
-        a->began_ns = clock_exact_ns();
+        a->began_ns = clock_now_ns();
     if (a->end != EXCHANGE_END_OK)
         trail_add(&x->trail, a->s->who, "retried", a->detail);
     if (!can_speak(a, e->target)) {
