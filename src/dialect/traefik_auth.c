@@ -119,9 +119,11 @@ static const struct conf_section auth_tls_section = {
 
 struct forward_conf {
     struct conf_text address, regex, user;
-    bool is_trusting;
+    bool is_trusting, forwards_body, keeps_method;
+    uint32_t body_max_bytes; // 0: not given
     struct conf_texts response, request, cookies;
     struct auth_tls_conf tls;
+    struct place place;
 };
 
 static const struct conf_item forward_items[] = {
@@ -133,6 +135,9 @@ static const struct conf_item forward_items[] = {
     ITEM_TEXTS(forward_conf, request, "authRequestHeaders"),
     ITEM_TEXTS(forward_conf, cookies, "addAuthCookiesToResponse"),
     ITEM_TEXT(forward_conf, user, "headerField"),
+    ITEM_BOOL(forward_conf, forwards_body, "forwardBody"),
+    ITEM_UINT(forward_conf, body_max_bytes, "maxBodySize", .max = "16777216"),
+    ITEM_BOOL(forward_conf, keeps_method, "preserveRequestMethod"),
     ITEM_SWITCHED(forward_conf, tls, "tls", struct auth_tls_conf, is_on,
                   .section = &auth_tls_section, .def = "off"),
 };
@@ -140,6 +145,7 @@ static const struct conf_item forward_items[] = {
 static const struct conf_section forward_section = {
     .name = "forwardAuth",
     CONF_SECTION_OF(forward_conf, forward_items),
+    .place_offset = CONF_PLACE_AT(forward_conf, place),
 };
 
 // The auth server as a service of its own, since a URL alone says nothing of TLS. Path and query
@@ -176,6 +182,19 @@ static void put_auth_service(struct traefik_conv *c, const struct traefik_thing 
     traefik_set(c, filter, "path", path, f->address.place);
 }
 
+static void put_body(struct traefik_conv *c, const struct forward_conf *f, struct conf_node *filter)
+{
+    if (f->keeps_method)
+        traefik_set(c, filter, "preserve-method", STR("yes"), f->place);
+    if (!f->forwards_body)
+        return;
+    struct str max = arena_printf(c->mem, "%u", (unsigned)f->body_max_bytes);
+    if (!max.ptr)
+        panic("converted settings don't fit");
+    traefik_set(c, filter, "forward-body", STR("yes"), f->place);
+    traefik_set(c, filter, "body-max", max, f->place);
+}
+
 static bool convert_forward(struct traefik_conv *c, struct traefik_thing *t, const void *conf)
 {
     const struct forward_conf *f = conf;
@@ -183,6 +202,10 @@ static bool convert_forward(struct traefik_conv *c, struct traefik_thing *t, con
         !str_istarts(f->address.text, STR("https://")))
         return traefik_fail(c, f->address.place, "'" STR_FMT "' is no URL with http:// or https://",
                             STR_ARG(f->address.text));
+    if (f->forwards_body && f->body_max_bytes == 0)
+        return traefik_fail(c, f->place,
+                            "forwardBody needs maxBodySize: bodies wait in memory, and are never "
+                            "taken without a limit (1 to 16777216 bytes)");
     struct conf_node *filter = traefik_filter(c, t, "forward-auth", t->node->first->key_place);
     if (f->tls.is_on)
         put_auth_service(c, t, f, filter);
@@ -195,6 +218,7 @@ static bool convert_forward(struct traefik_conv *c, struct traefik_thing *t, con
         traefik_set(c, filter, "auth-response-headers-regex", f->regex.text, f->regex.place);
     if (f->user.text.len > 0)
         traefik_set(c, filter, "user-header", f->user.text, f->user.place);
+    put_body(c, f, filter);
     return true;
 }
 

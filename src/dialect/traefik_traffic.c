@@ -491,11 +491,7 @@ const struct traefik_middleware traefik_traffic_middlewares[] = {
 // --- options that can't be had ---
 
 const struct traefik_refusal traefik_middleware_refusals[] = {
-    {"forwardAuth", "forwardBody",
-     "the auth server gets no bodies: use the filter forward-auth of the settings file"},
-    {"forwardAuth", "maxBodySize", "the auth server gets no bodies"},
     {"forwardAuth", "preserveLocationHeader", "Location is passed on as it is: leave it out"},
-    {"forwardAuth", "preserveRequestMethod", "the auth server is always asked by GET"},
     {"headers", "allowedHosts", "write the hosts into the router's rule: Host(`…`)"},
     {"headers", "hostsProxyHeaders", "forwardedHeaders.trustedIPs of the entrypoint decides"},
     {"headers", "sslProxyHeaders", "forwardedHeaders.trustedIPs of the entrypoint decides"},

@@ -63,17 +63,6 @@ static const struct conf_section section = {
     .check = check,
 };
 
-// The client's body broke off. ERR_OK: there is somebody to be told.
-static enum err body_failed(struct exchange *x)
-{
-    if (x->end == EXCHANGE_END_OK || x->end == EXCHANGE_END_CLIENT_GONE)
-        return ERR_CANCELLED;
-    struct str why = x->end_detail;
-    exchange_fail(x, exchange_end_status(x->end), x->end, STR_FMT, STR_ARG(why));
-    x->resp.must_close = true;
-    return ERR_OK;
-}
-
 static enum err refuse(const struct buffer *f, struct exchange *x, unsigned status,
                        enum exchange_end end, const char *why)
 {
@@ -106,7 +95,7 @@ static enum err read_request(const struct buffer *f, struct exchange *x, bool *r
         filter_note(&f->base.handler, x, "read a part of the request", STR_NONE);
         break;
     case AHEAD_BROKEN:
-        return body_failed(x);
+        return filter_body_failed(x);
     case AHEAD_EXHAUSTED:
         return filter_exhausted(x);
     }

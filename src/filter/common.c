@@ -48,6 +48,16 @@ enum err filter_exhausted(struct exchange *x)
     return ERR_OK;
 }
 
+enum err filter_body_failed(struct exchange *x)
+{
+    if (x->end == EXCHANGE_END_OK || x->end == EXCHANGE_END_CLIENT_GONE)
+        return ERR_CANCELLED;
+    struct str why = x->end_detail;
+    exchange_fail(x, exchange_end_status(x->end), x->end, STR_FMT, STR_ARG(why));
+    x->resp.must_close = true;
+    return ERR_OK;
+}
+
 enum err filter_vary(struct exchange *x, struct str name)
 {
     struct headers *h = &x->resp.headers;

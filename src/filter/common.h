@@ -27,6 +27,10 @@ void filter_note(const struct handler *h, struct exchange *x, const char *what, 
 // The exchange's memory is used up: makes the answer 503.
 enum err filter_exhausted(struct exchange *x);
 
+// The client's body broke off while a filter read it: makes the answer that x->end asks for.
+// ERR_CANCELLED: there is nobody to be told.
+enum err filter_body_failed(struct exchange *x) MUST_CHECK;
+
 // Adds a name to the answer's Vary, unless it is there. ERR_LIMIT: the arena is full.
 enum err filter_vary(struct exchange *x, struct str name) MUST_CHECK;
 

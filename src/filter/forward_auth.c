@@ -3,6 +3,7 @@
 // lets the request pass, with fields of that answer; any other goes to the client.
 #include "filter/forward_auth.h"
 #include "base/ascii.h"
+#include "filter/whole_body.h"
 #include "http/sub.h"
 
 static enum err unavailable(const struct handler *h, struct exchange *x, struct str why)
@@ -99,7 +100,13 @@ static enum err tell_request(struct headers *to, struct exchange *x, struct str 
     return say(to, FIELD_X_REAL_IP, client);
 }
 
-static enum err make_request(const struct forward_auth *f, struct exchange *x,
+// Its body, if that is one, is what goes through it; and the auth server is no end for it.
+static bool is_tunnel(const struct exchange *x)
+{
+    return x->req.is_upgrade || x->req.is_raw || x->req.method_id == METHOD_CONNECT;
+}
+
+static enum err make_request(const struct forward_auth *f, struct exchange *x, struct str body,
                              struct sub_request *ret)
 {
     struct str host = x->req.host.len > 0 ? host_text(x) : STR("");
@@ -110,8 +117,12 @@ static enum err make_request(const struct forward_auth *f, struct exchange *x,
     ret->has_query = f->has_query;
     ret->timeout_ms = f->conf->timeout_ms;
     ret->answer_max_bytes = (size_t)f->conf->answer_max_bytes;
+    ret->body = body;
+    if (f->conf->keeps_method && !is_tunnel(x))
+        ret->method = x->req.method;
     enum err err = f->conf->request_headers.n > 0 ? copy_chosen(f, x, &ret->headers)
-                                                  : sub_copy_fields(ret, x, false);
+                                                  : sub_copy_fields(ret, x, body.len > 0);
+    headers_remove(&ret->headers, FIELD_CONTENT_LENGTH); // the body's own
     drop_misleading(&ret->headers);
     return err == ERR_OK ? tell_request(&ret->headers, x, host) : err;
 }
@@ -184,12 +195,56 @@ static enum err hand_over(const struct handler *h, struct exchange *x, const str
     return ERR_OK;
 }
 
+// --- the request's body ---
+
+static enum err refuse_body(const struct handler *h, struct exchange *x)
+{
+    const struct forward_auth *f = (const struct forward_auth *)(const void *)h;
+    filter_note(h, x, "denied", STR("the request's body is longer than 'body-max'"));
+    exchange_fail(x, 413, EXCHANGE_END_FILTERED,
+                  STR_FMT ": the request's body is longer than 'body-max'", STR_ARG(f->base.who));
+    x->resp.must_close = true; // the rest of the body isn't worth being read
+    return ERR_OK;
+}
+
+// *ret_is_answered: the request goes no further.
+static enum err read_body(const struct handler *h, struct exchange *x, struct str *ret,
+                          bool *ret_is_answered)
+{
+    const struct forward_auth *f = (const struct forward_auth *)(const void *)h;
+    *ret_is_answered = true;
+    size_t max = (size_t)f->conf->body_max_bytes;
+    if (x->req.body->length > 0 && (uint64_t)x->req.body->length > max)
+        return refuse_body(h, x);
+    if (exchange_continue(x) != ERR_OK)
+        return ERR_CANCELLED;
+    switch (whole_body_read(x, max, ret)) {
+    case WHOLE_BODY_READ:
+        *ret_is_answered = false;
+        return ERR_OK;
+    case WHOLE_BODY_TOO_LARGE:
+        return refuse_body(h, x);
+    case WHOLE_BODY_BROKEN:
+        return filter_body_failed(x);
+    case WHOLE_BODY_EXHAUSTED:
+        break;
+    }
+    return filter_exhausted(x);
+}
+
 enum err forward_auth_serve(const struct handler *h, struct exchange *x)
 {
     const struct forward_auth *f = (const struct forward_auth *)(const void *)h;
     struct sub_request r;
     struct sub_answer a;
-    if (make_request(f, x, &r) != ERR_OK)
+    struct str body = STR_NONE;
+    if (f->conf->forwards_body && x->req.body && !is_tunnel(x)) {
+        bool is_answered;
+        enum err err = read_body(h, x, &body, &is_answered);
+        if (err != ERR_OK || is_answered)
+            return err;
+    }
+    if (make_request(f, x, body, &r) != ERR_OK)
         return filter_exhausted(x);
     switch (sub_ask(x, &r, &a)) {
     case SUB_CANCELLED:

@@ -13,7 +13,8 @@ struct forward_auth_conf {
     struct conf_texts request_headers, response_headers, cookies;
     struct conf_text response_regex, user;
     int64_t timeout_ms;
-    uint64_t answer_max_bytes;
+    uint64_t answer_max_bytes, body_max_bytes;
+    bool forwards_body, keeps_method;
     struct place place;
 };
 

@@ -93,11 +93,23 @@ static const struct conf_item items[] = {
               .max = "16MiB", .since = "0.1", .apply = CONF_LIVE,
               .doc = "The longest body of an answer that goes to clients; it is kept in "
                      "`exchange-memory` of the entrypoint. Instead of longer ones they get 503."),
+    ITEM_BOOL(forward_auth_conf, forwards_body, "forward-body", .def = "no", .since = "0.1",
+              .apply = CONF_LIVE,
+              .doc = "Whether the auth server gets the request's body, too: it is read as a whole "
+                     "before the auth server is asked. Tunnels (WebSockets) have none."),
+    ITEM_SIZE(forward_auth_conf, body_max_bytes, "body-max", .def = "64KiB", .min = "1",
+              .max = "16MiB", .since = "0.1", .apply = CONF_LIVE,
+              .doc = "The longest body that `forward-body` takes; it is kept in `exchange-memory` "
+                     "of the entrypoint. Longer ones get 413, and nobody is asked."),
+    ITEM_BOOL(forward_auth_conf, keeps_method, "preserve-method", .def = "no", .since = "0.1",
+              .apply = CONF_LIVE,
+              .doc = "Whether the auth server is asked by the request's method. By default it is "
+                     "GET; `X-Forwarded-Method` says the request's in both cases."),
 };
 
 static const struct conf_section section = {
     .name = "forward-auth",
-    .doc = "Asks another server about each request, by a GET with the request's fields, "
+    .doc = "Asks another server about each request, as a rule by a GET with the request's fields, "
            "`X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri` and `-For`, and `X-Real-IP`. With an "
            "answer 2xx the "
            "request goes on; any other goes to the client, as a login page or a redirect. When "

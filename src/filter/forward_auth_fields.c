@@ -51,7 +51,13 @@ static enum io cleaned_read(struct body *b, struct str *ret_piece, struct deadli
     return io;
 }
 
-static const struct body_ops cleaned_ops = {.name = "cleaned", .read = cleaned_read};
+static void cleaned_fini(struct body *b)
+{
+    body_fini(CONTAINER_OF(b, struct cleaned, body)->inner);
+}
+
+static const struct body_ops cleaned_ops = {
+    .name = "cleaned", .read = cleaned_read, .fini = cleaned_fini};
 
 static enum err clean_trailers(const struct forward_auth *f, struct exchange *x)
 {

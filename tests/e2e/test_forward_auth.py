@@ -55,6 +55,7 @@ filters:
   authelia: { forward-auth: { address: "AUTH", preset: authelia } }
   hasty: { forward-auth: { address: "AUTH", timeout: 300ms } }
   dead: { forward-auth: "http://127.0.0.1:DEAD" }
+  reads: { forward-auth: { address: "AUTH/body", forward-body: yes, body-max: 40000, preserve-method: yes } }
 services: { auth: { servers: "AUTH" } }
 sites:
   a.example: { use: gate, to: "BACK" }
@@ -63,6 +64,7 @@ sites:
   hasty.example: { use: hasty, to: "BACK" }
   dead.example: { use: dead, to: "BACK" }
   open.example: { to: "BACK" }
+  reads.example: { use: reads, to: "BACK" }
 entrypoints:
   web: { listen: "127.0.0.1:0", h2c: yes }
   behind: { listen: "127.0.0.1:0", trusted-proxies: [127.0.0.1] }
@@ -196,6 +198,51 @@ def test_clients_cannot_mislead_the_auth_server(world):
     assert asked.all("X-Forwarded-For") == asked.all("X-Real-IP") == ["10.0.0.1"]
     assert asked.all("X-Forwarded-Proto") == ["https"]
     assert asked.all("X-Forwarded-Host") == ["a.example"]
+
+
+@pytest.mark.parametrize("kind", ["length", "chunks", "expect", "h2"])
+def test_the_auth_server_may_get_the_body_as_well(world, kind):
+    body = bytes(range(256)) * 150
+    fields = "Host: reads.example\r\nCookie: nobody\r\nContent-Type: text/x\r\n"
+    if kind == "h2":
+        with H2Client(world.proxy.ports["web"]) as client:
+            stream = client.request("/up", "reads.example", "PUT", more=[("cookie", "nobody")], end=False)
+            for at in range(0, len(body), 9600):
+                client.data(stream, body[at:at + 9600], end=at + 9600 == len(body))
+            assert client.answer(stream).status == 200
+    else:
+        with world.proxy.connect() as client:
+            if kind == "chunks":
+                client.send(f"PUT /up HTTP/1.1\r\n{fields}Transfer-Encoding: chunked\r\n\r\n")
+                for at in range(0, len(body), 9000):
+                    piece = body[at:at + 9000]
+                    client.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+                client.send(b"0\r\n\r\n")
+            elif kind == "expect":
+                client.send(f"PUT /up HTTP/1.1\r\n{fields}Content-Length: {len(body)}\r\n"
+                            "Expect: 100-continue\r\n\r\n")
+                assert client.read_head().status == 100
+                client.send(body)
+            else:
+                client.send(f"PUT /up HTTP/1.1\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode()
+                            + body)
+            assert client.read_answer().status == 200
+    asked, served = world.auth.next_request(), world.back.next_request()
+    assert (asked.method, asked.target, served.method) == ("PUT", "/body", "PUT")
+    assert asked.body == served.body == body
+    assert asked.all("Content-Length") == served.all("Content-Length") == [str(len(body))]
+    assert kind == "h2" or asked.get("Content-Type") == "text/x"
+
+
+@pytest.mark.parametrize("fields", ["Content-Length: 40001", "Transfer-Encoding: chunked"])
+def test_nobody_is_asked_about_bodies_that_are_too_long(world, fields):
+    with world.proxy.connect() as client:
+        client.send(f"POST /overlong HTTP/1.1\r\nHost: reads.example\r\n{fields}\r\n\r\n")
+        if "chunked" in fields:
+            client.send(b"9c41\r\n" + b"x" * 40001)
+        assert client.read_answer().status == 413
+    assert not world.auth.requests and not world.back.requests
+    assert "longer than 'body-max'" in world.proxy.log_lines('"/overlong"')[0]
 
 
 def test_hosts_have_one_spelling_for_the_auth_server(world):

@@ -43,6 +43,10 @@ static const struct {
      "{forward-auth: {address: http://a:9091/verify?rd=x, auth-response-headers: [Remote-User], "
      "auth-request-headers: [Cookie], add-auth-cookies-to-response: [s], "
      "auth-response-headers-regex: ^X-, user-header: X-U}}"},
+    {"forwardAuth: {address: 'http://a', forwardBody: true, maxBodySize: 5000, "
+     "preserveRequestMethod: true}",
+     "{forward-auth: {address: http://a, preserve-method: yes, forward-body: yes, body-max: "
+     "5000}}"},
     {"rateLimit: {average: 100, burst: 50}",
      "{rate-limit: {rate: 100/s, burst: 50, delay: 5ms, key: client-ip}}"},
     {"rateLimit: {average: 10, period: 1m}",
@@ -138,7 +142,8 @@ static const struct {
     {"headers: {customRequestHeaders: {Content-Length: '1'}}", "'Content-Length'"},
     {"forwardAuth: {address: auth}", "'auth' is no URL with http:// or https://"},
     {"forwardAuth: {address: 'unix:/x'}", "'unix:/x' is no URL with http:// or https://"},
-    {"forwardAuth: {address: 'http://a', forwardBody: true}", "forwardAuth.forwardBody: "},
+    {"forwardAuth: {address: 'http://a', forwardBody: true}", "forwardBody needs maxBodySize"},
+    {"forwardAuth: {address: 'http://a', forwardBody: true, maxBodySize: -1}", "maxBodySize"},
     {"redirectRegex: {regex: 'a', replacement: '{host}'}", "replacement '{host}': groups are"},
     {"redirectRegex: {regex: '(', replacement: 'b'}", ""},
     {"replacePathRegex: {regex: '^/a', replacement: '/b?c'}", "replacement '/b?c': groups are"},

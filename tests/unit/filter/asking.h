@@ -34,6 +34,9 @@ static inline enum err auth_serve(const struct handler *h, struct exchange *x)
     }
     writer_put(&w, STR("\n"));
     headers_write(&w, &x->req.headers, 0);
+    struct str piece;
+    while (x->req.body && body_read(x->req.body, &piece, deadline_at(INT64_MAX)) == IO_DONE)
+        writer_put(&w, piece);
     a->text[w.len] = '\0';
     if (a->is_silent && fiber_wait(deadline_at(INT64_MAX)) == FIBER_CANCELLED)
         return ERR_CANCELLED;

@@ -142,10 +142,68 @@ the_auth_server_decides_about_the_host_that_is_served_and_the_client_that_is_cou
     asking_end(&a);
 }
 
+// A request whose body is what is given, and a filter with more settings.
+static struct body_bytes *asking_with_body(struct asking *a, const char *more, struct str bytes)
+{
+    static struct body_bytes upload;
+    char yaml[128];
+    snprintf(yaml, sizeof yaml, "{ address: auth, auth-request-headers: Content-Type, %s }", more);
+    asking_start(a, &filter_forward_auth, yaml);
+    a->x->req.method = STR("PUT");
+    a->x->req.method_id = METHOD_PUT;
+    a->x->req.body = body_bytes_init(&upload, bytes);
+    return &upload;
+}
+
+static void the_auth_server_gets_the_body_if_it_is_to_and_so_does_the_server(void)
+{
+    static const struct {
+        const char *settings, *asked;
+        bool is_upgrade;
+    } cases[] = {
+        {"timeout: 5s", "GET ", false},
+        {"preserve-method: yes", "PUT ", false},
+        {"forward-body: yes, body-max: 5", "GET hello", false},
+        {"forward-body: yes, preserve-method: yes", "PUT hello", false},
+        {"forward-body: yes, preserve-method: yes", "GET ", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct asking a;
+        asking_with_body(&a, cases[i].settings, STR("hello"));
+        a.x->req.is_upgrade = cases[i].is_upgrade;
+        asking_serve(&a);
+        CHECK_INT(a.x->resp.status, 200);
+        struct str asked = str_of(a.auth.text), wanted = str_of(cases[i].asked), method, body;
+        str_cut(wanted, ' ', &method, &body);
+        CHECK(str_starts(asked, method));
+        CHECK(str_ends(asked, body) && (body.len > 0 || str_ends(asked, STR("\r\n"))));
+        struct str piece;
+        CHECK_INT(body_read(a.x->req.body, &piece, deadline_at(INT64_MAX)), IO_DONE);
+        CHECK_STR(piece, STR("hello"));
+        asking_end(&a);
+    }
+}
+
+static void nobody_is_asked_about_a_body_that_is_too_long(void)
+{
+    for (int64_t length = -1; length <= 5; length += 6) {
+        struct asking a;
+        asking_with_body(&a, "forward-body: yes, body-max: 4", STR("hello"))->body.length = length;
+        asking_serve(&a);
+        CHECK_INT(a.x->resp.status, 413);
+        CHECK(a.x->resp.must_close);
+        CHECK_INT(a.auth.n_asked + a.f.server.n_served, 0);
+        CHECK_STR(str_of(a.x->trail.steps[0].what), STR("denied"));
+        asking_end(&a);
+    }
+}
+
 TEST_MAIN(
     TEST(an_answer_2xx_lets_the_request_pass_with_its_fields),
     TEST(any_other_answer_goes_to_the_client), TEST(without_an_answer_nobody_passes),
     TEST(a_silent_auth_server_is_waited_for_until_the_time_out),
     TEST(the_auth_server_is_asked_about_the_request_as_it_is),
     TEST(only_the_chosen_fields_are_shown),
+    TEST(the_auth_server_gets_the_body_if_it_is_to_and_so_does_the_server),
+    TEST(nobody_is_asked_about_a_body_that_is_too_long),
     TEST(the_auth_server_decides_about_the_host_that_is_served_and_the_client_that_is_counted))

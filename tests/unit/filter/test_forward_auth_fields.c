@@ -7,6 +7,7 @@
 struct upload {
     struct body body;
     struct headers trailers;
+    unsigned n_fini;
 };
 
 static enum io read_nothing(struct body *b, struct str *ret_piece, struct deadline until)
@@ -17,7 +18,13 @@ static enum io read_nothing(struct body *b, struct str *ret_piece, struct deadli
     return IO_EOF;
 }
 
-static const struct body_ops upload_ops = {.name = "upload", .read = read_nothing};
+static void count_end(struct body *b)
+{
+    CONTAINER_OF(b, struct upload, body)->n_fini++;
+}
+
+static const struct body_ops upload_ops = {
+    .name = "upload", .read = read_nothing, .fini = count_end};
 
 static struct str names_of(const struct headers *h, struct arena *mem)
 {
@@ -89,6 +96,8 @@ static void check_trailers(enum http_version version, int64_t length)
     CHECK_INT(x->req.body->length, length);
     CHECK_INT(body_read(x->req.body, &piece, deadline_at(0)), IO_EOF);
     CHECK_STR(names_of(x->req.body->trailers, x->mem), STR(" X-B=c"));
+    body_fini(x->req.body); // what another filter has put there ends with it
+    CHECK_INT(up.n_fini, 1);
     fixture_end(&e);
     filter_end(&f);
 }
