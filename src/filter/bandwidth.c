@@ -91,11 +91,26 @@ static bool wrap(const struct bandwidth *f, struct exchange *x, struct body **at
     return throttle_body_wrap(x, at, &t);
 }
 
+// Bodies that are slowed down stay so.
+static void keep(struct exchange_guard *g)
+{
+    (void)g;
+}
+
 static enum err serve(const struct handler *h, struct exchange *x)
 {
     const struct bandwidth *f = (const struct bandwidth *)(const void *)h;
-    const struct flow_state *s = f->state;
+    struct flow_state *s = f->state;
     uint64_t hash = s ? request_key_hash(&f->key, x) : 0;
+    if (s && filter_is_counted(x, keep, &s->base, hash)) {
+        filter_note(h, x, "passed", STR("limited already"));
+        return handler_serve(h->next, x);
+    }
+    struct filter_count *count = ARENA_NEW(x->mem, struct filter_count);
+    if (!count)
+        return filter_exhausted(x);
+    if (s)
+        filter_count_add(x, count, keep, &s->base, hash);
     if (!wrap(f, x, &x->req.body, f->conf->up, s ? s->up : NULL, hash))
         return filter_exhausted(x);
     filter_note(h, x, "limits", STR_NONE);

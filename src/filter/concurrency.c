@@ -27,13 +27,6 @@ struct concurrency {
     struct tally_state *state; // shares: with filters of this name; NULL: only checked
 };
 
-// An exchange's place, until it ends.
-struct place_held {
-    struct exchange_guard guard;
-    struct tally *tally; // borrows: the snapshot's filter's
-    uint64_t hash;
-};
-
 static const struct conf_item items[] = {
     ITEM_UINT(concurrency_conf, max, "max", .is_required = true, .min = "1", .max = "1000000",
               .since = "0.1", .apply = CONF_LIVE, .example = "20",
@@ -77,24 +70,29 @@ static enum err refuse(const struct concurrency *f, struct exchange *x, const ch
                : filter_exhausted(x);
 }
 
+// An exchange's place is free again.
 static void leave(struct exchange_guard *g)
 {
-    struct place_held *p = CONTAINER_OF(g, struct place_held, guard);
-    tally_leave(p->tally, p->hash);
+    const struct filter_count *c = CONTAINER_OF(g, struct filter_count, guard);
+    tally_leave(CONTAINER_OF(c->state, struct tally_state, base)->tally, c->hash);
 }
 
 static enum err serve(const struct handler *h, struct exchange *x)
 {
     const struct concurrency *f = (const struct concurrency *)(const void *)h;
-    struct place_held *p = ARENA_NEW(x->mem, struct place_held);
-    if (!p)
-        return filter_exhausted(x);
     bool is_dry = f->conf->dry_run;
-    *p = (struct place_held){.tally = f->state->tally, .hash = request_key_hash(&f->key, x)};
+    uint64_t hash = request_key_hash(&f->key, x);
     uint32_t n = 0;
-    switch (tally_enter(p->tally, p->hash, is_dry ? UINT32_MAX : f->conf->max, &n)) {
+    if (filter_is_counted(x, leave, &f->state->base, hash)) {
+        filter_note(h, x, "passed", STR("counted already"));
+        return handler_serve(h->next, x);
+    }
+    struct filter_count *place = ARENA_NEW(x->mem, struct filter_count);
+    if (!place)
+        return filter_exhausted(x);
+    switch (tally_enter(f->state->tally, hash, is_dry ? UINT32_MAX : f->conf->max, &n)) {
     case TALLY_ENTERED:
-        exchange_guard_add(x, &p->guard, leave);
+        filter_count_add(x, place, leave, &f->state->base, hash);
         break;
     case TALLY_FULL:
         return refuse(f, x, "too many requests at a time");

@@ -120,10 +120,25 @@ static enum err refuse(const struct rate_limit *f, struct exchange *x, const str
     return f->conf->fields == FIELDS_OFF ? ERR_OK : put_fields(f, x, v);
 }
 
+// What was counted stays.
+static void keep(struct exchange_guard *g)
+{
+    (void)g;
+}
+
 static enum err serve(const struct handler *h, struct exchange *x)
 {
     const struct rate_limit *f = (const struct rate_limit *)(const void *)h;
-    struct rate_verdict v = rate_table_take(f->state->table, request_key_hash(&f->key, x), &f->rate,
+    uint64_t hash = request_key_hash(&f->key, x);
+    if (filter_is_counted(x, keep, &f->state->base, hash)) {
+        filter_note(h, x, "passed", STR("counted already"));
+        return handler_serve(h->next, x);
+    }
+    struct filter_count *count = ARENA_NEW(x->mem, struct filter_count);
+    if (!count)
+        return filter_exhausted(x);
+    filter_count_add(x, count, keep, &f->state->base, hash);
+    struct rate_verdict v = rate_table_take(f->state->table, hash, &f->rate,
                                             f->conf->delay_ms * NS_PER_MS, clock_now_ns());
     if (f->conf->dry_run && (!v.is_within || v.wait_ns > 0)) {
         filter_note(h, x, v.is_within ? "would have delayed" : "would have denied", STR_NONE);

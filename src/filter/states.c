@@ -56,3 +56,25 @@ void filter_state_unref(struct filter_state *s)
     mem_free((void *)(uintptr_t)s->name.ptr);
     s->type->end(s);
 }
+
+bool filter_is_counted(const struct exchange *x, void (*end)(struct exchange_guard *g),
+                       const struct filter_state *state, uint64_t hash)
+{
+    for (struct exchange_guard *g = x->guards; g; g = g->next) {
+        if (g->end != end)
+            continue;
+        const struct filter_count *c = CONTAINER_OF(g, struct filter_count, guard);
+        if (c->state == state && c->hash == hash)
+            return true;
+    }
+    return false;
+}
+
+void filter_count_add(struct exchange *x, struct filter_count *c,
+                      void (*end)(struct exchange_guard *g), struct filter_state *state,
+                      uint64_t hash)
+{
+    c->state = state;
+    c->hash = hash;
+    exchange_guard_add(x, &c->guard, end);
+}

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "base/str.h"
+#include "http/exchange.h"
 
 struct filter_states;
 
@@ -39,3 +40,19 @@ struct filter_state *filter_states_take(struct filter_states *states,
 
 // With the last ref it ends.
 void filter_state_unref(struct filter_state *s);
+
+// That an exchange is counted in a state under a key, until it ends: an exchange that comes by the
+// same filter twice (an entrypoint's and a route's) counts once.
+struct filter_count {
+    struct exchange_guard guard;
+    struct filter_state *state; // borrows: the snapshot's filter's
+    uint64_t hash;              // of the key
+};
+
+// Whether a filter whose counts end by `end` has counted x so.
+bool filter_is_counted(const struct exchange *x, void (*end)(struct exchange_guard *g),
+                       const struct filter_state *state, uint64_t hash);
+// Says so from now on. c lives in x's memory.
+void filter_count_add(struct exchange *x, struct filter_count *c,
+                      void (*end)(struct exchange_guard *g), struct filter_state *state,
+                      uint64_t hash);

@@ -100,6 +100,18 @@ static inline void filter_start(struct filter_fixture *f, const struct filter_ty
     filter_start_asking(f, type, yaml, offload, &nobody);
 }
 
+// Another use of that filter, by the same name, with these settings. The caller ends it.
+static inline struct handler *filter_once_more(struct filter_fixture *f, const char *yaml,
+                                               struct handler *next)
+{
+    const struct conf_section *section = f->type->choice.section;
+    void *settings = arena_zalloc(&f->mem, 1, section->bytes, section->align);
+    struct conf_node *node = conf_yaml_parse(str_of(yaml), "test.yaml", &f->mem, &f->diags);
+    const struct filter_env env = {.mem = &f->mem, .diags = &f->diags, .states = f->states};
+    CHECK_INT(conf_read(section, node, NULL, &f->mem, &f->diags, settings), ERR_OK);
+    return f->type->build(STR("it"), settings, next, &env);
+}
+
 static inline void filter_end(struct filter_fixture *f)
 {
     if (f->filter && f->filter->type->fini)

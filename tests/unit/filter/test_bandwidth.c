@@ -54,6 +54,27 @@ static void answers_are_no_faster_than_their_rate(void)
     run_on_fiber(check_answer, "{ down: 200KiB, burst: 10KiB, per: exchange }");
 }
 
+static void check_twice(const void *arg)
+{
+    const char *settings = arg;
+    struct flow f = {.n = 0};
+    struct exchange *x = bodies_start(&f.b, &filter_bandwidth, settings, "GET");
+    struct handler *outer = filter_once_more(&f.b.f, settings, f.b.f.filter);
+    f.b.server.body = script_init(&f.s, &f.piece, 0);
+    CHECK_INT(handler_serve(outer, x), ERR_OK);
+    CHECK_STR(x->trail.steps[1].detail, STR("limited already"));
+    CHECK(x->resp.body != &f.s.body);
+    exchange_end_guards(x);
+    outer->type->fini(outer);
+    bodies_end(&f.b);
+}
+
+// As an entrypoint and a route that use it: a body that waited for both would have half the rate.
+static void an_exchange_that_comes_by_twice_is_slowed_down_once(void)
+{
+    run_on_fiber(check_twice, "{ down: 200KiB }");
+}
+
 static void check_request(const void *arg)
 {
     (void)arg;
@@ -180,6 +201,7 @@ static void tables_are_complete(void)
 
 TEST_MAIN(TEST(answers_are_no_faster_than_their_rate), TEST(requests_are_no_faster_than_theirs),
           TEST(exchanges_of_one_key_share_it_by_turns),
+          TEST(an_exchange_that_comes_by_twice_is_slowed_down_once),
           TEST(a_turn_is_waited_for_no_longer_than_the_reader_can),
           TEST(who_doesn_t_wait_is_told_so), TEST(explain_says_how_fast),
           TEST(wrong_settings_are_refused), TEST(tables_are_complete))

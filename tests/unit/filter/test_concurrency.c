@@ -86,12 +86,7 @@ static void filters_of_one_name_count_together(void)
     struct filter_fixture f;
     struct fixture e[3];
     filter_start(&f, &filter_concurrency, "{ max: 2 }", NULL);
-    const struct conf_section *section = filter_concurrency.choice.section;
-    void *settings = arena_zalloc(&f.mem, 1, section->bytes, section->align);
-    struct conf_node *node = conf_yaml_parse(STR("{ max: 1 }"), "test.yaml", &f.mem, &f.diags);
-    CHECK_INT(conf_read(section, node, NULL, &f.mem, &f.diags, settings), ERR_OK);
-    const struct filter_env env = {.mem = &f.mem, .diags = &f.diags, .states = f.states};
-    struct handler *same = filter_concurrency.build(STR("it"), settings, &f.server.handler, &env);
+    struct handler *same = filter_once_more(&f, "{ max: 1 }", &f.server.handler);
     begin(f.filter, &e[0], "192.0.2.1", "/");
     begin(same, &e[1], "192.0.2.1", "/");
     CHECK_INT(e[1].x.resp.status, 429);
@@ -100,6 +95,27 @@ static void filters_of_one_name_count_together(void)
     for (size_t i = 0; i < ARRAY_LEN(e); i++)
         end(&e[i]);
     same->type->fini(same);
+    filter_end(&f);
+}
+
+// As an entrypoint and a route that use it.
+static void an_exchange_that_comes_by_twice_counts_once(void)
+{
+    struct filter_fixture f;
+    struct fixture e[2];
+    filter_start(&f, &filter_concurrency, "{ max: 1, key: path }", NULL);
+    struct handler *outer = filter_once_more(&f, "{ max: 1, key: path }", f.filter);
+    for (size_t i = 0; i < 2; i++) {
+        begin(outer, &e[i], "192.0.2.1", "/");
+        CHECK_INT(e[i].x.resp.status, i == 0 ? 200 : 429);
+        CHECK_INT(e[i].x.trail.n, i == 0 ? 2 : 1);
+    }
+    for (size_t i = 0; i < 2; i++)
+        end(&e[i]);
+    begin(outer, &e[0], "192.0.2.1", "/"); // its one place is free again
+    CHECK_INT(e[0].x.resp.status, 200);
+    end(&e[0]);
+    outer->type->fini(outer);
     filter_end(&f);
 }
 
@@ -148,6 +164,7 @@ static void tables_are_complete(void)
 
 TEST_MAIN(TEST(each_client_has_so_many_at_a_time), TEST(keys_status_and_retry_are_as_set),
           TEST(a_dry_run_refuses_nothing_and_says_what_it_would),
-          TEST(filters_of_one_name_count_together), TEST(too_many_keys_are_refused),
+          TEST(filters_of_one_name_count_together),
+          TEST(an_exchange_that_comes_by_twice_counts_once), TEST(too_many_keys_are_refused),
           TEST(explain_says_what_it_counts), TEST(wrong_settings_are_refused),
           TEST(tables_are_complete))

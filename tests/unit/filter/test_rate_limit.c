@@ -120,6 +120,26 @@ static void filters_of_one_name_count_together(void)
     filter_end(&f);
 }
 
+// As an entrypoint and a route that use it; and the answer tells of the limit once.
+static void an_exchange_that_comes_by_twice_counts_once(void)
+{
+    struct filter_fixture f;
+    struct fixture e;
+    const char *settings = "{ rate: 1/d, burst: 2, fields: always }";
+    filter_start(&f, &filter_rate_limit, settings, NULL);
+    struct handler *outer = filter_once_more(&f, settings, f.filter);
+    serve_one(outer, &e, "192.0.2.1");
+    CHECK_STR(text_of(&e, "RateLimit"), STR("\"it\";r=1;t=86400"));
+    CHECK_INT(headers_remove_named(&e.x.resp.headers, STR("RateLimit")), 1);
+    CHECK_STR(e.x.trail.steps[1].detail, STR("counted already"));
+    exchange_end_guards(&e.x);
+    fixture_end(&e);
+    CHECK_INT(status_for(outer, "192.0.2.1"), 200);
+    CHECK_INT(status_for(outer, "192.0.2.1"), 429);
+    outer->type->fini(outer);
+    filter_end(&f);
+}
+
 static void names_that_no_field_can_quote_are_left_out(void)
 {
     struct filter_fixture f;
@@ -164,5 +184,6 @@ TEST_MAIN(TEST(each_client_has_a_burst_of_its_own), TEST(a_refusal_says_when_to_
           TEST(answers_tell_of_the_limit_as_set),
           TEST(a_dry_run_refuses_nothing_and_says_what_it_would),
           TEST(filters_of_one_name_count_together),
+          TEST(an_exchange_that_comes_by_twice_counts_once),
           TEST(names_that_no_field_can_quote_are_left_out), TEST(wrong_settings_are_refused),
           TEST(the_tables_are_complete))

@@ -62,5 +62,31 @@ static void states_of_other_types_names_and_sizes_are_others(void)
     filter_states_free(states);
 }
 
-TEST_MAIN(TEST(a_state_lives_as_long_as_anybody_holds_it),
+static void end_one(struct exchange_guard *g)
+{
+    (void)g;
+}
+
+static void end_other(struct exchange_guard *g)
+{
+    (void)g;
+}
+
+static void an_exchange_is_counted_by_filter_state_and_key(void)
+{
+    struct exchange x = {.guards = NULL};
+    struct filter_state a = {.room = 1}, b = {.room = 1};
+    struct filter_count c;
+    CHECK(!filter_is_counted(&x, end_one, &a, 7));
+    filter_count_add(&x, &c, end_one, &a, 7);
+    CHECK(filter_is_counted(&x, end_one, &a, 7));
+    CHECK(!filter_is_counted(&x, end_other, &a, 7));
+    CHECK(!filter_is_counted(&x, end_one, &b, 7));
+    CHECK(!filter_is_counted(&x, end_one, &a, 8));
+    exchange_end_guards(&x);
+    CHECK(!filter_is_counted(&x, end_one, &a, 7));
+}
+
+TEST_MAIN(TEST(an_exchange_is_counted_by_filter_state_and_key),
+          TEST(a_state_lives_as_long_as_anybody_holds_it),
           TEST(states_of_other_types_names_and_sizes_are_others))
