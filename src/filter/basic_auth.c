@@ -4,7 +4,11 @@
 // doesn't keep these threads from others.
 #include "filter/basic_auth.h"
 
+#include <string.h>
+
 #include "base/assert.h"
+#include "base/attr.h"
+#include "base/list.h"
 #include "base/mem.h"
 #include "codec/base64.h"
 #include "filter/auth_cache.h"
@@ -128,22 +132,96 @@ static enum verdict verify(const struct basic_auth *f, struct str hash, struct s
     return v;
 }
 
+// --- one check for all that ask the same at a time ---
+//
+// A browser sends a page's requests at once, and none of them finds the password among those that
+// are known: the first has it checked, the others of its worker wait for what comes out.
+
+struct shared_check {
+    struct list_node node;
+    struct auth_tag tag;
+    struct list waiters; // of struct check_waiter
+};
+
+struct check_waiter {
+    struct list_node node;
+    struct fiber *fiber; // borrows
+    bool is_done;
+    enum verdict verdict;
+};
+
+// Of this worker; on their fibers' stacks.
+static struct list *running_checks(void)
+{
+    static _Thread_local struct list running;
+    if (!running.head.next)
+        list_init(&running);
+    return &running;
+}
+
+static struct shared_check *find_check(const struct auth_tag *tag)
+{
+    LIST_FOR (n, running_checks()) {
+        struct shared_check *c = CONTAINER_OF(n, struct shared_check, node);
+        if (memcmp(c->tag.bytes, tag->bytes, sizeof tag->bytes) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+static enum verdict wait_for_check(struct shared_check *c)
+{
+    struct check_waiter w = {.fiber = fiber_self()};
+    const struct deadline until = deadline_in(CHECK_MS);
+    enum fiber_wake why = FIBER_READY;
+    list_push_back(&c->waiters, &w.node);
+    while (!w.is_done && why == FIBER_READY)
+        why = fiber_wait(until);
+    if (!w.is_done)
+        list_remove(&w.node);
+    if (why == FIBER_CANCELLED)
+        return VERDICT_CANCELLED;
+    return w.is_done ? w.verdict : VERDICT_BUSY;
+}
+
+// tag: NULL: it is too long for one.
+static enum verdict verify_shared(const struct basic_auth *f, const struct auth_tag *tag,
+                                  struct str hash, struct str password)
+{
+    if (!tag)
+        return verify(f, hash, password);
+    struct shared_check c = {.tag = *tag};
+    list_init(&c.waiters);
+    list_push_back(running_checks(), &c.node);
+    enum verdict v = verify(f, hash, password);
+    list_remove(&c.node);
+    struct list_node *n;
+    while ((n = list_pop_front(&c.waiters)) != NULL) {
+        struct check_waiter *w = CONTAINER_OF(n, struct check_waiter, node);
+        w->is_done = true;
+        w->verdict = v;
+        fiber_wake(w->fiber);
+    }
+    return v;
+}
+
 // Each is counted before it is looked at, so that many at once are no way around the limit, and
 // what wasn't wrong is taken back.
 static enum verdict verify_counted(const struct basic_auth *f, const struct exchange *x,
-                                   struct str hash, struct str password, int64_t *ret_wait_ns)
+                                   const struct auth_tag *tag, struct str hash, struct str password,
+                                   int64_t *ret_wait_ns)
 {
     static const struct request_key by_client = {
         .parts = {{.kind = REQUEST_KEY_CLIENT_IP}}, .n = 1, .v4_bits = 32, .v6_bits = 64};
     if (!f->guessers)
-        return verify(f, hash, password);
+        return verify_shared(f, tag, hash, password);
     uint64_t client = request_key_hash(&by_client, x);
     struct rate_verdict count =
         rate_table_take(f->guessers->table, client, &f->rate, 0, clock_now_ns());
     *ret_wait_ns = count.wait_ns;
     if (!count.is_within)
         return VERDICT_GUESSING;
-    enum verdict v = verify(f, hash, password);
+    enum verdict v = verify_shared(f, tag, hash, password);
     if (v == VERDICT_RIGHT || v == VERDICT_BUSY)
         rate_table_give(f->guessers->table, client, &f->rate);
     return v;
@@ -154,14 +232,24 @@ static enum verdict check_credentials(const struct basic_auth *f, const struct e
                                       int64_t *ret_wait_ns)
 {
     const struct account *account = map_get(&f->accounts, c->user);
+    struct str hash = account ? account->hash : f->slowest->hash;
     struct auth_tag tag;
-    bool is_cacheable = account && auth_tag_make(account->name, c->password, account->hash, &tag);
+    bool has_tag = auth_tag_make(c->user, c->password, hash, &tag);
+    bool is_cacheable = account && has_tag;
     if (is_cacheable && auth_cache_has(&tag, clock_now_ms())) {
         *ret_how = STR("known password");
         return VERDICT_RIGHT;
     }
-    struct str hash = account ? account->hash : f->slowest->hash;
-    enum verdict v = verify_counted(f, x, hash, c->password, ret_wait_ns);
+    // What was waited for has been counted by who had it checked, and may have ended with that one.
+    enum verdict v = VERDICT_CANCELLED;
+    struct shared_check *running;
+    while (v == VERDICT_CANCELLED && has_tag && (running = find_check(&tag)) != NULL) {
+        v = wait_for_check(running);
+        if (v == VERDICT_CANCELLED && fiber_is_cancelled(fiber_self()))
+            return v;
+    }
+    if (v == VERDICT_CANCELLED)
+        v = verify_counted(f, x, has_tag ? &tag : NULL, hash, c->password, ret_wait_ns);
     if (v == VERDICT_RIGHT && is_cacheable)
         auth_cache_put(&tag, clock_now_ms());
     *ret_how = account ? STR("password checked") : STR("unknown user");

@@ -176,6 +176,68 @@ static void slow_hashes_are_computed_on_helper_threads(void)
     loop_free(loop);
 }
 
+// One hash is computed for each password: a queue of one place is enough for all of them, and wrong
+// ones count once.
+static void requests_that_come_at_once_share_a_check(void)
+{
+    static const struct {
+        const char *authorization; // names of this test's own
+        unsigned status;
+    } cases[] = {{"Basic ZG9yYTpzZWNyZXQ=", 200},      // dora:secret
+                 {"Basic ZG9yYTp3cm9uZw==", 401},      // dora:wrong
+                 {"Basic bm9ib2R5OnNlY3JldA==", 401}}; // nobody:secret
+    for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+        struct rt_loop *loop = loop_new(&(struct loop_options){.fibers_max = 64});
+        loop_enter(loop);
+        struct offload *o = offload_new(1, 1);
+        struct filter_fixture f;
+        filter_start(
+            &f, &filter_basic_auth,
+            "{ users: \"dora:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\", "
+            "failures: 1/d, failures-burst: 2 }",
+            o);
+        struct visit visits[40] = {{.f = NULL}};
+        n_left = ARRAY_LEN(visits);
+        for (size_t i = 0; i < ARRAY_LEN(visits); i++) {
+            visits[i] = (struct visit){.f = &f, .authorization = cases[k].authorization};
+            CHECK(fiber_start(visit, &visits[i]) != NULL);
+        }
+        run_until_done(loop);
+        for (size_t i = 0; i < ARRAY_LEN(visits); i++)
+            CHECK_INT(visits[i].status, cases[k].status);
+        filter_end(&f);
+        offload_free(o);
+        loop_free(loop);
+    }
+}
+
+// Whoever waits for somebody else's check goes on when that one leaves.
+static void a_shared_check_survives_who_began_it(void)
+{
+    struct rt_loop *loop = loop_new(&(struct loop_options){.fibers_max = 16});
+    loop_enter(loop);
+    struct offload *o = offload_new(1, 8);
+    struct filter_fixture f;
+    filter_start(&f, &filter_basic_auth, ALICE, o);
+    struct visit visits[3] = {{.f = NULL}};
+    struct fiber *fibers[3];
+    n_left = ARRAY_LEN(visits);
+    for (size_t i = 0; i < ARRAY_LEN(visits); i++) {
+        visits[i] = (struct visit){.f = &f, .authorization = "Basic YWxpY2U6bm8="};
+        fibers[i] = fiber_start(visit, &visits[i]);
+    }
+    loop_turn(loop, 0); // all wait
+    if (!visits[0].is_done)
+        fiber_cancel(fibers[0]);
+    run_until_done(loop);
+    CHECK(visits[0].err == ERR_CANCELLED || visits[0].status == 401);
+    CHECK_INT(visits[1].status, 401);
+    CHECK_INT(visits[2].status, 401);
+    filter_end(&f);
+    offload_free(o);
+    loop_free(loop);
+}
+
 static void a_full_queue_is_a_503_that_says_when_to_come_again(void)
 {
     struct rt_loop *loop = loop_new(&(struct loop_options){.fibers_max = 64});
@@ -183,10 +245,13 @@ static void a_full_queue_is_a_503_that_says_when_to_come_again(void)
     struct offload *o = offload_new(1, 1);
     struct filter_fixture f;
     filter_start(&f, &filter_basic_auth, ALICE, o);
-    struct visit visits[16] = {{.f = NULL}};
+    static const char *const wrong[] = {
+        "Basic YWxpY2U6MQ==", "Basic YWxpY2U6Mg==", "Basic YWxpY2U6Mw==", "Basic YWxpY2U6NA==",
+        "Basic YWxpY2U6NQ==", "Basic YWxpY2U6Ng==", "Basic YWxpY2U6Nw==", "Basic YWxpY2U6OA=="};
+    struct visit visits[ARRAY_LEN(wrong)] = {{.f = NULL}};
     n_left = ARRAY_LEN(visits);
     for (size_t i = 0; i < ARRAY_LEN(visits); i++) {
-        visits[i] = (struct visit){.f = &f, .authorization = "Basic YWxpY2U6d3Jvbmc="};
+        visits[i] = (struct visit){.f = &f, .authorization = wrong[i]};
         CHECK(fiber_start(visit, &visits[i]) != NULL);
     }
     run_until_done(loop);
@@ -282,6 +347,8 @@ TEST_MAIN(TEST(only_right_credentials_pass), TEST(two_authorization_fields_are_r
           TEST(servers_get_the_name_and_not_the_password),
           TEST(what_was_right_once_is_not_computed_again),
           TEST(slow_hashes_are_computed_on_helper_threads),
+          TEST(requests_that_come_at_once_share_a_check),
+          TEST(a_shared_check_survives_who_began_it),
           TEST(a_full_queue_is_a_503_that_says_when_to_come_again),
           TEST(cancelling_unwinds_and_leaves_the_job_to_its_thread),
           TEST(who_is_wrong_often_has_to_wait), TEST(any_number_of_wrong_passwords_can_be_allowed))
