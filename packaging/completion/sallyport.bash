@@ -36,6 +36,9 @@ _sallyport() {
             proxy)
                 takes='--from --to --control'
                 options='--from --tls --to --access-log --control --help' ;;
+            traefik)
+                takes=''
+                options='--help' ;;
             check)
                 takes='-c --config'
                 options='--config --json --quiet --help' ;;
@@ -105,7 +108,7 @@ _sallyport() {
             esac
         fi
     done
-    local commands='run proxy check reload stop upgrade status top errors api explain cert account ban pin server trust doctor print import whoami hash-password version help'
+    local commands='run proxy traefik check reload stop upgrade status top errors api explain cert account ban pin server trust doctor print import whoami hash-password version help'
     case "$command $prev" in
     'run --config' | 'run -c') kind=file ;;
     'proxy --from') kind=text ;;

@@ -50,7 +50,8 @@ struct cli_args {
     int n_values[CLI_OPTIONS_MAX]; // a switch: how often
     const char *words[CLI_VALUES_MAX];
     int n_words;
-    char **argv; // of the whole process
+    char **argv;    // of the whole process
+    char **foreign; // NULL-terminated: what stands behind a command with is_foreign
 };
 
 struct cli_command {
@@ -65,6 +66,7 @@ struct cli_command {
     const struct cli_option *options;
     size_t n_options;
     bool is_hidden;
+    bool is_foreign; // what stands behind it isn't parsed: it is in another program's language
     int (*run)(const struct cli_args *args); // returns the exit status
 };
 
@@ -82,7 +84,7 @@ enum cli_exit {
 extern const struct cli_command cli_run, cli_check, cli_reload, cli_stop, cli_upgrade, cli_status,
     cli_api, cli_top, cli_errors, cli_explain, cli_cert, cli_account, cli_ban, cli_pin, cli_server,
     cli_trust, cli_doctor, cli_print, cli_import, cli_whoami, cli_hash_password, cli_proxy,
-    cli_version, cli_help, cli_names, cli_gate, cli_engine;
+    cli_version, cli_help, cli_names, cli_gate, cli_engine, cli_traefik;
 // All of them, in the order of the help; NULL-terminated.
 extern const struct cli_command *const cli_commands[];
 

@@ -42,12 +42,12 @@ const struct cli_command cli_engine = {
 };
 
 const struct cli_command *const cli_commands[] = {
-    &cli_run,     &cli_proxy,         &cli_check,   &cli_reload, &cli_stop,
-    &cli_upgrade, &cli_status,        &cli_top,     &cli_errors, &cli_api,
-    &cli_explain, &cli_cert,          &cli_account, &cli_ban,    &cli_pin,
-    &cli_server,  &cli_trust,         &cli_doctor,  &cli_print,  &cli_import,
-    &cli_whoami,  &cli_hash_password, &cli_version, &cli_help,   &cli_names,
-    &cli_gate,    &cli_engine,        NULL,
+    &cli_run,    &cli_proxy,   &cli_traefik,       &cli_check,   &cli_reload,
+    &cli_stop,   &cli_upgrade, &cli_status,        &cli_top,     &cli_errors,
+    &cli_api,    &cli_explain, &cli_cert,          &cli_account, &cli_ban,
+    &cli_pin,    &cli_server,  &cli_trust,         &cli_doctor,  &cli_print,
+    &cli_import, &cli_whoami,  &cli_hash_password, &cli_version, &cli_help,
+    &cli_names,  &cli_gate,    &cli_engine,        NULL,
 };
 
 static const struct cli_command *find_command(const char *name)
@@ -171,8 +171,8 @@ static int run_command(int argc, char **argv)
         cli_print_command_help(command, &t);
         return print_text(&t);
     }
-    struct cli_args args;
-    int status = cli_parse(command, argc - 2, argv + 2, &args);
+    struct cli_args args = {.command = command, .foreign = argv + 2};
+    int status = command->is_foreign ? CLI_OK : cli_parse(command, argc - 2, argv + 2, &args);
     args.argv = argv;
     return status == CLI_OK ? command->run(&args) : status;
 }

@@ -26,8 +26,9 @@ struct traefik_scope {
     // Our settings so far: issuers, filters and services in it can be named as `NAME@file`, and
     // entrypoints are those of the entries. Nothing is changed.
     const struct conf_node *root;
-    bool is_v2;   // rules are of version 2 unless routers say otherwise
-    bool has_api; // api@internal may be named
+    bool is_v2;        // rules are of version 2 unless routers say otherwise
+    bool has_api;      // api@internal may be named
+    bool skips_verify; // servers with https:// aren't verified, unless a transport says otherwise
     // Whether a whole tree of settings can be put in force; adds errors. Called for each router by
     // itself.
     bool (*check)(void *arg, struct conf_node *root, struct diags *diags);

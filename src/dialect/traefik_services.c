@@ -352,6 +352,9 @@ static bool put_balancer(struct traefik_conv *c, struct conf_node *node, struct 
         traefik_set(c, service, "host", STR("server"), node->key_place);
     traefik_set_ms(c, service, "answer-timeout", PATIENCE_MS, node->key_place);
     traefik_set_ms(c, service, "body-timeout", PATIENCE_MS, node->key_place);
+    if (b->transport.text.len == 0 && c->scope->skips_verify)
+        traefik_set(c, traefik_map(c, service, "tls", node->key_place), "verify", STR("off"),
+                    node->key_place);
     put_sticky(c, &b->sticky, service);
     return put_check(c, &b->check, service) &&
            (b->transport.text.len == 0 || traefik_transport(c, &b->transport, service));

@@ -22,7 +22,7 @@ struct sources {
     struct str lists; // the setting
 };
 
-static void note_file(struct loaded *l, struct str path)
+void load_note_file(struct loaded *l, struct str path)
 {
     struct loaded_files *f = &l->files;
     struct str *paths = ARENA_GROW(&l->mem, struct str, f->paths, f->n, &f->cap);
@@ -35,7 +35,7 @@ static void note_file(struct loaded *l, struct str path)
 static bool read_file(void *arg, struct str path, struct arena *mem, struct str *ret,
                       const char **ret_why)
 {
-    note_file(((struct sources *)arg)->loaded, path);
+    load_note_file(((struct sources *)arg)->loaded, path);
     char *name = mem_copy(path.ptr, path.len);
     bool is_read = file_read(name, FILE_MAX_BYTES, mem, ret, ret_why) == ERR_OK;
     mem_free(name);
@@ -63,11 +63,11 @@ static bool read_list(void *arg, struct str name, struct arena *mem, struct str 
     struct sources *s = arg;
     struct str path;
     // One of the operator's own may come, or go.
-    note_file(s->loaded,
-              arena_printf(mem, STR_FMT "/" STR_FMT ".txt", STR_ARG(s->lists), STR_ARG(name)));
+    load_note_file(s->loaded,
+                   arena_printf(mem, STR_FMT "/" STR_FMT ".txt", STR_ARG(s->lists), STR_ARG(name)));
     bool is_read = lists_read(s->lists, name, mem, ret, &path, ret_why);
     if (is_read && path.len > 0)
-        note_file(s->loaded, path);
+        load_note_file(s->loaded, path);
     return is_read;
 }
 
@@ -136,6 +136,22 @@ static enum err check_user(const struct conf_text *user, struct diags *diags)
         return ERR_OK;
     return diag_fail(diags, ERR_NOT_FOUND, user->place,
                      "there is no user '" STR_FMT "' on this system", STR_ARG(user->text));
+}
+
+bool load_check_tree(struct loaded *l, struct conf_node *root, struct diags *diags)
+{
+    struct sources sources = {.loaded = l, .lists = lists_folder(root)};
+    struct conf_resolver resolver = {
+        .read_file = read_file, .read_env = read_env, .read_list = read_list, .arg = &sources};
+    if (conf_resolve(&settings_section, root, &resolver, &l->mem, diags) != ERR_OK)
+        return false;
+    struct upstream_registry *registry = upstream_registry_new();
+    struct snapshot *s =
+        snapshot_build(root, &(struct snapshot_env){.registry = registry, .offload = NULL}, diags);
+    if (s)
+        snapshot_unref(s);
+    upstream_registry_free(registry);
+    return s != NULL;
 }
 
 static void drop_snapshot(struct loaded *l)

@@ -44,6 +44,12 @@ bool load_again(struct str text, const char *path, const struct load_finder *fin
 void load_begin(struct loaded *ret);
 bool load_tree(struct loaded *ret, struct conf_node *root, const struct load_finder *finder);
 
+// Whether a tree, in mem of *l, could be put in force; it isn't. Files that it names are noted.
+bool load_check_tree(struct loaded *l, struct conf_node *root, struct diags *diags);
+
+// A change of this file or folder changes the settings.
+void load_note_file(struct loaded *l, struct str path);
+
 void load_fini(struct loaded *l);
 
 // Errors and warnings, one line each, to standard error; those about containers as well.

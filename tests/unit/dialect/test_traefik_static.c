@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dialect/traefik_static.h"
+
+#include "traefik_test.h"
+
+struct result {
+    struct arena mem;
+    struct diags diags;
+    struct traefik_static st;
+    bool is_fine;
+};
+
+static struct result convert_flags(const char *const *flags)
+{
+    struct result r = {.is_fine = false};
+    struct str file;
+    arena_init(&r.mem, 16 << 20, NULL, 0);
+    struct conf_node *root = conf_node_new(&r.mem, CONF_NODE_MAP, (struct place){.source = "f"});
+    r.is_fine = traefik_flags((char *const *)(uintptr_t)flags, root, &r.mem, &r.diags, &file) &&
+                traefik_static_convert(root, true, &r.mem, &r.diags, &r.st);
+    return r;
+}
+
+static void result_fini(struct result *r)
+{
+    diags_fini(&r->diags);
+    arena_fini(&r->mem);
+}
+
+// Flags, the key of our settings that tells of them, and what it says.
+static const struct {
+    const char *flags[6], *key, *wanted;
+} cases[] = {
+    {{"--entrypoints.web.address=:80"},
+     "entrypoints",
+     "{web: {listen: :80, tls: no, http2-streams-max: 250, idle-timeout: 180000ms}}"},
+    {{"--entryPoints.WebSecure.Address=:443/tcp"},
+     "entrypoints",
+     "{websecure: {listen: :443, tls: yes, http2-streams-max: 250, idle-timeout: 180000ms}}"},
+    {{"--entrypoints.x.address=127.0.0.1:9000", "--entrypoints.x.http.tls",
+      "--entrypoints.x.http2.maxconcurrentstreams=7",
+      "--entrypoints.x.transport.respondingtimeouts.idletimeout=30"},
+     "entrypoints",
+     "{x: {listen: 127.0.0.1:9000, tls: yes, http2-streams-max: 7, idle-timeout: 30000ms}}"},
+    {{"--entrypoints.x.address=:80",
+      "--entrypoints.x.forwardedheaders.trustedips=10.0.0.1,10.1.2.3/8",
+      "--entrypoints.x.proxyprotocol.insecure"},
+     "entrypoints",
+     "{x: {listen: :80, tls: no, http2-streams-max: 250, trusted-proxies: [10.0.0.1, 10.0.0.0/8], "
+     "proxy-protocol: {from: [0.0.0.0/0, ::/0], others: accept}, idle-timeout: 180000ms}}"},
+    {{"--log.level", "debug", "--log.format=json", "--log.filepath=/var/log/t.log"},
+     "log",
+     "{level: debug, format: json, path: /var/log/t.log}"},
+    {{"--api"}, "log", "{level: error}"},
+    {{"--accesslog=true", "--accesslog.format=json"}, "access-log", "{format: json}"},
+    {{"--api"}, "access-log", "off"},
+    {{"--providers.docker", "--providers.docker.exposedbydefault=false",
+      "--providers.docker.network=web"},
+     "providers",
+     "{docker: {exposed-by-default: no, network: web}}"},
+    {{"--ping"},
+     "routes",
+     "[{match: Path(`/ping`), name: ping@internal, entrypoints: [traefik], to: ping@internal}]"},
+    {{"--certificatesresolvers.LE.acme.email=a@b.example",
+      "--certificatesresolvers.le.acme.httpchallenge.entrypoint=web",
+      "--certificatesresolvers.le.acme.keytype=RSA4096", "--entrypoints.web.address=:80",
+      "--certificatesresolvers.le.acme.caserver=https://ca.example/dir"},
+     "issuers",
+     "{le: {acme: {email: a@b.example, directory: https://ca.example/dir, key: rsa-4096, "
+     "challenges: [http-01]}}}"},
+    {{"--entrypoints.web.address=:80", "--entrypoints.s.address=:8443",
+      "--entrypoints.web.http.redirections.entrypoint.to=s"},
+     "filters",
+     "{redirect-web@internal: {redirect: {scheme: https, port: 8443, permanent: yes}}}"},
+    {{"--api"}, "issuer", "local"},
+    {{"--global.checknewversion", "--global.sendanonymoususage=false"},
+     "entrypoints",
+     "{http: {listen: :80}}"},
+    {{"--entrypoints.web.address=:80", "--entrypoints.web.transport.lifecycle.gracetimeout=25s"},
+     "drain-timeout",
+     "25000ms"},
+};
+
+static void flags_become_settings(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct result r = convert_flags(cases[i].flags);
+        CHECK(r.is_fine);
+        for (size_t n = 0; n < r.diags.n; n++)
+            CHECK_STR(str_of(r.diags.items[n].text), STR_NONE);
+        CHECK_STR(tree_text(conf_node_get(r.st.root, str_of(cases[i].key)), &r.mem),
+                  str_of(cases[i].wanted));
+        result_fini(&r);
+    }
+}
+
+static void what_is_refused_is_named(void)
+{
+    static const struct {
+        const char *flags[4], *error;
+    } refused[] = {
+        {{"--entrypoints.web.adress=:80"}, "there is no 'adress' here: did you mean 'address'"},
+        {{"--entrypoints.web.address=80"}, "'80' is no address"},
+        {{"--entrypoints.web.address=:99999"}, "is no address"},
+        {{"--entrypoints.web.address=:53/udp"}, "UDP isn't served"},
+        {{"--entrypoints.web.address=:1", "--entrypoints.web.http.redirections.entrypoint.to=x"},
+         "there is no entrypoint 'x'"},
+        {{"--entrypoints.web.address=:1", "--entrypoints.web.forwardedheaders.trustedips=private"},
+         "'private' is neither an address"},
+        {{"--log.level=loud"}, "log.level: 'loud' is none of"},
+        {{"--accesslog.filters.statuscodes=200"}, "accessLog.filters: all requests are logged"},
+        {{"--providers.kubernetescrd"}, "providers.kubernetesCRD"},
+        {{"--metrics.datadog"}, "metrics.datadog"},
+        {{"--tracing"}, "traefik.tracing"},
+        {{"--providers.file"}, "give it filename or directory"},
+        {{"--ping.entrypoint=x", "--ping"}, "there is no entrypoint 'x'"},
+        {{"--certificatesresolvers.le.tailscale"}, "Tailscale"},
+        {{"--certificatesresolvers.le.acme.tlschallenge",
+          "--certificatesresolvers.le.acme.storage=/a/x",
+          "--certificatesresolvers.b.acme.tlschallenge"},
+         "all resolvers keep theirs in one folder"},
+        {{"--certificatesresolvers.le.acme.httpchallenge.entrypoint=gone"},
+         "there is no entrypoint 'gone'"},
+        {{"--api.debug"}, "api.debug"},
+        {{"--api", "--api"}, ""},
+        {{"api"}, "expected a flag"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        struct result r = convert_flags(refused[i].flags);
+        bool is_told = refused[i].error[0] == '\0';
+        CHECK(!r.is_fine || is_told);
+        for (size_t n = 0; n < r.diags.n; n++)
+            is_told |=
+                str_search(str_of(r.diags.items[n].text), str_of(refused[i].error)) != STR_NPOS;
+        if (!is_told)
+            CHECK_STR(r.diags.n > 0 ? str_of(r.diags.items[0].text) : STR_NONE,
+                      str_of(refused[i].error));
+        result_fini(&r);
+    }
+}
+
+static void entrypoints_are_what_routers_may_name(void)
+{
+    const char *const flags[] = {"--entrypoints.web.address=:80",
+                                 "--entrypoints.websecure.address=:443",
+                                 "--entrypoints.websecure.http.middlewares=a@file,b@file",
+                                 "--entrypoints.db.address=:5432",
+                                 "--entrypoints.traefik.address=:8080",
+                                 NULL};
+    struct result r = convert_flags(flags);
+    CHECK(r.is_fine);
+    CHECK_INT(r.st.n_entries, 4);
+    for (size_t i = 0; r.is_fine && i < 4; i++) {
+        const struct traefik_entry *e = &r.st.entries[i];
+        CHECK_INT(e->is_tls, i == 1);
+        CHECK_INT(e->may_be_tcp, i == 2);
+        CHECK_INT(e->is_default, i != 3);
+        CHECK_INT(e->http != NULL, i == 1);
+    }
+    result_fini(&r);
+}
+
+static void variables_are_flags_in_capitals(void)
+{
+    static const char *const variables[] = {"PATH=/bin",
+                                            "TRAEFIK_ENTRYPOINTS_WEB_ADDRESS=:80",
+                                            "TRAEFIK_API=true",
+                                            "TRAEFIK_API_X=no",
+                                            "TRAEFIK_=x",
+                                            "NOTHING",
+                                            NULL};
+    struct arena mem;
+    struct diags diags = {.n = 0};
+    arena_init(&mem, 1 << 20, NULL, 0);
+    struct conf_node *root = conf_node_new(&mem, CONF_NODE_MAP, (struct place){.source = "env"});
+    CHECK(traefik_environment((char *const *)(uintptr_t)variables, root, &mem, &diags));
+    CHECK_STR(tree_text(root, &mem), STR("{entrypoints: {web: {address: :80}}, api: {x: no}}"));
+    diags_fini(&diags);
+    arena_fini(&mem);
+}
+
+int main(int argc, char **argv)
+{
+    const struct test_case tests[] = {
+        TEST(flags_become_settings),
+        TEST(what_is_refused_is_named),
+        TEST(entrypoints_are_what_routers_may_name),
+        TEST(variables_are_flags_in_capitals),
+    };
+    return test_main(argc, argv, tests, ARRAY_LEN(tests));
+}
