@@ -98,9 +98,9 @@ static struct conf_node *build_static(const struct cli_args *args, struct loaded
 
 static struct conf_node *build(void *arg, struct loaded *l)
 {
-    struct traefik_static st;
+    struct keeper_traefik *t = ARENA_NEW(&l->mem, struct keeper_traefik);
     const struct cli_args *args = arg;
-    return build_static(args, l, &st) ? keeper_traefik_build(l, &st) : NULL;
+    return t && build_static(args, l, &t->st) ? keeper_traefik_build(l, t) : NULL;
 }
 
 // Only its owner may read it, as Traefik wants it.
@@ -207,7 +207,7 @@ static int print(const struct cli_args *args)
     struct text t = {.ptr = NULL};
     load_begin(&l);
     struct conf_node *root = build((void *)(uintptr_t)args, &l);
-    bool is_fine = root && l.diags.n_errors == 0;
+    bool is_fine = root && load_tree(&l, root, NULL) && l.diags.n_errors == 0;
     load_print_diags(&l);
     if (root) {
         draft_init(&d);

@@ -116,6 +116,11 @@ static void convert_tls(struct traefik_conv *c, const struct traefik_source *sou
     bool is_fine;
     if (!node || node->kind != CONF_NODE_MAP)
         return;
+    if (source->is_foreign) {
+        traefik_problem(c, STR_NONE, node->place, false,
+                        STR("certificates and options of TLS aren't for labels"));
+        return;
+    }
     c->source = source;
     c->diags = &diags;
     const struct tls_conf_of_file *t =
@@ -217,7 +222,8 @@ static void fini(struct traefik_conv *c)
     struct map *maps[] = {&c->middlewares,  &c->tcp_middlewares, &c->services,
                           &c->tcp_services, &c->transports,      &c->tcp_transports,
                           &c->options,      &c->out_filters,     &c->out_services,
-                          &c->used,         &c->issuers,         &c->http_entries};
+                          &c->used_filters, &c->used_services,   &c->issuers,
+                          &c->http_entries, &c->routers};
     for (size_t i = 0; i < ARRAY_LEN(maps); i++)
         map_fini(maps[i]);
 }
@@ -241,6 +247,7 @@ void traefik_convert(const struct traefik_scope *scope, const struct traefik_sou
         note_http_entries(&c, &sources[i]);
         convert_tls(&c, &sources[i]);
     }
+    traefik_default_options(&c);
     for (size_t i = 0; i < n; i++)
         traefik_tcp_routers(&c, &sources[i]);
     for (size_t i = 0; i < n; i++)
@@ -291,6 +298,24 @@ static void join_certificates(struct conf_node *entries, struct traefik_settings
     }
 }
 
+static void join_tls(struct conf_node *entries, const struct traefik_settings *s, struct arena *mem)
+{
+    for (struct conf_node *e = entries && s->tls ? entries->first : NULL; e; e = e->next) {
+        struct conf_node *tls = traefik_get(e, STR("tls"));
+        if (!speaks_tls(e))
+            continue;
+        tls->kind = CONF_NODE_MAP;
+        tls->text = STR_NONE;
+        for (const struct conf_node *option = s->tls->first; option; option = option->next) {
+            struct conf_node *copy = traefik_copy(option, mem);
+            if (!copy)
+                panic("converted settings don't fit");
+            if (!conf_node_get(tls, option->key)) // what a settings file says goes before
+                conf_node_append(tls, copy);
+        }
+    }
+}
+
 void traefik_join(struct conf_node *root, struct traefik_settings *s, struct arena *mem)
 {
     struct conf_node *entries = conf_node_get(root, STR("entrypoints"));
@@ -303,6 +328,7 @@ void traefik_join(struct conf_node *root, struct traefik_settings *s, struct are
             conf_node_put(entry, STR("protocol"), protocol);
     }
     join_certificates(entries, s, mem);
+    join_tls(entries, s, mem);
     move(s->filters, root, "filters", mem);
     move(s->services, root, "services", mem);
     move(s->routes, root, "routes", mem);

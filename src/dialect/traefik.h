@@ -12,6 +12,7 @@
 struct traefik_entry {
     struct str name;
     bool is_tls;     // speaks TLS
+    bool is_tcp;     // is for TCP alone
     bool may_be_tcp; // isn't decided yet: TCP routers may have it for themselves
     bool is_default; // of routers that name none
     // Traefik's entryPoints.NAME.http, fitted to traefik_entry_http_section: what its routers have
@@ -40,6 +41,7 @@ struct traefik_source {
     struct str provider;    // "docker", "file"
     struct conf_node *root; // owned by the caller's arena
     bool is_flat;           // labels: see traefik_fit
+    bool is_foreign;        // anybody's who may start containers: names no files of ours
 };
 
 struct traefik_problem {
@@ -54,6 +56,7 @@ struct traefik_settings {
     struct conf_node *services;     // a map
     struct conf_node *filters;      // a map
     struct conf_node *certificates; // a list
+    struct conf_node *tls;          // a map, for all entrypoints that speak TLS; NULL: nothing
     struct str *tcp_entries;        // entrypoints that TCP routers have for themselves
     size_t n_tcp_entries, cap_tcp_entries;
     struct traefik_problem *problems;

@@ -51,6 +51,8 @@ static bool convert_basic(struct traefik_conv *c, struct traefik_thing *t, const
         traefik_push(c, traefik_list(c, f, "users", user->place), without_doubled(c, user->text),
                      user->place);
     }
+    if (b->users_file.text.len > 0 && !traefik_may_name_files(c, b->users_file.place))
+        return false;
     if (b->users_file.text.len > 0)
         traefik_set(c, f, "users-file", b->users_file.text, b->users_file.place);
     traefik_set(c, f, "realm", b->realm.text, place);
@@ -207,6 +209,9 @@ static bool convert_forward(struct traefik_conv *c, struct traefik_thing *t, con
                             "forwardBody needs maxBodySize: bodies wait in memory, and are never "
                             "taken without a limit (1 to 16777216 bytes)");
     struct conf_node *filter = traefik_filter(c, t, "forward-auth", t->node->first->key_place);
+    bool has_files = f->tls.ca.text.len > 0 || f->tls.cert.text.len > 0;
+    if (has_files && !traefik_may_name_files(c, f->tls.place))
+        return false;
     if (f->tls.is_on)
         put_auth_service(c, t, f, filter);
     else

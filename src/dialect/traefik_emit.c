@@ -72,10 +72,22 @@ void traefik_want_issuer(struct traefik_conv *c, struct str router, struct str r
 
 bool traefik_is_tcp_entry(const struct traefik_conv *c, struct str name)
 {
+    for (size_t i = 0; i < c->scope->n_entries; i++) {
+        if (c->scope->entries[i].is_tcp && str_eq(c->scope->entries[i].name, name))
+            return true;
+    }
     for (size_t i = 0; i < c->ret->n_tcp_entries; i++) {
         if (str_eq(c->ret->tcp_entries[i], name))
             return true;
     }
+    return false;
+}
+
+bool traefik_is_first_router(struct traefik_conv *c, struct str name, const struct conf_node *node)
+{
+    if (!map_set(&c->routers, name, c))
+        return true;
+    traefik_problem(c, name, node->key_place, false, STR("it is here twice: the first one counts"));
     return false;
 }
 
@@ -138,6 +150,17 @@ static struct conf_node *copy(struct traefik_conv *c, const struct conf_node *no
     return twin;
 }
 
+static void put_tls(struct traefik_conv *c, const struct traefik_entry *e, struct conf_node *entry,
+                    struct place place)
+{
+    if (!e->is_tls || !c->ret->tls) {
+        traefik_set_bool(c, entry, "tls", e->is_tls, place);
+        return;
+    }
+    struct conf_node *tls = copy(c, c->ret->tls);
+    conf_node_put(entry, STR("tls"), tls);
+}
+
 static void put_entries(struct traefik_conv *c, struct conf_node *root)
 {
     const struct place none = {.source = "check"};
@@ -150,7 +173,7 @@ static void put_entries(struct traefik_conv *c, struct conf_node *root)
         if (traefik_is_tcp_entry(c, e->name))
             traefik_set(c, entry, "protocol", STR("tcp"), none);
         else
-            traefik_set_bool(c, entry, "tls", e->is_tls, none);
+            put_tls(c, e, entry, none);
         conf_node_put(traefik_map(c, root, "entrypoints", none), e->name, entry);
     }
 }
@@ -181,13 +204,22 @@ static bool check(struct traefik_conv *c, const struct needs *n)
     return c->scope->check(c->scope->arg, root, c->diags);
 }
 
-static void take(struct traefik_conv *c, const struct map *needed, const struct map *made,
+bool traefik_check_entries(struct traefik_conv *c)
+{
+    struct conf_node *root = conf_node_new(c->mem, CONF_NODE_MAP, c->ret->routes->place);
+    if (!root)
+        panic("converted settings don't fit");
+    put_entries(c, root);
+    return c->scope->check(c->scope->arg, root, c->diags);
+}
+
+static void take(const struct map *needed, const struct map *made, struct map *used,
                  struct conf_node *to)
 {
     MAP_FOR(e, needed)
     {
         struct conf_node *node = map_get(made, e->key);
-        if (node && !map_set(&c->used, e->key, node))
+        if (node && !map_set(used, e->key, node))
             conf_node_put(to, e->key, node);
     }
 }
@@ -200,8 +232,8 @@ bool traefik_accept(struct traefik_conv *c)
     collect(c, c->held, &n);
     bool is_fine = check(c, &n);
     if (is_fine) {
-        take(c, &n.filters, &c->out_filters, c->ret->filters);
-        take(c, &n.services, &c->out_services, c->ret->services);
+        take(&n.filters, &c->out_filters, &c->used_filters, c->ret->filters);
+        take(&n.services, &c->out_services, &c->used_services, c->ret->services);
         for (struct conf_node *route = c->held->first, *next; route; route = next) {
             next = route->next;
             conf_node_append(c->ret->routes, route);

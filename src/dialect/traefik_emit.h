@@ -22,6 +22,8 @@ void traefik_hold_route(struct traefik_conv *c, struct conf_node *route);
 // Checks what is held, and takes it into the result with all that it needs. False with errors;
 // then it is still held.
 bool traefik_accept(struct traefik_conv *c);
+// Whether entrypoints alone can be put in force. False with errors.
+bool traefik_check_entries(struct traefik_conv *c);
 // Forgets what is held.
 void traefik_drop(struct traefik_conv *c);
 

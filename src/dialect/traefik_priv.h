@@ -34,10 +34,11 @@ struct traefik_conv {
     // Name in lower case, "auth@docker", to things.
     struct map middlewares, tcp_middlewares, services, tcp_services, transports, tcp_transports,
         options;
-    struct map out_filters, out_services; // our names to nodes of ours, all that were made
-    struct map used;                      // those of them that are in ret
-    struct map issuers;                   // host names to the issuers that routers want
-    struct map http_entries;              // names of entrypoints that HTTP routers name
+    struct map out_filters, out_services;   // our names to nodes of ours, all that were made
+    struct map used_filters, used_services; // those of them that are in ret
+    struct map issuers;                     // host names to the issuers that routers want
+    struct map http_entries;                // names of entrypoints that HTTP routers name
+    struct map routers;                     // names of routers that were seen
     // Of the thing or router at hand.
     struct conf_node *held; // routes that aren't checked yet; NULL: none
     struct diags *diags;
@@ -89,6 +90,9 @@ void traefik_collect(struct traefik_conv *c, const struct traefik_source *source
 
 // "auth" of "auth@file" where our own settings have it under this key; empty: they don't.
 struct str traefik_own(const struct traefik_conv *c, const char *key, struct str name);
+
+// False with an error where the thing at hand is a container's, which names no files of ours.
+bool traefik_may_name_files(struct traefik_conv *c, struct place place);
 
 // One of a list of addresses and networks; bits behind a prefix are taken off, as Go does. Names of
 // lists and files, which ours may have, are errors. False with an error.
@@ -146,6 +150,9 @@ bool traefik_transport(struct traefik_conv *c, const struct conf_text *name,
 
 // --- routers ---
 
+// Whether it is the first router of this name; else that is told.
+bool traefik_is_first_router(struct traefik_conv *c, struct str name, const struct conf_node *node);
+
 void traefik_routers(struct traefik_conv *c, const struct traefik_source *source);
 void traefik_tcp_routers(struct traefik_conv *c, const struct traefik_source *source);
 
@@ -165,9 +172,10 @@ struct traefik_domain {
 
 extern const struct conf_section traefik_router_tls_section, traefik_entry_http_section;
 
-// Settings of TLS for `options`, over which a router or entrypoint goes. False with an error.
-bool traefik_tls_options(struct traefik_conv *c, const struct conf_text *name,
-                         struct conf_node *tls);
+// Options of TLS that are called default, for all entrypoints that speak it.
+void traefik_default_options(struct traefik_conv *c);
+// Whether a router with TLS can have the options that it names. False with an error.
+bool traefik_tls_options(struct traefik_conv *c, const struct conf_text *name, struct place place);
 
 // A problem to be told.
 void traefik_problem(struct traefik_conv *c, struct str router, struct place place,

@@ -180,7 +180,6 @@ static bool put_tls(struct traefik_conv *c, const struct router *r,
                     const struct traefik_router_tls *tls, struct conf_node *route)
 {
     const struct conf_text *resolver = &tls->resolver;
-    struct place place = r->node->key_place;
     if (resolver->text.len > 0 && !has_issuer(c, resolver->text))
         traefik_problem(c, r->name, resolver->place, false,
                         arena_printf(c->mem,
@@ -189,16 +188,13 @@ static bool put_tls(struct traefik_conv *c, const struct router *r,
                                      STR_ARG(resolver->text)));
     else if (resolver->text.len > 0)
         traefik_want_issuer(c, r->name, r->rule, resolver, route);
-    for (size_t i = 0; i < tls->domains.n; i++) {
-        const struct traefik_domain *d = tls->domains.items[i];
-        struct conf_node *node = traefik_map(c, route, "tls", place);
-        struct conf_node *names = traefik_list(c, node, "names", d->main.place);
-        traefik_push(c, names, d->main.text, d->main.place);
-        for (size_t n = 0; n < d->sans.n; n++)
-            traefik_push(c, names, d->sans.items[n].text, d->sans.items[n].place);
+    if (tls->domains.n > 0) {
+        const struct traefik_domain *d = tls->domains.items[0];
+        traefik_problem(c, r->name, d->main.place, false,
+                        STR("tls.domains: each name in the rule gets a certificate of its own, and "
+                            "no other"));
     }
-    return tls->options.text.len == 0 || str_ieq(tls->options.text, STR("default")) ||
-           traefik_tls_options(c, &tls->options, traefik_map(c, route, "tls", place));
+    return traefik_tls_options(c, &tls->options, r->node->key_place);
 }
 
 // One route, at those of the router's entrypoints that have the same model. False with an error.
@@ -331,6 +327,8 @@ static void convert_router(struct traefik_conv *c, struct conf_node *node)
     struct diags diags = {.n = 0};
     struct router r = {.node = node};
     r.name = arena_concat(c->mem, node->key, STR("@"), c->source->provider);
+    if (!traefik_is_first_router(c, r.name, node))
+        return;
     c->diags = &diags;
     bool is_fine = read_router(c, &r, node) && check_entries(c, &r) &&
                    put_routes(c, &r, false) > 0 && traefik_accept(c);

@@ -340,7 +340,10 @@ static bool put_balancer(struct traefik_conv *c, struct conf_node *node, struct 
     if (!b)
         return false;
     struct conf_node *servers = traefik_list(c, service, "servers", node->key_place);
-    if (b->servers.n == 0)
+    // Of containers none may be ready: clients are told to come again.
+    if (c->source->is_foreign)
+        traefik_set_bool(c, service, "may-be-empty", true, node->key_place);
+    else if (b->servers.n == 0)
         return traefik_fail(c, node->key_place, "it has no servers");
     for (size_t i = 0; i < b->servers.n; i++) {
         if (!push_server(c, servers, b->servers.items[i]))

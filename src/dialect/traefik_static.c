@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
+#include "dialect/traefik_labels.h"
 #include "dialect/traefik_static_priv.h"
 #include "gate/internal.h"
 
@@ -484,6 +485,11 @@ static void put_providers(struct static_conv *s, const struct providers_conf_of_
         traefik_map(out, traefik_map(out, s->ret->root, "providers", place), "docker", place);
     s->ret->has_docker = true;
     s->ret->default_rule = d->rule.text;
+    if (!traefik_default_rule_is_known(d->rule.text))
+        static_fail(
+            s, d->rule.place,
+            "providers.docker.defaultRule: of templates there are {{ normalize .Name }} and "
+            "{{ .ContainerName }}");
     traefik_set_bool(out, docker, "exposed-by-default", d->exposed, place);
     if (d->endpoint.text.len > 0)
         traefik_set(out, docker, "endpoint", d->endpoint.text, d->endpoint.place);

@@ -134,12 +134,15 @@ static bool make_service(struct traefik_conv *c, struct traefik_thing *t)
     struct place place = t->node->key_place;
     if (!s)
         return false;
-    if (s->balancer.servers.n == 0)
+    if (s->balancer.servers.n == 0 && !c->source->is_foreign)
         return traefik_fail(c, place, "it has no servers");
     struct conf_node *service = conf_node_new(c->mem, CONF_NODE_MAP, place);
     struct str name = arena_concat(c->mem, STR("tcp:"), t->name, STR_NONE);
     if (!service || !name.ptr)
         panic("converted settings don't fit");
+    (void)traefik_list(c, service, "servers", place);
+    if (c->source->is_foreign)
+        traefik_set_bool(c, service, "may-be-empty", true, place);
     for (size_t i = 0; i < s->balancer.servers.n; i++) {
         const struct conf_text *a =
             &((const struct address_conf *)s->balancer.servers.items[i])->address;
@@ -317,6 +320,8 @@ void traefik_tcp_routers(struct traefik_conv *c, const struct traefik_source *so
         struct diags diags = {.n = 0};
         struct str name = arena_printf(c->mem, "tcp:" STR_FMT "@" STR_FMT, STR_ARG(node->key),
                                        STR_ARG(source->provider));
+        if (!traefik_is_first_router(c, name, node))
+            continue;
         c->diags = &diags;
         size_t n_entries = c->ret->n_tcp_entries;
         if (!put_route(c, node, name) || !traefik_accept(c)) {

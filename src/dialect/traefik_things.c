@@ -112,6 +112,14 @@ bool traefik_push_net(struct traefik_conv *c, struct conf_node *list, const stru
     return true;
 }
 
+bool traefik_may_name_files(struct traefik_conv *c, struct place place)
+{
+    return !c->source->is_foreign ||
+           traefik_fail(c, place,
+                        "a label can't name files of the proxy: put this into a file, and name it "
+                        "with @file");
+}
+
 // --- things ---
 
 bool traefik_fail(struct traefik_conv *c, struct place place, const char *fmt, ...)
@@ -188,7 +196,11 @@ void traefik_collect(struct traefik_conv *c, const struct traefik_source *source
             t->why = arena_printf(
                 c->mem, "a name has up to %d letters, digits, '-', '_', '.' and '+'", NAME_MAX);
         }
-        map_set(things, key, t);
+        if (map_get(things, key))
+            traefik_problem(c, t->name, node->key_place, false,
+                            STR("it is here twice: the first one counts"));
+        else
+            map_set(things, key, t);
     }
 }
 

@@ -90,6 +90,8 @@ static bool put_tls(struct traefik_conv *c, const struct transport_conf *t, stru
         return traefik_fail(c, place,
                             "rootCAs and certificates take one file each: put the "
                             "certificates of several into one file");
+    if ((t->cas.n > 0 || t->pairs.n > 0) && !traefik_may_name_files(c, place))
+        return false;
     struct conf_node *tls = traefik_map(c, service, "tls", place);
     if (t->name.text.len > 0)
         traefik_set(c, tls, "server-name", t->name.text, t->name.place);
@@ -134,13 +136,4 @@ bool traefik_transport(struct traefik_conv *c, const struct conf_text *name,
     bool is_put = put_transport(c, copy, service);
     c->source = source;
     return is_put;
-}
-
-bool traefik_tls_options(struct traefik_conv *c, const struct conf_text *name,
-                         struct conf_node *tls)
-{
-    (void)tls;
-    return traefik_fail(c, name->place,
-                        "tls.options: a router has the options of its entrypoint: use a site with "
-                        "`tls` in the settings file");
 }

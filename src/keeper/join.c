@@ -4,14 +4,16 @@
 #include "base/mem.h"
 #include "discover/labels.h"
 #include "discover/merge.h"
+#include "keeper/load.h"
+#include "keeper/traefik.h"
 
 static const struct str map_kinds[] = {STR_INIT("sites"), STR_INIT("services"),
                                        STR_INIT("filters")};
 
 void join_init(struct join *j, const struct found *found, const struct conf_resolver *resolver,
-               struct arena *mem)
+               struct loaded *l)
 {
-    *j = (struct join){.found = found, .resolver = resolver, .mem = mem};
+    *j = (struct join){.found = found, .resolver = resolver, .loaded = l, .mem = &l->mem};
 }
 
 void join_fini(struct join *j)
@@ -52,7 +54,7 @@ static void refuse(struct join *j, const struct container *c)
     map_set(&j->refused, c->name, (void *)(uintptr_t)c);
 }
 
-static bool is_refused(const struct join *j, const struct container *c)
+bool join_is_refused(const struct join *j, const struct container *c)
 {
     return map_get(&j->refused, c->name) != NULL;
 }
@@ -156,7 +158,7 @@ struct conf_node *join_make(struct join *j, const struct conf_node *root)
     if (!all || !joined)
         return NULL;
     for (size_t i = 0; i < j->found->reach.n; i++) {
-        if (!is_refused(j, j->found->reach.all[i]))
+        if (!join_is_refused(j, j->found->reach.all[i]))
             add_container(j, root, all, j->found->reach.all[i]);
     }
     merge_qualify(all, STR(DISCOVER_SUFFIX), mem);
@@ -165,6 +167,7 @@ struct conf_node *join_make(struct join *j, const struct conf_node *root)
         if (!add_kind(joined, kind, mem))
             return NULL;
     }
+    keeper_traefik_join(j->loaded, j->resolver, j->found, j, joined, &j->told);
     merge_add_missing(joined, STR(DISCOVER_SUFFIX), mem);
     return joined;
 }
@@ -194,7 +197,7 @@ static void refuse_alike(struct join *j, const struct container *wrong, const st
     for (size_t i = 0; i < j->found->reach.n && label; i++) {
         const struct container *c = j->found->reach.all[i];
         const struct container_label *same = container_label(c, label->name);
-        if (!same || is_refused(j, c) || !str_eq(same->value, label->value))
+        if (!same || join_is_refused(j, c) || !str_eq(same->value, label->value))
             continue;
         refuse(j, c);
         diag_fail(&j->told, ERR_SYNTAX,
@@ -232,7 +235,7 @@ bool join_refuse(struct join *j, const struct diags *round)
         if (!c || d->severity != DIAG_ERROR)
             continue;
         was_any = true;
-        if (is_refused(j, c))
+        if (join_is_refused(j, c))
             continue;
         refuse(j, c);
         diag_fail(&j->told, ERR_SYNTAX, d->place, "%s", d->text);

@@ -13,16 +13,19 @@ struct found {
     bool exposed_by_default;
 };
 
+struct loaded;
+
 struct join {
     const struct found *found;            // borrows
     const struct conf_resolver *resolver; // borrows: for named lists
+    struct loaded *loaded;                // borrows: whose settings they become
     struct arena *mem;                    // borrows: of trees
     struct map refused;                   // names of containers whose parts aren't taken
     struct diags told;                    // about containers: errors and warnings
 };
 
 void join_init(struct join *j, const struct found *found, const struct conf_resolver *resolver,
-               struct arena *mem);
+               struct loaded *l);
 void join_fini(struct join *j);
 
 // A tree of root's settings, which stays as it is, with those of all containers that aren't
@@ -34,6 +37,7 @@ struct conf_node *join_make(struct join *j, const struct conf_node *root);
 bool join_refuse(struct join *j, const struct diags *round);
 
 void join_refuse_all(struct join *j);
+bool join_is_refused(const struct join *j, const struct container *c);
 
 // Whether it is about a container; and the warnings that are, for `told`.
 bool join_is_about_container(const struct diag *d);

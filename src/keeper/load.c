@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "keeper/lists.h"
+#include "keeper/traefik.h"
 #include "rt/file.h"
 #include "upstream/service.h"
 
@@ -213,7 +214,7 @@ static void build_joined(struct loaded *l, const struct conf_resolver *resolver,
 {
     struct join join;
     const struct conf_node *file = l->root;
-    join_init(&join, found, resolver, &l->mem);
+    join_init(&join, found, resolver, l);
     for (unsigned round = 0; round <= JOIN_ROUNDS_MAX; round++) {
         struct diags diags = {.n = 0};
         if (round ==
@@ -250,6 +251,8 @@ bool load_tree(struct loaded *ret, struct conf_node *root, const struct load_fin
     if (docker && finder->find(finder->arg, &settings, docker, &ret->mem, &found)) {
         build_joined(ret, &resolver, &found);
     } else {
+        if (ret->traefik)
+            keeper_traefik_join(ret, &resolver, NULL, NULL, ret->root, &ret->diags);
         is_resolved = add_authorities(ret, &resolver) && is_resolved;
         build(ret, &ret->diags);
     }

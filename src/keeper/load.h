@@ -21,11 +21,14 @@ struct load_finder {
     void *arg;
 };
 
+struct keeper_traefik;
+
 struct loaded {
-    struct arena mem;          // of the tree
-    struct str text;           // of the file; in mem; empty: there was none
-    struct loaded_files files; // whose change changes the settings
-    struct conf_node *root;    // resolved; in mem
+    struct arena mem;                     // of the tree
+    struct str text;                      // of the file; in mem; empty: there was none
+    struct loaded_files files;            // whose change changes the settings
+    const struct keeper_traefik *traefik; // in mem: what Traefik's files say; NULL: nothing
+    struct conf_node *root;               // resolved; in mem
     struct snapshot *snapshot; // NULL when there was an error; serves nothing, only tells
     struct upstream_registry *registry;
     struct diags diags; // all errors and warnings, but those about containers

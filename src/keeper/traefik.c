@@ -7,7 +7,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "conf/conf_priv.h"
 #include "dialect/toml.h"
+#include "dialect/traefik_labels.h"
+#include "dialect/traefik_tree.h"
+#include "discover/labels.h"
+#include "keeper/join.h"
 #include "rt/file.h"
 
 #define FILE_MAX_BYTES (16u << 20)
@@ -105,30 +110,6 @@ static bool read_folder(struct paths *p, struct str folder, unsigned depth)
     return is_fine;
 }
 
-// --- the whole ---
-
-// One router with what it needs, as settings of their own.
-static bool check_alone(void *arg, struct conf_node *root, struct diags *diags)
-{
-    return load_check_tree(arg, root, diags);
-}
-
-static void tell(struct loaded *l, const struct traefik_settings *s)
-{
-    for (size_t i = 0; i < s->n_problems; i++) {
-        const struct traefik_problem *p = &s->problems[i];
-        if (p->is_disabled)
-            diag_fail(&l->diags, ERR_SYNTAX, p->place,
-                      "the router '" STR_FMT "' is disabled: " STR_FMT, STR_ARG(p->router),
-                      STR_ARG(p->text));
-        else if (p->router.len > 0)
-            diag_warn(&l->diags, p->place, "the router '" STR_FMT "': " STR_FMT, STR_ARG(p->router),
-                      STR_ARG(p->text));
-        else
-            diag_fail(&l->diags, ERR_SYNTAX, p->place, STR_FMT, STR_ARG(p->text));
-    }
-}
-
 static bool collect_paths(struct loaded *l, const struct traefik_static *st, struct paths *ret)
 {
     *ret = (struct paths){.l = l};
@@ -144,33 +125,196 @@ static bool collect_paths(struct loaded *l, const struct traefik_static *st, str
     return true;
 }
 
-struct conf_node *keeper_traefik_build(struct loaded *l, struct traefik_static *st)
+struct conf_node *keeper_traefik_build(struct loaded *l, struct keeper_traefik *t)
 {
     struct paths paths;
-    struct traefik_settings settings;
-    const struct traefik_scope scope = {
-        .entries = st->entries,
-        .n_entries = st->n_entries,
-        .root = st->root,
-        .is_v2 = st->is_v2,
-        .has_api = st->has_api,
-        .skips_verify = st->skips_verify,
-        .check = check_alone,
-        .arg = l,
-    };
-    if (!collect_paths(l, st, &paths))
+    if (!collect_paths(l, &t->st, &paths))
         return NULL;
-    struct traefik_source *sources = ARENA_ARRAY(&l->mem, struct traefik_source, paths.n + 1);
-    bool is_fine = sources != NULL;
-    for (size_t i = 0; sources && i < paths.n; i++) {
+    t->files = ARENA_ARRAY(&l->mem, struct traefik_source, paths.n + 1);
+    t->n_files = 0;
+    bool is_fine = t->files != NULL;
+    for (size_t i = 0; t->files && i < paths.n; i++) {
         struct conf_node *root = keeper_traefik_read(l, paths.items[i]);
         is_fine = is_fine && root;
-        sources[i] = (struct traefik_source){.provider = STR("file"), .root = root};
+        t->files[t->n_files++] = (struct traefik_source){.provider = STR("file"), .root = root};
     }
-    if (!is_fine)
-        return NULL;
-    traefik_convert(&scope, sources, paths.n, &l->mem, &settings);
-    tell(l, &settings);
-    traefik_join(st->root, &settings, &l->mem);
-    return st->root;
+    l->traefik = t;
+    return is_fine ? t->st.root : NULL;
+}
+
+// --- joining ---
+
+// One router with what it needs, as settings of their own.
+static bool check_alone(void *arg, struct conf_node *root, struct diags *diags)
+{
+    return load_check_tree(arg, root, diags);
+}
+
+static bool speaks_tls(const struct conf_node *entry)
+{
+    bool is_on = false;
+    const struct conf_node *tls =
+        entry->kind == CONF_NODE_MAP ? conf_node_get(entry, STR("tls")) : NULL;
+    return tls && (tls->kind == CONF_NODE_MAP || (conf_bool_parse(tls->text, &is_on) && is_on));
+}
+
+// The entrypoints of a settings file.
+static void own_entries(const struct conf_node *root, struct arena *mem, struct traefik_scope *ret)
+{
+    static const struct traefik_entry usual[] = {
+        {.name = STR_INIT("web"), .is_default = true},
+        {.name = STR_INIT("websecure"), .is_tls = true, .is_default = true}};
+    const struct conf_node *map = traefik_get(root, STR("entrypoints"));
+    ret->entries = usual;
+    ret->n_entries = ARRAY_LEN(usual);
+    if (!map || map->kind != CONF_NODE_MAP || map->n == 0)
+        return;
+    struct traefik_entry *entries = ARENA_ARRAY(mem, struct traefik_entry, map->n);
+    ret->entries = entries;
+    ret->n_entries = 0;
+    for (const struct conf_node *e = map->first; entries && e; e = e->next) {
+        const struct conf_node *protocol = traefik_get(e, STR("protocol"));
+        entries[ret->n_entries++] = (struct traefik_entry){
+            .name = e->key,
+            .is_tls = speaks_tls(e),
+            .is_tcp = protocol && str_eq(protocol->text, STR("tcp")),
+            .is_default = true,
+        };
+    }
+}
+
+static struct traefik_scope scope_of(struct loaded *l, const struct conf_node *root)
+{
+    struct traefik_scope scope = {.root = root, .check = check_alone, .arg = l};
+    if (!l->traefik) {
+        own_entries(root, &l->mem, &scope);
+        return scope;
+    }
+    const struct traefik_static *st = &l->traefik->st;
+    scope.entries = st->entries;
+    scope.n_entries = st->n_entries;
+    scope.is_v2 = st->is_v2;
+    scope.has_api = st->has_api;
+    scope.skips_verify = st->skips_verify;
+    return scope;
+}
+
+// All containers' labels as one source. False: none has any.
+static bool read_labels(struct loaded *l, const struct found *found, const struct join *join,
+                        struct diags *told, struct traefik_source *ret)
+{
+    const struct traefik_labels_env env = {
+        .reach = &found->reach,
+        .exposed_by_default = found->exposed_by_default,
+        .default_rule = l->traefik ? l->traefik->st.default_rule : STR_NONE,
+        .mem = &l->mem,
+        .diags = told,
+    };
+    bool has_any = false;
+    *ret = (struct traefik_source){
+        .provider = STR("docker"),
+        .root = conf_node_new(&l->mem, CONF_NODE_MAP, (struct place){.source = "containers"}),
+        .is_flat = true,
+        .is_foreign = true,
+    };
+    for (size_t i = 0; ret->root && i < found->reach.n; i++) {
+        const struct container *c = found->reach.all[i];
+        // A settings file's own containers have our labels; theirs is a language among others.
+        bool is_meant = l->traefik || traefik_labels_are_there(c);
+        if (is_meant && !join_is_refused(join, c))
+            has_any = traefik_labels_add(c, &env, ret->root) || has_any;
+    }
+    return has_any;
+}
+
+static void tell(struct loaded *l, const struct traefik_settings *s, struct diags *told)
+{
+    for (size_t i = 0; i < s->n_problems; i++) {
+        const struct traefik_problem *p = &s->problems[i];
+        bool is_container = labels_container_of(p->place.source).len > 0;
+        struct diags *to = is_container ? told : &l->diags;
+        if (p->is_disabled)
+            diag_fail(to, ERR_SYNTAX, p->place, "the router '" STR_FMT "' is disabled: " STR_FMT,
+                      STR_ARG(p->router), STR_ARG(p->text));
+        else if (p->router.len > 0)
+            diag_warn(to, p->place, "the router '" STR_FMT "': " STR_FMT, STR_ARG(p->router),
+                      STR_ARG(p->text));
+        else
+            diag_fail(to, ERR_SYNTAX, p->place, STR_FMT, STR_ARG(p->text));
+    }
+}
+
+// A child that may be changed: others have the same one.
+static void own_child(struct conf_node *root, struct str key, struct arena *mem)
+{
+    struct conf_node *before = NULL, *child = root->first;
+    while (child && !str_eq(child->key, key)) {
+        before = child;
+        child = child->next;
+    }
+    struct conf_node *copy = child ? traefik_copy(child, mem) : NULL;
+    if (!copy)
+        return;
+    copy->next = child->next;
+    if (before)
+        before->next = copy;
+    else
+        root->first = copy;
+    if (root->last == child)
+        root->last = copy;
+}
+
+// As those of an entrypoint, which they become: the file with authorities of clients is among them.
+static void put_options(struct loaded *l, const struct traefik_settings *s, struct conf_node *map)
+{
+    struct conf_node *entries = conf_node_new(&l->mem, CONF_NODE_MAP, s->routes->place);
+    struct conf_node *entry = conf_node_new(&l->mem, CONF_NODE_MAP, s->routes->place);
+    if (!s->tls || !entries || !entry)
+        return;
+    conf_node_put(entry, STR("tls"), s->tls);
+    conf_node_put(entries, STR("any"), entry);
+    conf_node_put(map, STR("entrypoints"), entries);
+}
+
+// Files that were named in what is new are read now; the rest has been.
+static void resolve_new(struct loaded *l, const struct conf_resolver *resolver,
+                        struct traefik_settings *s)
+{
+    struct conf_node *map = conf_node_new(&l->mem, CONF_NODE_MAP, s->routes->place);
+    if (!map)
+        return;
+    conf_node_put(map, STR("filters"), s->filters);
+    conf_node_put(map, STR("services"), s->services);
+    put_options(l, s, map);
+    (void)!conf_resolve(&settings_section, map, resolver, &l->mem, &l->diags);
+    s->filters->next = s->services->next = NULL;
+}
+
+void keeper_traefik_join(struct loaded *l, const struct conf_resolver *resolver,
+                         const struct found *found, const struct join *join, struct conf_node *root,
+                         struct diags *told)
+{
+    static const struct str changed[] = {STR_INIT("entrypoints"), STR_INIT("filters"),
+                                         STR_INIT("services"), STR_INIT("routes")};
+    const struct keeper_traefik *t = l->traefik;
+    size_t n = 0, n_files = t ? t->n_files : 0;
+    struct traefik_settings settings;
+    struct traefik_source *sources = ARENA_ARRAY(&l->mem, struct traefik_source, n_files + 1);
+    if (!sources)
+        return;
+    for (; n < n_files; n++) { // they are changed, and may be needed again
+        sources[n] = t->files[n];
+        sources[n].root = traefik_copy(t->files[n].root, &l->mem);
+    }
+    if (found && read_labels(l, found, join, told, &sources[n]))
+        n++;
+    if (n == 0)
+        return;
+    const struct traefik_scope scope = scope_of(l, root);
+    traefik_convert(&scope, sources, n, &l->mem, &settings);
+    tell(l, &settings, told);
+    resolve_new(l, resolver, &settings);
+    for (size_t i = 0; i < ARRAY_LEN(changed); i++)
+        own_child(root, changed[i], &l->mem);
+    traefik_join(root, &settings, &l->mem);
 }

@@ -61,6 +61,8 @@ def test_examples_of_the_documents_load_and_fit_the_schema(text, schema, files, 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_commands_of_the_documents_exist_with_their_options(line):
     name, *words = shlex.split(line.rstrip("& "))[1:]
+    if name == "traefik":  # what follows is Traefik's
+        words = []
     known = run("help", check=0).stdout if name.startswith("-") else \
         run(name, "--help", check=0).stdout
     for word in words:

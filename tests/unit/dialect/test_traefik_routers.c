@@ -242,6 +242,60 @@ static void names_that_mean_something_else_are_refused(void)
     converted_fini(&r);
 }
 
+static void default_options_of_tls_go_to_entrypoints(void)
+{
+    static const struct {
+        const char *options, *tls, *problem;
+    } cases[] = {
+        {"{minVersion: VersionTLS13, sniStrict: true}", "{min: 1.3, strict-sni: yes}", ""},
+        {"{minVersion: VersionTLS12, cipherSuites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "
+         "TLS_AES_128_GCM_SHA256], curvePreferences: [CurveP384, X25519], "
+         "preferServerCipherSuites: "
+         "true, disableSessionTickets: true}",
+         "{min: 1.2, ciphers: [ECDHE-RSA-AES256-GCM-SHA384], groups: [P-384, X25519], tickets: no}",
+         ""},
+        {"{cipherSuites: [TLS_RSA_WITH_3DES_EDE_CBC_SHA]}", "", "isn't spoken"},
+        {"{minVersion: SSLv3}", "", "is no version"},
+        {"{clientAuth: {caFiles: [/ca.pem], clientAuthType: RequireAnyClientCert}}", "",
+         "always verified"},
+        {"{alpnProtocols: [h2]}", "", "options.alpnProtocols"},
+        {"{minversion: VersionTLS13, sniStrickt: true}", "", "'sniStrickt' here"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct text t = {.ptr = NULL};
+        text_printf(&t,
+                    "http: {routers: {r: {rule: 'Host(`a`)', service: s, tls: {}}, p: {rule: "
+                    "'Host(`p`)', service: s}}, " SERVICE "}\n"
+                    "tls: {options: {default: %s, other: {}}}\n",
+                    cases[i].options);
+        struct converted r = convert(t.ptr, "{}");
+        struct str problems = problems_text(&r);
+        bool is_fine = cases[i].tls[0] != '\0';
+        CHECK_STR(tree_text(r.settings.tls, &r.mem), str_of(cases[i].tls));
+        CHECK_INT(problems.len == 0, is_fine);
+        CHECK(is_fine || str_starts(problems, STR("!r@file: the options of TLS 'default@file': ")));
+        if (str_search(problems, str_of(cases[i].problem)) == STR_NPOS)
+            CHECK_STR(problems, str_of(cases[i].problem));
+        CHECK_INT(r.settings.routes->n, 2);
+        converted_fini(&r);
+        text_fini(&t);
+    }
+}
+
+static void a_service_and_a_middleware_may_have_one_name(void)
+{
+    struct converted r =
+        convert("http:\n"
+                "  routers: {x: {rule: 'Host(`a`)', service: x, middlewares: [x]}}\n"
+                "  services: {x: {loadBalancer: {servers: [{url: 'http://a'}]}}}\n"
+                "  middlewares: {x: {addPrefix: {prefix: /a}}}\n",
+                "{}");
+    CHECK_STR(problems_text(&r), STR_NONE);
+    CHECK_INT(r.settings.services->n, 1);
+    CHECK_INT(r.settings.filters->n, 1);
+    converted_fini(&r);
+}
+
 static void certificates_and_unknown_parts_are_told(void)
 {
     struct converted r =
@@ -294,6 +348,8 @@ int main(int argc, char **argv)
         TEST(services_are_made_of_services),
         TEST(servers_that_cant_be_had_disable_the_router),
         TEST(names_that_mean_something_else_are_refused),
+        TEST(default_options_of_tls_go_to_entrypoints),
+        TEST(a_service_and_a_middleware_may_have_one_name),
         TEST(certificates_and_unknown_parts_are_told),
         TEST(what_is_joined_is_checked_as_a_whole),
     };
