@@ -52,6 +52,9 @@ class Docker:
         if self.names:
             self.call("rm", "-f", *self.names)
         self.daemon.end()
+        # The network of the machine, which the daemon leaves mounted.
+        subprocess.run(["umount", self.folder / "exec" / "netns" / "default"], check=True,
+                       timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
