@@ -28,21 +28,22 @@ struct ask {
     bool is_left; // the fiber has gone: the mail frees this
 };
 
-// All but is_ending is the aux thread's.
+// All but what is atomic is the aux thread's.
 struct insight {
     struct rt_loop *aux;               // borrows
     int channel;                       // borrows
     const struct questions *questions; // borrows
     struct list asks;                  // for the next report
-    size_t n_asks;
-    struct list served;    // for the one that is being made
-    struct report *report; // owns: being made; NULL: none is
-    struct status *status; // borrows: its
-    bool is_visited;       // all workers have added theirs
-    bool is_told;          // the keeper has answered, or won't in time
+    struct list served;                // for the one that is being made
+    unsigned n_reports;                // that aren't freed yet, with that one
+    struct report *report;             // owns: being made; NULL: none is
+    struct status *status;             // borrows: its
+    bool is_visited;                   // all workers have added theirs
+    bool is_told;                      // the keeper has answered, or won't in time
     int64_t began_ms;
     uint64_t seq; // of the question to the keeper
     struct rt_timer timer, keeper_timer;
+    _Atomic uint32_t n_users; // that wait, or have a report
     _Atomic bool is_ending;
 };
 
@@ -62,7 +63,7 @@ void insight_free(struct insight *i)
 {
     if (!i)
         return;
-    ASSERT(!i->report && list_is_empty(&i->asks));
+    ASSERT(i->n_reports == 0 && list_is_empty(&i->asks));
     timer_stop(&i->timer);
     mem_free(i);
 }
@@ -73,28 +74,6 @@ void report_know(struct report *r, struct str told)
     r->known = told.len > 0 ? json_parse(told, &r->mem, &why) : NULL;
     if (told.len > 0 && !r->known)
         log_warn("what the keeper tells can't be read: %s", why);
-}
-
-static void free_report(struct rt_mail *mail)
-{
-    struct report *r = CONTAINER_OF(mail, struct report, mail);
-    status_free((struct status *)(uintptr_t)r->status);
-    tls_store_unref(r->certs);
-    arena_fini(&r->mem);
-    file_unmap(r->keeper);
-    mem_free(r);
-}
-
-void report_unref(const struct report *shared)
-{
-    struct report *r = (struct report *)(uintptr_t)shared;
-    if (!r || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1)
-        return;
-    r->mail.fn = free_report;
-    if (r->home)
-        loop_post(r->home, &r->mail);
-    else
-        free_report(&r->mail);
 }
 
 void insight_set_ending(struct insight *i)
@@ -119,6 +98,43 @@ static void answer(struct ask *a, struct report *r)
 
 static void begin_when_due(struct insight *i);
 
+static void on_unused(struct rt_mail *mail)
+{
+    struct report *r = CONTAINER_OF(mail, struct report, mail);
+    struct insight *i = r->of;
+    status_free((struct status *)(uintptr_t)r->status);
+    tls_store_unref(r->certs);
+    arena_fini(&r->mem);
+    file_unmap(r->keeper);
+    mem_free(r);
+    if (!i)
+        return;
+    i->n_reports--;
+    begin_when_due(i);
+}
+
+// One ref less. Any thread.
+static void drop_ref(struct report *r)
+{
+    if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    r->mail.fn = on_unused;
+    if (r->of)
+        loop_post(r->of->aux, &r->mail);
+    else
+        on_unused(&r->mail);
+}
+
+void report_unref(const struct report *shared)
+{
+    struct report *r = (struct report *)(uintptr_t)shared;
+    if (!r)
+        return;
+    if (r->of)
+        atomic_fetch_sub_explicit(&r->of->n_users, 1, memory_order_relaxed);
+    drop_ref(r);
+}
+
 static void on_timer(struct rt_timer *t)
 {
     begin_when_due(CONTAINER_OF(t, struct insight, timer));
@@ -134,7 +150,7 @@ static void finish_when_complete(struct insight *i)
     timer_stop(&i->keeper_timer);
     while ((n = list_pop_front(&i->served)) != NULL)
         answer(CONTAINER_OF(n, struct ask, node), r);
-    report_unref(r);
+    drop_ref(r);
     begin_when_due(i);
 }
 
@@ -176,11 +192,11 @@ static void begin(struct insight *i)
     struct list_node *n;
     while ((n = list_pop_front(&i->asks)) != NULL)
         list_push_back(&i->served, n);
-    i->n_asks = 0;
+    i->n_reports++;
     i->report = MEM_NEW(struct report);
     i->status = status_new(i->questions->in_force);
     i->report->status = i->status;
-    i->report->home = i->aux;
+    i->report->of = i;
     i->report->at_ns = clock_wall_ns();
     i->report->process = &i->questions->process;
     const struct credentials *credentials = i->questions->credentials;
@@ -201,7 +217,7 @@ static void begin(struct insight *i)
 static void begin_when_due(struct insight *i)
 {
     int64_t due_ms = i->began_ms + INSIGHT_EVERY_MS;
-    if (i->report || list_is_empty(&i->asks))
+    if (i->report || i->n_reports == INSIGHT_REPORTS_MAX || list_is_empty(&i->asks))
         return;
     if (clock_now_ms() < due_ms)
         timer_start(&i->timer, due_ms, on_timer);
@@ -211,12 +227,13 @@ static void begin_when_due(struct insight *i)
 
 static void take_ask(struct insight *i, struct ask *a)
 {
-    if (i->n_asks == INSIGHT_ASKS_MAX || !i->questions->in_force) {
+    uint32_t n_users = atomic_load_explicit(&i->n_users, memory_order_relaxed);
+    if (n_users == INSIGHT_USERS_MAX || !i->questions->in_force) {
         answer(a, NULL);
         return;
     }
+    atomic_fetch_add_explicit(&i->n_users, 1, memory_order_relaxed);
     list_push_back(&i->asks, &a->node);
-    i->n_asks++;
     begin_when_due(i);
 }
 

@@ -30,14 +30,16 @@ struct report {
     struct gate_knowledge facts;          // then
     struct tls_store *certs;              // shares: certificates that are in use; NULL: none
     _Atomic uint32_t refs;
-    struct rt_mail mail;  // to the aux loop, which frees it: no worker has time for so much
-    struct rt_loop *home; // borrows: that loop; NULL: it is freed at once
+    struct rt_mail mail; // to the aux loop, which frees it: no worker has time for so much
+    struct insight *of;  // borrows: who has made it, and counts it; NULL: it is freed at once
 };
 
 #define INSIGHT_EVERY_MS 100       // at most so often something is gathered, whoever asks
 #define INSIGHT_KEEPER_MAX_MS 2000 // then a report has nothing of the keeper's
 #define INSIGHT_MAX_MS 10000       // a fair time for a fiber to wait
-#define INSIGHT_ASKS_MAX 256       // fibers that wait; more are refused
+// What slow readers can hold up: each has some megabytes where there are thousands of sites.
+#define INSIGHT_REPORTS_MAX 8 // at a time; for the next one it is waited
+#define INSIGHT_USERS_MAX 64  // that wait for a report or have one; more are refused
 
 // For the aux loop of this thread. channel, q: borrowed.
 struct insight *insight_new(int channel, const struct questions *q);
@@ -45,7 +47,7 @@ struct insight *insight_new(int channel, const struct questions *q);
 void insight_free(struct insight *i);
 
 // On a fiber of any worker; waits. The report was begun after the call. ERR_OK with a ref of the
-// caller's; ERR_TIMEOUT, ERR_CANCELLED; ERR_LIMIT: too many wait, or i is NULL.
+// caller's; ERR_TIMEOUT, ERR_CANCELLED; ERR_LIMIT: too many wait or read, or i is NULL.
 enum err insight_ask(struct insight *i, struct deadline until, const struct report **ret)
     MUST_CHECK;
 // Fills r->known with what the keeper has told: bytes outlive r. Once.

@@ -197,6 +197,60 @@ static void who_goes_before_the_answer_leaves_nothing_behind(void)
     insight_free(insight);
 }
 
+static void start_asker(struct insight *insight, struct asker *a, int64_t patience_ms)
+{
+    *a = (struct asker){.insight = insight, .until = deadline_in(patience_ms)};
+    fiber_start(run_asker, a);
+}
+
+static void no_more_reports_are_made_than_slow_readers_may_hold(void)
+{
+    struct questions q;
+    struct insight *insight = begin(&q);
+    struct asker slow[INSIGHT_REPORTS_MAX], next;
+    for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
+        start_asker(insight, &slow[i], SOON_MS);
+        run_until_back(insight, &slow[i], 1);
+        CHECK_INT(slow[i].err, ERR_OK);
+        CHECK(i == 0 || slow[i].got != slow[i - 1].got);
+    }
+    start_asker(insight, &next, INSIGHT_EVERY_MS * 2);
+    run_until_back(insight, &next, 1);
+    CHECK_INT(next.err, ERR_TIMEOUT);
+    CHECK_INT(w.n_inquiries, INSIGHT_REPORTS_MAX);
+    start_asker(insight, &next, SOON_MS);
+    report_unref(slow[0].got); // one has read to its end
+    run_until_back(insight, &next, 1);
+    CHECK_INT(next.err, ERR_OK);
+    for (size_t i = 1; i < ARRAY_LEN(slow); i++)
+        report_unref(slow[i].got);
+    report_unref(next.got);
+    loop_turn(w.aux, 0);
+    insight_free(insight);
+}
+
+static void more_readers_than_fit_are_refused(void)
+{
+    struct questions q;
+    struct insight *insight = begin(&q);
+    struct asker askers[INSIGHT_USERS_MAX], next;
+    for (size_t i = 0; i < ARRAY_LEN(askers); i++)
+        start_asker(insight, &askers[i], SOON_MS);
+    run_until_back(insight, askers, ARRAY_LEN(askers));
+    start_asker(insight, &next, SOON_MS);
+    run_until_back(insight, &next, 1);
+    CHECK_INT(next.err, ERR_LIMIT);
+    report_unref(askers[0].got);
+    start_asker(insight, &next, SOON_MS);
+    run_until_back(insight, &next, 1);
+    CHECK_INT(next.err, ERR_OK);
+    for (size_t i = 1; i < ARRAY_LEN(askers); i++)
+        report_unref(askers[i].got);
+    report_unref(next.got);
+    loop_turn(w.aux, 0);
+    insight_free(insight);
+}
+
 static void before_settings_are_in_force_nothing_is_known(void)
 {
     struct questions q;
@@ -220,4 +274,6 @@ TEST_MAIN(TEST(those_who_ask_at_once_share_a_report),
           TEST(a_report_is_begun_after_the_question_and_not_too_soon),
           TEST(without_the_keeper_there_is_the_rest),
           TEST(who_goes_before_the_answer_leaves_nothing_behind),
+          TEST(no_more_reports_are_made_than_slow_readers_may_hold),
+          TEST(more_readers_than_fit_are_refused),
           TEST(before_settings_are_in_force_nothing_is_known))
