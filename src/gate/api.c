@@ -194,12 +194,17 @@ static void choose_page(struct api_page *p, struct api_part *part)
     }
     part->at = part->first = (size_t)first;
     part->end = (size_t)(first + n);
-    if (!part->type->has_users)
-        return;
-    for (size_t i = part->first; i < part->end; i++) {
+    part->n_users_made = part->type->has_users ? part->first : part->end;
+}
+
+// A place for the users of each thing on the page.
+static void make_users(struct api_page *p, struct api_part *part)
+{
+    for (size_t k = 0; part->n_users_made < part->end && k < STEP_ITEMS; k++) {
+        size_t i = part->found[part->n_users_made++];
         struct api_users *users = ARENA_NEW(part->mem, struct api_users);
         if (users)
-            map_set(&part->users, part->type->name(part, part->found[i]), users);
+            map_set(&part->users, part->type->name(part, i), users);
         else
             p->is_full = true;
     }
@@ -243,10 +248,11 @@ bool api_prepare(struct api_page *p)
                 choose_page(p, part);
                 part->at_page = true;
             }
-            return false;
-        }
-        if (find_users(p, part))
+        } else if (part->n_users_made < part->end) {
+            make_users(p, part);
+        } else if (find_users(p, part)) {
             p->at++;
+        }
         return false;
     }
     p->at = 0;

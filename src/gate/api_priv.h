@@ -39,11 +39,14 @@ struct api_part {
     const char *key;           // of the map in raw data
     const struct json **known; // in mem: what the keeper has told, as an array
     size_t n_known;
+    const struct conf_map_item **groups; // in mem: services that are made of others, as an array
+    size_t n_groups;
     uint32_t *found; // in mem: indices of those that are meant
     size_t n_found, cap;
     size_t n_seen;
     bool at_page;          // what is on the page is chosen
     size_t first, end, at; // of found: those on the page
+    size_t n_users_made;   // of those, whose users can be found
     struct map users;      // owns: names to struct api_users, of those on the page
     size_t n_users_seen;   // routes
 };

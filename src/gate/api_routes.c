@@ -296,12 +296,8 @@ static void keep_named_filters(const struct snapshot *s, struct api_route *r, st
 {
     size_t n = 0;
     for (size_t i = 0; i < r->filters.n; i++) {
-        for (size_t k = 0; k < s->settings.filters.n; k++) {
-            if (str_eq(s->settings.filters.items[k].name, r->filters.items[i])) {
-                names[n++] = r->filters.items[i];
-                break;
-            }
-        }
+        if (map_get(&s->filter_meters, r->filters.items[i]))
+            names[n++] = r->filters.items[i];
     }
     r->filters = (struct api_texts){names, n};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the API tells of services: those with servers as the survey has found them, then those that
 // are made of others.
+#include "base/assert.h"
 #include "base/mem.h"
 #include "gate/api_priv.h"
 #include "upstream/service.h"
@@ -29,20 +30,26 @@ size_t api_n_groups(const struct snapshot *s)
     return n;
 }
 
-static size_t count_services(const struct api_part *p)
+// Groups are an array from the first look on.
+static size_t count_services(const struct api_part *shared)
 {
-    return survey_of(p)->n_services + api_n_groups(snapshot_of(p));
+    struct api_part *p = (struct api_part *)(uintptr_t)shared;
+    const struct conf_map *confs = &snapshot_of(p)->settings.services;
+    if (!p->groups) {
+        p->groups = ARENA_ARRAY(p->mem, const struct conf_map_item *, confs->n + 1);
+        for (size_t i = 0; p->groups && i < confs->n; i++) {
+            if (is_group(confs->items[i].value))
+                p->groups[p->n_groups++] = &confs->items[i];
+        }
+    }
+    return survey_of(p)->n_services + p->n_groups;
 }
 
 static const struct conf_map_item *group_at(const struct api_part *p, size_t i)
 {
-    const struct conf_map *confs = &snapshot_of(p)->settings.services;
-    size_t n = i - survey_of(p)->n_services;
-    for (size_t k = 0; k < confs->n; k++) {
-        if (is_group(confs->items[k].value) && n-- == 0)
-            return &confs->items[k];
-    }
-    panic("there is no service %zu", i);
+    size_t at = i - survey_of(p)->n_services;
+    ASSERT(at < p->n_groups);
+    return p->groups[at];
 }
 
 static struct str service_name(const struct api_part *p, size_t i)

@@ -4,7 +4,9 @@
 #include "rt/fiber.h"
 
 #define SLICE_BYTES (8 * 1024)
-#define COST_PER_BYTE 16 // in the unit of fiber_give_way: formatting takes longer than copying
+// In the unit of fiber_give_way: formatting takes longer than copying, and pieces may be empty.
+#define COST_PER_BYTE 16
+#define COST_PER_PIECE 64
 
 struct slices {
     struct body body;
@@ -18,8 +20,10 @@ static enum io read(struct body *b, struct str *ret_piece, struct deadline until
     struct slices *s = CONTAINER_OF(b, struct slices, body);
     (void)until;
     s->text.len = 0;
-    while (!s->is_written && s->text.len < SLICE_BYTES)
+    while (!s->is_written && s->text.len < SLICE_BYTES) {
         s->is_written = !s->source.write(s->source.arg, &s->text);
+        fiber_give_way(COST_PER_PIECE);
+    }
     *ret_piece = text_str(&s->text);
     fiber_give_way((uint32_t)s->text.len * COST_PER_BYTE);
     return s->text.len > 0 ? IO_DONE : IO_EOF;

@@ -36,6 +36,7 @@ struct rig {
     struct arena mem;
     struct diags diags;
     struct upstream_registry *registry;
+    struct meters *meters;
     struct snapshot *s;
     struct worker *worker;
     struct report *report;
@@ -43,11 +44,13 @@ struct rig {
 
 static void rig_init(struct rig *r, const char *yaml)
 {
-    *r = (struct rig){.loop = test_loop(0), .registry = upstream_registry_new()};
+    *r = (struct rig){
+        .loop = test_loop(0), .registry = upstream_registry_new(), .meters = meters_new()};
     arena_init(&r->mem, 1 << 26, NULL, 0);
     struct conf_node *root = conf_yaml_parse(str_of(yaml), "test.yaml", &r->mem, &r->diags);
     if (root)
-        r->s = snapshot_build(root, &(struct snapshot_env){.registry = r->registry}, &r->diags);
+        r->s = snapshot_build(
+            root, &(struct snapshot_env){.registry = r->registry, .meters = r->meters}, &r->diags);
     for (size_t i = 0; i < r->diags.n; i++)
         printf("# %s\n", r->diags.items[i].text);
     if (!r->s)
@@ -73,6 +76,7 @@ static void rig_fini(struct rig *r)
     report_unref(r->report);
     worker_free(r->worker);
     snapshot_unref(r->s);
+    meters_free(r->meters);
     upstream_registry_free(r->registry);
     diags_fini(&r->diags);
     arena_fini(&r->mem);

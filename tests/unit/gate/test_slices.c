@@ -104,6 +104,35 @@ static void others_have_their_turns_between_slices(void)
     loop_free(l);
 }
 
+#define N_EMPTY 100000
+
+static bool write_nothing(void *arg, struct text *to)
+{
+    struct source *s = arg;
+    (void)to;
+    return ++s->n_written < N_EMPTY;
+}
+
+static void others_have_their_turns_where_there_is_nothing_to_write(void)
+{
+    struct world w;
+    struct rt_loop *l = test_loop(0);
+    struct loop_stats before, after;
+    begin(&w, 0, 1 << 16);
+    const struct slices_source source = {.write = write_nothing, .fini = end, .arg = &w.source};
+    CHECK_INT(slices_respond(&w.x, STR("text/x"), &source), ERR_OK);
+    loop_stats(l, &before);
+    fiber_start(run_reader, &w);
+    CHECK(test_run_all(l));
+    loop_stats(l, &after);
+    CHECK_INT(w.source.n_written, N_EMPTY);
+    CHECK(after.n_turns - before.n_turns > 10);
+    body_fini(w.x.resp.body);
+    text_fini(&w.all);
+    arena_fini(&w.mem);
+    loop_free(l);
+}
+
 static void an_answer_that_is_dropped_ends_its_source_once(void)
 {
     struct world w;
@@ -126,5 +155,6 @@ static void without_memory_the_source_is_ended_as_well(void)
 
 TEST_MAIN(TEST(a_long_answer_is_written_while_it_is_read),
           TEST(others_have_their_turns_between_slices),
+          TEST(others_have_their_turns_where_there_is_nothing_to_write),
           TEST(an_answer_that_is_dropped_ends_its_source_once),
           TEST(without_memory_the_source_is_ended_as_well))
