@@ -5,6 +5,7 @@
 
 #include "codec/json.h"
 
+#define TEXT_MAX_BYTES 1024 // of what clients say: batches have to fit into an exchange's memory
 #define KIND_SERVER 2
 #define STATUS_ERROR 2
 
@@ -21,7 +22,7 @@ static void put_text(struct text *to, const char *key, struct str value)
         return;
     put_key(to, key);
     text_put(to, STR("\"stringValue\":"));
-    json_text_str(to, value);
+    json_text_str(to, str_first(value, TEXT_MAX_BYTES));
     text_put(to, STR("}}"));
 }
 

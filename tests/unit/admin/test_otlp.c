@@ -96,4 +96,18 @@ static void a_span_has_what_is_known(void)
     json_decref(json);
 }
 
-TEST_MAIN(TEST(a_span_has_what_is_known))
+static void what_clients_say_makes_no_span_long(void)
+{
+    static char long_text[64 * 1024];
+    memset(long_text, 0xff, sizeof long_text);
+    const struct str s = {long_text, sizeof long_text};
+    struct text t = {.ptr = NULL};
+    otlp_put_span(
+        &(struct otlp_span){
+            .method = STR("GET"), .host = s, .path = s, .user_agent = s, .error = STR("none")},
+        &t);
+    CHECK(t.len < 12 * 1024);
+    text_fini(&t);
+}
+
+TEST_MAIN(TEST(a_span_has_what_is_known), TEST(what_clients_say_makes_no_span_long))
