@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "conf/print.h"
 
+#include <string.h>
+
 #include "base/ascii.h"
 #include "codec/json.h"
 
@@ -80,6 +82,50 @@ bool conf_is_secret_name(struct str name)
         }
     }
     return false;
+}
+
+static bool is_credential(struct str value)
+{
+    static const struct str schemes[] = {STR_INIT("basic "), STR_INIT("bearer "),
+                                         STR_INIT("digest ")};
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        if (str_istarts(value, schemes[i]))
+            return true;
+    }
+    return false;
+}
+
+// In a URL's authority (RFC 3986 3.2.1).
+static bool has_password(struct str value)
+{
+    size_t at = str_search(value, STR("://"));
+    if (at == STR_NPOS)
+        return false;
+    struct str rest = str_skip(value, at + 3);
+    bool has_colon = false;
+    for (size_t i = 0; i < rest.len && !strchr("/?#", rest.ptr[i]); i++) {
+        has_colon = has_colon || rest.ptr[i] == ':';
+        if (has_colon && rest.ptr[i] == '@')
+            return true;
+    }
+    return false;
+}
+
+static bool has_secret_pair(struct str value)
+{
+    struct str pair, name, content;
+    str_cut(value, '?', NULL, &value);
+    while (value.len > 0) {
+        str_cut(value, '&', &pair, &value);
+        if (str_cut(pair, '=', &name, &content) && content.len > 0 && conf_is_secret_name(name))
+            return true;
+    }
+    return false;
+}
+
+bool conf_is_secret_value(struct str value)
+{
+    return is_credential(value) || has_password(value) || has_secret_pair(value);
 }
 
 void conf_put_value_text(const struct conf_item *item, const char *value, struct text *to)

@@ -7,6 +7,10 @@
 // Whether a name sounds as if what it has were secret: "X-Api-Key", "Authorization".
 bool conf_is_secret_name(struct str name);
 
+// Whether a value shows by itself that it has a secret in it: "Bearer …", "https://ann:…@host",
+// "/verify?key=…".
+bool conf_is_secret_value(struct str value);
+
 // n spaces.
 void conf_put_indent(size_t n, struct text *to);
 

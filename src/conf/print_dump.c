@@ -57,7 +57,8 @@ static void put_key(struct dump *d, struct str key)
 
 static void put_scalar(struct dump *d, const struct conf_item *item, const struct conf_node *node)
 {
-    if (d->is_hidden || item->kind == CONF_SECRET || node->is_secret)
+    if (d->is_hidden || item->kind == CONF_SECRET || node->is_secret ||
+        conf_is_secret_value(node->text))
         text_put(d->to, STR("'***'"));
     else
         conf_put_yaml(node->text, d->to);

@@ -38,7 +38,8 @@ static void put_from(struct text *to, const struct place *place)
 static void put_scalar(const struct json_dump *d, const struct conf_item *item,
                        const struct conf_node *node)
 {
-    bool is_secret = d->is_hidden || item->kind == CONF_SECRET || node->is_secret;
+    bool is_secret = d->is_hidden || item->kind == CONF_SECRET || node->is_secret ||
+                     conf_is_secret_value(node->text);
     json_text_str(d->to, is_secret ? STR("***") : node->text);
 }
 

@@ -177,7 +177,8 @@ static const struct conf_item health_items[] = {
               .doc = "The Host field of a check. Without it the service's `host`, where that is a "
                      "name, or else the server's own."),
     ITEM_MAP(health_conf, fields, "headers", .section = &field_section, .since = "0.1",
-             .example = "{ X-Probe: sallyport }", .doc = "Further header fields of a check."),
+             .has_secret_names = true, .example = "{ X-Probe: sallyport }",
+             .doc = "Further header fields of a check."),
     ITEM_TEXTS(health_conf, status, "status", .def = "[200-399]", .since = "0.1",
                .format = "statuses or ranges of them", .check_text = check_status,
                .example = "[200, 204, 300-399]", .doc = "What a server that works answers."),

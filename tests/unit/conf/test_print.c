@@ -55,6 +55,35 @@ static void printed_scalars_read_back_as_the_same_text(void)
     }
 }
 
+static void values_that_show_that_they_are_secret_are_known(void)
+{
+    static const struct {
+        const char *value;
+        bool is_secret;
+    } cases[] = {
+        {"Bearer abc", true},
+        {"bearer abc", true},
+        {"Basic YTpi", true},
+        {"Basically", false},
+        {"bearer", false},
+        {"https://ann:pw@a.example/x", true},
+        {"https://:pw@a.example", true},
+        {"https://ann@a.example:8443/x", false},
+        {"http://a.example:80/a:b@c", false},
+        {"http://[::1]:80", false},
+        {"ann:pw@a.example", false},
+        {"/verify?key=abc", true},
+        {"http://a.example/?a=1&access_token=x", true},
+        {"/verify?key=", false},
+        {"/verify?a=key", false},
+        {"/key=abc", false},
+        {"", false},
+        {"?", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        CHECK_INT(conf_is_secret_value(str_of(cases[i].value)), cases[i].is_secret);
+}
+
 static void printed_files_are_the_same_each_time_and_complete(void)
 {
     void (*const printers[])(const struct conf_section *, struct text *) = {
@@ -73,4 +102,5 @@ static void printed_files_are_the_same_each_time_and_complete(void)
 }
 
 TEST_MAIN(TEST(printed_scalars_read_back_as_the_same_text),
+          TEST(values_that_show_that_they_are_secret_are_known),
           TEST(printed_files_are_the_same_each_time_and_complete))
