@@ -320,6 +320,20 @@ static void put_limits(struct nginx_server *s, struct nginx_directive *block,
         draft_set(d, settings, STR("burst"), burst, after->place);
 }
 
+// A file that isn't there may have said who passes.
+static void close_for_missing(struct nginx_server *s, struct nginx_directive *block,
+                              struct conf_node *target)
+{
+    for (; block; block = block == s->n->http ? NULL : block->parent)
+        for (struct nginx_directive *d = nginx_get(block, "include"); d;
+             d = nginx_next(d->next, "include")) {
+            if (d->missing.len == 0)
+                continue;
+            nginx_note(s->n, d, DRAFT_CLOSED, STR_FMT, STR_ARG(d->missing));
+            nginx_close(s, target, d);
+        }
+}
+
 bool nginx_put_access(struct nginx_server *s, struct nginx_directive *block,
                       struct conf_node *target)
 {
@@ -328,6 +342,7 @@ bool nginx_put_access(struct nginx_server *s, struct nginx_directive *block,
         "access_by_lua_block", "access_by_lua_file", "js_access",     "modsecurity_rules",
         "secure_link",         "valid_referers",     "auth_jwt",      "auth_ldap",
         "auth_digest",         "geoip2_deny",        "access_by_lua", "auth_delay",
+        "limit_except",
     };
     for (size_t i = 0; i < sizeof guards / sizeof *guards; i++) {
         struct nginx_directive *d = nginx_setting(block, guards[i]);
@@ -335,8 +350,10 @@ bool nginx_put_access(struct nginx_server *s, struct nginx_directive *block,
             continue;
         nginx_note(s->n, d, DRAFT_CLOSED,
                    "nothing here does the same; see 'sallyport print settings'");
+        nginx_mark_done(d);
         nginx_close(s, target, d);
     }
+    close_for_missing(s, block, target);
     struct nginx_directive *satisfy = nginx_setting(block, "satisfy");
     if (satisfy && str_eq(nginx_word(satisfy, 1), STR("any")))
         nginx_note(s->n, satisfy, DRAFT_CHANGED, "here all conditions have to be met, not any");

@@ -2,8 +2,9 @@
 // What changes requests and answers: fields, packing.
 #include "dialect/nginx_priv.h"
 
-// What every server gets anyway, whatever nginx was told to send.
-static bool is_sent_anyway(struct str name, struct str value)
+// What every server gets anyway, whatever nginx was told to send. is_ours: the field is one of
+// those, whatever its value.
+static bool is_sent_anyway(struct str name, struct str value, bool *ret_is_ours)
 {
     static const struct {
         const char *name;
@@ -22,6 +23,7 @@ static bool is_sent_anyway(struct str name, struct str value)
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (!str_ieq(name, str_of(fields[i].name)))
             continue;
+        *ret_is_ours = true;
         for (size_t k = 0; k < sizeof fields[i].values / sizeof *fields[i].values; k++)
             if (fields[i].values[k] && str_eq(value, str_of(fields[i].values[k])))
                 return true;
@@ -29,14 +31,28 @@ static bool is_sent_anyway(struct str name, struct str value)
     return false;
 }
 
-// Whether the value is what an auth server has said, which "forward-auth" passes on.
-static bool is_of_auth(struct nginx_directive *block, struct str value)
+// Whether the value is what an auth server has said in a field of this name, which "forward-auth"
+// passes on.
+static bool is_of_auth(struct nginx *n, struct nginx_directive *block, struct str name,
+                       struct str value)
 {
+    struct nginx_directive *auth = nginx_setting(block, "auth_request");
+    if (!auth || str_eq(nginx_word(auth, 1), STR("off")))
+        return false;
     struct nginx_directive *level = nginx_level(block, "auth_request_set");
     struct nginx_directive *d = level ? nginx_get(level, "auth_request_set") : NULL;
     while (d && !str_eq(nginx_word(d, 1), value))
         d = nginx_next(d->next, "auth_request_set");
-    return d != NULL;
+    struct str from = d ? nginx_word(d, 2) : STR_NONE;
+    return str_starts(from, STR("$upstream_http_")) &&
+           str_ieq(nginx_field_name(n, str_skip(from, 15)), name);
+}
+
+// "proxy_set_header Range $http_range": the client's own.
+static bool is_as_sent(struct nginx *n, struct str name, struct str value)
+{
+    return str_starts(value, STR("$http_")) &&
+           str_ieq(nginx_field_name(n, str_skip(value, 6)), name);
 }
 
 // The settings of one "headers" filter for a target, made when they're first needed.
@@ -77,15 +93,21 @@ static void put_request_fields(struct fields *f, struct nginx_directive *block, 
     struct nginx_directive *d = level ? nginx_get(level, name) : NULL;
     for (; d; d = nginx_next(d->next, name)) {
         struct str field = nginx_word(d, 1), value = nginx_word(d, 2);
+        bool is_ours = false;
         if (str_ieq(field, STR("Host")))
             d->is_done = true; // the service's
-        else if (is_of_auth(block, value))
+        else if (is_of_auth(f->s->n, block, field, value))
             continue;
-        else if (is_sent_anyway(field, value))
+        else if (is_sent_anyway(field, value, &is_ours) || is_as_sent(f->s->n, field, value))
             nginx_note(f->s->n, d, DRAFT_NEEDLESS, "servers get it anyway");
-        else if (!nginx_is_plain(value))
-            nginx_note(f->s->n, d, DRAFT_LOST, "values can't be made of variables here");
-        else if (value.len == 0)
+        else if (!nginx_is_plain(value)) {
+            // Servers believe it, so clients mustn't be the ones who say it.
+            if (!is_ours)
+                remove_field(f, d, "request");
+            nginx_note(
+                f->s->n, d, DRAFT_LOST,
+                "values can't be made of variables here; what clients send in it is removed");
+        } else if (value.len == 0)
             remove_field(f, d, "request");
         else
             put_field(f, d, "request", "set");
@@ -154,7 +176,13 @@ void nginx_put_filters(struct nginx_server *s, struct nginx_directive *block,
 {
     struct fields f = {.s = s, .target = target};
     put_packing(s, block, target);
+    put_answer_fields(&f, block);
+}
+
+void nginx_put_request_fields(struct nginx_server *s, struct nginx_directive *block,
+                              struct conf_node *target)
+{
+    struct fields f = {.s = s, .target = target};
     put_request_fields(&f, block, "proxy_set_header");
     put_request_fields(&f, block, "grpc_set_header");
-    put_answer_fields(&f, block);
 }

@@ -40,8 +40,29 @@ static struct nginx_location location_of(struct nginx_directive *block)
     return l;
 }
 
-// Locations inside locations are tried like those beside them: none is longer than what it is in.
-static void collect(struct nginx_server *s, struct nginx_directive *block, struct locations *ls)
+// Locations inside locations: a prefix is tried like those beside the outer one, for it is longer,
+// and whether expressions come before it is the outer one's matter. An expression goes before all
+// that stands outside, see put_rule.
+static void put_inside(struct nginx_server *s, const struct nginx_location *outer,
+                       struct nginx_location *l)
+{
+    l->is_firm = l->match == NGINX_MATCH_FIRM;
+    if (outer) {
+        l->outer = outer->block;
+        l->outer_text = outer->text;
+        if (l->match == NGINX_MATCH_FIRM || l->match == NGINX_MATCH_PREFIX)
+            l->match = outer->match;
+    }
+    if (l->match != NGINX_MATCH_REGEX || !nginx_get(l->block, "location"))
+        return;
+    l->is_closed = true;
+    nginx_mark_done(l->block);
+    nginx_note(s->n, l->block, DRAFT_CLOSED,
+               "locations inside one with an expression can't be carried over");
+}
+
+static void collect(struct nginx_server *s, const struct nginx_location *outer,
+                    struct nginx_directive *block, struct locations *ls)
 {
     for (struct nginx_directive *d = block->first; d; d = d->next) {
         if (!nginx_is(d, "location") || !d->is_block)
@@ -57,8 +78,10 @@ static void collect(struct nginx_server *s, struct nginx_directive *block, struc
         } else if (ls->n == LOCATIONS_MAX) {
             s->n->d->is_full = true;
         } else {
+            put_inside(s, outer, &l);
             ls->items[ls->n++] = l;
-            collect(s, d, ls);
+            if (!l.is_closed)
+                collect(s, &l, d, ls);
         }
     }
 }
@@ -69,13 +92,13 @@ static int rank(const struct nginx_location *l)
     case NGINX_MATCH_EXACT:
         return 0;
     case NGINX_MATCH_FIRM:
-        return 1;
-    case NGINX_MATCH_REGEX:
         return 2;
+    case NGINX_MATCH_REGEX:
+        return l->outer ? 1 : 3;
     case NGINX_MATCH_PREFIX:
-        return 3;
+        return 4;
     }
-    return 3;
+    return 4;
 }
 
 static int by_turn(const void *left, const void *right)
@@ -83,8 +106,12 @@ static int by_turn(const void *left, const void *right)
     const struct nginx_location *a = left, *b = right;
     if (rank(a) != rank(b))
         return rank(a) - rank(b);
-    if (a->match != NGINX_MATCH_REGEX && a->text.len != b->text.len)
-        return a->text.len > b->text.len ? -1 : 1;
+    // Expressions by what they are in, the longest first; then in the order of the file.
+    bool is_regex = a->match == NGINX_MATCH_REGEX;
+    size_t a_len = is_regex ? a->outer_text.len : a->text.len;
+    size_t b_len = is_regex ? b->outer_text.len : b->text.len;
+    if (a_len != b_len)
+        return a_len > b_len ? -1 : 1;
     return a->block->index < b->block->index ? -1 : a->block->index > b->block->index;
 }
 
@@ -114,12 +141,42 @@ static bool put_term(struct text *to, const char *matcher, const char *before, s
     return is_fine;
 }
 
+static bool is_below(const struct nginx_directive *d, const struct nginx_directive *outer)
+{
+    while (d && d != outer)
+        d = d->parent;
+    return d != NULL;
+}
+
+// An expression inside a location counts where nginx finds that one: not where a longer prefix
+// beside it fits, nor one in it with "^~".
+static bool put_inner_regex(struct text *to, const struct locations *ls,
+                            const struct nginx_location *l)
+{
+    bool is_fine = put_term(to, "PathPrefix", "", l->outer_text);
+    text_put(to, STR(" && "));
+    is_fine &= put_term(to, "PathRegexp", l->ignores_case ? "(?i)" : "", l->text);
+    for (size_t i = 0; i < ls->n; i++) {
+        const struct nginx_location *other = &ls->items[i];
+        bool is_prefix = other->match == NGINX_MATCH_PREFIX || other->match == NGINX_MATCH_FIRM;
+        if (!is_prefix || other->text.len <= l->outer_text.len ||
+            !str_starts(other->text, l->outer_text) ||
+            (is_below(other->block, l->outer) && !other->is_firm))
+            continue;
+        text_put(to, STR(" && !"));
+        is_fine &= put_term(to, "PathPrefix", "", other->text);
+    }
+    return is_fine;
+}
+
 static bool put_rule(struct text *to, const struct locations *ls, const struct nginx_location *l)
 {
     switch (l->match) {
     case NGINX_MATCH_EXACT:
         return put_term(to, "Path", "", l->text);
     case NGINX_MATCH_REGEX:
+        if (l->outer)
+            return put_inner_regex(to, ls, l);
         return put_term(to, "PathRegexp", l->ignores_case ? "(?i)" : "", l->text);
     case NGINX_MATCH_PREFIX:
         return put_term(to, "PathPrefix", "", l->text);
@@ -169,24 +226,44 @@ static void respond(struct nginx_server *s, struct conf_node *target, struct pla
     draft_set(s->n->d, settings, STR("body"), STR("Not found.\n"), place);
 }
 
+// Clients are asked for certificates by a site alone.
+static void close_without_certificates(struct nginx_server *s, struct conf_node *target)
+{
+    struct nginx_directive *d = nginx_setting(s->block, "ssl_verify_client");
+    if (!d || !str_eq(nginx_word(d, 1), STR("on")))
+        return;
+    nginx_note(s->n, d, DRAFT_CLOSED,
+               "only sites ask clients for certificates; hosts that aren't named exactly are "
+               "refused");
+    nginx_close(s, target, d);
+}
+
+// What answers before it matters who asks. True: everything is answered.
+static bool put_answers(struct nginx_server *s, struct nginx_directive *block, struct str regex,
+                        struct conf_node *target)
+{
+    if (block != s->block && nginx_put_answers(s, s->block, STR_NONE, target))
+        return true;
+    bool is_internal = nginx_level(block, "internal") != NULL;
+    if (is_internal)
+        respond(s, target, block->place);
+    if (!is_internal && !nginx_put_answers(s, block, regex, target))
+        return false;
+    nginx_mark_done(block); // nothing else in it is reached
+    return true;
+}
+
 static void fill(struct nginx_server *s, const struct nginx_location *l, struct conf_node *target)
 {
     struct nginx_directive *block = l->block;
     struct str regex = l->match == NGINX_MATCH_REGEX ? l->text : STR_NONE;
     nginx_put_filters(s, block, target);
-    if (block != s->block && nginx_put_answers(s, s->block, STR_NONE, target))
-        return;
-    if (nginx_put_answers(s, block, regex, target)) {
-        nginx_mark_done(block); // nothing else in it is reached
-        return;
-    }
-    if (nginx_get(block, "internal")) {
-        nginx_mark_done(block);
-        respond(s, target, block->place);
-        return;
-    }
-    bool is_shut = nginx_put_access(s, block, target);
-    if (nginx_put_proxy(s, l, target) || is_shut)
+    if (!s->is_in_site)
+        close_without_certificates(s, target);
+    bool answers = put_answers(s, block, regex, target);
+    bool is_shut = answers || nginx_put_access(s, block, target);
+    nginx_put_request_fields(s, block, target);
+    if (answers || nginx_put_proxy(s, l, target) || is_shut)
         return;
     if (nginx_get(block, "rewrite") && !serves_files(block)) { // it is for what that doesn't fit
         respond(s, target, block->place);
@@ -276,7 +353,10 @@ static void put_route(struct nginx_server *s, const struct locations *ls, size_t
         for (const struct conf_node *e = s->entrypoints->first; e; e = e->next)
             draft_push(d, at, e->text, e->place);
     }
-    if (is_fine)
+    s->is_in_site = !routes->is_free;
+    if (l->is_closed)
+        nginx_close(s, route, l->block);
+    else if (is_fine)
         fill(s, l, route);
     nginx_share_filters(s->n, route);
 }
@@ -305,7 +385,7 @@ void nginx_put_locations(struct nginx_server *s)
         d->is_full = true;
         return;
     }
-    collect(s, s->block, ls);
+    collect(s, NULL, s->block, ls);
     bool answers = nginx_get(s->block, "return") != NULL;
     bool has_all = false;
     for (size_t i = 0; i < ls->n; i++)
@@ -319,6 +399,7 @@ void nginx_put_locations(struct nginx_server *s)
     qsort(ls->items, ls->n, sizeof *ls->items, by_turn);
     if (s->site && ls->n == 1 && str_eq(ls->items[0].text, STR("/")) &&
         ls->items[0].match == NGINX_MATCH_PREFIX) {
+        s->is_in_site = true;
         fill(s, &ls->items[0], s->site);
         nginx_share_filters(s->n, s->site);
     } else if (s->site) {

@@ -26,6 +26,7 @@ struct nginx_server {
     bool has_redirect;             // another server sends its plain requests to https
     struct str shown;              // for names of filters and services
     struct conf_node *site;        // NULL: its routes belong to no site
+    bool is_in_site;               // what is being filled belongs to the site
 };
 
 enum nginx_match {
@@ -40,6 +41,10 @@ struct nginx_location {
     enum nginx_match match;
     struct str text; // prefix, path or expression
     bool ignores_case;
+    bool is_firm;                  // "^~" stands there, which counts among those beside it alone
+    bool is_closed;                // what it does can't be said
+    struct nginx_directive *outer; // the location that this one is in, or NULL
+    struct str outer_text;         // its prefix
 };
 
 enum nginx_name_kind {
@@ -117,6 +122,9 @@ bool nginx_put_access(struct nginx_server *s, struct nginx_directive *block,
                       struct conf_node *target);
 void nginx_put_filters(struct nginx_server *s, struct nginx_directive *block,
                        struct conf_node *target);
+// Fields that servers get: behind all that looks at the client's own.
+void nginx_put_request_fields(struct nginx_server *s, struct nginx_directive *block,
+                              struct conf_node *target);
 
 // --- services (nginx_upstream.c, nginx_proxy.c) ---
 

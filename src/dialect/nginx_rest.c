@@ -154,6 +154,8 @@ static void note_block(struct nginx *n, struct nginx_directive *block)
             note_block(n, d);
         } else if (!d->is_done) {
             const char *why = reason(d, &fate);
+            if (d->missing.len > 0)
+                nginx_note(n, d, fate, STR_FMT, STR_ARG(d->missing));
             nginx_note(n, d, fate, "%s", why);
         }
     }

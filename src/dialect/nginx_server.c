@@ -21,6 +21,21 @@ static struct str address_of(struct nginx *n, struct str listen, struct str *ret
     return draft_printf(n->d, STR_FMT ":" STR_FMT, STR_ARG(host), STR_ARG(*ret_port));
 }
 
+// Whether a location keeps somebody out, whom a "/" spelled "%2F" would lead past it.
+static bool has_guarded_location(const struct nginx_directive *block)
+{
+    static const char *const guards[] = {"allow",    "deny",         "auth_basic", "auth_request",
+                                         "internal", "limit_except", "return",     "if"};
+    for (const struct nginx_directive *d = block->first; d; d = d->next) {
+        for (size_t i = 0; nginx_is(d, "location") && i < ARRAY_LEN(guards); i++)
+            if (nginx_get(d, guards[i]))
+                return true;
+        if (d->is_block && has_guarded_location(d))
+            return true;
+    }
+    return false;
+}
+
 static struct conf_node *entrypoint(struct nginx *n, struct str address, struct str port,
                                     bool has_tls, struct place place)
 {
@@ -38,6 +53,12 @@ static struct conf_node *entrypoint(struct nginx *n, struct str address, struct 
     const struct nginx_directive *merge = nginx_setting(n->http, "merge_slashes");
     if (!merge || !str_eq(nginx_word(merge, 1), STR("off")))
         draft_set(n->d, e, STR("merge-slashes"), STR("yes"), place); // as nginx finds locations
+    if (has_guarded_location(n->http)) {
+        draft_set(n->d, e, STR("encoded-slash"), STR("decode"), place);
+        draft_remark(n->d, e,
+                     "As nginx finds locations, \"%%2F\" is a slash; servers get one, too. Without "
+                     "'encoded-slash' it would lead past what only some paths refuse.");
+    }
     return e;
 }
 

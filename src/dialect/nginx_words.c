@@ -225,6 +225,13 @@ static bool fits(const struct reader *r, struct str pattern, struct str name)
     return fnmatch(wanted, have, FNM_PATHNAME | FNM_PERIOD) == 0;
 }
 
+// What else becomes of it depends on where it stands: it may have protected something.
+static void put_missing(struct reader *r, struct nginx_directive *d, const char *why)
+{
+    d->is_done = false;
+    d->missing = draft_text(r->d, str_of(why));
+}
+
 static bool include_dumped(struct reader *r, struct nginx_directive *d, unsigned depth)
 {
     bool is_found = false;
@@ -237,7 +244,7 @@ static bool include_dumped(struct reader *r, struct nginx_directive *d, unsigned
             return false;
     }
     if (!is_found && !is_pattern(nginx_word(d, 1))) // a pattern may fit nothing
-        draft_note(r->d, DRAFT_LOST, d->place, STR_NONE, "the file isn't in this dump");
+        put_missing(r, d, "the file isn't in this dump");
     return true;
 }
 
@@ -250,7 +257,10 @@ static bool include_file(struct reader *r, struct nginx_directive *d, unsigned d
         folder--;
     path = draft_printf(r->d, STR_FMT STR_FMT, (int)folder, r->in->path.ptr, STR_ARG(path));
     if (!r->in->files->read_file(r->in->files->arg, path, &r->d->mem, &text, &why)) {
-        draft_note(r->d, DRAFT_LOST, d->place, STR_NONE, "the file can't be read: %s", why);
+        struct text told = {0};
+        text_printf(&told, "the file can't be read: %s", why);
+        put_missing(r, d, told.ptr);
+        text_fini(&told);
         return true;
     }
     if (text.len > DIALECT_FILE_MAX_BYTES)
@@ -260,6 +270,20 @@ static bool include_file(struct reader *r, struct nginx_directive *d, unsigned d
     return read_file(r, &c, d->parent, depth);
 }
 
+// What Debian and others ship beside nginx for what it serves itself.
+static bool is_about_programs(struct str path)
+{
+    static const char *const names[] = {"mime.types", "fastcgi_params", "fastcgi.conf",
+                                        "uwsgi_params", "scgi_params"};
+    size_t at = path.len;
+    while (at > 0 && path.ptr[at - 1] != '/')
+        at--;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_eq(str_skip(path, at), str_of(names[i])))
+            return true;
+    return false;
+}
+
 // What is included stands where the directive stands.
 static bool include(struct reader *r, struct nginx_directive *d, unsigned depth)
 {
@@ -267,7 +291,7 @@ static bool include(struct reader *r, struct nginx_directive *d, unsigned depth)
     d->is_done = true;
     if (d->n_words != 2)
         return fail(r, d->place, "'include' takes one file name or pattern");
-    if (str_ends(pattern, STR("mime.types")) || str_ends(pattern, STR("_params"))) {
+    if (is_about_programs(pattern)) {
         draft_note(r->d, DRAFT_NEEDLESS, d->place, STR_NONE,
                    "it is about files and programs that nginx serves itself");
         return true;
@@ -279,9 +303,9 @@ static bool include(struct reader *r, struct nginx_directive *d, unsigned depth)
     if (r->n_dumped > 0)
         is_fine = include_dumped(r, d, depth);
     else if (is_pattern(pattern))
-        draft_note(r->d, DRAFT_LOST, d->place, STR_NONE,
-                   "patterns aren't looked up; 'nginx -T > all.conf' writes all files into one, "
-                   "which can be imported");
+        put_missing(r, d,
+                    "patterns aren't looked up; 'nginx -T > all.conf' writes all files into one, "
+                    "which can be imported");
     else
         is_fine = include_file(r, d, depth);
     r->n_includes--;

@@ -13,6 +13,7 @@ struct nginx_word {
 
 struct nginx_directive {
     struct place place;
+    struct str missing;       // why what "include" names isn't there; empty: it is
     struct nginx_word *words; // at least one: its name
     size_t n_words;
     bool is_block;

@@ -123,6 +123,21 @@ def test_locations_are_found_in_the_same_order(pair):
     assert (chosen["/static/x.php"], chosen["/static/app/x.php"]) == ("C", "B")
 
 
+def test_locations_inside_locations_protect_what_they_did(pair):
+    both = pair("nested", status=3)
+    paths = ("/", "/public/x", "/public/x.php", "/admin/x.php", "/public/firm/x", "/public/firm/x.php",
+             "/public/apart/x", "/public/apart/x.php", "/firm/x", "/firm/x.secret", "/firm/in/x",
+             "/firm/in/x.php", "/firm/in/x.secret", "/x.secret", "/inside/x", "/inside/too/x", "/shut/x",
+             "/shut%2Fx", "/a/..%2fshut/x")
+    for path in paths:
+        theirs, ours = both.ask(path)
+        assert theirs.status == ours.status, path
+        if theirs.status == 200:
+            assert json.loads(theirs.body)["who"] == json.loads(ours.body)["who"], path
+    for answer in both.ask("/who/x", X_User="root"):
+        assert "x-user" not in json.loads(answer.body)["headers"]
+
+
 def test_paths_and_hosts(pair, world):
     both = pair("paths-and-hosts")
     for path in ("/strip/a/b?c=d", "/strip/", "/swap/a", "/keep/a", "/one", "/one?a=b", "/named/a%20b",

@@ -70,6 +70,9 @@ static void addresses_become_entrypoints(void)
         {"listen 443 ssl; ssl_verify_client on; ssl_client_certificate ca.pem;",
          {"client-auth: require", "client-ca: ca.pem"},
          {NULL}},
+        {"listen 443 ssl default_server; ssl_verify_client on; ssl_client_certificate ca.pem;",
+         {"client-auth: require", "use: [not-carried-over]"},
+         {"only sites ask clients for certificates"}},
     };
     check_lines(SERVER, "location / { " BEHIND, cases, ARRAY_LEN(cases));
 }
@@ -92,6 +95,22 @@ static void locations_become_routes(void)
         {"location /.well-known/acme-challenge/ { root /x; } location / {", {NULL}, {NULL}},
         {"location /files { root /x; } location / {", {"not-carried-over"}, {"aren't served here"}},
         {"location /in { internal; } location / {", {"status: 404"}, {NULL}},
+        {"location /in { internal; location /in/x { return 200; } } location / {",
+         {"status: 404"},
+         {NULL}},
+        {"location /a/ { return 200; location ~ x$ { return 200; } location ^~ /a/b/ { return 200; "
+         "}"
+         " location /a/c/ { return 200; } } location / {",
+         {"\"PathPrefix(`/a/`) && PathRegexp(`x$`) && !PathPrefix(`/a/b/`)\""},
+         {NULL}},
+        {"location /a/ { return 200; location ~ x$ { return 200; } } location /a/b/ { return 200; }"
+         " location / {",
+         {"\"PathPrefix(`/a/`) && PathRegexp(`x$`) && !PathPrefix(`/a/b/`)\""},
+         {NULL}},
+        {"location ~ ^/a { return 200; location ~ x$ { deny all; } } location / {",
+         {"PathRegexp(`^/a`)", "not-carried-over"},
+         {"inside one with an expression"}},
+        {"location /a/ { deny all; } location / {", {"encoded-slash: decode"}, {NULL}},
     };
     check_lines(SERVER, BEHIND, cases, ARRAY_LEN(cases));
 }
@@ -118,7 +137,11 @@ static void servers_are_asked_as_nginx_does(void)
         {PASS "proxy_connect_timeout 500ms;", {"connect-timeout: 500ms"}, {NULL}},
         {PASS "proxy_next_upstream off;", {"tries: 1"}, {NULL}},
         {PASS "proxy_set_header X-A b;", {"X-A: b"}, {NULL}},
-        {PASS "proxy_set_header X-A $b;", {NULL}, {"can't be made of variables"}},
+        {PASS "proxy_set_header X-A $b;", {"remove: [X-A]"}, {"can't be made of variables"}},
+        {PASS "proxy_set_header X-Own $http_x_own;", {"http://10.0.0.1:8080"}, {NULL}},
+        {PASS "proxy_set_header X-A b; auth_basic x; auth_basic_user_file a.htpasswd;",
+         {"use: [a.example-basic-auth, a.example-headers]"},
+         {NULL}},
         {PASS "proxy_set_header Cookie '';", {"remove: [Cookie]"}, {NULL}},
         {PASS "add_header X-A b always;", {"X-A: b"}, {NULL}},
         {PASS "proxy_hide_header Server;", {"remove: [Server]"}, {NULL}},
@@ -144,6 +167,11 @@ static void what_protects_is_carried_over_or_refuses(void)
         {"auth_basic x; auth_basic_user_file a.htpasswd;", {"users-file: a.htpasswd"}, {NULL}},
         {"auth_basic off; auth_basic_user_file a.htpasswd;", {NULL}, {NULL}},
         {"auth_basic x;", {"not-carried-over"}, {"no file with passwords"}},
+        {"limit_except GET { deny all; }", {"not-carried-over"}, {"nothing here does the same"}},
+        {"include of/guards/*.conf;", {"not-carried-over"}, {"patterns aren't looked up"}},
+        {"include of/no/such.conf;", {"not-carried-over"}, {"can't be read"}},
+        {"include of/no/guard_params;", {"not-carried-over"}, {"can't be read"}},
+        {"include /etc/nginx/fastcgi_params;", {NULL}, {NULL}},
         {"limit_req zone=z;", {"rate: 2/s", "burst: 1", "status: 503"}, {NULL}},
         {"limit_req zone=h burst=5 nodelay;", {"rate: 30/m", "burst: 6", "header:x-id"}, {NULL}},
         {"limit_req zone=z burst=5;", {"burst: 6"}, {"served at once"}},
