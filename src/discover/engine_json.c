@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "base/num.h"
+#include "base/text.h"
 
 #define VERSION_NAME_MAX_BYTES 120
 
@@ -15,6 +16,28 @@ static json_t *parse(struct str json, const char **ret_why)
     json_t *root = json_loadb(json.len > 0 ? json.ptr : "", json.len, 0, &error);
     if (!root)
         *ret_why = "the engine's answer is no JSON";
+    return root;
+}
+
+#define NUL_ESCAPE "\\u0000"
+
+// The same where texts are read that belong to all containers: jansson refuses a whole answer for
+// one NUL in a key, which any of them may have in a label. It reads another character there.
+static json_t *parse_of_all(struct str json, const char **ret_why)
+{
+    struct text clean = {.ptr = NULL};
+    if (str_search(json, STR(NUL_ESCAPE)) == STR_NPOS)
+        return parse(json, ret_why);
+    text_put(&clean, json);
+    for (size_t i = 0; i < clean.len; i++) {
+        if (clean.ptr[i] != '\\')
+            continue;
+        if (str_starts(str_skip(text_str(&clean), i), STR(NUL_ESCAPE)))
+            clean.ptr[i + 5] = '1';
+        i++; // whatever is escaped, a backslash perhaps
+    }
+    json_t *root = parse(text_str(&clean), ret_why);
+    text_fini(&clean);
     return root;
 }
 
@@ -196,7 +219,7 @@ bool engine_json_container(struct str json, struct arena *mem, struct container 
 bool engine_json_ids(struct str json, struct arena *mem, struct engine_ids *ret,
                      const char **ret_why)
 {
-    json_t *root = parse(json, ret_why);
+    json_t *root = parse_of_all(json, ret_why);
     if (!root)
         return false;
     bool is_fine = json_is_array(root);
@@ -245,7 +268,7 @@ static struct str changed_by(const json_t *event)
 
 bool engine_json_event(struct str json, struct arena *mem, struct str *ret_id, const char **ret_why)
 {
-    json_t *root = parse(json, ret_why);
+    json_t *root = parse_of_all(json, ret_why);
     if (!root)
         return false;
     bool is_object = json_is_object(root);

@@ -159,6 +159,27 @@ static void lists_are_bounded_and_of_ids_alone(void)
     arena_fini(&mem);
 }
 
+static void one_containers_nul_spoils_no_answer_about_all(void)
+{
+    struct arena mem;
+    struct engine_ids ids;
+    struct str id;
+    const char *why = "";
+    arena_init(&mem, 1 << 20, NULL, 0);
+    CHECK(engine_json_ids(STR("[{\"Id\":\"ab\",\"Labels\":{\"a\\u0000\":\"\\\\\\u0000\"}},"
+                              "{\"Id\":\"cd\"}]"),
+                          &mem, &ids, &why));
+    CHECK_INT(ids.n, 2);
+    CHECK(engine_json_event(STR("{\"Type\":\"container\",\"Action\":\"start\",\"Actor\":{"
+                                "\"ID\":\"ab\",\"Attributes\":{\"\\u0000\":\"\\\\u0000\"}}}"),
+                            &mem, &id, &why));
+    CHECK_STR(id, STR("ab"));
+    CHECK(!engine_json_ids(STR("[{\"Id\":\"ab\\u0000\"}]"), &mem, &ids, &why));
+    CHECK(!engine_json_ids(STR("[{\"Id\":\"ab\",\"a\":\"\\u0000"), &mem, &ids, &why));
+    CHECK(!engine_json_ids(STR("[{\"Id\":\"ab\"},\"\\u0000\",\\"), &mem, &ids, &why));
+    arena_fini(&mem);
+}
+
 static void versions_are_read_of_every_engine(void)
 {
     static const struct {
@@ -191,4 +212,6 @@ TEST_MAIN(TEST(a_container_is_read_with_what_is_needed),
           TEST(states_of_other_engines_are_understood),
           TEST(what_makes_no_sense_is_refused_with_a_reason),
           TEST(of_many_ports_the_lowest_are_kept), TEST(events_name_the_container_that_has_changed),
-          TEST(lists_are_bounded_and_of_ids_alone), TEST(versions_are_read_of_every_engine))
+          TEST(lists_are_bounded_and_of_ids_alone),
+          TEST(one_containers_nul_spoils_no_answer_about_all),
+          TEST(versions_are_read_of_every_engine))
