@@ -103,15 +103,6 @@ static void start(struct providers *p)
         close(fd);
 }
 
-void providers_ended(struct providers *p)
-{
-    bool is_early = p->child.channel >= 0;
-    child_hang_up(&p->child);
-    p->child.pid = 0;
-    if (is_early && p->state != PROVIDERS_OFF)
-        go_away(p, "the process that speaks with the engine has ended");
-}
-
 void providers_pause(struct providers *p)
 {
     hang_up(p);
@@ -211,6 +202,16 @@ void providers_look(struct providers *p)
         else
             go_away(p, "the process that speaks with the engine has ended");
     }
+}
+
+void providers_ended(struct providers *p)
+{
+    p->child.pid = 0;  // it has been waited for
+    providers_look(p); // what it said last, which may be why
+    bool is_early = p->child.channel >= 0;
+    child_hang_up(&p->child);
+    if (is_early && p->state != PROVIDERS_OFF)
+        go_away(p, "the process that speaks with the engine has ended");
 }
 
 // --- settings ---

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -472,3 +473,29 @@ def test_settings_change_the_engine_or_want_none(own_world, tmp_path):
         wait_until(lambda: not engine_pids(world.proxy), "the process's end")
     finally:
         other.down()
+
+
+def engine_process(world):
+    """Of the proxy's children the one that speaks with the engine: its pid."""
+    keeper = world.proxy.child.pid
+    for pid in Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split():
+        if b"\0engine\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return int(pid)
+    return None
+
+
+def is_zombie(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_why_the_process_ended_is_told_even_if_both_are_heard_at_once(own_world):
+    world = own_world()
+    pid = wait_until(lambda: engine_process(world), "a process for the engine")
+    wait_until(lambda: world.report()["state"] == "following", "the engine's containers")
+    world.proxy.child.send_signal(signal.SIGSTOP)
+    try:
+        world.engine.hang_up()
+        wait_until(lambda: is_zombie(pid), "the end of the process")
+    finally:
+        world.proxy.child.send_signal(signal.SIGCONT)
+    world.proxy.wait_line("docker: (events: |the engine has ended the stream)", world.proxy.err)
