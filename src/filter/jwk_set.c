@@ -121,6 +121,20 @@ static void add(struct jwk_set *set, const struct json *jwk, bool takes_secrets,
     set->n++;
 }
 
+// Those with a name come first: a token that names one doesn't try those that could be anybody's
+// before it.
+static void add_all(struct jwk_set *set, const struct json *keys, bool takes_secrets,
+                    struct arena *mem)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        for (const struct json *k = keys->first; k && set->n < JWK_SET_MAX; k = k->next) {
+            bool has_name = json_get_text(k, STR("kid")).len > 0;
+            if (has_name == (pass == 0))
+                add(set, k, takes_secrets, mem);
+        }
+    }
+}
+
 struct jwk_set *jwk_set_parse(struct str text, bool takes_secrets, const char **ret_why)
 {
     struct arena mem;
@@ -129,8 +143,7 @@ struct jwk_set *jwk_set_parse(struct str text, bool takes_secrets, const char **
     const struct json *root = json_parse(text, &mem, ret_why);
     const struct json *keys = json_get(root, STR("keys"));
     if (keys && keys->kind == JSON_ARRAY) {
-        for (const struct json *k = keys->first; k && set->n < JWK_SET_MAX; k = k->next)
-            add(set, k, takes_secrets, &mem);
+        add_all(set, keys, takes_secrets, &mem);
     } else if (json_get(root, STR("kty"))) {
         add(set, root, takes_secrets, &mem);
     } else if (root) {

@@ -202,6 +202,8 @@ enum err jwt_serve(const struct handler *h, struct exchange *x)
         return refuse_invalid(h, x, why);
     if ((f->algs >> t.alg & 1) == 0)
         return refuse_invalid(h, x, "its algorithm is not one that is taken");
+    if (!jwt_type_fits(f->conf, t.typ))
+        return refuse_invalid(h, x, "its type is not one that is taken");
     switch (check_signature(f, x, &t)) {
     case SIGNATURE_GOOD:
         break;

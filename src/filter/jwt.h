@@ -22,7 +22,7 @@ struct jwt_conf {
     struct conf_text secret;   // for HS…
     struct conf_text jwks_url; // of a JWK set
     int64_t refresh_ms;        // of jwks_url
-    struct conf_texts algorithms, issuers, audiences, from;
+    struct conf_texts algorithms, types, issuers, audiences, from;
     struct conf_map required; // claims to jwt_values_conf
     struct conf_map headers;  // names of fields to jwt_claim_conf
     struct conf_text user, realm;
@@ -103,6 +103,8 @@ enum jwt_verdict {
 // now_s: since 1970.
 enum jwt_verdict jwt_check_claims(const struct jwt_conf *c, const struct json *claims,
                                   int64_t now_s);
+// Whether typ of a token's header is one of those that are asked for.
+bool jwt_type_fits(const struct jwt_conf *c, struct str typ);
 // A claim by its name, or by the names that lead to it: "realm_access.roles". NULL: it isn't there.
 const struct json *jwt_claim(const struct json *claims, struct str path);
 // As the value of a header field: what is in an array, with commas between. False: it isn't there,

@@ -72,6 +72,21 @@ static bool is_listed(const struct conf_texts *wanted, struct str value)
     return false;
 }
 
+// RFC 7515 4.1.9: media types, in any case, whose "application/" may be left out.
+static struct str short_type(struct str typ)
+{
+    const struct str prefix = STR("application/");
+    return str_istarts(typ, prefix) ? str_skip(typ, prefix.len) : typ;
+}
+
+bool jwt_type_fits(const struct jwt_conf *c, struct str typ)
+{
+    for (size_t i = 0; i < c->types.n; i++)
+        if (str_ieq(short_type(c->types.items[i].text), short_type(typ)))
+            return true;
+    return c->types.n == 0;
+}
+
 // Whether a claim is one of these, or has one of them in it.
 static bool has_any(const struct json *claim, const struct conf_texts *wanted)
 {

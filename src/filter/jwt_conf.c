@@ -54,6 +54,13 @@ static const struct conf_item items[] = {
                    "Which are taken: of RS, PS, ES and HS with 256, 384 or 512, and EdDSA. By "
                    "default all that fit the keys. An algorithm never goes with a key of another "
                    "type, and `none` never goes."),
+    ITEM_TEXTS(
+        jwt_conf, types, "token-type", .since = "0.1", .apply = CONF_LIVE,
+        .format = "media types, as in `typ`", .example = "at+jwt",
+        .doc = "What `typ` of a token's header has to be: one of these (RFC 8725 3.11). By "
+               "default anything, and it may be missing, as many issuers write `JWT` for all "
+               "that they sign. Set it where an issuer says `at+jwt` (RFC 9068), so that its ID "
+               "tokens are no access tokens."),
     ITEM_TEXTS(jwt_conf, issuers, "issuer", .since = "0.1", .apply = CONF_LIVE, .format = "texts",
                .example = "https://login.example.com/realms/main",
                .doc = "What `iss` has to be: one of these."),

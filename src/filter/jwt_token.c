@@ -28,16 +28,20 @@ static const struct json *decode_object(struct str s, struct arena *mem)
 static const char *take_header(const struct json *header, struct jwt_token *ret)
 {
     const struct json *alg = json_get(header, STR("alg")), *kid = json_get(header, STR("kid"));
+    const struct json *typ = json_get(header, STR("typ"));
     if (!alg || alg->kind != JSON_STRING || !jws_alg_parse(alg->text, &ret->alg))
         return "its algorithm is not one that is taken";
     if (kid && kid->kind != JSON_STRING)
         return "its key's name is no text";
+    if (typ && typ->kind != JSON_STRING)
+        return "its type is no text";
     // RFC 7515 4.1.11: who doesn't know an extension that is critical refuses the whole.
     if (json_get(header, STR("crit")))
         return "it has an extension that is not known here";
     if (json_get(header, STR("zip")) || json_get(header, STR("enc")))
         return "it is encrypted or compressed";
     ret->kid = kid ? kid->text : STR_NONE;
+    ret->typ = typ ? typ->text : STR_NONE;
     return NULL;
 }
 

@@ -11,6 +11,7 @@
 struct jwt_token {
     enum jws_alg alg;
     struct str kid;            // empty: none
+    struct str typ;            // empty: none
     const struct json *claims; // an object
     struct str signed_text;    // what the signature is over; borrows from the token
     struct str signature;      // decoded

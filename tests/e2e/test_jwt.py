@@ -23,6 +23,8 @@ filters:
   strict: { jwt: { keys: jwks.json, issuer: [https://a.test, https://b.test], audience: [api, web],
                    algorithms: [ES256], leeway: 10s,
                    required: { scope: [read, write], realm_access.roles: admin, email_verified: true } } }
+  typed: { jwt: { keys: jwks.json, token-type: at+jwt } }
+  many: { jwt: { keys: many.json } }
   forever: { jwt: { keys: jwks.json, require-expiry: no } }
   places: { jwt: { keys: jwks.json, from: [authorization, "cookie:session", "query:token", "header:X-Jwt"],
                    strip: yes } }
@@ -31,6 +33,8 @@ sites:
   pem.example: { use: pem, to: "BACK" }
   secret.example: { use: secret, to: "BACK" }
   strict.example: { use: strict, to: "BACK" }
+  typed.example: { use: typed, to: "BACK" }
+  many.example: { use: many, to: "BACK" }
   forever.example: { use: forever, to: "BACK" }
   places.example: { use: places, to: "BACK" }
   open.example: { to: "BACK" }
@@ -42,9 +46,11 @@ access-log: { format: json }
 class World:
     def __init__(self, folder):
         self.keys = {alg: Key(alg, alg) for alg in ALGS}
+        self.many = [Key("EdDSA", f"k{i}") for i in range(12)]
         self.back = Origin(lambda r, c: ok("served"))
         (folder / "proxy").mkdir()
         (folder / "proxy" / "jwks.json").write_text(jwks(*self.keys.values()))
+        (folder / "proxy" / "many.json").write_text(jwks(*self.many))
         (folder / "proxy" / "key.pem").write_text(self.keys["ES256"].pem())
         settings = SETTINGS.replace("BACK", self.back.url).replace("SECRET", SECRET.decode())
         self.proxy = Proxy(folder / "proxy", settings)
@@ -89,6 +95,23 @@ def test_each_algorithm_passes_by_its_key_alone(world, alg):
         assert answer.status == 401, forged
         assert 'error="invalid_token"' in answer.get("WWW-Authenticate")
     assert len(world.back.requests) == 2
+
+
+def test_a_type_can_be_asked_for(world):
+    """An ID token of the same issuer is no access token (RFC 8725 3.11)."""
+    for typ, status in (("at+jwt", 200), ("application/AT+JWT", 200), ("JWT", 401), ("", 401), (None, 401)):
+        token = world.keys["ES256"].token({"typ": typ}, sub="ada")
+        assert world.get("typed.example", token).status == status, typ
+    assert len(world.back.requests) == 2
+
+
+def test_a_key_that_a_token_names_is_found_among_many(world):
+    """Without a name, eight are tried."""
+    for key in world.many:
+        assert world.get("many.example", key.token(sub="ada")).status == 200
+    for i, status in ((7, 200), (8, 401)):
+        nameless = Key("EdDSA", private=world.many[i].private)
+        assert world.get("many.example", nameless.token(sub="eve")).status == status
 
 
 def test_an_algorithm_never_goes_with_a_key_of_another_type(world):

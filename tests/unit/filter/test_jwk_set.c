@@ -92,6 +92,21 @@ static void a_set_has_no_more_keys_than_the_limit(void)
     jwk_set_unref(set);
 }
 
-TEST_MAIN(TEST(sets_hold_the_keys_that_are_for_signatures),
+static void a_key_that_is_named_is_not_behind_others(void)
+{
+    const char *why = NULL;
+    size_t at = 0;
+    struct jwk_set *set = jwk_set_parse(STR("{\"keys\":[{" EC "},{" EC "},{" EC
+                                            ",\"kid\":\"b\"},{" EC "},{" EC ",\"kid\":\"a\"}]}"),
+                                        false, &why);
+    CHECK_INT(jwk_set_n(set), 5);
+    CHECK(jwk_set_next(set, JWS_ES256, STR("a"), &at) != NULL);
+    CHECK_INT(at, 2);                         // the second of those with names
+    CHECK_INT(count(set, JWS_ES256, "a"), 4); // those without are tried after it
+    jwk_set_unref(set);
+}
+
+TEST_MAIN(TEST(a_key_that_is_named_is_not_behind_others),
+          TEST(sets_hold_the_keys_that_are_for_signatures),
           TEST(keys_are_found_by_type_purpose_and_name),
           TEST(a_set_has_no_more_keys_than_the_limit))

@@ -121,6 +121,34 @@ static void claims_become_values_of_fields_or_nothing(void)
     arena_fini(&mem);
 }
 
-TEST_MAIN(TEST(times_are_held_to_the_second), TEST(issuer_and_audience_are_compared_exactly),
+static void types_are_compared_as_media_types(void)
+{
+    static const struct {
+        const char *types, *typ;
+        bool fits;
+    } cases[] = {
+        {"at+jwt", "at+jwt", true},
+        {"at+jwt", "application/AT+JWT", true},
+        {"application/at+jwt", "at+jwt", true},
+        {"[JWT, at+jwt]", "jwt", true},
+        {"at+jwt", "JWT", false},
+        {"at+jwt", "", false},
+        {"at+jwt", "text/at+jwt", false},
+        {"[]", "JWT", true},
+        {"[]", "", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct filter_fixture f;
+        char yaml[128];
+        snprintf(yaml, sizeof yaml, "{ " SECRET ", token-type: %s }", cases[i].types);
+        filter_start(&f, &filter_jwt, yaml, NULL);
+        const struct jwt *j = (const struct jwt *)(void *)f.filter;
+        CHECK(j && jwt_type_fits(j->conf, str_of(cases[i].typ)) == cases[i].fits);
+        filter_end(&f);
+    }
+}
+
+TEST_MAIN(TEST(types_are_compared_as_media_types), TEST(times_are_held_to_the_second),
+          TEST(issuer_and_audience_are_compared_exactly),
           TEST(claims_are_required_with_one_of_their_values),
           TEST(claims_become_values_of_fields_or_nothing))

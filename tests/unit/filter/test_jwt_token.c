@@ -56,6 +56,7 @@ static void what_is_no_token_is_refused_with_a_reason(void)
         {"{\"alg\":\"ES256\",\"alg\":\"none\"}", "{}", "x", "its header is malformed"},
         {"[]", "{}", "x", "its header is malformed"},
         {"{\"alg\":\"ES256\",\"kid\":1}", "{}", "x", "its key's name is no text"},
+        {"{\"alg\":\"ES256\",\"typ\":null}", "{}", "x", "its type is no text"},
         {"{\"alg\":\"ES256\",\"crit\":[]}", "{}", "x",
          "it has an extension that is not known here"},
         {"{\"alg\":\"ES256\",\"enc\":\"x\"}", "{}", "x", "it is encrypted or compressed"},
