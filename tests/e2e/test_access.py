@@ -150,6 +150,34 @@ def test_conditions_that_make_no_sense_are_errors(tmp_path, settings, why):
     assert done.returncode == 1 and why in done.stderr, done.stderr
 
 
+def test_both_lists_count_in_the_order_of_use_and_a_route_is_an_exception(start, origin):
+    """S4-6: the list of whom nobody wants and that of who may come, in the order that `explain` shows; an
+    exception is for one path and one argument alone."""
+    back = origin(lambda request, conn: "served")
+    proxy = start(TRUSTED + f"""
+filters:
+  unwanted: {{ deny: {{ addresses: [192.0.2.66], status: 404 }} }}
+  people: {{ allow: {{ addresses: [192.0.2.0/24] }} }}
+sites:
+  a.example:
+    routes:
+      - {{ match: "Path(`/hook`) && Query(`by`, `partner`)", use: [unwanted], to: "{back.url}" }}
+      - {{ match: "PathPrefix(`/`)", use: [unwanted, people], to: "{back.url}" }}
+""")
+    stranger, unwanted = "203.0.113.1", "192.0.2.66"  # that one is on both lists: the first decides
+    assert [ask(proxy, c) for c in ("192.0.2.1", stranger, unwanted)] == [200, 403, 404]
+    asked = [("/hook?by=partner", 200), ("/hook?by=other", 403), ("/hook", 403), ("/hook/x?by=partner", 403)]
+    assert [(path, ask(proxy, stranger, path)) for path, _ in asked] == asked
+    assert ask(proxy, unwanted, "/hook?by=partner") == 404
+    assert len(back.requests) == 2
+
+    def explained(path):
+        shown = run("explain", "--config", proxy.file, "--from", "192.0.2.1", f"http://a.example:80{path}", check=0)
+        return [line.split()[1] for line in shown.stdout.splitlines() if line.startswith("  filter")]
+    assert explained("/x") == ["unwanted", "people"]
+    assert explained("/hook?by=partner") == ["unwanted"]
+
+
 def test_explain_says_which_condition_decides(tmp_path, databases):
     file = tmp_path / "s.yaml"
     file.write_text(site("{ allow: { countries: [FR] } }", databases[2]))

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import PATIENCE, Client, kill_and_wait, run, wait_until
+from harness import BINARY, PATIENCE, Client, kill_and_wait, run, wait_until
 
 PASSWORD = "$2y$05$bvIG6Nmid91Mu9RcmmWZfO5HJIMCT8riNW0hEp8f6/FuA2/mHZFpe"  # of "password"
 
@@ -158,7 +158,6 @@ def test_each_further_ban_is_longer_and_its_end_is_told(start, server):
     for number, seconds in [(1, 1), (2, 2), (3, 2)]:
         assert ask(proxy, "/gone") == 404
         proxy.wait_line(rf"127\.0\.0\.2 is banned for {seconds} s by r \(ban no\. {number}\)", proxy.err)
-        assert ask(proxy) == 403
         proxy.wait_line(r"ban: 127\.0\.0\.2 isn't banned any more: the time is over", proxy.err,
                         count=number)
         assert ask(proxy) == 200
@@ -181,6 +180,22 @@ def test_bans_live_through_reload_kill_and_restart(start, server, tmp_path):
     again = start(text)
     assert ask(again) == 403
     assert listed(again)["127.0.0.2"]["by"] == "r"
+
+
+def test_bans_live_through_an_upgrade(start, server):
+    """Those of rules and of people, without a state folder: one binary hands them to the next."""
+    proxy = start(settings(server, "{ rules: { r: { count: ['404'], times: 1, for: 1h } } }"))
+    assert ask(proxy, "/gone") == 404
+    run("ban", "add", "127.0.0.4", "--reason", "by hand", *control(proxy), check=0)
+    wait_until(lambda: set(listed(proxy)) == {"127.0.0.2", "127.0.0.4"}, "the bans")
+    wait_until(lambda: (ask(proxy), ask(proxy, source="127.0.0.4")) == (403, 403), "their force")
+    before, gate = listed(proxy), proxy.gate_pid()
+    answer = proxy.ask(command="upgrade", binary=str(BINARY))
+    assert answer["ok"], answer
+    assert proxy.gate_pid() != gate
+    assert (ask(proxy), ask(proxy, source="127.0.0.4")) == (403, 403)  # from the first request on
+    assert listed(proxy) == before
+    assert ask(proxy, source="127.0.0.3") == 200
 
 
 def test_people_ban_and_forgive(start, server):
