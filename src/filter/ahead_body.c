@@ -19,9 +19,8 @@ struct read_body {
     bool has_ended;  // the inner body has been read to its end
 };
 
-static enum io read_read(struct body *b, struct str *ret_piece, struct deadline until)
+static enum io next_piece(struct read_body *r, struct str *ret_piece, struct deadline until)
 {
-    struct read_body *r = CONTAINER_OF(b, struct read_body, body);
     *ret_piece = spool_take(&r->spool);
     if (ret_piece->len > 0)
         return IO_DONE;
@@ -30,9 +29,14 @@ static enum io read_read(struct body *b, struct str *ret_piece, struct deadline 
         r->rest = STR_NONE;
         return IO_DONE;
     }
-    enum io io = r->has_ended ? IO_EOF : body_read(r->inner, ret_piece, until);
-    if (io == IO_EOF)
-        b->trailers = r->inner->trailers;
+    return r->has_ended ? IO_EOF : body_read(r->inner, ret_piece, until);
+}
+
+static enum io read_read(struct body *b, struct str *ret_piece, struct deadline until)
+{
+    struct read_body *r = CONTAINER_OF(b, struct read_body, body);
+    enum io io = next_piece(r, ret_piece, until);
+    body_follow(b, r->inner);
     return io;
 }
 

@@ -44,8 +44,7 @@ static enum io read_counted(struct body *b, struct str *ret_piece, struct deadli
     if (c->is_over)
         return IO_FAIL;
     enum io io = body_read(c->inner, ret_piece, until);
-    if (io == IO_EOF)
-        b->trailers = c->inner->trailers;
+    body_follow(b, c->inner);
     if (io != IO_DONE)
         return io;
     c->got += ret_piece->len;
@@ -92,7 +91,7 @@ static enum err serve(const struct handler *h, struct exchange *x)
         if (!c)
             return filter_exhausted(x);
         *c = (struct counted){
-            .body = {&counted_ops, -1, NULL}, .inner = x->req.body, .x = x, .f = f};
+            .body = {.ops = &counted_ops, .length = -1}, .inner = x->req.body, .x = x, .f = f};
         x->req.body = &c->body;
         filter_note(h, x, "counting", STR_NONE);
     } else {

@@ -68,8 +68,7 @@ static enum io throttle_read(struct body *body, struct str *ret_piece, struct de
     struct throttle_body *b = CONTAINER_OF(body, struct throttle_body, body);
     if (b->reserved.len == 0 && b->in.len == 0) {
         enum io io = body_read(b->inner, &b->in, until);
-        if (io == IO_EOF)
-            b->body.trailers = b->inner->trailers;
+        body_follow(&b->body, b->inner);
         if (io != IO_DONE)
             return io;
     }

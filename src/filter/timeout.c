@@ -103,7 +103,7 @@ static enum err bound_body(const struct timeout *f, struct exchange *x, struct d
     struct bounded *l = ARENA_NEW(x->mem, struct bounded);
     if (!l)
         return filter_exhausted(x);
-    *l = (struct bounded){.body = {&bounded_ops, x->resp.body->length, NULL},
+    *l = (struct bounded){.body = {.ops = &bounded_ops, .length = x->resp.body->length},
                           .inner = x->resp.body,
                           .x = x,
                           .due = due,

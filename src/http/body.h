@@ -31,6 +31,8 @@ struct body {
     const struct body_ops *ops;
     int64_t length;           // bytes in all; -1: not known in advance
     struct headers *trailers; // borrows: after IO_EOF, or NULL
+    // With the last byte of a known length: trailers may follow, which IO_EOF tells.
+    bool has_tail;
 };
 
 // What a piece costs beside its bytes, in the unit of fiber_give_way: who sends bodies in pieces of
@@ -46,6 +48,13 @@ struct body {
 static inline enum io body_read(struct body *b, struct str *ret_piece, struct deadline until)
 {
     return b->ops->read(b, ret_piece, until);
+}
+
+// For a body around inner, after it was read: what follows is the same.
+static inline void body_follow(struct body *b, const struct body *inner)
+{
+    b->trailers = inner->trailers;
+    b->has_tail = inner->has_tail;
 }
 
 // After a splice that found nothing. May wait.

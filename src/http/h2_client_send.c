@@ -142,7 +142,7 @@ static void tell_more(struct h2_call *call)
 
 // --- the pump ---
 
-// A piece is there. Of a body with a length, the last one is known.
+// A piece is there. Of a body with a length, the last one is known, unless trailers may follow.
 static void take_piece(struct h2_call *call, struct str piece)
 {
     call->out = piece;
@@ -150,7 +150,7 @@ static void take_piece(struct h2_call *call, struct str piece)
         return;
     ASSERT(piece.len <= call->send_left);
     call->send_left -= piece.len;
-    if (call->send_left == 0)
+    if (call->send_left == 0 && !call->x->req.body->has_tail)
         call->sending = H2_SENDING_LAST;
 }
 
@@ -207,7 +207,7 @@ static void send_part(struct h2_call *call)
         fiber_give_way(BODY_PIECE_COST + (uint32_t)piece.len);
         break;
     case IO_EOF:
-        go(call, call->x->req.body->length >= 0 ? H2_SENDING_FAILED : H2_SENDING_LAST);
+        go(call, call->send_left > 0 ? H2_SENDING_FAILED : H2_SENDING_LAST);
         tell_more(call);
         break;
     case IO_FAIL:
@@ -274,8 +274,7 @@ static bool take_first(struct h2_call *call)
     switch (body_read(b, &piece, BODY_NO_WAIT)) {
     case IO_DONE:
         take_piece(call, piece);
-        if (call->sending != H2_SENDING_LAST || piece.len != (uint64_t)b->length ||
-            !replay_keep(x, piece))
+        if (b->length != (int64_t)piece.len || !replay_keep(x, piece))
             call->has_taken_body = true;
         return true;
     case IO_EOF:

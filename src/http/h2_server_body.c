@@ -252,6 +252,7 @@ static enum io lend(struct h2_stream *s, struct str *ret_piece)
         return IO_FAIL;
     }
     *ret_piece = str_from(chunk->bytes + chunk->at, in->lent_bytes);
+    in->body.has_tail = !in->is_ended || in->body.trailers != NULL;
     return IO_DONE;
 }
 

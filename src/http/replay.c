@@ -53,10 +53,8 @@ static enum io replay_read(struct body *b, struct str *ret_piece, struct deadlin
     enum io io = body_read(r->inner, ret_piece, until);
     if (io == IO_DONE && !r->is_lost)
         keep(r, *ret_piece);
-    if (io == IO_EOF) {
-        r->is_at_end = true;
-        b->trailers = r->inner->trailers;
-    }
+    r->is_at_end = io == IO_EOF;
+    body_follow(b, r->inner);
     return io;
 }
 
@@ -103,7 +101,8 @@ static struct replay *wrap(struct exchange *x)
     struct replay *r = ARENA_NEW(x->mem, struct replay);
     if (!r)
         return NULL;
-    r->body = (struct body){&replay_ops, x->req.body->length, NULL};
+    r->body = (struct body){.ops = &replay_ops, .length = x->req.body->length};
+    body_follow(&r->body, x->req.body);
     r->inner = x->req.body;
     r->mem = x->mem;
     r->last = r->at = &r->first;
@@ -122,10 +121,24 @@ void replay_record(struct exchange *x, uint64_t max_bytes)
         r->n_left = max_bytes;
 }
 
+// Whoever reads on behind piece takes it away.
+static bool keep_before_tail(struct exchange *x, struct str piece)
+{
+    struct replay *r = wrap(x);
+    if (!r)
+        return false;
+    r->n_left = piece.len;
+    keep(r, piece);
+    return !r->is_lost;
+}
+
 bool replay_keep(struct exchange *x, struct str piece)
 {
+    bool has_tail = x->req.body->has_tail;
     if (replay_of(x->req.body))
-        return replay_restart(x);
+        return has_tail ? replay_is_whole(x) : replay_restart(x);
+    if (has_tail)
+        return keep_before_tail(x, piece);
     struct kept *k = ARENA_NEW(x->mem, struct kept);
     struct replay *r = k ? wrap(x) : NULL;
     if (!r)

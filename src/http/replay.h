@@ -9,8 +9,8 @@
 // memory may be. Before any of it was read.
 void replay_record(struct exchange *x, uint64_t max_bytes);
 
-// piece was all of x's request body. Makes that body one that a next try finds unread again. False:
-// no memory for that.
+// piece was all of x's request body, but for what its tail says. Makes that body one that a next
+// try finds unread again. False: no memory for that.
 bool replay_keep(struct exchange *x, struct str piece);
 
 // Whether all that was read of x's request body is kept, so that replay_restart can do its work.

@@ -99,7 +99,7 @@ static enum io read_and_keep(struct body *b, struct str *ret_piece, struct deadl
 {
     struct copying *c = CONTAINER_OF(b, struct copying, body);
     enum io io = body_read(c->inner, ret_piece, until);
-    b->trailers = c->inner->trailers;
+    body_follow(b, c->inner);
     if (io == IO_DONE)
         keep(c, *ret_piece);
     // Of a body whose length is known nobody may ask for the end.

@@ -13,6 +13,7 @@ import pytest
 from certificates import Certificate
 from h2_origin import H2Origin
 from harness import PATIENCE, run, wait_until
+from http2 import END_HEADERS, END_STREAM, HEADERS, H2Client
 
 LOG = "access-log: { format: '{method} {path} {status} {end} {end-detail}' }"
 CANCEL, REFUSED_STREAM, INTERNAL_ERROR = 8, 7, 2
@@ -139,6 +140,25 @@ def test_trailers_pass_both_ways(start, h2_origin):
                                  "X-Request-Sum: 42\r\n\r\n")
     assert answer.body == b"abc"
     assert [(name.lower(), value) for name, value in answer.trailers] == [("x-sum", "42")]
+
+
+@pytest.mark.parametrize("ends", ["with the body", "with trailers", "afterwards"])
+def test_what_comes_behind_a_known_length_passes(start, h2_origin, ends):
+    server = h2_origin(lambda stream: stream.answer(stream.body()))
+    proxy = start("entrypoints: { web: { listen: '127.0.0.1:0', h2c: yes } }\n"
+                  + settings(server.url))
+    with H2Client(proxy.port) as client:
+        stream = client.request("/", method="POST", end=False, more=[("content-length", "3")])
+        client.data(stream, b"abc", end=ends == "with the body")
+        request = server.next_request()
+        if ends == "with trailers":
+            client.send_frame(HEADERS, END_HEADERS | END_STREAM, stream,
+                              client.encoder.encode([("x-sum", "42")]))
+        elif ends == "afterwards":
+            client.data(stream, b"", end=True)
+        answer = client.answer(stream)
+    assert (answer.status, answer.body, request["content-length"]) == (200, b"abc", "3")
+    assert request.trailers == ([("x-sum", "42")] if ends == "with trailers" else [])
 
 
 def test_interim_answers_come_before_the_final_one(start, h2_origin):
@@ -516,7 +536,8 @@ def test_alpn_chooses_http_2(start, h2_origin, cert):
 
 def test_a_burst_before_the_first_connection_shares_it(start, h2_origin, cert):
     server = h2_origin(cert=cert)
-    proxy = start(tls(server, cert))
+    # A slow machine isn't a slow server.
+    proxy = start(tls(server, cert, "connect-timeout: 30s"))
     statuses = []
     threads = [threading.Thread(target=lambda: statuses.append(proxy.get().status))
                for _ in range(10)]

@@ -37,7 +37,7 @@ static void a_body_that_tells_its_length_is_judged_by_it(void)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct filter_fixture f;
         struct fixture e;
-        struct pieces p = {.body = {&pieces_ops, cases[i].length, NULL}};
+        struct pieces p = {.body = {.ops = &pieces_ops, .length = cases[i].length}};
         filter_start(&f, &filter_body_limit, cases[i].yaml, NULL);
         struct exchange *x = fixture_start(&e, "POST", "a.example", "/", NULL);
         x->req.body = &p.body;
@@ -57,7 +57,8 @@ static void a_body_without_a_length_is_counted(void)
     for (int is_over = 0; is_over < 2; is_over++) {
         struct filter_fixture f;
         struct fixture e;
-        struct pieces p = {.body = {&pieces_ops, -1, NULL}, .next = is_over ? over : fits};
+        struct pieces p = {.body = {.ops = &pieces_ops, .length = -1},
+                           .next = is_over ? over : fits};
         filter_start(&f, &filter_body_limit, "10", NULL);
         struct exchange *x = fixture_start(&e, "POST", "a.example", "/", NULL);
         x->req.body = &p.body;

@@ -67,7 +67,7 @@ static const struct body_ops nothing_ops = {.name = "nothing", .read = read_noth
 static void read_body(void *arg)
 {
     struct asking *a = arg;
-    struct body nothing = {&nothing_ops, -1, NULL};
+    struct body nothing = {.ops = &nothing_ops, .length = -1};
     struct str piece;
     a->f.server.body = &nothing;
     asking_run(a);

@@ -298,7 +298,7 @@ static inline struct test_body *rig_upload(struct rig *r, int64_t length, const 
 {
     static const struct body_ops ops = {.name = "test", .read = test_body_read};
     struct test_body *t = &r->upload;
-    *t = (struct test_body){.body = {&ops, length, NULL}, .x = &r->x};
+    *t = (struct test_body){.body = {.ops = &ops, .length = length}, .x = &r->x};
     while (pieces[t->n]) {
         t->pieces[t->n] = pieces[t->n];
         t->n++;

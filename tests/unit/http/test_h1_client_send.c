@@ -405,7 +405,8 @@ static void a_large_plain_body_is_spliced(void)
     fill_large();
     int fds[2];
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
-    struct raw_body t = {.body = {&ops, sizeof large - 1, NULL}, .left = sizeof large - 1};
+    struct raw_body t = {.body = {.ops = &ops, .length = sizeof large - 1},
+                         .left = sizeof large - 1};
     sock_init(&t.sock, fds[0]);
     CHECK(write(fds[1], large, sizeof large - 1) == sizeof large - 1);
     r->x.req.body = &t.body;

@@ -33,11 +33,19 @@ enum frame {
 
 struct rig;
 
+// Three bytes whose length is known, and behind them what the client may yet say.
+struct tailed {
+    struct body body;
+    struct headers trailers;
+    bool is_read, may_end;
+};
+
 struct call {
     struct rig *r;
     struct arena mem;
     struct exchange x;
     struct body_bytes upload;
+    struct tailed tailed;
     struct fiber *fiber;
     enum http_client_end end;
     enum io io;
@@ -140,6 +148,19 @@ static unsigned n_frames(const struct rig *r, enum frame type, uint32_t id)
     return count(r, type, id, &ignored);
 }
 
+// Of the last frame that has come for the stream.
+static unsigned last_flags(const struct rig *r, uint32_t id)
+{
+    unsigned flags = 0;
+    for (size_t at = PREFACE_BYTES; at + 9 <= r->n_wire;) {
+        const uint8_t *f = (const uint8_t *)r->wire + at;
+        if (f[8] == id)
+            flags = f[4];
+        at += 9 + ((size_t)f[0] << 16 | (size_t)f[1] << 8 | f[2]);
+    }
+    return flags;
+}
+
 static enum err inform(struct exchange *x, unsigned status, const struct headers *headers)
 {
     (void)x;
@@ -174,7 +195,26 @@ static void serve(void *arg)
     c->is_done = true;
 }
 
-static struct call *start(struct rig *r, const char *upload)
+static enum io read_tailed(struct body *b, struct str *ret_piece, struct deadline until)
+{
+    struct tailed *t = CONTAINER_OF(b, struct tailed, body);
+    if (!t->is_read) {
+        *ret_piece = STR("abc");
+        t->is_read = b->has_tail = true;
+        return IO_DONE;
+    }
+    if (until.at_ms == BODY_NO_WAIT.at_ms && !t->may_end)
+        return IO_AGAIN;
+    while (!t->may_end) {
+        if (fiber_is_cancelled(fiber_self()))
+            return IO_FAIL;
+        fiber_yield();
+    }
+    b->trailers = &t->trailers;
+    return IO_EOF;
+}
+
+static struct call *prepare(struct rig *r, const char *upload)
 {
     struct call *c = r->calls;
     while (c->r)
@@ -191,9 +231,29 @@ static struct call *start(struct rig *r, const char *upload)
     c->x.req.authority = STR("example.com");
     if (upload)
         c->x.req.body = body_bytes_init(&c->upload, str_of(upload));
-    c->fiber = fiber_start(serve, c);
-    turn(r);
     return c;
+}
+
+static struct call *go(struct call *c)
+{
+    c->fiber = fiber_start(serve, c);
+    turn(c->r);
+    return c;
+}
+
+static struct call *start(struct rig *r, const char *upload)
+{
+    return go(prepare(r, upload));
+}
+
+static struct call *start_tailed(struct rig *r)
+{
+    static const struct body_ops ops = {.name = "tailed", .read = read_tailed};
+    struct call *c = prepare(r, "abc");
+    c->tailed = (struct tailed){.body = {.ops = &ops, .length = 3}};
+    headers_init(&c->tailed.trailers, &c->mem);
+    c->x.req.body = &c->tailed.body;
+    return go(c);
 }
 
 // --- tests ---
@@ -318,6 +378,42 @@ static void an_upload_waits_for_the_servers_window(void)
     PUT(r, HEADERS, END_HEADERS | END_STREAM, 1, OK_HEAD);
     turn(r);
     CHECK(c->is_done && c->end == HTTP_CLIENT_OK);
+    rig_free(r);
+}
+
+static void trailers_come_behind_a_known_length(void)
+{
+    struct rig *r = rig_new();
+    size_t bytes;
+    PUT(r, SETTINGS, 0, 0, "");
+    struct call *c = start_tailed(r);
+    count(r, DATA, 1, &bytes);
+    CHECK_INT(bytes, 3); // at once, though the end isn't known
+    CHECK_INT(n_frames(r, HEADERS, 1), 1);
+    CHECK_INT(headers_add_named(&c->tailed.trailers, STR("x-sum"), STR("42")), ERR_OK);
+    c->tailed.may_end = true;
+    turn(r);
+    CHECK_INT(n_frames(r, HEADERS, 1), 2);
+    CHECK_INT(last_flags(r, 1), END_STREAM | END_HEADERS);
+    PUT(r, HEADERS, END_HEADERS | END_STREAM, 1, OK_HEAD);
+    turn(r);
+    CHECK(c->is_done && c->end == HTTP_CLIENT_OK && c->sent_body == false);
+    rig_free(r);
+}
+
+static void a_known_length_whose_end_comes_late_ends_without_trailers(void)
+{
+    struct rig *r = rig_new();
+    PUT(r, SETTINGS, 0, 0, "");
+    struct call *c = start_tailed(r);
+    CHECK_INT(last_flags(r, 1), 0);
+    c->tailed.may_end = true;
+    turn(r);
+    CHECK_INT(n_frames(r, HEADERS, 1), 1);
+    CHECK_INT(last_flags(r, 1), END_STREAM);
+    PUT(r, RST_STREAM, 0, 1, "\0\0\0\7");
+    turn(r);
+    CHECK(c->is_done && c->end == HTTP_CLIENT_REFUSED && !c->sent_body); // it can be had again
     rig_free(r);
 }
 
@@ -611,5 +707,6 @@ TEST_MAIN(TEST(answers_come_in_any_order),
           TEST(who_has_had_many_resets_is_left_before_it_minds),
           TEST(a_cancelled_exchange_cancels_its_stream_alone),
           TEST(a_silent_connection_is_asked_and_ends_without_an_answer),
-          TEST(any_frame_is_a_sign_of_life),
+          TEST(any_frame_is_a_sign_of_life), TEST(trailers_come_behind_a_known_length),
+          TEST(a_known_length_whose_end_comes_late_ends_without_trailers),
           TEST(leaving_says_goodbye_and_ends_with_the_last_exchange))

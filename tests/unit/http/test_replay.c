@@ -49,7 +49,7 @@ struct rig {
 
 static void rig_init(struct rig *r, const char *text, size_t piece, size_t mem_bytes)
 {
-    *r = (struct rig){.p = {.body = {&ops, (int64_t)strlen(text), NULL},
+    *r = (struct rig){.p = {.body = {.ops = &ops, .length = (int64_t)strlen(text)},
                             .text = text,
                             .len = strlen(text),
                             .piece = piece}};

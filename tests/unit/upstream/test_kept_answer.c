@@ -58,7 +58,7 @@ static void an_answer_comes_back_as_it_was(void)
         struct rt_loop *loop = test_loop(0);
         struct arena mem;
         char value[] = "120";
-        struct pieces p = {.body = {&ops, cases[i].length, NULL},
+        struct pieces p = {.body = {.ops = &ops, .length = cases[i].length},
                            .n_pieces = cases[i].n_pieces,
                            .end = cases[i].end};
         arena_init(&mem, 1 << 20, NULL, 0);
@@ -95,7 +95,7 @@ static void what_does_not_fit_into_the_exchanges_memory_is_not_kept(void)
 {
     struct rt_loop *loop = test_loop(0);
     struct arena mem;
-    struct pieces p = {.body = {&ops, 3000, NULL}, .n_pieces = 3, .end = IO_EOF};
+    struct pieces p = {.body = {.ops = &ops, .length = 3000}, .n_pieces = 3, .end = IO_EOF};
     arena_init(&mem, 2048, NULL, 0);
     struct exchange x = answered(&mem, &p, STR("1"));
     CHECK(kept_answer_take(&x) == NULL);
