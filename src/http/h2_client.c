@@ -34,6 +34,18 @@ void h2_client_change(struct h2_client *c)
     h2_client_schedule(c);
 }
 
+// An exchange that waits for a sign of life, on its fiber's stack.
+struct h2_listener {
+    struct list_node node;
+    struct fiber *fiber; // borrows
+};
+
+static void wake_listeners(struct h2_client *c)
+{
+    for (struct list_node *n; (n = list_pop_front(&c->listeners));)
+        fiber_wake(CONTAINER_OF(n, struct h2_listener, node)->fiber);
+}
+
 void h2_client_break(struct h2_client *c, enum h2_failure failure, const char *why)
 {
     if (c->is_over)
@@ -48,6 +60,7 @@ void h2_client_break(struct h2_client *c, enum h2_failure failure, const char *w
             h2_call_note(call, "%s", why);
         h2_call_end_stream(call, failure);
     }
+    wake_listeners(c);
     h2_client_change(c);
 }
 
@@ -246,9 +259,32 @@ void h2_client_probe(struct h2_client *c, int64_t within_ms)
     if (nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL) != 0)
         return;
     c->probe_ms = now + within_ms;
+    c->doubt_ms = now + within_ms / 2;
     if (!timer_is_running(&c->timer))
         timer_start(&c->timer, c->probe_ms, on_timer);
     h2_client_schedule(c);
+}
+
+void h2_client_lives(struct h2_client *c)
+{
+    if (LIKELY(c->probe_ms == 0))
+        return;
+    c->probe_ms = 0;
+    wake_listeners(c);
+    h2_client_change(c);
+}
+
+enum fiber_wake h2_client_hear(struct h2_client *c)
+{
+    while (c->probe_ms != 0 && !c->is_over) {
+        struct h2_listener me = {.fiber = fiber_self()};
+        list_push_back(&c->listeners, &me.node);
+        enum fiber_wake wake = fiber_wait(deadline_at(c->doubt_ms));
+        list_remove(&me.node);
+        if (wake != FIBER_READY)
+            return wake;
+    }
+    return FIBER_READY;
 }
 
 // --- the end of a turn ---
@@ -298,6 +334,7 @@ void h2_client_start(struct h2_client *c, struct http_env *env)
     c->env = env;
     list_init(&c->calls);
     list_init(&c->told);
+    list_init(&c->listeners);
     c->heard_ms = c->idle_since_ms = c->credit_ms = clock_now_ms();
     h2_session_begin(c);
     struct rt_sock *sock = &c->stream.sock;
@@ -314,7 +351,8 @@ void h2_client_start(struct h2_client *c, struct http_env *env)
 
 uint32_t h2_client_room(const struct h2_client *c)
 {
-    if (c->is_over || c->is_leaving)
+    bool is_doubtful = c->probe_ms != 0 && c->doubt_ms <= clock_now_ms();
+    if (c->is_over || c->is_leaving || is_doubtful)
         return 0;
     uint32_t max = 1;
     if (c->is_ready)
@@ -351,7 +389,7 @@ void h2_client_count_served(struct h2_client *c)
 
 void h2_client_fini(struct h2_client *c)
 {
-    ASSERT(list_is_empty(&c->calls));
+    ASSERT(list_is_empty(&c->calls) && list_is_empty(&c->listeners));
     tell_tunnels(c);
     timer_stop(&c->timer);
     if (!c->is_over) {

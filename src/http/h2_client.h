@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "http/client.h"
 #include "http/exchange.h"
+#include "rt/fiber.h"
 #include "rt/stream.h"
 #include "rt/timer.h"
 
@@ -37,6 +38,8 @@ struct h2_client {
     int64_t window_bytes;   // of all streams
     struct rt_timer timer;  // runs: a PING waits for its answer, or more waits to be read
     int64_t probe_ms;       // until then anything must have come; 0: no PING is on its way
+    int64_t doubt_ms;       // from then on no exchange begins before something has come
+    struct list listeners;  // struct h2_listener: those who wait for a sign of life
     int64_t credit;         // of frames that bring nothing; see h2_client_session.c
     int64_t credit_ms;      // when it was reckoned up
     uint64_t unknown_bytes; // since a frame began that nghttp2 knows
@@ -58,7 +61,8 @@ struct h2_client {
 // goes out with the end of this turn.
 void h2_client_start(struct h2_client *c, struct http_env *env);
 
-// How many exchanges may begin now. Before the server has told its limits: one at a time.
+// How many exchanges may begin now. Before the server has told its limits: one at a time. None
+// while it has not answered half of the time that a PING has.
 uint32_t h2_client_room(const struct h2_client *c);
 
 // Sends x->req and reads the answer's head into x->resp, as h1_client_serve does, on a stream of
@@ -70,6 +74,11 @@ enum http_client_end h2_client_serve(struct h2_client *c, struct exchange *x,
 // Asks the server for a sign of life, if it was silent for long: when none comes within within_ms,
 // the connection is over, and what runs on it fails.
 void h2_client_probe(struct h2_client *c, int64_t within_ms);
+
+// Waits until the server that was asked has given a sign of life, or the connection is over
+// (FIBER_READY); FIBER_EXPIRED: it is doubtful whether it will. READY at once, if nothing was
+// asked. Waits.
+enum fiber_wake h2_client_hear(struct h2_client *c);
 
 // No exchange begins any more; the connection is over when the last one has ended.
 void h2_client_leave(struct h2_client *c);

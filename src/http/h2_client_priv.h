@@ -105,6 +105,8 @@ struct h2_call {
 
 // The end of this turn of the loop sends what is to be sent and tells the owner.
 void h2_client_schedule(struct h2_client *c);
+// Something has come that shows that the server lives.
+void h2_client_lives(struct h2_client *c);
 // Sends it now. Not inside nghttp2's callbacks.
 void h2_client_flush(struct h2_client *c);
 // The same; exchanges that may begin have become more or fewer.

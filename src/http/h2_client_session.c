@@ -245,7 +245,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         on_goaway(c, &frame->goaway);
         break;
     }
-    c->probe_ms = 0; // it lives
+    h2_client_lives(c);
     return 0;
 }
 

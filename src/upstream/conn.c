@@ -254,6 +254,13 @@ static void make_shared(struct conn *c, struct mux *m, const struct conn_wish *w
     loop_defer(free_later, c);
 }
 
+// Whether the failure is one for all who wait for the connection, and not only for the exchange
+// that made it: that was cancelled, or had little time left.
+static bool is_of_all(enum conn_got got, const struct conn_wish *wish)
+{
+    return got != CONN_CANCELLED && (got != CONN_TIMEOUT || *wish->connect_left_ms > 0);
+}
+
 // The caller has the place for it.
 static enum conn_got open_conn(struct target *t, const struct conn_wish *wish, struct lease *ret)
 {
@@ -265,7 +272,7 @@ static enum conn_got open_conn(struct target *t, const struct conn_wish *wish, s
     enum conn_got got = connect_to(c, wish);
     if (got != CONN_OK) {
         if (m)
-            mux_fail(m, got == CONN_CANCELLED ? NULL : wish->failure);
+            mux_fail(m, is_of_all(got, wish) ? wish->failure : NULL);
         conn_drop(c);
         place_give_up(t);
         return got;
@@ -296,6 +303,12 @@ static void return_grant(struct target *t, struct queued *q)
         on_done(&q->conn->client, true);
     else
         place_give_up(t);
+}
+
+// What was waited for won't come in time: the exchange chooses again, if it has time left.
+static enum conn_got elsewhere(const struct conn_wish *wish)
+{
+    return *wish->connect_left_ms > 0 ? CONN_MOVED : CONN_TIMEOUT;
 }
 
 static struct queued queued_for(const struct conn_wish *wish)
@@ -340,17 +353,25 @@ static enum conn_got wait_in_queue(struct target *t, const struct conn_wish *wis
     return CONN_OK;
 }
 
+// How long others wait for one connection, before another is tried beside it: what is left of an
+// exchange's time is enough for a whole try.
+static int64_t patience_ms(const struct conn_wish *wish)
+{
+    return wish->connect_ms / 2;
+}
+
 // Waits for a connection that another exchange makes, and that both can share.
 static enum conn_got wait_for_mux(struct mux *m, const struct conn_wish *wish, struct lease *ret)
 {
     struct queued q = queued_for(wish);
     int64_t began_ms = clock_now_ms();
-    int64_t wait_ms = MIN(wish->connect_ms, *wish->connect_left_ms);
+    struct deadline until = deadline_min(deadline_at(m->began_ms + patience_ms(wish)),
+                                         deadline_at(began_ms + *wish->connect_left_ms));
     wish->failure->tls.kind = TLS_FAILURE_NONE;
-    enum conn_got got = queue_wait(&m->waiters, &m->n_waiters, &q, deadline_at(began_ms + wait_ms));
+    enum conn_got got = queue_wait(&m->waiters, &m->n_waiters, &q, until);
     *wish->connect_left_ms -= clock_now_ms() - began_ms;
-    if (got == CONN_QUEUE_TIMEOUT || (got == CONN_MOVED && *wish->connect_left_ms <= 0))
-        return CONN_TIMEOUT;
+    if (got == CONN_QUEUE_TIMEOUT || got == CONN_MOVED)
+        return elsewhere(wish);
     if (got != CONN_OK) {
         if (q.state == QUEUE_GRANTED)
             mux_renounce(q.mux);
@@ -358,6 +379,22 @@ static enum conn_got wait_for_mux(struct mux *m, const struct conn_wish *wish, s
     }
     *ret = (struct lease){.mux = q.mux};
     return CONN_OK;
+}
+
+// Waits until the server lives, where it was silent for long and the request can't be repeated.
+static enum conn_got hear(struct mux *m, const struct conn_wish *wish)
+{
+    int64_t began_ms = clock_now_ms();
+    h2_client_probe(&m->client, wish->connect_ms);
+    if (!wish->is_sure)
+        return CONN_OK;
+    wish->failure->tls.kind = TLS_FAILURE_NONE;
+    enum fiber_wake wake = h2_client_hear(&m->client);
+    if (wake == FIBER_READY)
+        return CONN_OK;
+    *wish->connect_left_ms -= clock_now_ms() - began_ms;
+    mux_renounce(m);
+    return wake == FIBER_CANCELLED ? CONN_CANCELLED : elsewhere(wish);
 }
 
 // --- getting one ---
@@ -377,7 +414,7 @@ static enum conn_got get_place(struct target *t, const struct conn_wish *wish, s
     if (is_leased(ret))
         return CONN_OK;
     bool may_expect = may_share && (!wish->may_be_alone || !t->is_known || t->is_shared);
-    struct mux *expected = may_expect ? mux_expected(t) : NULL;
+    struct mux *expected = may_expect ? mux_expected(t, patience_ms(wish)) : NULL;
     if (expected)
         return wait_for_mux(expected, wish, ret);
     if (wish->conns_max > 0 && t->n_conns >= wish->conns_max) {
@@ -405,8 +442,7 @@ enum conn_got target_get(struct target *t, const struct conn_wish *wish, struct 
         return got;
     if (ret->mux) {
         ret->mux->idle_ms = wish->idle_max > 0 ? wish->idle_ms : 0;
-        h2_client_probe(&ret->mux->client, wish->connect_ms);
-        return CONN_OK;
+        return hear(ret->mux, wish);
     }
     ret->conn->idle_ms = wish->idle_ms;
     ret->conn->idle_max = wish->idle_max;

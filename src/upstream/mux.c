@@ -52,20 +52,30 @@ static void on_idle_timer(struct rt_timer *timer)
         close_mux(m);
 }
 
-// What room there is goes to those who wait for the connection's limits, and then to the queue.
+// What room m has goes to those who wait for another.
+static void grant(struct mux *m, struct mux *other)
+{
+    struct list_node *n;
+    while ((n = list_first(&other->waiters)) != NULL && mux_promise(m)) {
+        struct queued *q = CONTAINER_OF(n, struct queued, node);
+        q->mux = m;
+        queue_answer_one(q, &other->n_waiters, QUEUE_GRANTED);
+    }
+}
+
+// What room there is goes to those who wait for the connection's limits, then to those who wait for
+// slower connections, and then to the queue.
 // With the limits known, or no hope of them, who found no room looks for something else.
 static void share_out(struct mux *m)
 {
-    struct list_node *n;
-    while ((n = list_first(&m->waiters)) != NULL && mux_promise(m)) {
-        struct queued *q = CONTAINER_OF(n, struct queued, node);
-        q->mux = m;
-        queue_answer_one(q, &m->n_waiters, QUEUE_GRANTED);
-    }
+    grant(m, m);
     if (m->client.is_ready || !is_usable(m))
         queue_answer(&m->waiters, &m->n_waiters, QUEUE_SENT_AWAY, NULL);
-    if (is_usable(m))
-        place_grant_mux(m->target, m);
+    if (!is_usable(m))
+        return;
+    LIST_FOR (n, &m->target->muxes)
+        grant(m, mux_of(n));
+    place_grant_mux(m->target, m);
 }
 
 // An idle one is kept for a while, unless nobody will use it any more.
@@ -96,6 +106,7 @@ struct mux *mux_new(struct target *t)
 {
     struct mux *m = MEM_NEW(struct mux);
     m->target = t;
+    m->began_ms = clock_now_ms();
     m->client.changed = on_changed;
     list_init(&m->waiters);
     list_push_back(&t->muxes, &m->client.node);
@@ -133,12 +144,13 @@ struct mux *mux_take(struct target *t)
     return NULL;
 }
 
-struct mux *mux_expected(struct target *t)
+struct mux *mux_expected(struct target *t, int64_t patience_ms)
 {
+    int64_t since_ms = clock_now_ms() - patience_ms;
     LIST_FOR (n, &t->muxes) {
         struct mux *m = mux_of(n);
         bool is_young = !m->is_open || (is_usable(m) && !m->client.is_ready);
-        if (is_young && m->n_waiters + 1 < H2_CLIENT_STREAMS_MAX)
+        if (is_young && m->began_ms > since_ms && m->n_waiters + 1 < H2_CLIENT_STREAMS_MAX)
             return m;
     }
     return NULL;

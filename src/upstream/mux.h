@@ -13,6 +13,7 @@ struct mux {
     uint32_t n_waiters;
     uint32_t n_promised; // exchanges that have room on it and haven't begun
     bool is_open;        // else it is being connected
+    int64_t began_ms;    // to be connected
     int64_t idle_ms;     // of the service that uses it
     struct rt_timer timer;
 };
@@ -29,8 +30,8 @@ void mux_fail(struct mux *m, const struct conn_failure *why);
 bool mux_promise(struct mux *m);
 // One with a promise to the caller, or NULL.
 struct mux *mux_take(struct target *t);
-// One that doesn't stand yet, and for which not too many wait; or NULL.
-struct mux *mux_expected(struct target *t);
+// One that doesn't stand yet, and for which not too many wait, nor for patience_ms; or NULL.
+struct mux *mux_expected(struct target *t, int64_t patience_ms);
 // Closes one that is idle; its place is the caller's. False: none is.
 bool mux_evict(struct target *t);
 // Redeems a promise: the exchange begins, or (NULL) it doesn't. False: the connection is over

@@ -136,8 +136,12 @@ void sim_watch_mux(struct tally *t, const struct mux *m)
     }
     SIM_CHECK_INT(c->n_calls, n);
     SIM_CHECK(!c->is_scheduled && !c->is_changed);
-    if (m->n_promised > 0)
-        sim_fail("%u have room on a shared connection, and don't use it", m->n_promised);
+    // Those who can't be repeated wait for a sign of life.
+    uint32_t n_listen = sim_watch_queue(t, &c->listeners, "a sign of life");
+    SIM_CHECK(n_listen == 0 || (c->probe_ms != 0 && !c->is_over && timer_is_running(&c->timer)));
+    if (m->n_promised != n_listen)
+        sim_fail("%u have room on a shared connection, and %u wait to use it", m->n_promised,
+                 n_listen);
     if (c->is_over) {
         sim_fail("a connection to a server is over, and still there");
         return;

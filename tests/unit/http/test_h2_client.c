@@ -677,6 +677,52 @@ static void any_frame_is_a_sign_of_life(void)
     rig_free(r);
 }
 
+struct listening {
+    struct h2_client *c;
+    enum fiber_wake wake;
+    bool is_done;
+};
+
+static void listen_to(void *arg)
+{
+    struct listening *l = arg;
+    l->wake = h2_client_hear(l->c);
+    l->is_done = true;
+}
+
+static void who_listens_for_a_sign_of_life_hears_it_or_its_absence(void)
+{
+    enum { NOT_ASKED, ANSWERED, ENDED, SILENT, N_CASES };
+    for (int i = 0; i < N_CASES; i++) {
+        struct rig *r = rig_new();
+        struct listening l = {.c = &r->c};
+        PUT(r, SETTINGS, 0, 0, "");
+        turn(r);
+        r->c.heard_ms -= i == NOT_ASKED ? 0 : 60000;
+        h2_client_probe(&r->c, i == SILENT ? 2000 : 60000);
+        fiber_start(listen_to, &l);
+        turn(r);
+        CHECK(l.is_done == (i == NOT_ASKED));
+        if (i == ANSWERED)
+            PUT(r, PING, ACK, 0, "\0\0\0\0\0\0\0\0");
+        if (i == ENDED)
+            shutdown(r->fd, SHUT_WR);
+        for (int n = 0; n < 3000 && !l.is_done; n++)
+            loop_turn(r->loop, 10);
+        CHECK(l.is_done);
+        CHECK_INT(l.wake, i == SILENT ? FIBER_EXPIRED : FIBER_READY);
+        CHECK_INT(h2_client_room(&r->c), i == SILENT || i == ENDED ? 0 : H2_CLIENT_STREAMS_MAX);
+        if (i == SILENT) {
+            r->n_changed = 0;
+            PUT(r, PING, ACK, 0, "\0\0\0\0\0\0\0\0");
+            turn(r);
+            CHECK(r->n_changed > 0); // those who wait for room are told
+            CHECK_INT(h2_client_room(&r->c), H2_CLIENT_STREAMS_MAX);
+        }
+        rig_free(r);
+    }
+}
+
 static void leaving_says_goodbye_and_ends_with_the_last_exchange(void)
 {
     struct rig *r = rig_new();
@@ -709,4 +755,5 @@ TEST_MAIN(TEST(answers_come_in_any_order),
           TEST(a_silent_connection_is_asked_and_ends_without_an_answer),
           TEST(any_frame_is_a_sign_of_life), TEST(trailers_come_behind_a_known_length),
           TEST(a_known_length_whose_end_comes_late_ends_without_trailers),
+          TEST(who_listens_for_a_sign_of_life_hears_it_or_its_absence),
           TEST(leaving_says_goodbye_and_ends_with_the_last_exchange))

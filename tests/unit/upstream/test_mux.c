@@ -10,6 +10,7 @@ enum frame {
     HEADERS = 1,
     RST_STREAM = 3,
     SETTINGS = 4,
+    PING = 6,
     GOAWAY = 7,
 };
 #define END_STREAM 1
@@ -26,7 +27,7 @@ struct server {
     int fd;
     int conns[CONNS_MAX];
     size_t n_conns;
-    unsigned n_requests[CONNS_MAX], n_resets[CONNS_MAX];
+    unsigned n_requests[CONNS_MAX], n_resets[CONNS_MAX], n_pings[CONNS_MAX];
     bool is_closed[CONNS_MAX];
     size_t n_wire[CONNS_MAX];
     char wire[CONNS_MAX][4096];
@@ -57,11 +58,12 @@ static void count_frames(struct server *s, size_t conn)
 {
     static const size_t preface_bytes = 24;
     const uint8_t *wire = (const uint8_t *)s->wire[conn];
-    s->n_requests[conn] = s->n_resets[conn] = 0;
+    s->n_requests[conn] = s->n_resets[conn] = s->n_pings[conn] = 0;
     for (size_t at = preface_bytes; at + FRAME_HEAD_BYTES <= s->n_wire[conn];) {
         const uint8_t *f = wire + at;
         s->n_requests[conn] += f[3] == HEADERS;
         s->n_resets[conn] += f[3] == RST_STREAM;
+        s->n_pings[conn] += f[3] == PING;
         at += FRAME_HEAD_BYTES + ((size_t)f[0] << 16 | (size_t)f[1] << 8 | f[2]);
     }
 }
@@ -243,6 +245,90 @@ static void the_end_of_a_connection_lets_the_queue_open_another(void)
     server_free(s);
 }
 
+static void a_slow_connection_keeps_nobody_waiting_for_longer_than_half_of_the_time(void)
+{
+    struct server *s = server_new();
+    struct call calls[3];
+    s->r.conf.connect_ms = 2000;
+    rig_build(&s->r);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+        start(s, &calls[i]);
+    AWAIT(s, s->n_requests[1] == 1); // the first one's limits aren't known yet
+    CHECK_INT(s->n_requests[0], 1);
+    CHECK_INT(s->n_conns, 2);
+    PUT(s, 0, SETTINGS, 0, 0, ""); // also for who waits for the second one's
+    AWAIT(s, s->n_requests[0] == 2);
+    CHECK_INT(s->n_conns, 2);
+    answer(s, 0, 1);
+    answer(s, 0, 3);
+    PUT(s, 1, SETTINGS, 0, 0, "");
+    answer(s, 1, 1);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        AWAIT(s, calls[i].is_done);
+        CHECK_INT(calls[i].status, 200);
+    }
+    server_free(s);
+}
+
+static struct mux *first_mux(struct server *s)
+{
+    const struct service *service = service_of(s->r.service);
+    struct worker_server *ws = worker_server_of(s->r.worker, service->servers[0].state);
+    struct list_node *n = list_first(&ws->targets[0]->muxes);
+    CHECK(n != NULL);
+    return CONTAINER_OF(n, struct mux, client.node);
+}
+
+// A connection that has served one exchange, and was silent since.
+static struct server *silent_server(void)
+{
+    struct server *s = server_new();
+    struct call c;
+    s->r.conf.connect_ms = 1000;
+    rig_build(&s->r);
+    start(s, &c);
+    AWAIT(s, s->n_requests[0] == 1);
+    PUT(s, 0, SETTINGS, 0, 0, "");
+    answer(s, 0, 1);
+    AWAIT(s, c.is_done);
+    first_mux(s)->client.heard_ms -= 60000;
+    return s;
+}
+
+static void what_cannot_be_repeated_waits_for_a_sign_of_life(void)
+{
+    struct server *s = silent_server();
+    struct call get, post = {.r = &s->r, .method = METHOD_POST};
+    call_start(&post);
+    AWAIT(s, s->n_pings[0] == 1);
+    CHECK_INT(s->n_requests[0], 1);
+    start(s, &get); // at once
+    AWAIT(s, s->n_requests[0] == 2);
+    PUT(s, 0, PING, 1, 0, "\0\0\0\0\0\0\0\0");
+    AWAIT(s, s->n_requests[0] == 3);
+    answer(s, 0, 3);
+    answer(s, 0, 5);
+    AWAIT(s, get.is_done && post.is_done);
+    CHECK(get.status == 200 && post.status == 200);
+    CHECK_INT(s->n_conns, 1);
+    server_free(s);
+}
+
+static void what_cannot_be_repeated_goes_elsewhere_without_a_sign_of_life(void)
+{
+    struct server *s = silent_server();
+    struct call post = {.r = &s->r, .method = METHOD_POST};
+    call_start(&post);
+    AWAIT(s, s->n_requests[1] == 1);
+    CHECK_INT(s->n_requests[0], 1);
+    PUT(s, 1, SETTINGS, 0, 0, "");
+    answer(s, 1, 1);
+    AWAIT(s, post.is_done);
+    CHECK_INT(post.status, 200);
+    AWAIT(s, s->is_closed[0]);
+    server_free(s);
+}
+
 static void an_idle_connection_is_closed_after_its_time(void)
 {
     struct server *s = server_new();
@@ -264,4 +350,7 @@ TEST_MAIN(TEST(who_waits_for_limits_has_the_place_of_one_that_gave_up_before_the
           TEST(room_on_a_full_connection_goes_to_who_has_queued_longest),
           TEST(what_a_goaway_leaves_out_goes_over_another_connection),
           TEST(the_end_of_a_connection_lets_the_queue_open_another),
+          TEST(a_slow_connection_keeps_nobody_waiting_for_longer_than_half_of_the_time),
+          TEST(what_cannot_be_repeated_waits_for_a_sign_of_life),
+          TEST(what_cannot_be_repeated_goes_elsewhere_without_a_sign_of_life),
           TEST(an_idle_connection_is_closed_after_its_time))
