@@ -185,7 +185,9 @@ def test_a_server_of_both_without_websocket_gets_http_1(start, tmp_path):
     cert = Certificate(tmp_path, ["127.0.0.1"])
     server = H2Origin(lambda stream: stream.answer(), cert=cert, alpn=["h2", "http/1.1"])
     try:
-        proxy = start(settings(server.url, more=f", tls: {{ ca: '{cert.file}' }}"))
+        # A slow machine isn't a server that gives no sign of life.
+        proxy = start(settings(server.url,
+                               more=f", connect-timeout: 30s, tls: {{ ca: '{cert.file}' }}"))
         with H2Client(proxy.port) as client:
             assert client.get().text == "hello"  # by HTTP/2
             for _ in range(2):
