@@ -111,7 +111,7 @@ static void labels_become_a_tree_with_the_containers_address(void)
 static void labels_that_make_no_sense_are_told(void)
 {
     static const struct {
-        const char *labels[4], *told;
+        const char *labels[5], *told; // labels end with NULL
     } wrong[] = {
         {{"traefik.enable=perhaps"}, "it is neither true nor false"},
         {{ON, "traefik.frontend.rule=Host:a"}, "it is of Traefik 1"},
