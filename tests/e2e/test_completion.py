@@ -14,7 +14,8 @@ import pytest
 from harness import BINARY, PATIENCE, ROOT, run
 
 COMMANDS = ["run", "proxy", "check", "reload", "stop", "upgrade", "status", "explain", "cert",
-            "account", "api", "errors", "top", "ban", "pin", "server", "trust", "doctor", "print", "whoami", "hash-password", "version", "help"]
+            "account", "api", "errors", "top", "ban", "pin", "server", "trust", "doctor", "print", "import",
+            "traefik", "whoami", "hash-password", "version", "help"]
 SETTINGS = """\
 entrypoints: { web: ':80', inner: ':81' }
 bogus: here

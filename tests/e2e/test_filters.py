@@ -252,8 +252,8 @@ def test_who_guesses_passwords_has_to_wait(start, origin):
     good, bad = basic("ada", "open sesame"), basic("ada", "wrong")
     assert proxy.get(host="a.example", headers=good).status == 200
     seen = []
-    guessers = [threading.Thread(target=lambda: seen.append(
-        proxy.get(host="a.example", headers=bad).status)) for _ in range(20)]
+    guessers = [threading.Thread(target=lambda i=i: seen.append(
+        proxy.get(host="a.example", headers=basic("ada", f"wrong {i}")).status)) for i in range(20)]
     for guesser in guessers:
         guesser.start()
     for guesser in guessers:

@@ -147,7 +147,7 @@ void sim_watch_mux(struct tally *t, const struct mux *m)
         return;
     }
     SIM_CHECK(c->stream.sock.fd >= 0 && c->stream.sock.is_watched && c->stream.sock.on_event);
-    if (n == 0)
+    if (n == 0 && n_listen == 0)
         sim_watch_timer(t, &m->timer, m->timer.at_ms, "an idle connection that many share");
     if (c->probe_ms != 0)
         sim_watch_timer(t, &c->timer, c->probe_ms,
