@@ -75,7 +75,7 @@ static void go_lingering(struct h2_conn *c)
     c->state = H2_CONN_LINGERING;
     c->is_hungry = false;
     c->leave_due_ms = clock_now_ms() + c->linger_ms;
-    c->idle_due_ms = c->head_due_ms = c->write_due_ms = INT64_MAX;
+    c->idle_due_ms = c->head_due_ms = c->write_due_ms = c->over_due_ms = INT64_MAX;
     stream_shut_write(&c->stream);
     h2_conn_linger(c);
 }
@@ -139,6 +139,7 @@ void h2_conn_set_timer(struct h2_conn *c)
 {
     int64_t due_ms =
         MIN(MIN(c->idle_due_ms, c->head_due_ms), MIN(c->write_due_ms, c->leave_due_ms));
+    due_ms = MIN(due_ms, c->over_due_ms);
     if (c->is_hungry)
         due_ms = clock_now_ms();
     // One that runs out earlier starts itself anew then, which is cheaper than moving it often.
@@ -216,7 +217,7 @@ static void act(struct h2_conn *c, int64_t now_ms)
 {
     if (c->is_hungry)
         look(c);
-    else if (now_ms >= c->write_due_ms) {
+    else if (now_ms >= MIN(c->write_due_ms, c->over_due_ms)) {
         http_count_client_h2_error(h2_conn_env(c), H2_ERROR_STALLED);
         h2_conn_close(c);
     } else if (now_ms >= c->head_due_ms) {
@@ -250,7 +251,7 @@ static void init_conn(struct h2_conn *c, struct http_listener *l)
 {
     const struct http_entry *entry = l->env->app->entry(l->env, l);
     c->state = H2_CONN_OPEN;
-    c->idle_due_ms = c->write_due_ms = c->leave_due_ms = INT64_MAX;
+    c->idle_due_ms = c->write_due_ms = c->over_due_ms = c->leave_due_ms = INT64_MAX;
     c->flood_at_ms = clock_now_ms();
     c->head_due_ms = clock_now_ms() + entry->head_ms;
     c->idle_ms = (uint32_t)MIN(entry->idle_ms, (int64_t)UINT32_MAX);

@@ -75,10 +75,12 @@ struct h2_conn {
     int64_t idle_due_ms;      // INT64_MAX: none of these runs
     int64_t head_due_ms;      // the preface, or a field section
     int64_t write_due_ms;     // the client takes nothing
+    int64_t over_due_ms;      // the end of streams that are over can't be sent: no window
     int64_t leave_due_ms;     // the last GOAWAY, or the end of lingering
     int64_t flood_at_ms;      // when `floods` was true
     uint16_t floods[H2_FLOOD_COUNT];
     uint32_t n_streams; // whose memory is there
+    uint32_t n_over;    // of these, that wait only for their end to be sent
     uint32_t streams_max;
     uint32_t n_requests;
     uint32_t window_bytes; // of the connection, as the client knows it

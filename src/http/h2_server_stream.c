@@ -237,10 +237,27 @@ void h2_stream_cut(struct h2_stream *s, uint32_t code)
     h2_conn_flush_soon(s->c);
 }
 
+// Where a client leaves no window, even an empty DATA frame waits: it has its time to take
+// something.
+static void wait_for_end(struct h2_conn *c)
+{
+    if (c->state != H2_CONN_OPEN)
+        return; // it goes with its connection
+    c->over_due_ms = c->n_over > 0 ? clock_now_ms() + c->body_idle_ms : INT64_MAX;
+    h2_conn_set_timer(c);
+}
+
+static void set_over(struct h2_stream *s)
+{
+    s->is_over = true;
+    if (s->c->n_over++ == 0)
+        wait_for_end(s->c);
+}
+
 static void end(struct h2_stream *s)
 {
     struct h2_conn *c = s->c;
-    s->is_over = true;
+    set_over(s);
     h2_stream_settle(s);
     if (c->n_streams == 0)
         h2_conn_rest(c);
@@ -290,6 +307,7 @@ void h2_stream_touch(struct h2_stream *s)
 static void free_stream(struct h2_stream *s)
 {
     struct h2_conn *c = s->c;
+    bool was_over = s->is_over; // unless the connection ends
     ASSERT(!s->fiber && !s->is_begun && !s->in.reader);
     h2_body_drop(s);
     list_remove(&s->node);
@@ -297,6 +315,10 @@ static void free_stream(struct h2_stream *s)
     arena_fini(&s->mem);
     pool_give(&h2_conn_env(c)->blocks, s);
     c->n_streams--;
+    if (was_over) {
+        c->n_over--;
+        wait_for_end(c);
+    }
 }
 
 static void start(struct h2_stream *s)
@@ -306,7 +328,7 @@ static void start(struct h2_stream *s)
         return;
     http_count(s->x.env, HTTP_COUNTER_CONNS_REFUSED, 1);
     s->x.end = EXCHANGE_END_RESOURCES;
-    s->is_over = true;
+    set_over(s);
     finish(s);
     h2_stream_cut(s, NGHTTP2_REFUSED_STREAM);
 }
@@ -332,7 +354,8 @@ void h2_stream_settle(struct h2_stream *s)
         return;
     }
     if (s->is_reset && !s->is_started) { // before its fiber began, or could
-        s->is_started = s->is_over = true;
+        s->is_started = true;
+        set_over(s);
         abandon(s);
         finish(s);
     }

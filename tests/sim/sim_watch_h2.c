@@ -44,7 +44,8 @@ static void look_at_stream(struct tally *t, const struct sim_watch *w, const str
     if (!s->is_whole && c->head_due_ms == INT64_MAX && c->write_due_ms == INT64_MAX)
         sim_fail("stream %d: waits for its head without a deadline", s->id);
     // A tunnel has no fiber, and its own deadline.
-    if (s->is_whole && !s->fiber && !s->side && c->write_due_ms == INT64_MAX)
+    if (s->is_whole && !s->fiber && !s->side && c->write_due_ms == INT64_MAX &&
+        c->over_due_ms == INT64_MAX)
         sim_fail("stream %d: is over, and nothing ends it", s->id);
     if (s->is_gone && !s->fiber)
         sim_fail("stream %d: is gone, and not freed", s->id);
