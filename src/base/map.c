@@ -63,3 +63,35 @@ void *map_set(struct map *m, struct str key, void *value)
     m->slots[at] = (uint32_t)++m->n;
     return NULL;
 }
+
+// Closes the gap that a freed slot leaves among those that were probed past it.
+static void free_slot(struct map *m, size_t at)
+{
+    size_t mask = m->n_slots - 1;
+    for (size_t next = (at + 1) & mask; m->slots[next] != 0; next = (next + 1) & mask) {
+        size_t home = (size_t)m->entries[m->slots[next] - 1].hash & mask;
+        if (((next - home) & mask) < ((next - at) & mask))
+            continue; // it belongs behind the gap
+        m->slots[at] = m->slots[next];
+        at = next;
+    }
+    m->slots[at] = 0;
+}
+
+void *map_remove(struct map *m, struct str key)
+{
+    if (m->n == 0)
+        return NULL;
+    size_t at = find_slot(m, key, hash_str(key));
+    if (m->slots[at] == 0)
+        return NULL;
+    size_t i = m->slots[at] - 1, last = m->n - 1;
+    void *value = m->entries[i].value;
+    free_slot(m, at);
+    if (i != last) {
+        m->slots[find_slot(m, m->entries[last].key, m->entries[last].hash)] = (uint32_t)i + 1;
+        m->entries[i] = m->entries[last];
+    }
+    m->n--;
+    return value;
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A hash map from byte strings to pointers, in insertion order. Keys are borrowed: they live at
-// least as long as the map. For tables that are built once and read often, and for small ones.
+// A hash map from byte strings to pointers, in insertion order until something is removed. Keys are
+// borrowed: they live at least as long as the map, or until they are removed.
 #pragma once
 
 #include <stddef.h>
@@ -28,6 +28,9 @@ void *map_get(const struct map *m, struct str key);
 
 // Sets key's value (not NULL) and returns the old one, or NULL when the key is new.
 void *map_set(struct map *m, struct str key, void *value);
+
+// Takes key out and returns its value, or NULL when it isn't there. The last entry takes its place.
+void *map_remove(struct map *m, struct str key);
 
 // An empty map has no entries to add 0 to.
 #define MAP_FOR(e, m)                                                                              \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Subscribes to events first and lists then, so that nothing falls between; an event says only that
 // a container is to be looked at again. What is said of one is always all of it, as it is now.
+// Everything is asked without waiting for it: what hangs holds up nothing else.
 #include "discover/engine.h"
 
 #include <poll.h>
@@ -10,10 +11,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "discover/engine_http.h"
 #include "discover/engine_json.h"
+#include "discover/engine_looks.h"
 #include "discover/engine_user.h"
 #include "discover/message.h"
 #include "rt/channel.h"
@@ -21,27 +22,32 @@
 #include "rt/file.h"
 
 #define LINE_MAX_BYTES ((size_t)1 << 20) // of one event
+#define LIST_MAX_BYTES ((size_t)64 << 20)
+#define SMALL_MAX_BYTES ((size_t)256 << 10) // of answers to /version and /_ping
 #define MEM_MAX_BYTES ((size_t)256 << 20)
 #define ORDER_WAIT_MS 10000
+#define ANSWER_MS 10000        // for what all depends on
 #define SUBSCRIBE_WAIT_MS 2000 // for the head of the answer: some engines send it with an event
 #define PING_MS 20000          // of silence: is the engine alive?
-#define RETRY_MS 1000          // after an answer that makes no sense
-#define EVENTS_EVERY 16        // containers looked at between two looks at events
+#define LIST_AGAIN_MS 1000     // between two lists, whatever events there are
 
 struct engine {
     struct arena order_mem;
     struct docker_conf conf;
-    struct engine_http *http; // owns
-    CURLM *multi;             // owns
-    CURL *events;             // owns
-    unsigned api;             // minor number of the version that is spoken
-    int64_t clock_s;          // the engine's, when it was asked first
-    bool is_subscribed;       // the head of the events' answer has come
-    struct text line;         // of events, so far
-    struct arena dirty_mem;
-    struct map dirty; // ids of containers to look at; keys in dirty_mem
-    bool must_list;   // too many of them, or what an event says is nonsense
-    int64_t retry_at_ms;
+    struct engine_http *http;   // owns
+    struct engine_looks *looks; // owns
+    unsigned api;               // minor number of the version that is spoken
+    int64_t clock_s;            // the engine's, when it was asked first
+    bool is_agreed;             // on a version
+    bool is_subscribed;         // the head of the events' answer has come
+    struct text line;           // of events, so far
+    bool must_list;             // too many have changed, or what an event says is nonsense
+    bool is_list_asked;
+    bool is_listing; // it was asked for, and not all of it is told
+    bool is_ping_asked;
+    int64_t list_at_ms; // not before
+    int64_t ping_at_ms;
+    unsigned n_beyond;
 };
 
 // --- to the keeper ---
@@ -78,18 +84,65 @@ PRINTF(1, 2) NORETURN static void give_up(const char *fmt, ...)
     _exit(0);
 }
 
-// --- events ---
+// --- questions ---
 
-static void mark(struct engine *e, struct str id)
+static void ask(struct engine *e, const char *path, size_t max_bytes, engine_answer_fn *fn)
 {
-    if (map_get(&e->dirty, id))
-        return;
-    struct str own = e->dirty.n < CONTAINERS_MAX ? arena_dup(&e->dirty_mem, id) : STR_NONE;
-    if (own.ptr)
-        map_set(&e->dirty, own, e);
-    else
-        e->must_list = true;
+    const struct engine_limits limits = {.max_bytes = max_bytes, .timeout_ms = ANSWER_MS};
+    if (!engine_http_ask(e->http, path, limits, fn, e))
+        give_up("no memory");
 }
+
+// What all depends on is there, or this is the end.
+static struct str expect(const char *path, const struct engine_answer *answer, const char *why)
+{
+    if (!answer)
+        give_up("GET %s: %s", path, why);
+    if (answer->status != 200)
+        give_up("GET %s: the engine answers %u", path, answer->status);
+    return text_str(&answer->body);
+}
+
+// Waits for answers and events, or the keeper's end.
+static void wait_for(struct engine *e, int64_t until_ms)
+{
+    int64_t wait_ms = MIN(MAX(until_ms - clock_now_ms(), (int64_t)0), (int64_t)PING_MS);
+    if (engine_http_wait(e->http, ENGINE_CHANNEL_FD, wait_ms))
+        _exit(0); // there are no further orders: the keeper is gone, or wants another one
+}
+
+// --- version ---
+
+static void on_version(void *arg, const struct engine_answer *answer, const char *why)
+{
+    struct engine *e = arg;
+    struct engine_version version;
+    struct arena mem;
+    char api[16];
+    struct str body = expect("/version", answer, why);
+    arena_init(&mem, MEM_MAX_BYTES, NULL, 0);
+    if (!engine_json_version(body, &mem, &version, &why))
+        give_up("%s", why);
+    if (version.api < ENGINE_API_MIN || version.api_oldest > ENGINE_API_MAX)
+        give_up("the engine speaks versions 1.%u to 1.%u of the API; 1.%u to 1.%u are understood",
+                version.api_oldest, version.api, ENGINE_API_MIN, ENGINE_API_MAX);
+    e->api = MIN(version.api, (unsigned)ENGINE_API_MAX);
+    e->clock_s = answer->date_s > 0 ? answer->date_s : clock_wall_s();
+    e->is_agreed = true;
+    snprintf(api, sizeof api, "1.%u", e->api);
+    say((struct message){.kind = MESSAGE_HELLO, .engine = version.name, .api = str_of(api)});
+    arena_fini(&mem);
+}
+
+static void agree_on_version(struct engine *e)
+{
+    ask(e, "/version", SMALL_MAX_BYTES, on_version);
+    while (!e->is_agreed)
+        wait_for(e, INT64_MAX);
+    e->looks = engine_looks_new(e->http, e->api, say);
+}
+
+// --- events ---
 
 static void take_line(struct engine *e, struct str line)
 {
@@ -99,15 +152,15 @@ static void take_line(struct engine *e, struct str line)
     arena_init(&mem, MEM_MAX_BYTES, NULL, 0);
     if (str_trim(line).len > 0 && !engine_json_event(line, &mem, &id, &why))
         e->must_list = true; // it may have been about anything
-    if (id.len > 0)
-        mark(e, id);
+    if (id.len > 0 && !engine_looks_mark(e->looks, id))
+        e->must_list = true;
     arena_fini(&mem);
 }
 
-static size_t on_events(char *bytes, size_t size, size_t n, void *arg)
+static bool on_events(void *arg, struct str rest)
 {
     struct engine *e = arg;
-    struct str rest = str_from(bytes, size * n), line;
+    struct str line;
     e->is_subscribed = true;
     while (str_cut(rest, '\n', &line, &rest)) {
         text_put(&e->line, line);
@@ -115,40 +168,17 @@ static size_t on_events(char *bytes, size_t size, size_t n, void *arg)
         e->line.len = 0;
     }
     text_put(&e->line, line);
-    return e->line.len <= LINE_MAX_BYTES ? size * n : 0;
+    return e->line.len <= LINE_MAX_BYTES;
 }
 
-static size_t on_events_head(char *bytes, size_t size, size_t n, void *arg)
+static void on_events_end(void *arg, const struct engine_answer *answer, const char *why)
 {
-    struct engine *e = arg;
-    e->is_subscribed = e->is_subscribed || str_starts(str_from(bytes, size * n), STR("\r\n"));
-    return size * n;
-}
-
-// Takes what has come of events.
-static void pump(struct engine *e)
-{
-    int n_running, n_left;
-    curl_multi_perform(e->multi, &n_running);
-    const CURLMsg *m = curl_multi_info_read(e->multi, &n_left);
-    if (!m || m->msg != CURLMSG_DONE)
-        return;
+    const struct engine *e = arg;
     if (e->line.len > LINE_MAX_BYTES)
-        give_up("an event is larger than %zu bytes", LINE_MAX_BYTES);
-    if (m->data.result == CURLE_OK)
+        give_up("an event is larger than %zu MiB", LINE_MAX_BYTES >> 20);
+    if (answer)
         give_up("the engine has ended the stream of events");
-    give_up("events: %s", curl_easy_strerror(m->data.result));
-}
-
-// Waits for events, or the keeper's end.
-static void wait_for_events(struct engine *e, int64_t wait_ms)
-{
-    int n_ready;
-    struct curl_waitfd channel = {.fd = ENGINE_CHANNEL_FD, .events = CURL_WAIT_POLLIN};
-    curl_multi_poll(e->multi, &channel, 1, (int)wait_ms, &n_ready);
-    if (channel.revents)
-        _exit(0); // there are no further orders: the keeper is gone, or wants another one
-    pump(e);
+    give_up("events: %s", why);
 }
 
 static void subscribe(struct engine *e)
@@ -159,119 +189,77 @@ static void subscribe(struct engine *e)
              "/v1.%u/events?since=%lld&filters=%%7B%%22type%%22%%3A%%5B%%22container%%22%%2C"
              "%%22network%%22%%5D%%7D",
              e->api, (long long)e->clock_s - 1);
-    e->events = engine_http_stream(e->http, path, on_events, e);
-    if (!e->events)
+    if (!engine_http_stream(e->http, path, on_events, on_events_end, e))
         give_up("no memory");
-    curl_easy_setopt(e->events, CURLOPT_HEADERFUNCTION, on_events_head);
-    curl_easy_setopt(e->events, CURLOPT_HEADERDATA, e);
-    curl_multi_add_handle(e->multi, e->events);
     int64_t due_ms = clock_now_ms() + SUBSCRIBE_WAIT_MS;
-    pump(e);
     while (!e->is_subscribed && clock_now_ms() < due_ms)
-        wait_for_events(e, due_ms - clock_now_ms());
+        wait_for(e, due_ms);
 }
 
-// --- questions ---
+// --- all of them ---
 
-static void ask(struct engine *e, const char *path, struct engine_answer *ret)
+static void on_list(void *arg, const struct engine_answer *answer, const char *why)
 {
-    const char *why;
-    if (!engine_http_get(e->http, path, ret, &why))
-        give_up("GET %s: %s", path, why);
-}
-
-// The same, and anything but 200 is the end.
-static void ask_for(struct engine *e, const char *path, struct engine_answer *ret)
-{
-    ask(e, path, ret);
-    if (ret->status != 200)
-        give_up("GET %s: the engine answers %u", path, ret->status);
-}
-
-static void agree_on_version(struct engine *e)
-{
-    struct engine_answer answer;
-    struct engine_version version;
-    struct arena mem;
-    char api[16];
-    const char *why;
-    arena_init(&mem, MEM_MAX_BYTES, NULL, 0);
-    ask_for(e, "/version", &answer);
-    if (!engine_json_version(text_str(&answer.body), &mem, &version, &why))
-        give_up("%s", why);
-    if (version.api < ENGINE_API_MIN || version.api_oldest > ENGINE_API_MAX)
-        give_up("the engine speaks versions 1.%u to 1.%u of the API; 1.%u to 1.%u are understood",
-                version.api_oldest, version.api, ENGINE_API_MIN, ENGINE_API_MAX);
-    e->api = MIN(version.api, (unsigned)ENGINE_API_MAX);
-    e->clock_s = answer.date_s > 0 ? answer.date_s : clock_wall_s();
-    snprintf(api, sizeof api, "1.%u", e->api);
-    say((struct message){.kind = MESSAGE_HELLO, .engine = version.name, .api = str_of(api)});
-    engine_answer_fini(&answer);
-    arena_fini(&mem);
-}
-
-// Tells how a container is now.
-static void look_at(struct engine *e, struct str id)
-{
-    char path[CONTAINER_ID_MAX_BYTES + 64];
-    struct engine_answer answer;
-    struct message m = {.kind = MESSAGE_GONE, .id = id};
-    struct arena mem;
-    const char *why = "";
-    snprintf(path, sizeof path, "/v1.%u/containers/" STR_FMT "/json", e->api, STR_ARG(id));
-    ask(e, path, &answer);
-    arena_init(&mem, MEM_MAX_BYTES, NULL, 0);
-    if (answer.status == 200) {
-        bool is_fine = engine_json_container(text_str(&answer.body), &mem, &m.container, &why) &&
-                       str_eq(m.container.id, id);
-        m.kind = is_fine ? MESSAGE_CONTAINER : MESSAGE_REFUSED;
-        m.why = str_of(*why ? why : "the engine tells of another one");
-    }
-    if (answer.status == 200 || answer.status == 404)
-        say(m);
-    else if (e->retry_at_ms == 0) // what is known of it stays
-        e->retry_at_ms = clock_now_ms() + RETRY_MS;
-    engine_answer_fini(&answer);
-    arena_fini(&mem);
-}
-
-static void look_at_marked(struct engine *e)
-{
-    struct map dirty = e->dirty;
-    struct arena mem = e->dirty_mem;
-    size_t n = 0;
-    e->dirty = (struct map){.n = 0}; // what changes meanwhile is looked at again
-    arena_init(&e->dirty_mem, MEM_MAX_BYTES, NULL, 0);
-    MAP_FOR(item, &dirty)
-    {
-        look_at(e, item->key);
-        if (++n % EVENTS_EVERY == 0)
-            pump(e);
-    }
-    map_fini(&dirty);
-    arena_fini(&mem);
-}
-
-static void list(struct engine *e)
-{
-    char path[64];
-    struct engine_answer answer;
+    struct engine *e = arg;
     struct engine_ids ids;
     struct arena mem;
-    const char *why;
+    struct str body = expect("/containers/json", answer, why);
     arena_init(&mem, MEM_MAX_BYTES, NULL, 0);
+    if (!engine_json_ids(body, &mem, &ids, &why))
+        give_up("%s", why);
+    e->n_beyond = (unsigned)ids.n_beyond;
+    for (size_t i = 0; i < ids.n; i++)
+        e->n_beyond += !engine_looks_mark_listed(e->looks, ids.items[i]);
+    e->is_list_asked = false;
+    arena_fini(&mem);
+}
+
+static void begin_list(struct engine *e)
+{
+    char path[64];
     snprintf(path, sizeof path, "/v1.%u/containers/json", e->api);
     e->must_list = false;
-    ask_for(e, path, &answer);
-    if (!engine_json_ids(text_str(&answer.body), &mem, &ids, &why))
-        give_up("%s", why);
-    engine_answer_fini(&answer);
+    e->is_list_asked = e->is_listing = true;
+    e->list_at_ms = clock_now_ms() + LIST_AGAIN_MS;
+    // What comes while it is made isn't in it, and is told after this.
     say((struct message){.kind = MESSAGE_LISTING});
-    for (size_t i = 0; i < ids.n; i++)
-        mark(e, ids.items[i]);
-    look_at_marked(e);
-    say((struct message){.kind = MESSAGE_SYNCED, .n_beyond = (unsigned)ids.n_beyond});
-    arena_fini(&mem);
+    ask(e, path, LIST_MAX_BYTES, on_list);
+}
+
+// Begins a list where one is due, and ends the one that is told. Returns when to call next.
+static int64_t do_lists(struct engine *e)
+{
+    if (e->is_listing && !e->is_list_asked && engine_looks_n_listed(e->looks) == 0) {
+        e->is_listing = false;
+        say((struct message){.kind = MESSAGE_SYNCED, .n_beyond = e->n_beyond});
+    }
+    if (!e->must_list || e->is_listing)
+        return INT64_MAX;
+    if (clock_now_ms() < e->list_at_ms)
+        return e->list_at_ms;
+    begin_list(e);
+    return INT64_MAX;
+}
+
+// --- is it alive? ---
+
+static void on_pong(void *arg, const struct engine_answer *answer, const char *why)
+{
+    struct engine *e = arg;
+    (void)expect("/_ping", answer, why);
+    e->is_ping_asked = false;
+    e->ping_at_ms = clock_now_ms() + PING_MS;
+}
+
+static int64_t do_pings(struct engine *e)
+{
+    if (e->is_ping_asked)
+        return INT64_MAX;
+    if (clock_now_ms() < e->ping_at_ms)
+        return e->ping_at_ms;
+    e->is_ping_asked = true;
+    ask(e, "/_ping", SMALL_MAX_BYTES, on_pong);
+    return INT64_MAX;
 }
 
 // --- the process ---
@@ -302,27 +290,16 @@ static void enter_sandbox(const struct message_order *order)
         give_up("'sandbox: require' can't be had here: %s", sandbox_missing(&report, text));
 }
 
-static void run(struct engine *e)
+NORETURN static void run(struct engine *e)
 {
     agree_on_version(e);
     subscribe(e);
-    list(e);
-    for (int64_t ping_at_ms = clock_now_ms() + PING_MS;;) {
-        int64_t now_ms = clock_now_ms();
-        int64_t due_ms = e->retry_at_ms > 0 ? MIN(e->retry_at_ms, ping_at_ms) : ping_at_ms;
-        wait_for_events(e, MAX(due_ms - now_ms, (int64_t)0));
-        now_ms = clock_now_ms();
-        if (e->must_list || (e->retry_at_ms > 0 && now_ms >= e->retry_at_ms)) {
-            e->retry_at_ms = 0;
-            list(e);
-        }
-        look_at_marked(e);
-        if (now_ms < ping_at_ms)
-            continue;
-        struct engine_answer answer;
-        ask_for(e, "/_ping", &answer);
-        engine_answer_fini(&answer);
-        ping_at_ms = now_ms + PING_MS;
+    e->must_list = true;
+    e->ping_at_ms = clock_now_ms() + PING_MS;
+    for (;;) {
+        int64_t looks_ms = engine_looks_begin(e->looks);
+        int64_t lists_ms = do_lists(e);
+        wait_for(e, MIN(MIN(looks_ms, lists_ms), do_pings(e)));
     }
 }
 
@@ -336,18 +313,15 @@ int engine_main(void)
     struct message_order order;
     const char *why = "";
     arena_init(&e.order_mem, MEM_MAX_BYTES, NULL, 0);
-    arena_init(&e.dirty_mem, MEM_MAX_BYTES, NULL, 0);
     if (!take_order(&e, &order))
         return 1;
     curl_global_init(CURL_GLOBAL_DEFAULT); // opens files of OpenSSL's, while they can be
-    e.multi = curl_multi_init();
     e.http = engine_http_new(&e.conf, &why);
-    if (!e.multi || !e.http)
+    if (!e.http)
         give_up(STR_FMT ": %s", STR_ARG(e.conf.endpoint.text), why);
     if (!engine_user_change(&e.conf, order.user, &why))
         give_up("the process can't become user '" STR_FMT "' (setting 'user'): %s",
                 STR_ARG(order.user), why);
     enter_sandbox(&order);
     run(&e);
-    return 0;
 }

@@ -10,20 +10,29 @@
 #include "codec/date.h"
 #include "rt/addr.h"
 
-#define ANSWER_MAX_BYTES ((size_t)64 << 20)
 #define CONNECT_MS 5000L
-#define TIMEOUT_MS 10000L
 #define KEEPALIVE_S 15L
+#define IDLE_CONNECTIONS_MAX 8L // kept for what is asked next
 
 struct engine_http {
-    CURL *easy;                     // owns
+    CURLM *multi;                   // owns
     struct curl_slist *resolve;     // owns: what the host's name stands for; or NULL
     char base[320];                 // "http://docker", "https://10.0.0.5:2376"
     char path[128];                 // of the Unix socket; or empty
     struct conf_file ca, cert, key; // borrow
-    struct engine_answer *answer;   // borrows: while a question is asked
+};
+
+// Something that is asked, until it is answered.
+struct question {
+    CURL *easy; // owns
+    struct engine_limits limits;
+    engine_bytes_fn *on_bytes; // NULL: the body is collected
+    engine_answer_fn *on_end;
+    void *arg;
+    struct engine_answer answer;
+    bool has_begun;
     bool is_too_large;
-    char error[CURL_ERROR_SIZE + 128];
+    char error[CURL_ERROR_SIZE];
 };
 
 // --- addresses ---
@@ -63,12 +72,14 @@ struct engine_http *engine_http_new(const struct docker_conf *conf, const char *
 {
     struct docker_endpoint to;
     struct engine_http *h = MEM_NEW(struct engine_http);
-    h->easy = curl_easy_init();
+    h->multi = curl_multi_init();
     h->ca = conf->tls.ca;
     h->cert = conf->tls.cert;
     h->key = conf->tls.key;
     *ret_why = "libcurl can't";
-    bool is_fine = h->easy && docker_endpoint_parse(conf->endpoint.text, &to);
+    bool is_fine =
+        h->multi && docker_endpoint_parse(conf->endpoint.text, &to) &&
+        curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS_MAX) == CURLM_OK;
     if (is_fine && to.kind == DOCKER_UNIX) {
         snprintf(h->base, sizeof h->base, "http://docker");
         snprintf(h->path, sizeof h->path, STR_FMT, STR_ARG(to.path));
@@ -79,49 +90,45 @@ struct engine_http *engine_http_new(const struct docker_conf *conf, const char *
     }
     if (is_fine)
         return h;
-    engine_http_free(h);
-    return NULL;
-}
-
-void engine_http_free(struct engine_http *h)
-{
-    if (!h)
-        return;
-    curl_easy_cleanup(h->easy);
-    curl_slist_free_all(h->resolve);
+    curl_multi_cleanup(h->multi);
     mem_free(h);
-}
-
-void engine_answer_fini(struct engine_answer *a)
-{
-    text_fini(&a->body);
-    *a = (struct engine_answer){.status = 0};
+    return NULL;
 }
 
 // --- what curl calls ---
 
+static bool begin(struct question *q)
+{
+    bool is_first = !q->has_begun;
+    q->has_begun = true;
+    return !is_first || !q->on_bytes || q->on_bytes(q->arg, STR_NONE);
+}
+
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
-    struct engine_http *h = arg;
+    struct question *q = arg;
     size_t len = size * n; // curl never sends more than 64 KiB
-    if (h->answer->body.len + len > ANSWER_MAX_BYTES) {
-        h->is_too_large = true;
+    if (q->on_bytes)
+        return begin(q) && q->on_bytes(q->arg, str_from(bytes, len)) ? len : 0;
+    q->is_too_large = q->answer.body.len + len > q->limits.max_bytes;
+    if (q->is_too_large)
         return 0;
-    }
-    text_put(&h->answer->body, str_from(bytes, len));
+    text_put(&q->answer.body, str_from(bytes, len));
     return len;
 }
 
 static size_t on_field(char *bytes, size_t size, size_t n, void *arg)
 {
-    struct engine_http *h = arg;
+    struct question *q = arg;
     struct str name, value, line = str_from(bytes, size * n);
     int64_t date_s;
     while (line.len > 0 && (line.ptr[line.len - 1] == '\r' || line.ptr[line.len - 1] == '\n'))
         line.len--;
+    if (line.len == 0 && !begin(q)) // the head's end; events may take a while to follow
+        return 0;
     if (str_cut(line, ':', &name, &value) && str_ieq(name, STR("date")) &&
         date_http_parse(str_trim(value), &date_s) == ERR_OK)
-        h->answer->date_s = date_s;
+        q->answer.date_s = date_s;
     return size * n;
 }
 
@@ -138,6 +145,7 @@ static CURLcode set_peer(const struct engine_http *h, CURL *easy)
 {
     CURLcode bad = CURLE_OK;
     bad |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    bad |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     bad |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     bad |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     bad |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -167,49 +175,92 @@ static CURLcode set_url(const struct engine_http *h, CURL *easy, const char *pat
     return n < (int)sizeof url ? curl_easy_setopt(easy, CURLOPT_URL, url) : CURLE_URL_MALFORMAT;
 }
 
-bool engine_http_get(struct engine_http *h, const char *path, struct engine_answer *ret,
-                     const char **ret_why)
+static void question_free(struct question *q)
 {
-    long status = 0;
-    *ret = (struct engine_answer){.status = 0};
-    h->answer = ret;
-    h->is_too_large = false;
-    h->error[0] = '\0';
-    curl_easy_reset(h->easy); // connections stay
-    CURLcode bad = set_peer(h, h->easy) | set_url(h, h->easy, path);
-    bad |= curl_easy_setopt(h->easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
-    bad |= curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, h->error);
-    bad |= curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, on_body);
-    bad |= curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, h);
-    bad |= curl_easy_setopt(h->easy, CURLOPT_HEADERFUNCTION, on_field);
-    bad |= curl_easy_setopt(h->easy, CURLOPT_HEADERDATA, h);
-    if (bad == CURLE_OK)
-        bad = curl_easy_perform(h->easy);
-    if (bad == CURLE_OK)
-        curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
-    ret->status = status > 0 && status < 1000 ? (unsigned)status : 0;
-    if (bad == CURLE_OK)
+    curl_easy_cleanup(q->easy);
+    text_fini(&q->answer.body);
+    mem_free(q);
+}
+
+static bool send_off(struct engine_http *h, const char *path, struct question *q)
+{
+    q->easy = curl_easy_init();
+    if (!q->easy)
+        return false;
+    CURLcode bad = set_peer(h, q->easy) | set_url(h, q->easy, path);
+    bad |= curl_easy_setopt(q->easy, CURLOPT_TIMEOUT_MS, (long)q->limits.timeout_ms);
+    bad |= curl_easy_setopt(q->easy, CURLOPT_ERRORBUFFER, q->error);
+    bad |= curl_easy_setopt(q->easy, CURLOPT_WRITEFUNCTION, on_body);
+    bad |= curl_easy_setopt(q->easy, CURLOPT_WRITEDATA, q);
+    bad |= curl_easy_setopt(q->easy, CURLOPT_HEADERFUNCTION, on_field);
+    bad |= curl_easy_setopt(q->easy, CURLOPT_HEADERDATA, q);
+    bad |= curl_easy_setopt(q->easy, CURLOPT_PRIVATE, (void *)q);
+    if (q->on_bytes) // else another status than 200 is an answer as well
+        bad |= curl_easy_setopt(q->easy, CURLOPT_FAILONERROR, 1L);
+    return bad == CURLE_OK && curl_multi_add_handle(h->multi, q->easy) == CURLM_OK;
+}
+
+static bool ask(struct engine_http *h, const char *path, struct question what)
+{
+    struct question *q = MEM_NEW(struct question);
+    *q = what;
+    if (send_off(h, path, q))
         return true;
-    if (h->is_too_large)
-        snprintf(h->error, sizeof h->error, "its answer is too large");
-    else if (!h->error[0])
-        snprintf(h->error, sizeof h->error, "%s", curl_easy_strerror(bad));
-    *ret_why = h->error;
-    engine_answer_fini(ret);
+    question_free(q);
     return false;
 }
 
-CURL *engine_http_stream(struct engine_http *h, const char *path, engine_bytes_fn *fn, void *arg)
+bool engine_http_ask(struct engine_http *h, const char *path, struct engine_limits limits,
+                     engine_answer_fn *fn, void *arg)
 {
-    CURL *easy = curl_easy_init();
-    if (!easy)
-        return NULL;
-    CURLcode bad = set_peer(h, easy) | set_url(h, easy, path);
-    bad |= curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);
-    bad |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, fn);
-    bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, arg);
-    if (bad == CURLE_OK)
-        return easy;
-    curl_easy_cleanup(easy);
-    return NULL;
+    return ask(h, path, (struct question){.limits = limits, .on_end = fn, .arg = arg});
+}
+
+bool engine_http_stream(struct engine_http *h, const char *path, engine_bytes_fn *on_bytes,
+                        engine_answer_fn *on_end, void *arg)
+{
+    return ask(h, path, (struct question){.on_bytes = on_bytes, .on_end = on_end, .arg = arg});
+}
+
+// --- answers ---
+
+// Size and unit of a limit, which are whole ones.
+static const char *too_large_text(const struct question *q, char buf[96])
+{
+    bool is_mib = q->limits.max_bytes >= (size_t)1 << 20;
+    snprintf(buf, 96, "its answer is larger than %zu %s", q->limits.max_bytes >> (is_mib ? 20 : 10),
+             is_mib ? "MiB" : "KiB");
+    return buf;
+}
+
+static void finish(struct engine_http *h, CURL *easy, CURLcode result)
+{
+    char buf[96];
+    void *private = NULL;
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    struct question *q = private;
+    const char *why = NULL;
+    q->answer.status = status > 0 && status < 1000 ? (unsigned)status : 0;
+    if (q->is_too_large)
+        why = too_large_text(q, buf);
+    else if (result != CURLE_OK)
+        why = q->error[0] ? q->error : curl_easy_strerror(result);
+    q->on_end(q->arg, why ? NULL : &q->answer, why);
+    curl_multi_remove_handle(h->multi, easy);
+    question_free(q);
+}
+
+bool engine_http_wait(struct engine_http *h, int fd, int64_t wait_ms)
+{
+    int n_ready, n_running, n_left;
+    struct curl_waitfd waited = {.fd = fd, .events = CURL_WAIT_POLLIN};
+    curl_multi_poll(h->multi, &waited, 1, (int)wait_ms, &n_ready);
+    curl_multi_perform(h->multi, &n_running);
+    for (const CURLMsg *m; (m = curl_multi_info_read(h->multi, &n_left)) != NULL;) {
+        if (m->msg == CURLMSG_DONE)
+            finish(h, m->easy_handle, m->data.result);
+    }
+    return waited.revents != 0;
 }

@@ -13,7 +13,9 @@
 static json_t *parse(struct str json, const char **ret_why)
 {
     json_error_t error;
-    json_t *root = json_loadb(json.len > 0 ? json.ptr : "", json.len, 0, &error);
+    // Numbers aren't looked at, and one that is too large for a long costs nothing else.
+    json_t *root =
+        json_loadb(json.len > 0 ? json.ptr : "", json.len, JSON_DECODE_INT_AS_REAL, &error);
     if (!root)
         *ret_why = "the engine's answer is no JSON";
     return root;

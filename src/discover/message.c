@@ -106,7 +106,8 @@ static bool take_rest(const struct conf_node *root, struct message *m)
         (beyond.len > 0 && num_dec(beyond, UINT32_MAX, &n_beyond) != ERR_OK))
         return false;
     m->n_beyond = (unsigned)n_beyond;
-    bool needs_id = m->kind == MESSAGE_GONE || m->kind == MESSAGE_REFUSED;
+    bool needs_id =
+        m->kind == MESSAGE_GONE || m->kind == MESSAGE_REFUSED || m->kind == MESSAGE_KEPT;
     return (!needs_id || container_is_id(m->id)) && is_line(m->id) && is_line(m->why) &&
            is_line(m->engine) && is_line(m->api);
 }

@@ -23,6 +23,7 @@ bool message_unpack_order(struct str bytes, struct arena *mem, struct message_or
     X(HELLO, "hello")         /* engine, api */                                                    \
     X(CONTAINER, "container") /* container: as it is now */                                        \
     X(REFUSED, "refused")     /* id, why: what is said of it can't be used */                      \
+    X(KEPT, "kept")           /* id, why: it is there, and what is known of it stays */            \
     X(GONE, "gone")           /* id */                                                             \
     X(LISTING, "listing")     /* all that there are follow */                                      \
     X(SYNCED, "synced")       /* what wasn't told since isn't there; n_beyond */                   \

@@ -5,11 +5,13 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "discover/reach.h"
 
 struct known {
-    struct list_node node; // in containers.all
-    char *bytes;           // owns: the message as it came, or none when it is refused
+    struct list_node node;      // in containers.all
+    struct list_node away_node; // in containers.away, or in none
+    char *bytes;                // owns: the message as it came, or none when it is refused
     size_t n_bytes;
     char id[CONTAINER_ID_MAX_BYTES + 1];
     char name[CONTAINER_NAME_MAX_BYTES + 1];
@@ -24,13 +26,23 @@ void containers_init(struct containers *c, struct str own_id)
 {
     *c = (struct containers){.n = 0};
     list_init(&c->all);
+    list_init(&c->away);
     if (own_id.len > 0)
         c->own_id = str_from(mem_copy(own_id.ptr, own_id.len), own_id.len);
+}
+
+static void take_name(struct containers *c, struct known *k)
+{
+    if (map_get(&c->by_name, str_of(k->name)) == k)
+        map_remove(&c->by_name, str_of(k->name));
 }
 
 static void forget(struct containers *c, struct known *k)
 {
     list_remove(&k->node);
+    list_remove(&k->away_node);
+    map_remove(&c->by_id, str_of(k->id));
+    take_name(c, k);
     c->n--;
     c->n_bytes -= k->n_bytes;
     mem_free(k->bytes);
@@ -41,6 +53,8 @@ void containers_fini(struct containers *c)
 {
     LIST_FOR_SAFE (n, &c->all)
         forget(c, CONTAINER_OF(n, struct known, node));
+    map_fini(&c->by_id);
+    map_fini(&c->by_name);
     mem_free((void *)(uintptr_t)c->own_id.ptr);
 }
 
@@ -48,12 +62,7 @@ void containers_fini(struct containers *c)
 
 static struct known *find(const struct containers *c, struct str id)
 {
-    LIST_FOR (n, &c->all) {
-        struct known *k = CONTAINER_OF(n, struct known, node);
-        if (str_eq(str_of(k->id), id))
-            return k;
-    }
-    return NULL;
+    return map_get(&c->by_id, id);
 }
 
 static bool has_labels(const struct container *c)
@@ -77,6 +86,7 @@ static struct known *new_known(struct containers *c, struct str id)
     struct known *k = MEM_NEW(struct known);
     copy_text(k->id, sizeof k->id, id);
     list_push_back(&c->all, &k->node);
+    map_set(&c->by_id, str_of(k->id), k);
     c->n++;
     return k;
 }
@@ -87,17 +97,30 @@ static bool is_away(enum container_state state)
            state == CONTAINER_CREATED;
 }
 
-// One of this name that is gone was this one's predecessor. True: it was there.
-static bool forget_predecessor(struct containers *c, const struct known *of)
+// Gives it its name. One that had it was its predecessor. True: there was one.
+static bool give_name(struct containers *c, struct known *k, struct str name)
 {
-    LIST_FOR_SAFE (n, &c->all) {
-        struct known *k = CONTAINER_OF(n, struct known, node);
-        if (k == of || !str_eq(str_of(k->name), str_of(of->name)))
-            continue;
-        forget(c, k);
-        return true;
-    }
-    return false;
+    if (str_eq(str_of(k->name), name))
+        return false;
+    take_name(c, k);
+    copy_text(k->name, sizeof k->name, name);
+    struct known *before = map_get(&c->by_name, str_of(k->name));
+    if (before)
+        forget(c, before);
+    map_set(&c->by_name, str_of(k->name), k);
+    return before != NULL;
+}
+
+static void set_away(struct containers *c, struct known *k, int64_t since_ms)
+{
+    k->away_since_ms = since_ms;
+    list_remove(&k->away_node);
+    struct list_node *at = c->away.head.prev; // the latest as a rule
+    while (at != &c->away.head &&
+           CONTAINER_OF(at, struct known, away_node)->away_since_ms > since_ms)
+        at = at->prev;
+    if (since_ms > 0)
+        list_insert_after(at, &k->away_node);
 }
 
 static bool matters(const struct containers *c, const struct known *k)
@@ -129,16 +152,15 @@ static bool take_container(struct containers *c, const struct container *what, s
         k = new_known(c, what->id);
     bool did_matter = matters(c, k);
     bool has_changed = set_bytes(c, k, bytes) || k->is_gone;
-    copy_text(k->name, sizeof k->name, what->name);
+    has_changed = give_name(c, k, what->name) || has_changed;
     k->why[0] = '\0';
     k->is_labelled = has_labels(what);
     k->is_gone = false;
     k->listing = c->listing;
     if (!is_away(what->state))
-        k->away_since_ms = 0;
+        set_away(c, k, 0);
     else if (k->away_since_ms == 0)
-        k->away_since_ms = now_ms;
-    has_changed = forget_predecessor(c, k) || has_changed;
+        set_away(c, k, now_ms);
     return has_changed && (did_matter || matters(c, k));
 }
 
@@ -167,8 +189,20 @@ static bool take_gone(struct containers *c, struct known *k, int64_t now_ms)
     k->is_gone = true;
     if (k->away_since_ms > 0)
         return false; // it had stopped before
-    k->away_since_ms = now_ms;
+    set_away(c, k, now_ms);
     return true;
+}
+
+// The engine fails to tell how it is now.
+static void take_kept(struct containers *c, const struct message *m)
+{
+    struct known *k = find(c, m->id);
+    if (!k && c->n >= CONTAINERS_MAX)
+        return;
+    if (!k)
+        k = new_known(c, m->id);
+    k->listing = c->listing;
+    copy_text(k->why, sizeof k->why, m->why);
 }
 
 // What the list didn't tell isn't there.
@@ -192,6 +226,9 @@ bool containers_take(struct containers *c, const struct message *m, struct str b
         return take_container(c, &m->container, bytes, now_ms);
     case MESSAGE_REFUSED:
         return take_refused(c, m);
+    case MESSAGE_KEPT:
+        take_kept(c, m);
+        return false;
     case MESSAGE_GONE:
         return take_gone(c, find(c, m->id), now_ms);
     case MESSAGE_LISTING:
@@ -210,19 +247,76 @@ bool containers_take(struct containers *c, const struct message *m, struct str b
 bool containers_forget(struct containers *c, int64_t linger_ms, int64_t now_ms, int64_t *next_ms)
 {
     bool has_changed = false;
-    LIST_FOR_SAFE (n, &c->all) {
-        struct known *k = CONTAINER_OF(n, struct known, node);
-        if (k->away_since_ms == 0)
-            continue;
+    LIST_FOR_SAFE (n, &c->away) {
+        struct known *k = CONTAINER_OF(n, struct known, away_node);
         int64_t due_ms = k->away_since_ms + linger_ms;
         if (now_ms < due_ms) {
             *next_ms = MIN(*next_ms, due_ms);
-            continue;
+            break;
         }
         has_changed = matters(c, k) || has_changed;
         forget(c, k);
     }
     return has_changed;
+}
+
+// --- handing over ---
+
+static const struct place nowhere = {.source = NULL};
+
+static void put(struct conf_node *map, const char *key, struct str text, struct arena *mem)
+{
+    conf_node_put(map, str_of(key), conf_node_scalar(mem, text, nowhere));
+}
+
+void containers_pack(const struct containers *c, struct text *to)
+{
+    struct arena mem;
+    arena_init(&mem, CONTAINERS_MAX_BYTES, NULL, 0);
+    struct conf_node *all = conf_node_new(&mem, CONF_NODE_SEQ, nowhere);
+    LIST_FOR (n, &c->all) {
+        const struct known *k = CONTAINER_OF(n, struct known, node);
+        if (k->n_bytes == 0)
+            continue; // nothing is made of it
+        struct conf_node *one = conf_node_new(&mem, CONF_NODE_MAP, nowhere);
+        put(one, "message", str_from(k->bytes, k->n_bytes), &mem);
+        put(one, "gone", k->is_gone ? STR("yes") : STR("no"), &mem);
+        put(one, "away-since",
+            arena_printf(&mem, "%llu", (unsigned long long)MAX(k->away_since_ms, (int64_t)0)),
+            &mem);
+        conf_node_append(all, one);
+    }
+    conf_node_pack(all, to);
+    arena_fini(&mem);
+}
+
+static void unpack_one(struct containers *c, const struct conf_node *one, struct arena *mem)
+{
+    const struct conf_node *message = conf_node_get(one, STR("message"));
+    const struct conf_node *gone = conf_node_get(one, STR("gone"));
+    const struct conf_node *away = conf_node_get(one, STR("away-since"));
+    uint64_t since_ms = 0;
+    struct message m;
+    if (!message || !gone || !away || !message_unpack(message->text, mem, &m) ||
+        m.kind != MESSAGE_CONTAINER || num_dec(away->text, INT64_MAX, &since_ms) != ERR_OK ||
+        find(c, m.container.id))
+        return;
+    struct known *k = new_known(c, m.container.id);
+    (void)set_bytes(c, k, message->text);
+    (void)give_name(c, k, m.container.name);
+    k->is_labelled = has_labels(&m.container);
+    k->is_gone = str_eq(gone->text, STR("yes"));
+    set_away(c, k, (int64_t)since_ms);
+}
+
+void containers_unpack(struct containers *c, struct str bytes)
+{
+    struct arena mem;
+    arena_init(&mem, CONTAINERS_MAX_BYTES * 2, NULL, 0);
+    const struct conf_node *all = conf_node_unpack(bytes, &mem);
+    for (const struct conf_node *one = all ? all->first : NULL; one; one = one->next)
+        unpack_one(c, one, &mem);
+    arena_fini(&mem);
 }
 
 // --- what is known ---

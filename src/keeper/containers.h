@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "discover/message.h"
 
@@ -12,7 +13,10 @@
 struct known; // one of them
 
 struct containers {
-    struct list all; // of struct known
+    struct list all;    // of struct known
+    struct list away;   // those of them that don't run, by time
+    struct map by_id;   // the same
+    struct map by_name; // the same, but for those without a name
     size_t n;
     size_t n_bytes;
     unsigned listing;  // number of the list that is being told
@@ -32,6 +36,11 @@ bool containers_take(struct containers *c, const struct message *m, struct str b
 // Forgets those that stopped longer than linger_ms ago. True: there were some. *next_ms: lowered to
 // when there is more.
 bool containers_forget(struct containers *c, int64_t linger_ms, int64_t now_ms, int64_t *next_ms);
+
+// As bytes, and back from bytes that this wrote, into one that has none: for a keeper that takes
+// over. What can't be read is left out.
+void containers_pack(const struct containers *c, struct text *to);
+void containers_unpack(struct containers *c, struct str bytes);
 
 // All of them, those that are ready first, then by name: in mem.
 const struct container *const *containers_list(const struct containers *c, struct arena *mem,

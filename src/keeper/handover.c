@@ -73,6 +73,7 @@ static json_t *describe(const struct keeper *k, int old_binary, const char *erro
     put_fd(h, "asked_by", control_upgrade_fd(&k->control));
     put_fd(h, "settings", k->current.settings_fd);
     put_fd(h, "old_binary", old_binary);
+    put_fd(h, "containers", providers_pack(&k->providers));
     if (k->secrets.n_keys > 0) {
         put_fd(h, "tickets", secrets_pack_tickets(&k->secrets));
         json_object_set_new(h, "rotate_at_ms", json_integer(k->secrets.rotate_at_ms));
@@ -90,7 +91,7 @@ static json_t *describe(const struct keeper *k, int old_binary, const char *erro
 static void keep_open(const json_t *h, bool is_kept)
 {
     static const char *const names[] = {"fd",       "channel",    "control", "asked_by",
-                                        "settings", "old_binary", "tickets"};
+                                        "settings", "old_binary", "tickets", "containers"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         const json_t *fd = json_object_get(h, names[i]);
         if (fd)
@@ -117,11 +118,14 @@ static int write_file(const json_t *h)
 }
 
 // They are copied in both directions, unlike all else.
-static void close_tickets(const json_t *h)
+static void close_copied(const json_t *h)
 {
-    const json_t *fd = json_object_get(h, "tickets");
-    if (fd)
-        close((int)json_integer_value(fd));
+    static const char *const names[] = {"tickets", "containers"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const json_t *fd = json_object_get(h, names[i]);
+        if (fd)
+            close((int)json_integer_value(fd));
+    }
 }
 
 void handover_execute(struct keeper *k, const char *path, int old_binary, const char *error)
@@ -147,7 +151,7 @@ void handover_execute(struct keeper *k, const char *path, int old_binary, const 
         errno = failure;
     }
     int failure = errno;
-    close_tickets(h);
+    close_copied(h);
     json_decref(h);
     errno = failure;
 }
@@ -248,7 +252,9 @@ bool handover_restore(struct keeper *k, const json_t *h, bool is_return)
     k->must_reload = is_return && json_is_true(json_object_get(h, "must_reload"));
     if (fd_of(h, "tickets") >= 0)
         secrets_adopt_tickets(&k->secrets, fd_of(h, "tickets"), int_of(h, "rotate_at_ms"));
-    close_tickets(h);
+    if (fd_of(h, "containers") >= 0)
+        providers_adopt(&k->providers, fd_of(h, "containers"));
+    close_copied(h);
     if (fd_of(h, "control") >= 0)
         control_adopt(&k->control, fd_of(h, "control"));
     if (fd_of(h, "asked_by") >= 0)

@@ -20,7 +20,8 @@
 
 #define BACKOFF_MIN_MS 250
 #define BACKOFF_MAX_MS 15000
-#define JOIN_MS 60       // changes that follow each other so closely are one
+#define JOIN_MS 60 // changes that follow each other so closely are one
+#define JOIN_LISTED_MS 250
 #define REST_MAX_MS 300  // between two loads, when they take long: half of the time, at most
 #define REST_TIMES 2     // as long as the last one took
 #define MESSAGES_MAX 256 // of one look: the keeper has others to listen to
@@ -111,12 +112,33 @@ void providers_pause(struct providers *p)
     p->child.pid = 0;
 }
 
+int providers_pack(const struct providers *p)
+{
+    struct text bytes = {.ptr = NULL};
+    if (p->containers.n == 0)
+        return -1;
+    containers_pack(&p->containers, &bytes);
+    int fd = file_sealed("sallyport containers", text_str(&bytes));
+    text_wipe(&bytes); // labels may have hashes of passwords
+    return fd;
+}
+
+void providers_adopt(struct providers *p, int fd)
+{
+    struct str bytes;
+    if (!file_map_sealed(fd, &bytes))
+        return;
+    containers_unpack(&p->containers, bytes);
+    file_unmap(bytes);
+}
+
 void providers_off(struct providers *p)
 {
-    if (p->state == PROVIDERS_OFF)
+    if (p->state == PROVIDERS_OFF && p->containers.n == 0)
         return;
     struct str own_id = p->containers.own_id;
-    log_info("docker: containers aren't looked at any more");
+    if (p->state != PROVIDERS_OFF)
+        log_info("docker: containers aren't looked at any more");
     hang_up(p);
     p->containers.own_id = STR_NONE;
     containers_fini(&p->containers);
@@ -168,7 +190,7 @@ static void take(struct providers *p, struct str bytes)
     if (m.kind == MESSAGE_HELLO) {
         snprintf(p->engine, sizeof p->engine, STR_FMT, STR_ARG(m.engine));
         snprintf(p->api, sizeof p->api, STR_FMT, STR_ARG(m.api));
-    } else if (m.kind == MESSAGE_REFUSED) {
+    } else if (m.kind == MESSAGE_REFUSED || m.kind == MESSAGE_KEPT) {
         log_warn("docker: container " STR_FMT ": " STR_FMT, STR_ARG(str_first(m.id, 12)),
                  STR_ARG(m.why));
     } else if (m.kind == MESSAGE_SYNCED) {
@@ -248,7 +270,7 @@ bool providers_find(void *arg, const struct settings *settings, const struct con
         p->backoff_ms = 0;
         enter(p, PROVIDERS_ASKING);
         start(p); // or when the last one has ended
-        if (is_first)
+        if (is_first && p->containers.n == 0)
             wait_for_all(p);
     } else {
         text_wipe(&order);
@@ -283,10 +305,11 @@ bool providers_do_what_is_due(struct providers *p, int64_t now_ms, int64_t *next
         else
             *next_ms = MIN(*next_ms, p->restart_at_ms);
     }
-    // While all are being told of, one load at the end is enough.
-    if (p->changed_at_ms == 0 || p->containers.is_listing)
+    if (p->changed_at_ms == 0)
         return false;
-    int64_t due_ms = MAX(p->changed_at_ms + JOIN_MS, p->rest_until_ms);
+    // While all are being told of, one load at the end is enough; unless that takes long.
+    int64_t join_ms = p->containers.is_listing ? JOIN_LISTED_MS : JOIN_MS;
+    int64_t due_ms = MAX(p->changed_at_ms + join_ms, p->rest_until_ms);
     if (now_ms < due_ms) {
         *next_ms = MIN(*next_ms, due_ms);
         return false;

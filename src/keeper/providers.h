@@ -40,8 +40,8 @@ void providers_init(struct providers *p);
 void providers_fini(struct providers *p);
 
 // The loader's finder, whose arg is the struct providers: starts the process that settings want,
-// or ends the one that they don't. When one is started for the first time, waits for what it tells,
-// at most PROVIDERS_WAIT_MS.
+// or ends the one that they don't. When one is started for the first time and nothing is known,
+// waits for what it tells, at most PROVIDERS_WAIT_MS.
 #define PROVIDERS_WAIT_MS 3000
 bool providers_find(void *arg, const struct settings *settings, const struct conf_node *docker,
                     struct arena *mem, struct found *ret);
@@ -58,6 +58,12 @@ void providers_look(struct providers *p);
 
 // Ends the process, and waits for its end; another one starts if this one goes on.
 void providers_pause(struct providers *p);
+
+// What is known of containers as a sealed file, for a keeper that takes over; -1: nothing is.
+int providers_pack(const struct providers *p);
+// Before settings are loaded: what the file says is known, until an engine tells more. The file
+// stays the caller's.
+void providers_adopt(struct providers *p, int fd);
 
 // The process has ended.
 void providers_ended(struct providers *p);

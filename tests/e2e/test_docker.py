@@ -499,3 +499,120 @@ def test_why_the_process_ended_is_told_even_if_both_are_heard_at_once(own_world)
     finally:
         world.proxy.child.send_signal(signal.SIGCONT)
     world.proxy.wait_line("docker: (events: |the engine has ended the stream)", world.proxy.err)
+
+
+def hang_until(ended):
+    """An answer that never comes."""
+    return lambda handler: ended.wait()
+
+
+def test_one_that_is_never_told_of_holds_up_no_other(own_world):
+    """The engine hangs when it is asked about some: others come at once, these when it is well again."""
+    world = own_world()
+    ended = threading.Event()
+    try:
+        stuck = []
+        for i in range(40):  # more than are asked at once
+            with world.engine.lock:
+                c = world.run(f"stuck-{i}", {"sallyport.site": f"stuck-{i}.example"})
+                world.engine.overrides[f"/containers/{c.id}/json"] = hang_until(ended)
+            stuck.append(c)
+        world.engine.wait_asked(stuck[0].id)
+        world.run("lively", {"sallyport.site": "lively.example"})
+        world.wait_for("lively.example")
+        wait_until(lambda: sum("asked again" in p["text"] for p in world.report()["problems"])
+                   == len(stuck), "all told")
+        assert world.report()["state"] == "following"
+        with world.engine.lock:
+            world.engine.overrides.clear()
+        ended.set()
+        for c in stuck:
+            world.engine.event("update", c)
+        world.wait_for("stuck-7.example")
+        world.wait_for("stuck-39.example")
+        wait_until(lambda: not world.report()["problems"], "no problem left")
+        asked = Counter(a for a in world.engine.asked if "/json" in a)
+        assert asked["/v1.47/containers/json"] == 1
+    finally:
+        ended.set()
+
+
+def test_what_is_known_of_a_container_stays_while_the_engine_fails_to_tell(own_world):
+    """Errors, answers that are too large, and a list that is made meanwhile change nothing."""
+    world = own_world("linger: 100ms")
+    c = world.run("kept", {"sallyport.site": "kept.example"})
+    world.wait_for("kept.example")
+    for body, status, text in ((b"{}", 500, "answers 500"), (b"[" + b" " * (5 << 20), 200, "4 MiB")):
+        world.engine.overrides[f"/containers/{c.id}/json"] = hostile(body, status)
+        world.engine.event("update", c)
+        wait_until(lambda: any(text in p["text"] for p in world.report()["problems"]), text)
+        n_lists = sum(a.endswith("/containers/json") for a in world.engine.asked)
+        world.engine.say(b"nonsense\n")
+        world.engine.wait_asked(r"/containers/json", n_lists + 1)
+        world.run(f"after-{status}", {"sallyport.site": f"after-{status}.example"})
+        world.wait_for(f"after-{status}.example")
+        assert world.status_of("kept.example") == 200
+        world.engine.overrides.clear()
+        world.engine.event("update", c)
+        wait_until(lambda: not world.report()["problems"], "it is told of again")
+
+
+def test_a_list_that_is_too_large_leaves_everything_as_it_is(own_world):
+    world = own_world()
+    world.run("kept", {"sallyport.site": "kept.example"})
+    world.wait_for("kept.example")
+
+    def endless(handler):
+        handler.send_response_only(200)
+        handler.end_headers()
+        try:
+            while True:
+                handler.wfile.write(b"[" + b" " * (1 << 20))
+        except OSError:
+            handler.close_connection = True
+
+    world.engine.overrides["/containers/json"] = endless
+    world.engine.say(b"nonsense\n")
+    world.proxy.wait_line("docker: GET /containers/json: its answer is larger than 64 MiB",
+                          world.proxy.err)
+    assert world.status_of("kept.example") == 200
+    world.engine.overrides.clear()
+    world.run("new", {"sallyport.site": "new.example"})
+    world.wait_for("new.example")
+
+
+def test_a_line_of_events_without_an_end_is_cut_off(own_world):
+    world = own_world()
+    world.run("kept", {"sallyport.site": "kept.example"})
+    world.wait_for("kept.example")
+    for _ in range(9):
+        world.engine.say(b"x" * (1 << 17))
+    world.proxy.wait_line("docker: an event is larger than 1 MiB", world.proxy.err)
+    assert world.status_of("kept.example") == 200
+    with world.engine.lock:
+        world.engine.events.clear()
+    world.run("new", {"sallyport.site": "new.example"})
+    world.wait_for("new.example")
+
+
+def test_an_upgrade_while_the_engine_is_away_keeps_sites_of_containers(own_world):
+    """What is known of containers goes on to the next binary, and what has stopped lingers on."""
+    world = own_world("linger: 10m")
+    world.run("web", {"sallyport.site": "web.example"})
+    halted = world.run("halted", {"sallyport.site": "halted.example"})
+    world.wait_for("web.example")
+    world.wait_for("halted.example")
+    world.engine.stop(halted)
+    world.wait_for("halted.example", 503)
+    world.engine.down()
+    wait_until(lambda: world.report()["state"] == "away", "the engine's end")
+    for _ in range(2):  # the second one has it from the first
+        run("upgrade", "--config", world.proxy.file, check=0)
+        assert world.status_of("web.example") == 200
+        assert world.status_of("halted.example") == 503
+        assert world.proxy.try_reload()
+        assert world.status_of("web.example") == 200
+    world.engine.start()
+    world.run("new", {"sallyport.site": "new.example"})
+    world.wait_for("new.example")
+    assert world.status_of("web.example") == 200

@@ -13,6 +13,7 @@ static void messages_come_out_as_they_went_in(void)
         {.kind = MESSAGE_HELLO, .engine = STR("Docker 27"), .api = STR("1.47")},
         {.kind = MESSAGE_CONTAINER, .container = shape_with("web", "a=b", &mem)},
         {.kind = MESSAGE_REFUSED, .id = STR("ab12"), .why = STR("a label isn't text")},
+        {.kind = MESSAGE_KEPT, .id = STR("ab12"), .why = STR("it hangs")},
         {.kind = MESSAGE_GONE, .id = STR("ab12")},
         {.kind = MESSAGE_LISTING},
         {.kind = MESSAGE_SYNCED, .n_beyond = 7},
@@ -42,6 +43,7 @@ static void lines_and_ids_are_what_they_should_be(void)
         {.kind = MESSAGE_TROUBLE, .why = STR_INIT("a\nb")},
         {.kind = MESSAGE_GONE, .id = STR_INIT("../../x")},
         {.kind = MESSAGE_REFUSED, .why = STR_INIT("no id")},
+        {.kind = MESSAGE_KEPT, .why = STR_INIT("no id")},
         {.kind = MESSAGE_HELLO, .engine = STR_INIT("\xff")},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

@@ -159,9 +159,82 @@ static void what_cant_be_used_is_remembered_with_its_reason(void)
     end(&f);
 }
 
+static void count_hanging(void *arg, struct str id, struct str why)
+{
+    (void)id;
+    *(size_t *)arg += str_eq(why, STR("it hangs"));
+}
+
+static void what_the_engine_fails_to_tell_of_stays(void)
+{
+    struct fixture f;
+    size_t n_why = 0;
+    begin(&f);
+    take_one(&f, "a1", "web", "sallyport.site=a", CONTAINER_RUNNING, 1);
+    take_one(&f, "a2", "gone", "sallyport.site=b", CONTAINER_RUNNING, 1);
+    take(&f, (struct message){.kind = MESSAGE_LISTING}, 2);
+    CHECK(!take(&f, (struct message){.kind = MESSAGE_KEPT, .id = STR("a1"), .why = STR("it hangs")},
+                3));
+    CHECK(!take(&f, (struct message){.kind = MESSAGE_KEPT, .id = STR("a3"), .why = STR("it hangs")},
+                3)); // nothing is known of this one
+    CHECK(take(&f, (struct message){.kind = MESSAGE_SYNCED}, 4));
+    CHECK_INT(containers_n_labelled(&f.c), 2);
+    CHECK_INT(count(&f), 2);
+    containers_each_refused(&f.c, count_hanging, &n_why);
+    CHECK_INT(n_why, 2);
+    CHECK(!take_one(&f, "a1", "web", "sallyport.site=a", CONTAINER_RUNNING, 5)); // as before
+    n_why = 0;
+    containers_each_refused(&f.c, count_hanging, &n_why);
+    CHECK_INT(n_why, 1);
+    CHECK(!take(&f, (struct message){.kind = MESSAGE_GONE, .id = STR("a3")}, 6));
+    CHECK_INT(f.c.n, 2);
+    end(&f);
+}
+
+static void a_keeper_that_takes_over_knows_the_same(void)
+{
+    struct fixture f;
+    struct text bytes = {.ptr = NULL};
+    int64_t next_ms = INT64_MAX;
+    begin(&f);
+    take_one(&f, "a1", "web", "sallyport.site=a", CONTAINER_RUNNING, 1000);
+    take_one(&f, "a2", "halted", "sallyport.site=b", CONTAINER_RUNNING, 1000);
+    take_one(&f, "a3", "gone", "sallyport.site=c", CONTAINER_RUNNING, 1000);
+    take_one(&f, "a2", "halted", "sallyport.site=b", CONTAINER_EXITED, 3000);
+    take(&f, (struct message){.kind = MESSAGE_GONE, .id = STR("a3")}, 2000);
+    take(&f, (struct message){.kind = MESSAGE_REFUSED, .id = STR("a4"), .why = STR("no")}, 2000);
+    containers_pack(&f.c, &bytes);
+    end(&f);
+    // Cut anywhere, nothing of it is believed.
+    for (size_t n = 0; n < bytes.len; n += 7) {
+        begin(&f);
+        containers_unpack(&f.c, str_first(text_str(&bytes), n));
+        CHECK_INT(f.c.n, 0);
+        end(&f);
+    }
+    begin(&f);
+    containers_unpack(&f.c, text_str(&bytes));
+    containers_unpack(&f.c, text_str(&bytes)); // they are there already
+    CHECK_INT(count(&f), 3);
+    CHECK_INT(containers_n_labelled(&f.c), 3);
+    // Each lingers since it went.
+    CHECK(containers_forget(&f.c, 5000, 7000, &next_ms));
+    CHECK_INT(next_ms, 8000);
+    CHECK(containers_forget(&f.c, 5000, 8000, &next_ms));
+    CHECK_INT(count(&f), 1);
+    // What the engine tells anew of one that is known changes nothing; a successor takes its place.
+    CHECK(!take_one(&f, "a1", "web", "sallyport.site=a", CONTAINER_RUNNING, 9000));
+    CHECK(take_one(&f, "b1", "web", "sallyport.site=a", CONTAINER_RUNNING, 9000));
+    CHECK_INT(count(&f), 1);
+    text_fini(&bytes);
+    end(&f);
+}
+
 TEST_MAIN(TEST(only_what_labels_say_changes_settings),
           TEST(what_has_stopped_lingers_and_is_forgotten),
           TEST(one_that_is_removed_while_it_runs_is_shown_as_stopped),
           TEST(what_a_new_list_doesnt_tell_is_gone),
           TEST(those_that_are_ready_come_first_then_names_count),
-          TEST(what_cant_be_used_is_remembered_with_its_reason))
+          TEST(what_cant_be_used_is_remembered_with_its_reason),
+          TEST(what_the_engine_fails_to_tell_of_stays),
+          TEST(a_keeper_that_takes_over_knows_the_same))
