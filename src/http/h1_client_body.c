@@ -28,7 +28,7 @@ static void complete(struct h1_call *call)
 static enum io fail(struct h1_call *call, enum exchange_end end)
 {
     call->is_failed = true;
-    sock_close(&call->c->stream.sock);
+    stream_close(&call->c->stream);
     if (call->x->end == EXCHANGE_END_OK)
         call->x->end = end;
     return IO_FAIL;

@@ -161,7 +161,7 @@ static void run_pump(void *arg)
         send_part(call);
     // Nothing comes of this request any more: the waiting for its answer ends at once.
     if (call->sending == H1_SENDING_FAILED || call->sending == H1_SENDING_STUCK)
-        sock_close(&call->c->stream.sock);
+        stream_close(&call->c->stream);
     call->pump = NULL; // the call may be freed from here on
 }
 

@@ -35,15 +35,16 @@ struct h2_client {
     uint32_t n_resets;    // of streams, by us, less those that were served to their end
     int64_t heard_ms;     // when its last byte came
     int64_t idle_since_ms;
-    int64_t window_bytes;   // of all streams
-    struct rt_timer timer;  // runs: a PING waits for its answer, or more waits to be read
-    int64_t probe_ms;       // until then anything must have come; 0: no PING is on its way
-    int64_t doubt_ms;       // from then on no exchange begins before something has come
-    struct list listeners;  // struct h2_listener: those who wait for a sign of life
-    int64_t credit;         // of frames that bring nothing; see h2_client_session.c
-    int64_t credit_ms;      // when it was reckoned up
-    uint64_t unknown_bytes; // since a frame began that nghttp2 knows
-    char *rest;             // owns: bytes that the socket didn't take; NULL: none
+    int64_t window_bytes;       // of all streams
+    struct rt_timer timer;      // runs: a PING waits for its answer, or more waits to be read
+    int64_t probe_ms;           // until then anything must have come; 0: no PING is on its way
+    int64_t doubt_ms;           // from then on no exchange begins before something has come
+    struct list listeners;      // struct h2_listener: those who wait for a sign of life
+    int64_t credit;             // of frames that bring nothing; see h2_client_session.c
+    int64_t credit_ms;          // when it was reckoned up
+    uint64_t unknown_bytes;     // since a frame began that nghttp2 knows
+    int64_t initial_window_max; // what SETTINGS that come may say without a window's overflow
+    char *rest;                 // owns: bytes that the socket didn't take; NULL: none
     size_t rest_at, rest_end;
     uint8_t error;     // enum h2_error: what the server broke; NONE
     char why[80];      // what nghttp2 says of it; empty: nothing

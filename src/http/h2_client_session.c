@@ -46,11 +46,38 @@ static void spend(struct h2_client *c)
         c->error = H2_ERROR_FLOOD; // the reader ends the connection
 }
 
+// RFC 9113 6.9.2, as in h2_server_session.c: nghttp2 itself would end the streams alone.
+static void begin_settings(struct h2_client *c)
+{
+    int64_t largest = 0;
+    LIST_FOR (n, &c->calls) {
+        const struct h2_call *call = CONTAINER_OF(n, struct h2_call, node);
+        if (call->id != 0)
+            largest =
+                MAX(largest,
+                    (int64_t)nghttp2_session_get_stream_remote_window_size(c->session, call->id));
+    }
+    c->initial_window_max =
+        INT32_MAX - largest +
+        nghttp2_session_get_remote_settings(c->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+}
+
+static void check_settings(struct h2_client *c, const nghttp2_settings *frame)
+{
+    for (size_t i = 0; i < frame->niv; i++) {
+        if (frame->iv[i].settings_id == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE &&
+            frame->iv[i].value > c->initial_window_max && c->error == H2_ERROR_NONE)
+            c->error = H2_ERROR_FRAMES;
+    }
+}
+
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
     (void)session;
     struct h2_client *c = arg;
     c->unknown_bytes = 0;
+    if (hd->type == NGHTTP2_SETTINGS)
+        begin_settings(c);
     // Our preface has forbidden pushes (RFC 9113 8.4); nghttp2 waits for the server to say that it
     // has read it.
     if (hd->type == NGHTTP2_PUSH_PROMISE && c->error == H2_ERROR_NONE)
@@ -234,6 +261,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     case NGHTTP2_SETTINGS:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
             on_settings_ack(c);
+        else
+            check_settings(c, &frame->settings);
         if (!c->is_ready)
             wake_early(c);
         c->is_ready = true;

@@ -39,6 +39,7 @@ static void abandon_streams(struct h2_conn *c)
         struct h2_stream *s = CONTAINER_OF(node, struct h2_stream, node);
         s->is_gone = true;
         s->is_reset |= !s->is_sent;
+        h2_stream_unqueue(s);
         h2_stream_touch(s);
     }
     c->head = NULL;

@@ -81,21 +81,61 @@ static ssize_t lend(nghttp2_session *session, int32_t id, uint8_t *buf, size_t n
     return h2_stream_lend(source->ptr, n, flags);
 }
 
-NOINLINE static bool submit_head(struct h2_stream *s, bool is_tunnel, bool has_body)
+static bool submit(struct h2_stream *s, const struct h2_list *l, bool has_body)
 {
     const nghttp2_data_provider provider = {.source = {.ptr = s}, .read_callback = lend};
+    return nghttp2_submit_response(s->c->session, s->id, l->items, l->n,
+                                   has_body ? &provider : NULL) == 0;
+}
+
+// RFC 9218 10: the session sends heads in the order in which it gets them. So while the socket
+// takes nothing they wait here, and it gets one at a time.
+COLD static bool queue_head(struct h2_stream *s, bool is_tunnel, bool has_body)
+{
+    build_head(s, &s->answer, NULL, is_tunnel);
+    h2_list_keep_texts(&s->answer);
+    if (s->answer.is_failed)
+        return fail(s, EXCHANGE_END_RESOURCES, "no memory for the answer's head");
+    s->has_body = has_body;
+    s->is_queued = s->is_answered = true;
+    s->c->n_heads++;
+    return true;
+}
+
+void h2_stream_unqueue(struct h2_stream *s)
+{
+    s->c->n_heads -= s->is_queued;
+    s->is_queued = false;
+}
+
+void h2_conn_submit_next(struct h2_conn *c)
+{
+    struct h2_stream *next = NULL;
+    LIST_FOR (node, &c->streams) {
+        struct h2_stream *s = CONTAINER_OF(node, struct h2_stream, node);
+        if (s->is_queued && (!next || s->urgency < next->urgency))
+            next = s;
+    }
+    ASSERT(next != NULL);
+    h2_stream_unqueue(next);
+    if (!submit(next, &next->answer, next->has_body))
+        h2_stream_cut(next, NGHTTP2_INTERNAL_ERROR);
+}
+
+NOINLINE static bool submit_head(struct h2_stream *s, bool is_tunnel, bool has_body)
+{
     struct h2_list l;
     UNINITIALIZED struct h2_list_room room;
+    if (s->is_gone || s->is_cut || s->c->state != H2_CONN_OPEN)
+        return fail(s, EXCHANGE_END_CLIENT_GONE, "the client gave the exchange up");
+    if (UNLIKELY(h2_conn_is_blocked(s->c)))
+        return queue_head(s, is_tunnel, has_body);
     build_head(s, &l, &room, is_tunnel);
     if (l.is_failed)
         return fail(s, EXCHANGE_END_RESOURCES, "no memory for the answer's head");
-    if (s->is_gone || s->is_cut || s->c->state != H2_CONN_OPEN)
-        return fail(s, EXCHANGE_END_CLIENT_GONE, "the client gave the exchange up");
     s->is_answered = true;
-    if (nghttp2_submit_response(s->c->session, s->id, l.items, l.n, has_body ? &provider : NULL) !=
-        0)
-        return fail(s, EXCHANGE_END_RESOURCES, "the session takes no answer");
-    return true;
+    return submit(s, &l, has_body) ||
+           fail(s, EXCHANGE_END_RESOURCES, "the session takes no answer");
 }
 
 static bool send_head(struct h2_stream *s, bool is_tunnel, bool has_body)

@@ -60,6 +60,8 @@ static bool gather(struct h2_conn *c)
     while (c->rest.len == 0 && room(c) >= ROOM_MIN_BYTES) {
         const uint8_t *bytes;
         size_t before = c->out_end;
+        if (UNLIKELY(c->n_heads > 0))
+            h2_conn_submit_next(c);
         c->in_session = true;
         ssize_t n = nghttp2_session_mem_send(c->session, &bytes);
         c->in_session = false;
@@ -173,9 +175,14 @@ void h2_conn_drop_out(struct h2_conn *c)
     c->rest = STR_NONE;
 }
 
+bool h2_conn_is_blocked(const struct h2_conn *c)
+{
+    return c->write_due_ms != INT64_MAX;
+}
+
 bool h2_conn_has_out(const struct h2_conn *c)
 {
-    return has_out(c) || nghttp2_session_want_write(c->session) != 0;
+    return has_out(c) || c->n_heads > 0 || nghttp2_session_want_write(c->session) != 0;
 }
 
 // --- in ---

@@ -87,6 +87,8 @@ struct h2_conn {
     int32_t last_id;       // the newest stream's
     int32_t left_out_from; // the last numbers that were left out; 0: none
     int32_t left_out_to;
+    int32_t cut_to;             // the highest that we have reset
+    uint32_t n_heads;           // of answers, that wait for their turn
     int64_t initial_window_max; // what SETTINGS that come may say without a window's overflow
     uint32_t idle_ms;
     uint32_t linger_ms;
@@ -149,6 +151,11 @@ struct h2_stream {
     bool out_is_last;        // nothing comes behind it but trailers
     int64_t taken_ms;        // the last progress
 
+    struct h2_list answer; // its head, while it waits for its turn
+    bool is_queued;        // so it does
+    bool has_body;         // behind that head
+    uint8_t urgency;       // RFC 9218 4.1
+
     uint8_t head_error;   // enum h2_error
     struct str protocol;  // of an extended CONNECT (RFC 8441 4); empty: it is none
     bool is_whole;        // the head has come
@@ -202,6 +209,8 @@ void h2_conn_linger(struct h2_conn *c);
 char *h2_conn_room(struct h2_conn *c, size_t n);
 // How many bytes of a body the next frame should have at most, so that it fits into out.
 size_t h2_conn_frame_max(const struct h2_conn *c);
+// Whether the socket takes nothing at the moment.
+bool h2_conn_is_blocked(const struct h2_conn *c);
 // Whether anything is still to be written, and the end of that.
 bool h2_conn_has_out(const struct h2_conn *c);
 void h2_conn_drop_out(struct h2_conn *c);
@@ -260,6 +269,10 @@ bool h2_stream_put(struct h2_stream *s, struct str piece, bool is_last);
 // The same of the end alone, when all that was put has been taken; doesn't wait. False: nobody is
 // there to get it.
 bool h2_stream_put_end(struct h2_stream *s);
+// The most urgent head that waits, if one does, goes to the session. Not in the session's calls.
+void h2_conn_submit_next(struct h2_conn *c);
+// Its head won't be needed.
+void h2_stream_unqueue(struct h2_stream *s);
 // n bytes of it were taken.
 void h2_stream_taken(struct h2_stream *s, size_t n);
 // END_STREAM was.

@@ -39,11 +39,12 @@ static int count(struct h2_conn *c, enum h2_flood kind)
                    NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-// RFC 9113 5.1.1: one that isn't above those before may be a late frame of a stream that has ended,
-// whose number nobody keeps; but those that were left out have never been one.
+// RFC 9113 5.1, 5.1.1: one that isn't above those before may be a late frame of a stream that we
+// have reset, whose number nobody keeps; but none above the last of those is, and those that were
+// left out have never been one.
 static int take_old_number(struct h2_conn *c, int32_t id)
 {
-    if (id >= c->left_out_from && id <= c->left_out_to)
+    if (id > c->cut_to || (id >= c->left_out_from && id <= c->left_out_to))
         return give_up(c, H2_ERROR_FRAMES, NGHTTP2_PROTOCOL_ERROR);
     return count(c, H2_FLOOD_OTHER);
 }
@@ -141,6 +142,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     c->head = is_late ? NULL : h2_stream_open(c, frame->hd.stream_id);
     if (c->head)
         return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, c->head);
+    c->cut_to = frame->hd.stream_id;
     int rv = nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                        NGHTTP2_REFUSED_STREAM);
     return rv != 0 ? rv : count(c, H2_FLOOD_RESET);
@@ -198,6 +200,16 @@ static int end_data(struct h2_conn *c, const nghttp2_frame *frame)
     return count_cut(c, s, was_cut);
 }
 
+// RFC 9218 7.1: for DATA the session has it already; heads that wait are in our order.
+static void take_update(struct h2_conn *c, const nghttp2_ext_priority_update *update)
+{
+    struct h2_stream *s = find(c, update->stream_id);
+    if (s)
+        s->urgency = (uint8_t)h2_priority_parse(
+                         str_from((const char *)update->field_value, update->field_value_len))
+                         .urgency;
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     (void)session;
@@ -214,6 +226,9 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         // It has seen the notice: what it sent before that is here.
         if (is_ack && c->goaway == H2_GOAWAY_NOTICE)
             c->leave_due_ms = clock_now_ms();
+        return 0;
+    case NGHTTP2_PRIORITY_UPDATE:
+        take_update(c, frame->ext.payload);
         return 0;
     }
     return 0;
@@ -277,6 +292,8 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *a
     (void)session;
     struct h2_conn *c = arg;
     bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        c->cut_to = MAX(c->cut_to, frame->hd.stream_id);
     if (frame->hd.type != NGHTTP2_HEADERS && !(frame->hd.type == NGHTTP2_DATA && ends))
         return 0;
     struct h2_stream *s = find(c, frame->hd.stream_id);
@@ -298,6 +315,7 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *a
         return 0;
     s->is_gone = true;
     s->is_reset |= !s->is_sent;
+    h2_stream_unqueue(s);
     if (c->head == s)
         c->head = NULL;
     h2_stream_touch(s);

@@ -64,6 +64,7 @@ struct h2_stream *h2_stream_open(struct h2_conn *c, int32_t id)
                offsetof(struct trail, steps));
     s->c = c;
     s->id = id;
+    s->urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY;
     arena_init(&s->mem, EXCHANGE_MEM_BYTES, s + 1, HTTP_BLOCK_BYTES - sizeof *s);
     list_push_back(&c->streams, &s->node);
     c->n_streams++;
@@ -74,13 +75,14 @@ struct h2_stream *h2_stream_open(struct h2_conn *c, int32_t id)
     return s;
 }
 
-// What the client asks for in the head; PRIORITY_UPDATE frames are the session's own business.
+// What the client asks for in the head; of PRIORITY_UPDATE frames the session hears by itself.
 static void take_priority(struct h2_stream *s)
 {
     const struct field *f = headers_find_named(&s->x.req.headers, STR("priority"));
     if (!f)
         return;
     nghttp2_extpri p = h2_priority_parse(f->value);
+    s->urgency = (uint8_t)p.urgency;
     (void)nghttp2_session_change_extpri_stream_priority(s->c->session, s->id, &p, 0);
 }
 

@@ -193,11 +193,19 @@ static void wake(struct flow *f)
 
 // --- events ---
 
+// A stream that its client has reset: nothing of it counts any more, not even what a pump waits to
+// pass on. (What came on a socket before it was reset is still passed on.)
+static bool is_given_up(const struct flow *f)
+{
+    const struct rt_sock *s = &f->from->stream->sock;
+    return s->has_error && s->fd < 0 && f == &f->tunnel->flows[0];
+}
+
 static void on_event(struct rt_sock *s)
 {
     struct flow *f = s->event_arg;
     // Its end has been seen, ours towards it hasn't: so this is a reset.
-    if (f->is_ended && s->has_error)
+    if ((f->is_ended && s->has_error) || is_given_up(f))
         end(f->tunnel, "error");
     else if (s->is_readable || s->has_hangup || s->has_error || !stream_is_plain(f->from->stream))
         wake(f); // a stream may have to send what it could not before

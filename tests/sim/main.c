@@ -209,6 +209,7 @@ int main(int argc, char **argv)
         run_directed(drain_scenarios);
         run_directed(tls_scenarios);
         run_directed(h2_scenarios);
+        run_directed(https_scenarios);
         run_directed(health_scenarios);
         run_all_seeds();
     }

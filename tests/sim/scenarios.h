@@ -26,6 +26,7 @@ extern const struct scenario bug_scenarios[];
 extern const struct scenario drain_scenarios[];
 extern const struct scenario tls_scenarios[];
 extern const struct scenario h2_scenarios[];
+extern const struct scenario https_scenarios[];
 extern const struct scenario health_scenarios[];
 
 // Kinds of exchanges that scenarios go through, all to a.example.

@@ -31,7 +31,7 @@ static void start(struct world *w, uint64_t seed, const char *yaml)
 {
     world_start(w, seed, yaml);
     sim_server_new(81);
-    sim_server_new(89)->speaks_h2 = true;
+    sim_server_new(89)->speech = SIM_SPEAKS_HTTP_2;
 }
 
 static struct sim_plan *plan_of_kind(size_t kind, const char *host)
@@ -193,7 +193,7 @@ static void servers_that_say_what_is_not_allowed_are_left(void)
         sim_end();
         world_start(&w, seed, YAML);
         struct sim_server *s = sim_server_new(89);
-        s->speaks_h2 = true;
+        s->speech = SIM_SPEAKS_HTTP_2;
         s->hostile_percent = 100;
         struct sim_plan *p = plan_of_kind(14, "h.example");
         p->pace = (struct sim_pace){1000, 20 * SIM_MS};
@@ -405,7 +405,7 @@ static void a_late_worker_forgets_nobody_who_waits(void)
         sim_end();
         world_start(&w, seed, YAML);
         struct sim_server *s = sim_server_new(89);
-        s->speaks_h2 = true;
+        s->speech = SIM_SPEAKS_HTTP_2;
         s->read_pace = (struct sim_pace){20000, 4 * SIM_S}; // answers no PING in time
         sim_sys.delay_permille = 200;
         sim_sys.delay_max_ns = 3 * SIM_S;

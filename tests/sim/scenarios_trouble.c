@@ -128,7 +128,7 @@ static void choose_settings(struct trouble *t, uint64_t seed)
     for (uint32_t i = 0; i < t->n_patients; i++) {
         t->active_max[i] = t->has_limits ? 1 + sim_below(3) : 0;
         t->patients[i].server = sim_server_new(FIRST_PLACE + i);
-        t->patients[i].server->speaks_h2 = t->has_h2;
+        t->patients[i].server->speech = t->has_h2 ? SIM_SPEAKS_HTTP_2 : SIM_SPEAKS_HTTP_1;
         t->patients[i].drained_ns = INT64_MAX;
         t->patients[i].undrained_ms = -EJECT_MAX_MS;
     }

@@ -5,6 +5,7 @@
 // others what must hold is what always holds, and when the faults stop, all is well again soon.
 #include "base/num.h"
 #include "sim/scenarios.h"
+#include "sim/sim_certs.h"
 #include "sim/sim_choose.h"
 
 #define FAULTS_UNTIL_MS 8000
@@ -13,7 +14,7 @@
 #define LIVENESS_MS 2500 // for a request when nothing goes wrong
 #define OPERATIONS_MAX 8
 #define CALM_IDLE_MS 4000 // more than a slow reader takes between its requests
-#define SERVERS_MAX 16
+#define SERVERS_MAX 20
 #define NAMED_HOSTS 4 // 10.0.0.1 to .4
 
 struct scene {
@@ -65,6 +66,20 @@ static const char *site_of(const struct mood *m, const char *name, const char *t
     return is_there ? sim_printf("  %s: { to: %s%s }\n", name, to, choose_site_tls(m)) : "";
 }
 
+// A service behind TLS: by ALPN, or with one of the two demanded of who speaks both.
+static const char *tls_service_of(const struct mood *m)
+{
+    static const char *const ways[] = {
+        "'https://10.0.0.1:91'], http: auto",
+        "'https://10.0.0.1:91', 'https://10.0.0.1:92'], http: auto",
+        "'https://10.0.0.1:92'], http: '2'",
+        "'https://10.0.0.1:92'], http: '1.1'",
+    };
+    return sim_printf("{ servers: [%s, tls: { pin: '%s'%s }, %s }",
+                      ways[sim_below(ARRAY_LEN(ways))], sim_certs_pin_of_server(),
+                      sim_chance(20) ? ", max: '1.2'" : "", service_of(m));
+}
+
 static const char *settings_of(const struct mood *m)
 {
     const char *b_servers = sim_chance(50) ? "'http://10.0.0.1:82', 'http://10.0.0.1:83'"
@@ -75,23 +90,54 @@ static const char *settings_of(const struct mood *m)
         sim_chance(50) ? "'h2c://10.0.0.1:89'" : "'h2c://10.0.0.1:89', 'h2c://10.0.0.1:90'";
     bool has_other = m->has_other && (m->is_calm || sim_chance(80));
     bool has_web = !m->removes_sites || sim_chance(90);
-    return sim_printf("access-log: { path: '-', format: %s }\n"
-                      "entrypoints:\n%s%s%s"
-                      "services:\n"
-                      "  a: { servers: ['http://10.0.0.1:81'], %s }\n"
-                      "  b: { servers: [%s], %s }\n"
-                      "  n: { servers: [%s], %s }\n"
-                      "  u: { servers: ['unix:/87'], %s }\n"
-                      "  h: { servers: [%s], %s }\n"
-                      "sites:\n  other.example: 'http://10.0.0.1:85'\n%s%s%s%s%s%s",
-                      sim_chance(50) ? "json" : "combined",
-                      has_web ? entry_of(m, "web", 80, choose_tls(m)) : "",
-                      has_other ? entry_of(m, "other", 81, "") : "",
-                      has_web || has_other ? "" : entry_of(m, "third", 82, ""), service_of(m),
-                      b_servers, service_of(m), n_servers, service_of(m), service_of(m), h_servers,
-                      service_of(m), site_of(m, "a.example", "a"), site_of(m, "b.example", "b"),
-                      site_of(m, "n.example", "n"), site_of(m, "u.example", "u"),
-                      site_of(m, "h.example", "h"), has_web ? choose_passing(m) : "");
+    return sim_printf(
+        "access-log: { path: '-', format: %s }\n"
+        "entrypoints:\n%s%s%s"
+        "services:\n"
+        "  a: { servers: ['http://10.0.0.1:81'], %s }\n"
+        "  b: { servers: [%s], %s }\n"
+        "  n: { servers: [%s], %s }\n"
+        "  u: { servers: ['unix:/87'], %s }\n"
+        "  h: { servers: [%s], %s }\n"
+        "  t: %s\n"
+        "sites:\n  other.example: 'http://10.0.0.1:85'\n%s%s%s%s%s%s%s",
+        sim_chance(50) ? "json" : "combined", has_web ? entry_of(m, "web", 80, choose_tls(m)) : "",
+        has_other ? entry_of(m, "other", 81, "") : "",
+        has_web || has_other ? "" : entry_of(m, "third", 82, ""), service_of(m), b_servers,
+        service_of(m), n_servers, service_of(m), service_of(m), h_servers, service_of(m),
+        tls_service_of(m), site_of(m, "a.example", "a"), site_of(m, "b.example", "b"),
+        site_of(m, "n.example", "n"), site_of(m, "u.example", "u"), site_of(m, "h.example", "h"),
+        site_of(m, "t.example", "t"), has_web ? choose_passing(m) : "");
+}
+
+// --- servers ---
+
+#define TLS_ANY_PLACE 91  // speaks whatever it likes
+#define TLS_BOTH_PLACE 92 // speaks both
+
+static void choose_speech(const struct mood *m, struct sim_server *s)
+{
+    s->speech = (enum sim_speech)sim_below(SIM_SPEAKS_BOTH + 1);
+    s->prefers_http_1 = s->speech == SIM_SPEAKS_BOTH && sim_chance(40);
+    if (s->speech == SIM_SPEAKS_BOTH && sim_chance(40))
+        s->takes_websockets = false;
+    else if (m->is_calm)
+        s->takes_websockets = true;
+}
+
+static void choose_servers(struct scene *s)
+{
+    for (uint32_t place = 81; place <= TLS_BOTH_PLACE; place++) {
+        struct sim_server *server = place != 86 ? choose_server(&s->m, place) : NULL;
+        if (!server)
+            continue;
+        server->speaks_tls = place == 88 || place >= TLS_ANY_PLACE;
+        if (place == TLS_ANY_PLACE)
+            choose_speech(&s->m, server);
+        else if (place >= 89)
+            server->speech = server->speaks_tls ? SIM_SPEAKS_BOTH : SIM_SPEAKS_HTTP_2;
+        s->servers[s->n_servers++] = server;
+    }
 }
 
 // --- what happens meanwhile ---
@@ -104,6 +150,8 @@ static int64_t some_time(int64_t from_ms, int64_t until_ms)
 static void restart_server(void *arg, uint64_t i)
 {
     struct scene *s = arg;
+    if (s->servers[i]->place == TLS_ANY_PLACE)
+        choose_speech(&s->m, s->servers[i]);
     sim_server_restart(s->servers[i], some_ms(0, 1000));
 }
 
@@ -269,14 +317,7 @@ void scenario_world(uint64_t seed)
     world_start(&s.w, seed, s.m.has_h2 ? WORLD_H2_YAML : WORLD_YAML);
     choose_faults_of_mood(&s.m);
     choose_network(&s.m);
-    for (uint32_t place = 81; place <= 90; place++) {
-        struct sim_server *server = place != 86 ? choose_server(&s.m, place) : NULL;
-        if (!server)
-            continue;
-        server->speaks_tls = place == 88;
-        server->speaks_h2 = place >= 89;
-        s.servers[s.n_servers++] = server;
-    }
+    choose_servers(&s);
     choose_names(&s);
     world_reload_at(&s.w, sim_now_ns(), settings_of(&s.m));
     if (s.m.has_other)

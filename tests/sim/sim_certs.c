@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "sim/sim_random.h"
 #include "tls/bundle.h"
+#include "tls/client_verify.h"
 #include "tls/x509.h"
 
 #define SEED 4
@@ -21,6 +22,7 @@ struct generation {
 static struct generation generations[SIM_CERTS_GENERATIONS];
 static EVP_PKEY *server_key; // owns
 static X509 *server_cert;    // owns
+static char server_pin[TLS_PIN_TEXT_BYTES + 1];
 
 static X509 *make_cert(EVP_PKEY *key, const struct str *names, size_t n)
 {
@@ -85,6 +87,9 @@ void sim_certs_init(void)
     }
     server_key = tls_key_new(TLS_KEY_P256);
     server_cert = make_cert(server_key, server_names, ARRAY_LEN(server_names));
+    uint8_t hash[TLS_PIN_BYTES];
+    ASSERT(tls_key_hash(server_cert, hash));
+    (void)tls_pin_text(hash, server_pin);
 }
 
 void sim_certs_fini(void)
@@ -116,4 +121,9 @@ X509 *sim_certs_of_server(void)
 EVP_PKEY *sim_certs_key_of_server(void)
 {
     return server_key;
+}
+
+const char *sim_certs_pin_of_server(void)
+{
+    return server_pin;
 }

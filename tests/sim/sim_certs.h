@@ -20,3 +20,4 @@ X509 *sim_certs_of_sites(uint32_t n);
 
 X509 *sim_certs_of_server(void);
 EVP_PKEY *sim_certs_key_of_server(void);
+const char *sim_certs_pin_of_server(void); // as settings write it

@@ -119,13 +119,14 @@ static void choose_malformed(struct sim_plan *p)
 
 bool choose_host_is_shared(const char *host)
 {
-    return strcmp(host, "h.example") == 0;
+    return strcmp(host, "h.example") == 0 || strcmp(host, "t.example") == 0;
 }
 
 const char *choose_host(void)
 {
-    static const char *const hosts[] = {"a.example", "b.example", "b.example", "n.example",
-                                        "u.example", "h.example", "h.example"};
+    static const char *const hosts[] = {"a.example", "b.example", "b.example",
+                                        "n.example", "u.example", "h.example",
+                                        "h.example", "t.example", "t.example"};
     return hosts[sim_below(ARRAY_LEN(hosts))];
 }
 
@@ -135,9 +136,8 @@ struct sim_plan *choose_plan(const struct mood *m, bool is_last, bool is_alone)
     while ((model->is_upgrade && !is_last) || (model->minor == 0 && !is_alone))
         model = &kinds[sim_below((uint32_t)n_kinds)];
     struct sim_plan *p = sim_plan_like(model);
-    do {
-        p->host = choose_host();
-    } while (p->is_upgrade && choose_host_is_shared(p->host));
+    p->host = choose_host();
+    p->is_websocket = p->is_upgrade && (choose_host_is_shared(p->host) || sim_chance(30));
     if (p->request != SIM_NO_BODY)
         p->request_bytes = some_size(m);
     if (p->answer != SIM_NO_BODY)
@@ -154,6 +154,8 @@ struct sim_plan *choose_plan(const struct mood *m, bool is_last, bool is_alone)
     p->drops_rest = p->answers_early && !m->is_calm && sim_chance(50);
     if (!m->is_calm && !p->is_upgrade)
         choose_faults(m, p);
+    else if (p->is_websocket && sim_chance(m->server_faults))
+        p->cut = some_cut(p->tunnel_bytes + 200);
     if (!m->is_calm && is_last && sim_chance(10))
         choose_malformed(p);
     return p;
@@ -256,10 +258,8 @@ static void speak_tls(const struct mood *m, struct sim_client *c)
 {
     for (uint32_t i = 1; i < c->n_plans; i++)
         c->plans[i]->host = c->plans[0]->host;
-    if (c->plans[c->n_plans - 1]->is_upgrade && choose_host_is_shared(c->plans[0]->host)) {
-        for (uint32_t i = 0; i < c->n_plans; i++)
-            c->plans[i]->host = "a.example";
-    }
+    struct sim_plan *last = c->plans[c->n_plans - 1];
+    last->is_websocket |= last->is_upgrade && choose_host_is_shared(last->host);
     struct sim_tls_wish *wish = choose_wish(m, c->plans[0]->host);
     // Nothing but close_notify ends one direction alone.
     wish->is_rude &= !c->half_closes && !c->plans[c->n_plans - 1]->is_upgrade;
@@ -315,8 +315,13 @@ struct sim_server *choose_server(const struct mood *m, uint32_t place)
         s->read_pace = (struct sim_pace){1 + sim_below(20000), sim_between(1000, 2 * SIM_MS)};
     if (s->read_pace.piece_bytes > 0 && s->read_pace.piece_bytes < 500)
         s->read_pace.gap_ns = 1000;
+    s->takes_websockets = true;
+    s->shakes_slowly = sim_chance(20);
     if (m->is_calm)
         return s;
+    s->takes_websockets = sim_chance(70);
+    s->tls_faults_percent = sim_below(4) * 5;
+    s->is_rude = sim_chance(30);
     s->refuse_percent = sim_below(4) * 5;
     s->reset_percent = sim_below(4) * 3;
     s->hostile_percent = sim_chance(20) ? 30 : 0;

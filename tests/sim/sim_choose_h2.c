@@ -64,8 +64,7 @@ void choose_h2_client(const struct mood *m, struct world *w)
     bool is_tls = m->is_tls && door == &w->listener;
     const char *host = is_tls ? choose_host() : NULL; // one connection is for one host
     for (uint32_t i = 0; i < n; i++) {
-        bool may_upgrade = !host || !choose_host_is_shared(host);
-        plans[i] = choose_plan(m, may_upgrade && sim_chance(20), false);
+        plans[i] = choose_plan(m, sim_chance(20), false);
         plans[i]->host = host ? host : plans[i]->host;
         n_up += plans[i]->request_bytes + plans[i]->tunnel_bytes + 100;
         n_down += plans[i]->answer_bytes + plans[i]->tunnel_bytes + 200;

@@ -183,6 +183,10 @@ static void check_is_own(struct sim_client *c, struct sim_plan *p)
     c->reader.has_pattern = true;
     c->reader.id = p->id;
     c->reader.direction = SIM_DOWN;
+    const char *wanted = sim_websocket_accept(sim_websocket_key(p));
+    struct str accept = sim_reader_field(&c->reader, "Sec-WebSocket-Accept");
+    if (p->is_websocket && !str_eq(accept, str_of(wanted)))
+        sim_fail("exchange %u: the WebSocket's key isn't accepted", p->id);
 }
 
 // Requests behind the answer that said it was the last: never sent, or never answered.

@@ -117,7 +117,7 @@ void sim_h2_check_sent(const nghttp2_frame *frame)
 
 static void put_settings(struct sim_h2 *h, bool is_server, const struct sim_h2_wish *w)
 {
-    nghttp2_settings_entry s[5];
+    nghttp2_settings_entry s[6];
     size_t n = 0;
     s[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, w->window_bytes};
     if (!is_server)
@@ -128,6 +128,8 @@ static void put_settings(struct sim_h2 *h, bool is_server, const struct sim_h2_w
         s[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_FRAME_SIZE, w->frame_bytes};
     if (w->table_bytes != UINT32_MAX)
         s[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, w->table_bytes};
+    if (w->takes_websockets)
+        s[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1};
     check(nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, s, n));
     if (w->conn_window_bytes > 0)
         check(nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,

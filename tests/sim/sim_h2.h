@@ -38,6 +38,7 @@ struct sim_h2_wish {
     uint32_t frame_bytes;      // the largest that it takes; 0: it doesn't say
     uint32_t table_bytes;      // of header compression; UINT32_MAX: it doesn't say
     int32_t conn_window_bytes; // 0: 64 KiB
+    bool takes_websockets;     // of a server
 };
 extern const struct sim_h2_wish sim_h2_plain;      // 64 KiB, and nothing special
 struct sim_h2_wish sim_h2_some_wish(bool is_calm); // calm: no window is tiny

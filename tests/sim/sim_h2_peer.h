@@ -55,7 +55,16 @@ void sim_h2_client_start(struct sim_h2_client *c, struct sim_listener **l, int64
 
 // --- servers ---
 
-// A connection of a server that speaks HTTP/2 alone (sim_server's speaks_h2).
-void sim_h2_server_accept(struct sim_server *s, struct sim_end *e);
+// What came to a server speaks HTTP/2, over a wire that it may have shaken hands on.
+void sim_h2_server_adopt(struct sim_server *s, const struct sim_wire *w);
 // All of them end; or those that are stalled.
 void sim_h2_server_reset(struct sim_server *s, bool only_stalled);
+
+// --- servers behind TLS (sim_greeting.c) ---
+
+// A connection came: what is spoken on it shows when hands are shaken.
+void sim_server_greet(struct sim_server *s, struct sim_end *e);
+// As sim_h2_server_reset, of those that still shake hands.
+void sim_greetings_reset(struct sim_server *s, bool only_stalled);
+// The most that it has sent on the wire of one connection.
+size_t sim_greetings_n_sent(const struct sim_server *s);

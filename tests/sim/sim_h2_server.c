@@ -29,7 +29,7 @@ struct served {
     struct sim_h2_conn *conn;
     int32_t id;
     struct sim_plan *plan; // NULL: not known yet, or refused
-    char path[64], method[16];
+    char path[64], method[16], protocol[16];
     size_t n_got;
     struct sim_h2_out out;
     bool expects, is_read, is_answering, is_closed, is_stalled;
@@ -181,6 +181,20 @@ static void put_continue(struct served *st)
                                  f.n, NULL);
 }
 
+// A tunnel sends back what comes.
+static ssize_t read_tunnel(nghttp2_session *session, int32_t id, uint8_t *to, size_t cap,
+                           uint32_t *flags, nghttp2_data_source *source, void *arg)
+{
+    struct served *st = source->ptr;
+    if (st->out.at == st->n_got && !st->is_read)
+        return NGHTTP2_ERR_DEFERRED;
+    st->out.n = st->n_got;
+    ssize_t n = read_body(session, id, to, cap, flags, source, arg);
+    if (!st->is_read)
+        *flags &= ~(uint32_t)NGHTTP2_DATA_FLAG_EOF;
+    return n;
+}
+
 static size_t cut_at(struct served *st)
 {
     struct sim_plan *p = st->plan;
@@ -188,7 +202,7 @@ static size_t cut_at(struct served *st)
         return SIZE_MAX;
     p->n_cuts--;
     size_t at = p->cut.at > HEAD_BYTES ? p->cut.at - HEAD_BYTES : 0;
-    return MIN(at, p->answer_bytes);
+    return MIN(at, p->is_upgrade ? p->tunnel_bytes : p->answer_bytes);
 }
 
 static void answer(void *arg, uint64_t tag)
@@ -200,10 +214,10 @@ static void answer(void *arg, uint64_t tag)
     if (is_gone(st) || st->is_stalled || st->is_answering)
         return;
     st->is_answering = true;
-    bool has_body = p->answer != SIM_NO_BODY && strcmp(p->method, "HEAD") != 0;
+    bool has_body = p->is_upgrade || (p->answer != SIM_NO_BODY && strcmp(p->method, "HEAD") != 0);
     st->out = (struct sim_h2_out){
         .id = p->id,
-        .direction = SIM_DOWN,
+        .direction = p->is_upgrade ? SIM_TUNNEL : SIM_DOWN,
         .n = p->answer_bytes,
         .pace = p->pace,
         .cut_at = has_body ? cut_at(st) : SIZE_MAX,
@@ -215,7 +229,8 @@ static void answer(void *arg, uint64_t tag)
     else if (p->raw)
         sim_h2_malformed_answer(&f, p, p->id % RAW_KINDS);
     put_interims(st);
-    const nghttp2_data_provider body = {.source = {.ptr = st}, .read_callback = read_body};
+    const nghttp2_data_provider body = {.source = {.ptr = st},
+                                        .read_callback = p->is_upgrade ? read_tunnel : read_body};
     (void)nghttp2_submit_response(st->conn->h2.session, st->id, f.items, f.n,
                                   has_body ? &body : NULL);
     sim_h2_flush(&st->conn->h2);
@@ -270,6 +285,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         keep(st->path, sizeof st->path, value, n_value);
     else if (str_eq(key, STR(":method")))
         keep(st->method, sizeof st->method, value, n_value);
+    else if (str_eq(key, STR(":protocol")))
+        keep(st->protocol, sizeof st->protocol, value, n_value);
     else if (str_eq(key, STR("expect")))
         st->expects = true;
     return 0;
@@ -286,10 +303,30 @@ static struct sim_plan *plan_of(const struct served *st)
     return p;
 }
 
+static void open_tunnel(struct served *st)
+{
+    if (strcmp(st->method, "CONNECT") != 0 || strcmp(st->protocol, "websocket") != 0)
+        sim_fail("exchange %u: '%s %s' asks for a WebSocket", st->plan->id, st->method,
+                 st->protocol);
+    st->plan->n_executed++;
+    sim_in(st->plan->think_ns, answer, st, 0);
+}
+
+// Its tunnel has more to send back.
+static void echo(struct served *st)
+{
+    if (st->is_answering && !st->out.is_pausing)
+        (void)nghttp2_session_resume_data(st->conn->h2.session, st->id);
+}
+
 static void on_request_read(struct served *st)
 {
     struct sim_plan *p = st->plan;
     st->is_read = true;
+    if (p->is_upgrade) {
+        echo(st);
+        return;
+    }
     p->n_executed++;
     if (st->n_got != (p->request == SIM_NO_BODY ? 0 : p->request_bytes))
         sim_fail("exchange %u: the server got %zu bytes of the request", p->id, st->n_got);
@@ -325,7 +362,8 @@ static void take_head(struct served *st)
         p->n_refusals--;
         sim_log("#%u server refuses %u", st->conn->end->id, p->id);
         (void)nghttp2_submit_rst_stream(st->conn->h2.session, NGHTTP2_FLAG_NONE, st->id,
-                                        NGHTTP2_REFUSED_STREAM);
+                                        st->conn->server->prefers_http_1 ? NGHTTP2_HTTP_1_1_REQUIRED
+                                                                         : NGHTTP2_REFUSED_STREAM);
         return;
     }
     st->plan = p;
@@ -335,6 +373,10 @@ static void take_head(struct served *st)
         sim_fail("exchange %u: a %s was sent to servers twice", p->id, p->method);
     if (p->has_ended_unsent)
         sim_fail("exchange %u: a server gets it, and it has ended before it was sent", p->id);
+    if (p->is_upgrade) {
+        open_tunnel(st);
+        return;
+    }
     if (strcmp(st->method, p->method) != 0)
         sim_fail("exchange %u: the method has changed to %s", p->id, st->method);
     if (is_cut_inward(st)) {
@@ -368,8 +410,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct served *st = served_of(session, id);
     (void)flags;
     if (st && st->plan && !st->is_stalled) {
-        sim_h2_check(st->plan->id, SIM_UP, st->n_got, data, n);
+        sim_h2_check(st->plan->id, st->plan->is_upgrade ? SIM_TUNNEL : SIM_UP, st->n_got, data, n);
         st->n_got += n;
+        if (st->plan->is_upgrade)
+            echo(st);
         if (is_cut_inward(st))
             sim_in(0, cut_inward_later, st, 0);
     }
@@ -475,19 +519,28 @@ static void be_hostile(void *arg, uint64_t tag)
     sim_h2_flush(&c->h2);
 }
 
-void sim_h2_server_accept(struct sim_server *s, struct sim_end *e)
+static void on_wire_cut(void *arg, enum sim_fault how)
+{
+    struct sim_h2_conn *c = arg;
+    if (sim_wire_is_closed(&c->wire))
+        return;
+    if (how == SIM_STALL)
+        c->h2.is_stalled = c->has_stalled = true;
+    else
+        close_conn(c, how == SIM_RESET);
+}
+
+void sim_h2_server_adopt(struct sim_server *s, const struct sim_wire *w)
 {
     struct sim_h2_conn *c = sim_alloc(sizeof *c);
     struct sim_h2_wish wish = sim_h2_some_wish(true);
     wish.streams_max = sim_chance(50) ? 0 : 1 + sim_below(20);
-    *c = (struct sim_h2_conn){.next = s->h2_conns, .server = s, .end = e};
-    c->wire = (struct sim_wire){.end = e};
+    wish.takes_websockets = s->takes_websockets;
+    *c = (struct sim_h2_conn){.next = s->h2_conns, .server = s, .end = w->end, .wire = *w};
     c->h2 = (struct sim_h2){.wire = &c->wire, .ops = &ops, .arg = c, .read_pace = s->read_pace};
     s->h2_conns = c;
-    s->n_accepted++;
     s->n_open++;
-    e->fn = on_event;
-    e->arg = c;
+    sim_wire_hear(&c->wire, on_event, on_wire_cut, c);
     sim_h2_open(&c->h2, true, &wish, make_callbacks());
     for (uint32_t i = sim_below(4); i > 0; i--)
         sim_h2_harmless(&c->h2, i);

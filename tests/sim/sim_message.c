@@ -152,6 +152,11 @@ static void put_framing(struct sim_text *t, enum sim_framing framing, size_t n)
         put(t, "Transfer-Encoding: chunked\r\n");
 }
 
+const char *sim_websocket_key(const struct sim_plan *p)
+{
+    return sim_printf("%021uA==", p->id); // 16 bytes, whatever they are
+}
+
 size_t sim_put_request(struct sim_text *t, const struct sim_plan *p)
 {
     if (p->raw_request) {
@@ -167,7 +172,12 @@ size_t sim_put_request(struct sim_text *t, const struct sim_plan *p)
     put_framing(t, p->request, p->request_bytes);
     if (p->expects)
         put(t, "Expect: 100-continue\r\n");
-    if (p->is_upgrade)
+    if (p->is_upgrade && p->is_websocket)
+        put(t,
+            "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: %s\r\n",
+            sim_websocket_key(p));
+    else if (p->is_upgrade)
         put(t, "Connection: upgrade\r\nUpgrade: sim\r\n");
     else if (p->asks_close)
         put(t, "Connection: close\r\n");
@@ -182,7 +192,7 @@ size_t sim_put_request(struct sim_text *t, const struct sim_plan *p)
 }
 
 // RFC 6455 4.2.2.
-static const char *accept_of(const char *key)
+const char *sim_websocket_accept(const char *key)
 {
     const char *text = sim_printf("%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
     unsigned char hash[TLS_SHA1_BYTES];
@@ -204,7 +214,7 @@ void sim_put_answer(struct sim_text *t, const struct sim_plan *p)
         put(t,
             "HTTP/1.1 101 Switching Protocols\r\nX-Sim: %u\r\nConnection: upgrade\r\n"
             "Upgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-            p->id, accept_of(p->ws_key));
+            p->id, sim_websocket_accept(p->ws_key));
         return;
     }
     if (p->is_upgrade) {

@@ -54,6 +54,7 @@ struct sim_plan {
     bool expects;      // 100-continue
     bool asks_close;
     bool is_upgrade;
+    bool is_websocket;       // the upgrade, by HTTP/1.1; by HTTP/2 it always is
     bool is_passed;          // to a server behind TLS that the worker can't look into
     size_t tunnel_bytes;     // of each direction
     const char *ws_key;      // what the worker asks for a WebSocket with, as its server has seen it
@@ -120,6 +121,9 @@ void sim_text_put(struct sim_text *t, const char *bytes, size_t n);
 void sim_text_pattern(struct sim_text *t, uint32_t id, enum sim_direction d, size_t n);
 // Returns where the body begins.
 size_t sim_put_request(struct sim_text *t, const struct sim_plan *p);
+// What a client of HTTP/1.1 asks for a WebSocket with, and what it must be answered.
+const char *sim_websocket_key(const struct sim_plan *p);
+const char *sim_websocket_accept(const char *key);
 void sim_put_answer(struct sim_text *t, const struct sim_plan *p);
 
 // Reads messages piece by piece.

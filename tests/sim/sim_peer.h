@@ -70,6 +70,14 @@ void sim_clients_init(void);
 
 #define SIM_HEALTH_PATH "/healthz"
 
+// What a server speaks; with TLS it says so itself (ALPN).
+enum sim_speech {
+    SIM_SPEAKS_HTTP_1,
+    SIM_SPEAKS_UNASKED, // HTTP/1.1, and doesn't know ALPN
+    SIM_SPEAKS_HTTP_2,  // and nothing else
+    SIM_SPEAKS_BOTH,    // with TLS
+};
+
 struct sim_server {
     uint32_t place;
     uint32_t reset_percent;           // of connections that are reset as soon as they are accepted
@@ -79,18 +87,27 @@ struct sim_server {
     bool keeps_fresh;                 // only those that have served are closed so
     struct sim_pace read_pace;
     bool speaks_tls;
-    bool speaks_h2; // and nothing else
-    bool is_sick;   // answers 503 to everything; not by HTTP/2
+    enum sim_speech speech;
+    bool takes_websockets;            // by HTTP/2 (RFC 8441)
+    bool prefers_http_1;              // for what it refuses of HTTP/2
+    uint32_t tls_faults_percent;      // of connections with TLS, which break somewhere on the wire
+    const struct sim_tls_wish *fault; // of all of them; NULL: some, as above
+    bool is_rude;                     // ends TLS without close_notify
+    bool shakes_slowly;               // hands
+    bool is_sick;                     // answers 503 to everything; not by HTTP/2
     uint32_t n_accepted, n_open;
     uint32_t n_checks;             // it was asked for SIM_HEALTH_PATH
     struct sim_server_conn *conns; // all that ever were
     struct sim_h2_conn *h2_conns;  // the same
+    struct sim_greeting *greetings;
 };
 struct sim_server *sim_server_new(uint32_t place);
 // Resets all connections, and refuses others for a while.
 void sim_server_restart(struct sim_server *s, int64_t down_ns);
 // Nothing goes wrong any more with what comes from now on.
 void sim_server_calm(struct sim_server *s);
+// What came to it speaks HTTP/1.1, over a wire that it may have shaken hands on.
+void sim_server_adopt(struct sim_server *s, const struct sim_wire *w);
 void sim_servers_init(void);
 // Open connections of all servers.
 uint32_t sim_servers_n_open(void);

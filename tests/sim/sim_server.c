@@ -341,19 +341,19 @@ static void on_event(void *arg, struct sim_end *e)
         read_on(c);
 }
 
-static bool on_connect(void *arg, struct sim_end *e)
+static void on_wire_cut(void *arg, enum sim_fault how)
 {
-    struct sim_server *s = arg;
-    if (sim_chance(s->refuse_percent))
-        return false;
-    if (s->speaks_h2) {
-        sim_h2_server_accept(s, e);
-        return true;
-    }
+    struct sim_server_conn *c = arg;
+    if (!sim_wire_is_closed(&c->wire))
+        do_fault(c, how);
+}
+
+void sim_server_adopt(struct sim_server *s, const struct sim_wire *w)
+{
     struct sim_server_conn *c = sim_alloc(sizeof *c);
     c->server = s;
-    c->end = e;
-    c->wire = (struct sim_wire){.end = e};
+    c->end = w->end;
+    c->wire = *w;
     c->sender.wire = &c->wire;
     c->sender.on_sent = on_sent;
     c->sender.on_cut = on_cut;
@@ -361,18 +361,26 @@ static bool on_connect(void *arg, struct sim_end *e)
     c->sender.cut_at = SIZE_MAX;
     c->next = s->conns;
     s->conns = c;
-    s->n_accepted++;
     s->n_open++;
-    if (s->speaks_tls) {
-        static const struct sim_tls_wish wish = {.is_server = true};
-        c->wire.tls = sim_tls_new(e, &wish, on_event, NULL, c);
-    } else {
-        e->fn = on_event;
-        e->arg = c;
-    }
+    sim_wire_hear(&c->wire, on_event, on_wire_cut, c);
     await_request(c);
     if (sim_chance(s->reset_percent))
         close_conn(c, true);
+}
+
+static bool on_connect(void *arg, struct sim_end *e)
+{
+    struct sim_server *s = arg;
+    struct sim_wire plain = {.end = e};
+    if (sim_chance(s->refuse_percent))
+        return false;
+    s->n_accepted++;
+    if (s->speaks_tls)
+        sim_server_greet(s, e);
+    else if (s->speech == SIM_SPEAKS_HTTP_2)
+        sim_h2_server_adopt(s, &plain);
+    else
+        sim_server_adopt(s, &plain);
     return true;
 }
 
@@ -399,6 +407,7 @@ void sim_server_restart(struct sim_server *s, int64_t down_ns)
     for (struct sim_server_conn *c = s->conns; c; c = c->next)
         close_conn(c, true);
     sim_h2_server_reset(s, false);
+    sim_greetings_reset(s, false);
     sim_net_set_reach(s->place, SIM_REACH_REFUSED);
     sim_in(down_ns, start_again, s, 0);
 }
@@ -407,10 +416,12 @@ void sim_server_calm(struct sim_server *s)
 {
     sim_net_set_reach(s->place, SIM_REACH_OPEN);
     s->refuse_percent = s->reset_percent = s->hostile_percent = 0;
+    s->tls_faults_percent = 0;
     s->idle_max_ns = 0;
     for (struct sim_server_conn *c = s->conns; c; c = c->next) {
         if (c->is_stalled)
             close_conn(c, true);
     }
     sim_h2_server_reset(s, true);
+    sim_greetings_reset(s, true);
 }

@@ -72,6 +72,22 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
+static int choose_protocol(SSL *ssl, const unsigned char **ret, unsigned char *ret_n,
+                           const unsigned char *offered, unsigned n_offered, void *arg)
+{
+    const struct sim_tls *t = SSL_get_app_data(ssl);
+    const struct str mine = t->wish.protocols;
+    unsigned char *chosen;
+    (void)arg;
+    if (mine.len == 0)
+        return SSL_TLSEXT_ERR_NOACK;
+    if (SSL_select_next_proto(&chosen, ret_n, (const unsigned char *)mine.ptr, (unsigned)mine.len,
+                              offered, n_offered) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *ret = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
 void sim_tls_init(void)
 {
     static const unsigned char protocols[] = "\x08http/1.1";
@@ -85,6 +101,7 @@ void sim_tls_init(void)
     SSL_CTX_sess_set_new_cb(tls.client, on_session);
     SSL_CTX_set_mode(tls.client, SSL_MODE_ENABLE_PARTIAL_WRITE);
     ASSERT(SSL_CTX_set_alpn_protos(tls.client, protocols, sizeof protocols - 1) == 0);
+    SSL_CTX_set_alpn_select_cb(tls.server, choose_protocol, NULL);
     ASSERT(SSL_CTX_use_certificate(tls.server, sim_certs_of_server()) == 1);
     ASSERT(SSL_CTX_use_PrivateKey(tls.server, sim_certs_key_of_server()) == 1);
 }
@@ -306,20 +323,26 @@ static void check_certificate(struct sim_tls *t)
         sim_fail("#%u: the certificate isn't one of those in force", t->end->id);
 }
 
+static struct str protocol_of(const struct sim_tls *t)
+{
+    const unsigned char *protocol = NULL;
+    unsigned n = 0;
+    SSL_get0_alpn_selected(t->ssl, &protocol, &n);
+    return str_from((const char *)protocol, n);
+}
+
 static void handshake_is_done(struct sim_tls *t)
 {
     t->is_shaken = true;
     bool is_resumed = SSL_session_reused(t->ssl) == 1;
     tls.n_resumed += is_resumed;
-    sim_log("#%u %s: %s%s", t->end->id, t->wish.is_server ? "a server's TLS" : "TLS",
-            SSL_get_version(t->ssl), is_resumed ? ", resumed" : "");
+    struct str protocol = protocol_of(t);
+    sim_log("#%u %s: %s%s, " STR_FMT, t->end->id, t->wish.is_server ? "a server's TLS" : "TLS",
+            SSL_get_version(t->ssl), is_resumed ? ", resumed" : "", STR_ARG(protocol));
     if (t->wish.is_server)
         return;
-    const unsigned char *protocol;
-    unsigned n = 0;
-    SSL_get0_alpn_selected(t->ssl, &protocol, &n);
     struct str wanted = t->wish.speaks_h2 ? STR("h2") : STR("http/1.1");
-    if (t->wish.shows == SIM_TLS_SHOWS_SITE && !str_eq(str_from((const char *)protocol, n), wanted))
+    if (t->wish.shows == SIM_TLS_SHOWS_SITE && !str_eq(protocol, wanted))
         sim_fail("#%u: the protocol wasn't chosen", t->end->id);
     if (!is_resumed)
         check_certificate(t);
@@ -420,7 +443,48 @@ static void send_end(struct sim_tls *t)
     ERR_clear_error();
 }
 
+static int shake_tls(struct sim_tls *t)
+{
+    bool has_ended = false;
+    for (;;) {
+        if (t->is_broken)
+            return -EPROTO;
+        if (SSL_do_handshake(t->ssl) == 1)
+            return (int)after(t, 0);
+        ssize_t result = explain(t);
+        if (result != -EAGAIN || has_ended)
+            return (int)after(t, result == -EPROTO ? result : -ECONNRESET);
+        ssize_t fed = feed(t);
+        if (fed < 0)
+            return (int)after(t, fed);
+        has_ended = fed == 0;
+    }
+}
+
 // --- the peer's calls ---
+
+void sim_wire_hear(struct sim_wire *w, sim_end_fn *fn, void (*on_cut)(void *, enum sim_fault),
+                   void *arg)
+{
+    if (!w->tls) {
+        w->end->fn = fn;
+        w->end->arg = arg;
+        return;
+    }
+    w->tls->fn = fn;
+    w->tls->on_cut = on_cut;
+    w->tls->arg = arg;
+}
+
+int sim_wire_shake(struct sim_wire *w)
+{
+    return w->tls ? shake_tls(w->tls) : 0;
+}
+
+bool sim_wire_speaks_h2(const struct sim_wire *w)
+{
+    return w->tls && str_eq(protocol_of(w->tls), STR("h2"));
+}
 
 ssize_t sim_wire_read(struct sim_wire *w, void *buf, size_t n)
 {

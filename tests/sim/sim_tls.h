@@ -26,6 +26,7 @@ struct sim_tls_wish {
     struct sim_pace pace; // of what it sends on the wire in the handshake
     struct sim_cut cut;   // by the bytes that it has sent on the wire
     size_t flip_at;       // this byte of them arrives changed; 0: none
+    struct str protocols; // a server's choice, as ALPN writes them; empty: it chooses none
 };
 
 struct sim_tls;
@@ -55,6 +56,14 @@ struct sim_wire {
     struct sim_end *end;
     struct sim_tls *tls; // NULL: none
 };
+
+// From now on fn(arg, end) hears of the end, and on_cut of the wish's cut.
+void sim_wire_hear(struct sim_wire *w, sim_end_fn *fn, void (*on_cut)(void *, enum sim_fault),
+                   void *arg);
+// Goes on with the handshake. 0: it is done; -EAGAIN: not yet; or an error, as sim_wire_read.
+int sim_wire_shake(struct sim_wire *w);
+// Whether h2 was chosen.
+bool sim_wire_speaks_h2(const struct sim_wire *w);
 
 // As sim_net_read and the others. An end without close_notify is -ECONNRESET, what isn't TLS
 // -EPROTO.

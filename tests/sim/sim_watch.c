@@ -223,10 +223,10 @@ static void look_at_clients(struct tally *t, const struct sim_watch *w)
     uint32_t n_taken = n_welcomed - t->n_shaking;
     SIM_CHECK(n_welcomed >= t->n_shaking && n_taken <= t->n_tcp);
     SIM_CHECK_INT(env->blocks.n_out, t->n_turns + t->n_streams + n_welcomed + n_taken);
-    // A connection of HTTP/2 has one while bytes wait for its socket, and its tunnels have one
-    // each.
+    // A connection of HTTP/2 has one while bytes wait for its socket, and its tunnels one for each
+    // direction.
     SIM_CHECK(env->buffers.n_out <=
-              3 * t->n_turns + n_welcomed + 2 * t->n_tcp + t->n_h2_conns + t->n_streams);
+              3 * t->n_turns + n_welcomed + 2 * t->n_tcp + t->n_h2_conns + 2 * t->n_streams);
     SIM_CHECK(env->parked_bytes == t->parked_bytes);
 }
 
