@@ -11,11 +11,17 @@
 #include "dialect/draft_priv.h"
 
 #define LINE_SHOWN_MAX 160
+#define INDEX_FROM 64 // children of a map
 
 const char *const draft_fate_texts[] = {
 #define X(id, text) text,
     DRAFT_FATE_LIST(X)
 #undef X
+};
+
+struct draft_index {
+    const struct conf_node *map;
+    struct map names;
 };
 
 // What a full draft gives instead of a new node; nothing is ever appended to it, nor it to others.
@@ -49,6 +55,9 @@ void draft_init(struct draft *d)
 void draft_fini(struct draft *d)
 {
     map_fini(&d->secrets);
+    MAP_FOR(e, &d->indexes)
+    map_fini(&((struct draft_index *)e->value)->names);
+    map_fini(&d->indexes);
     arena_wipe(&d->mem);
     *d = (struct draft){.root = NULL};
 }
@@ -160,31 +169,66 @@ struct str draft_line(struct draft *d, struct place place)
 
 // --- the tree ---
 
+static struct draft_node *own(struct conf_node *node)
+{
+    return (struct draft_node *)node;
+}
+
+static struct draft_index *index_of(const struct draft *d, const struct conf_node *map)
+{
+    return map_get(&d->indexes, str_from((const char *)&map, sizeof map));
+}
+
+// From so many children on, each is found by its hash.
+static void start_index(struct draft *d, struct conf_node *map)
+{
+    struct draft_index *index = ARENA_NEW(&d->mem, struct draft_index);
+    if (!index) {
+        d->is_full = true;
+        return;
+    }
+    index->map = map;
+    for (struct conf_node *child = map->first; child; child = child->next)
+        map_set(&index->names, child->key, child);
+    map_set(&d->indexes, str_from((const char *)&index->map, sizeof index->map), index);
+}
+
 static void put(struct draft *d, struct conf_node *parent, struct str key, struct conf_node *child)
 {
     if (d->is_full)
         return;
-    if (parent->kind == CONF_NODE_SEQ)
+    if (parent->kind == CONF_NODE_SEQ) {
         conf_node_append(parent, child);
-    else
-        conf_node_put(parent, draft_text(d, key), child);
+        return;
+    }
+    conf_node_put(parent, draft_text(d, key), child);
+    struct draft_index *index = index_of(d, parent);
+    if (index)
+        map_set(&index->names, child->key, child);
+    else if (parent->n == INDEX_FROM)
+        start_index(d, parent);
+}
+
+struct conf_node *draft_get(const struct draft *d, const struct conf_node *map, struct str key)
+{
+    const struct draft_index *index = index_of(d, map);
+    if (!index)
+        return conf_node_get(map, key);
+    struct conf_node *child = map_get(&index->names, key);
+    return child && !own(child)->is_removed ? child : NULL;
 }
 
 static struct conf_node *ensure(struct draft *d, struct conf_node *map, struct str key,
                                 enum conf_node_kind kind, struct place place)
 {
-    struct conf_node *child = conf_node_get(map, key);
+    struct conf_node *child = draft_get(d, map, key);
     if (child && child->kind == kind)
         return child;
-    draft_remove(map, key);
+    if (child)
+        draft_remove(map, key);
     child = node_new(d, kind, place);
     put(d, map, key, child);
     return child;
-}
-
-static struct draft_node *own(struct conf_node *node)
-{
-    return (struct draft_node *)node;
 }
 
 struct conf_node *draft_map(struct draft *d, struct conf_node *map, struct str key,
@@ -217,10 +261,21 @@ struct conf_node *draft_push(struct draft *d, struct conf_node *list, struct str
     return child;
 }
 
+struct conf_node *draft_loose_map(struct draft *d, struct place place)
+{
+    return node_new(d, CONF_NODE_MAP, place);
+}
+
+void draft_put(struct draft *d, struct conf_node *map, struct str key, struct conf_node *child)
+{
+    put(d, map, key, child);
+}
+
 struct conf_node *draft_set(struct draft *d, struct conf_node *map, struct str key, struct str text,
                             struct place place)
 {
-    draft_remove(map, key);
+    if (draft_get(d, map, key))
+        draft_remove(map, key);
     struct conf_node *child = node_new(d, CONF_NODE_SCALAR, place);
     child->text = draft_text(d, text);
     put(d, map, key, child);
@@ -240,6 +295,7 @@ void draft_remove(struct conf_node *map, struct str key)
         if (map->last == child)
             map->last = before;
         map->n--;
+        own(child)->is_removed = true;
         return;
     }
 }
@@ -289,10 +345,12 @@ struct str draft_name(struct draft *d, const struct conf_node *map, struct str w
     while (n > 0 && !ascii_is(buf[n - 1], ASCII_ALPHA | ASCII_DIGIT))
         n--;
     struct str base = n > 0 ? str_from(buf, n) : STR("unnamed");
-    struct str name = draft_text(d, base);
-    for (unsigned i = 2; conf_node_get(map, name) && !d->is_full; i++)
-        name = draft_printf(d, STR_FMT "-%u", STR_ARG(base), i);
-    return name;
+    char other[DRAFT_NAME_MAX + 16];
+    struct str name = base;
+    for (unsigned i = 2; draft_get(d, map, name); i++)
+        name =
+            str_from(other, (size_t)snprintf(other, sizeof other, STR_FMT "-%u", STR_ARG(base), i));
+    return draft_text(d, name);
 }
 
 // --- notes ---

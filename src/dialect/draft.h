@@ -52,6 +52,7 @@ struct draft {
     struct draft_note *notes;
     size_t n_notes, cap_notes;
     struct map secrets; // lines that are never shown
+    struct map indexes; // of maps with many children: their address to a struct draft_index
     size_t n_nodes;
     bool is_full;
 };
@@ -68,6 +69,9 @@ void draft_hide(struct draft *d, struct place place);
 
 // --- the tree ---
 
+// The child of a map with this key, or NULL; at once, however many there are.
+struct conf_node *draft_get(const struct draft *d, const struct conf_node *map, struct str key);
+
 // The map or list under this key of a map, made when it isn't there. place counts when it is made.
 struct conf_node *draft_map(struct draft *d, struct conf_node *map, struct str key,
                             struct place place);
@@ -79,6 +83,10 @@ struct conf_node *draft_push_map(struct draft *d, struct conf_node *list, struct
 // A new text there; texts are copied.
 struct conf_node *draft_push(struct draft *d, struct conf_node *list, struct str text,
                              struct place place);
+
+// A map that is nowhere yet, and puts it under a key of a map that has no such key.
+struct conf_node *draft_loose_map(struct draft *d, struct place place);
+void draft_put(struct draft *d, struct conf_node *map, struct str key, struct conf_node *child);
 
 // The text under this key, in the place of what was there.
 struct conf_node *draft_set(struct draft *d, struct conf_node *map, struct str key, struct str text,

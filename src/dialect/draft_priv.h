@@ -14,6 +14,7 @@ struct draft_node {
     struct conf_node node;
     struct draft_origin *also;
     struct str remark;
+    bool is_removed; // from its map, whose index still has it
 };
 
 static inline const struct draft_node *draft_node_of(const struct conf_node *node)

@@ -3,21 +3,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/ascii.h"
 #include "base/num.h"
 #include "dialect/nginx_priv.h"
 
 // --- looking up ---
 
-struct nginx_directive *nginx_next(struct nginx_directive *from, const char *name)
-{
-    while (from && !nginx_is(from, name))
-        from = from->next;
-    return from;
-}
-
 struct nginx_directive *nginx_get(const struct nginx_directive *block, const char *name)
 {
-    return nginx_next(block->first, name);
+    struct nginx_directive *kind = block->kinds;
+    while (kind && !nginx_is(kind, name))
+        kind = kind->next_kind;
+    return kind;
 }
 
 struct nginx_directive *nginx_level(struct nginx_directive *block, const char *name)
@@ -104,6 +101,16 @@ struct str nginx_field_key(struct nginx *n, struct str variable)
     return draft_printf(n->d, "header:" STR_FMT, STR_ARG(name));
 }
 
+struct str nginx_lower(struct nginx *n, struct str s)
+{
+    struct text lower = {0};
+    for (size_t i = 0; i < s.len; i++)
+        text_byte(&lower, ascii_lower(s.ptr[i]));
+    struct str copy = draft_text(n->d, text_str(&lower));
+    text_fini(&lower);
+    return copy;
+}
+
 bool nginx_is_plain(struct str s)
 {
     return str_find(s, '$') == STR_NPOS;
@@ -146,7 +153,7 @@ void nginx_share_filters(struct nginx *n, struct conf_node *target)
     struct conf_node *filters = conf_node_get(n->d->root, STR("filters"));
     struct conf_node *use = conf_node_get(target, STR("use"));
     for (struct conf_node *used = use ? use->first : NULL; used; used = used->next) {
-        const struct conf_node *filter = conf_node_get(filters, used->text);
+        const struct conf_node *filter = draft_get(n->d, filters, used->text);
         if (!filter || !filter->first)
             continue;
         struct str shape = nginx_shape(n, filter->first);
@@ -201,10 +208,13 @@ static bool convert(const struct dialect_input *in, struct draft *d, struct diag
             "there is no 'server' block in it; 'nginx -T > all.conf' writes all files into one");
         return false;
     }
+    nginx_find_upstreams(&n);
     nginx_put_servers(&n);
     nginx_note_rest(&n);
-    map_fini(&n.services);
-    map_fini(&n.filters);
+    struct map *const maps[] = {&n.services, &n.filters,     &n.upstreams,
+                                &n.taken,    &n.redirectors, &n.defaults};
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+        map_fini(maps[i]);
     return true;
 }
 

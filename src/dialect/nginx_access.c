@@ -28,7 +28,7 @@ static bool put_addresses(struct nginx_server *s, struct nginx_directive *level,
             denies_all = !is_allow;
             allows_all = is_allow;
         } else if (str_eq(who, STR("unix:"))) {
-            nginx_note(s->n, rule, DRAFT_LOST, "clients come by TCP alone");
+            nginx_note(s->n, rule, DRAFT_NEEDLESS, "clients come by TCP alone");
         } else if (!is_allow) {
             if (allowed)
                 nginx_note(s->n, rule, DRAFT_CHANGED,
@@ -77,6 +77,10 @@ static void put_denied_alone(struct nginx_server *s, struct nginx_directive *lev
         if (!nginx_is(rule, "deny"))
             continue;
         rule->is_done = true;
+        if (str_eq(who, STR("unix:"))) {
+            nginx_note(s->n, rule, DRAFT_NEEDLESS, "clients come by TCP alone");
+            continue;
+        }
         if (!denied)
             denied = draft_list(d, nginx_filter(s, target, "deny", rule->place), STR("addresses"),
                                 rule->place);
@@ -123,7 +127,7 @@ static void put_basic(struct nginx_server *s, struct nginx_directive *block,
 static struct nginx_directive *location_of(struct nginx_server *s, struct str path)
 {
     struct nginx_directive *l = nginx_get(s->block, "location");
-    for (; l; l = nginx_next(l->next, "location")) {
+    for (; l; l = l->same) {
         bool is_exact = str_eq(nginx_word(l, 1), STR("=")) && str_eq(nginx_word(l, 2), path);
         if (is_exact || str_eq(nginx_word(l, 1), path))
             return l;
@@ -139,10 +143,10 @@ static void put_auth_fields(struct nginx_server *s, struct nginx_directive *bloc
     struct nginx_directive *level = nginx_level(block, "auth_request_set");
     struct nginx_directive *sets = level ? nginx_get(level, "auth_request_set") : NULL;
     struct nginx_directive *fields = nginx_level(block, "proxy_set_header");
-    for (; sets; sets = nginx_next(sets->next, "auth_request_set")) {
+    for (; sets; sets = sets->same) {
         sets->is_done = true;
         struct nginx_directive *f = fields ? nginx_get(fields, "proxy_set_header") : NULL;
-        for (; f; f = nginx_next(f->next, "proxy_set_header")) {
+        for (; f; f = f->same) {
             if (!str_eq(nginx_word(f, 2), nginx_word(sets, 1)))
                 continue;
             struct str from = nginx_word(sets, 2);
@@ -194,7 +198,7 @@ static void put_auth_request(struct nginx_server *s, struct nginx_directive *blo
 static struct nginx_directive *zone_of(struct nginx *n, const char *kind, struct str name)
 {
     struct nginx_directive *d = nginx_get(n->http, kind);
-    for (; d; d = nginx_next(d->next, kind))
+    for (; d; d = d->same)
         for (size_t i = 1; i < d->n_words; i++) {
             struct str key, value, zone, size;
             if (!str_cut(nginx_word(d, i), '=', &key, &value) || !str_eq(key, STR("zone")))
@@ -288,12 +292,11 @@ static void put_limits(struct nginx_server *s, struct nginx_directive *block,
 {
     struct draft *d = s->n->d;
     struct nginx_directive *level = nginx_level(block, "limit_req");
-    for (struct nginx_directive *l = level ? nginx_get(level, "limit_req") : NULL; l;
-         l = nginx_next(l->next, "limit_req"))
+    for (struct nginx_directive *l = level ? nginx_get(level, "limit_req") : NULL; l; l = l->same)
         put_rate(s, block, l, target);
     level = nginx_level(block, "limit_conn");
     for (struct nginx_directive *l = level ? nginx_get(level, "limit_conn") : NULL; l;
-         l = nginx_next(l->next, "limit_conn")) {
+         l = l->same) {
         struct nginx_directive *zone = zone_of(s->n, "limit_conn_zone", nginx_word(l, 1));
         struct conf_node *settings = nginx_filter(s, target, "concurrency", l->place);
         l->is_done = true;
@@ -325,8 +328,7 @@ static void close_for_missing(struct nginx_server *s, struct nginx_directive *bl
                               struct conf_node *target)
 {
     for (; block; block = block == s->n->http ? NULL : block->parent)
-        for (struct nginx_directive *d = nginx_get(block, "include"); d;
-             d = nginx_next(d->next, "include")) {
+        for (struct nginx_directive *d = nginx_get(block, "include"); d; d = d->same) {
             if (d->missing.len == 0)
                 continue;
             nginx_note(s->n, d, DRAFT_CLOSED, STR_FMT, STR_ARG(d->missing));

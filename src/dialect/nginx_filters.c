@@ -42,7 +42,7 @@ static bool is_of_auth(struct nginx *n, struct nginx_directive *block, struct st
     struct nginx_directive *level = nginx_level(block, "auth_request_set");
     struct nginx_directive *d = level ? nginx_get(level, "auth_request_set") : NULL;
     while (d && !str_eq(nginx_word(d, 1), value))
-        d = nginx_next(d->next, "auth_request_set");
+        d = d->same;
     struct str from = d ? nginx_word(d, 2) : STR_NONE;
     return str_starts(from, STR("$upstream_http_")) &&
            str_ieq(nginx_field_name(n, str_skip(from, 15)), name);
@@ -91,7 +91,7 @@ static void put_request_fields(struct fields *f, struct nginx_directive *block, 
 {
     struct nginx_directive *level = nginx_level(block, name);
     struct nginx_directive *d = level ? nginx_get(level, name) : NULL;
-    for (; d; d = nginx_next(d->next, name)) {
+    for (; d; d = d->same) {
         struct str field = nginx_word(d, 1), value = nginx_word(d, 2);
         bool is_ours = false;
         if (str_ieq(field, STR("Host")))
@@ -120,12 +120,12 @@ static void put_answer_fields(struct fields *f, struct nginx_directive *block)
     for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
         struct nginx_directive *level = nginx_level(block, hidden[i]);
         struct nginx_directive *d = level ? nginx_get(level, hidden[i]) : NULL;
-        for (; d; d = nginx_next(d->next, hidden[i]))
+        for (; d; d = d->same)
             remove_field(f, d, "response");
     }
     struct nginx_directive *level = nginx_level(block, "add_header");
     struct nginx_directive *d = level ? nginx_get(level, "add_header") : NULL;
-    for (; d; d = nginx_next(d->next, "add_header")) {
+    for (; d; d = d->same) {
         if (nginx_is_plain(nginx_word(d, 2)))
             put_field(f, d, "response", "add");
         else

@@ -5,15 +5,12 @@
 
 #include "dialect/nginx_priv.h"
 
+// Sites have 1000000 and more, see snapshot_routes.c.
 #define PRIORITY_HOST 3000000 // before every site
-#define PRIORITY_WILD 2000
-#define PRIORITY_REGEX 1000
+#define PRIORITY_WILD 700000  // and by the length of the name
+#define PRIORITY_TAIL 400000  // so, too
+#define PRIORITY_REGEX 400000 // downwards, in the order of the file
 #define LOCATIONS_MAX 900
-
-struct locations {
-    struct nginx_location items[LOCATIONS_MAX];
-    size_t n;
-};
 
 static struct nginx_location location_of(struct nginx_directive *block)
 {
@@ -61,8 +58,21 @@ static void put_inside(struct nginx_server *s, const struct nginx_location *oute
                "locations inside one with an expression can't be carried over");
 }
 
+static void add_location(struct nginx_server *s, struct nginx_locations *ls,
+                         struct nginx_location l)
+{
+    struct nginx_location *items =
+        ARENA_GROW(&s->n->d->mem, struct nginx_location, ls->items, ls->n, &ls->cap);
+    if (!items || ls->n == LOCATIONS_MAX) {
+        s->n->d->is_full = true;
+        return;
+    }
+    ls->items = items;
+    ls->items[ls->n++] = l;
+}
+
 static void collect(struct nginx_server *s, const struct nginx_location *outer,
-                    struct nginx_directive *block, struct locations *ls)
+                    struct nginx_directive *block, struct nginx_locations *ls)
 {
     for (struct nginx_directive *d = block->first; d; d = d->next) {
         if (!nginx_is(d, "location") || !d->is_block)
@@ -75,11 +85,9 @@ static void collect(struct nginx_server *s, const struct nginx_location *outer,
         } else if (str_search(l.text, STR("/.well-known/acme-challenge")) != STR_NPOS) {
             nginx_note(s->n, d, DRAFT_NEEDLESS, "challenges of authorities are answered anyway");
             nginx_mark_done(d);
-        } else if (ls->n == LOCATIONS_MAX) {
-            s->n->d->is_full = true;
         } else {
             put_inside(s, outer, &l);
-            ls->items[ls->n++] = l;
+            add_location(s, ls, l);
             if (!l.is_closed)
                 collect(s, &l, d, ls);
         }
@@ -113,87 +121,6 @@ static int by_turn(const void *left, const void *right)
     if (a_len != b_len)
         return a_len > b_len ? -1 : 1;
     return a->block->index < b->block->index ? -1 : a->block->index > b->block->index;
-}
-
-// A text in a rule. False: it has both kinds of quotes.
-static bool put_quoted(struct text *to, struct str s)
-{
-    char quote = '`';
-    if (str_find(s, '`') != STR_NPOS) {
-        if (str_find(s, '"') != STR_NPOS || str_find(s, '\\') != STR_NPOS)
-            return false;
-        quote = '"';
-    }
-    text_byte(to, quote);
-    text_put(to, s);
-    text_byte(to, quote);
-    return true;
-}
-
-static bool put_term(struct text *to, const char *matcher, const char *before, struct str s)
-{
-    struct text word = {0};
-    text_printf(&word, "%s" STR_FMT, before, STR_ARG(s));
-    text_printf(to, "%s(", matcher);
-    bool is_fine = put_quoted(to, text_str(&word));
-    text_byte(to, ')');
-    text_fini(&word);
-    return is_fine;
-}
-
-static bool is_below(const struct nginx_directive *d, const struct nginx_directive *outer)
-{
-    while (d && d != outer)
-        d = d->parent;
-    return d != NULL;
-}
-
-// An expression inside a location counts where nginx finds that one: not where a longer prefix
-// beside it fits, nor one in it with "^~".
-static bool put_inner_regex(struct text *to, const struct locations *ls,
-                            const struct nginx_location *l)
-{
-    bool is_fine = put_term(to, "PathPrefix", "", l->outer_text);
-    text_put(to, STR(" && "));
-    is_fine &= put_term(to, "PathRegexp", l->ignores_case ? "(?i)" : "", l->text);
-    for (size_t i = 0; i < ls->n; i++) {
-        const struct nginx_location *other = &ls->items[i];
-        bool is_prefix = other->match == NGINX_MATCH_PREFIX || other->match == NGINX_MATCH_FIRM;
-        if (!is_prefix || other->text.len <= l->outer_text.len ||
-            !str_starts(other->text, l->outer_text) ||
-            (is_below(other->block, l->outer) && !other->is_firm))
-            continue;
-        text_put(to, STR(" && !"));
-        is_fine &= put_term(to, "PathPrefix", "", other->text);
-    }
-    return is_fine;
-}
-
-static bool put_rule(struct text *to, const struct locations *ls, const struct nginx_location *l)
-{
-    switch (l->match) {
-    case NGINX_MATCH_EXACT:
-        return put_term(to, "Path", "", l->text);
-    case NGINX_MATCH_REGEX:
-        if (l->outer)
-            return put_inner_regex(to, ls, l);
-        return put_term(to, "PathRegexp", l->ignores_case ? "(?i)" : "", l->text);
-    case NGINX_MATCH_PREFIX:
-        return put_term(to, "PathPrefix", "", l->text);
-    case NGINX_MATCH_FIRM:
-        break;
-    }
-    bool is_fine = put_term(to, "PathPrefix", "", l->text);
-    // A longer prefix without "^~" would have been found instead, and then expressions count.
-    for (size_t i = 0; i < ls->n; i++) {
-        const struct nginx_location *other = &ls->items[i];
-        if (other->match != NGINX_MATCH_PREFIX || other->text.len <= l->text.len ||
-            !str_starts(other->text, l->text))
-            continue;
-        text_put(to, STR(" && !"));
-        is_fine &= put_term(to, "PathPrefix", "", other->text);
-    }
-    return is_fine;
 }
 
 // --- what a location does ---
@@ -279,50 +206,15 @@ static void fill(struct nginx_server *s, const struct nginx_location *l, struct 
 
 // --- routes ---
 
-static bool put_hosts(const struct nginx_server *s, struct text *to)
-{
-    bool is_fine = true;
-    if (s->n_names > 1)
-        text_byte(to, '(');
-    for (size_t i = 0; i < s->n_names; i++) {
-        const struct nginx_server_name *name = &s->names[i];
-        if (i > 0)
-            text_put(to, STR(" || "));
-        if (name->kind == NGINX_NAME_EXACT)
-            is_fine &= put_term(to, "Host", "", name->text);
-        else if (name->kind == NGINX_NAME_REGEX)
-            is_fine &= put_term(to, "HostRegexp", "(?i)", name->text);
-        else
-            is_fine &= put_term(to, "HostRegexp", "^.+", str_skip(name->text, 1));
-    }
-    if (s->n_names > 1)
-        text_byte(to, ')');
-    return is_fine;
-}
-
-static unsigned long base_priority(const struct nginx_server *s, bool is_default)
-{
-    if (is_default)
-        return 1;
-    switch (s->n_names > 0 ? s->names[0].kind : NGINX_NAME_REGEX) {
-    case NGINX_NAME_EXACT:
-        return PRIORITY_HOST;
-    case NGINX_NAME_WILD:
-        return PRIORITY_WILD;
-    case NGINX_NAME_REGEX:
-        return PRIORITY_REGEX;
-    }
-    return PRIORITY_REGEX;
-}
-
 // A list that has routes, and what stands in front of their rules.
 struct routes {
     struct conf_node *list;
-    bool is_free, is_default; // those of no site; for hosts that nobody knows
-    unsigned long priority;   // of the last; 0: their length is right
+    bool is_free, is_default;  // those of no site; for hosts that nobody knows
+    enum nginx_name_kind kind; // of the names that count, when it is free
+    unsigned long priority;    // of the last; 0: their length is right
 };
 
-static void put_route(struct nginx_server *s, const struct locations *ls, size_t i,
+static void put_route(struct nginx_server *s, const struct nginx_locations *ls, size_t i,
                       const struct routes *routes)
 {
     struct draft *d = s->n->d;
@@ -331,10 +223,10 @@ static void put_route(struct nginx_server *s, const struct locations *ls, size_t
     struct text rule = {0};
     bool is_fine = true;
     if (routes->is_free && !routes->is_default) {
-        is_fine = put_hosts(s, &rule);
+        is_fine = nginx_put_hosts(&rule, s, routes->kind);
         text_put(&rule, STR(" && "));
     }
-    is_fine &= put_rule(&rule, ls, l);
+    is_fine &= nginx_put_rule(&rule, ls, l);
     if (!is_fine) {
         nginx_note(s->n, l->block, DRAFT_CLOSED,
                    "rules have no text with both kinds of quotes; all of the server is refused");
@@ -350,7 +242,8 @@ static void put_route(struct nginx_server *s, const struct locations *ls, size_t
                   l->block->place);
     if (routes->is_free) {
         struct conf_node *at = draft_list(d, route, STR("entrypoints"), l->block->place);
-        for (const struct conf_node *e = s->entrypoints->first; e; e = e->next)
+        const struct conf_node *from = routes->is_default ? s->default_at : s->entrypoints;
+        for (const struct conf_node *e = from->first; e; e = e->next)
             draft_push(d, at, e->text, e->place);
     }
     s->is_in_site = !routes->is_free;
@@ -361,7 +254,7 @@ static void put_route(struct nginx_server *s, const struct locations *ls, size_t
     nginx_share_filters(s->n, route);
 }
 
-static void put_routes(struct nginx_server *s, const struct locations *ls,
+static void put_routes(struct nginx_server *s, const struct nginx_locations *ls,
                        const struct routes *routes)
 {
     for (size_t i = 0; i < ls->n; i++)
@@ -369,7 +262,7 @@ static void put_routes(struct nginx_server *s, const struct locations *ls,
 }
 
 // Whether the order by the length of rules isn't that of nginx.
-static bool needs_priorities(const struct locations *ls)
+static bool needs_priorities(const struct nginx_locations *ls)
 {
     for (size_t i = 0; i < ls->n; i++)
         if (ls->items[i].match != NGINX_MATCH_PREFIX)
@@ -377,44 +270,83 @@ static bool needs_priorities(const struct locations *ls)
     return false;
 }
 
-void nginx_put_locations(struct nginx_server *s)
+static unsigned long base_priority(struct nginx_server *s, size_t n_routes,
+                                   enum nginx_name_kind kind)
 {
-    struct draft *d = s->n->d;
-    struct locations *ls = ARENA_NEW(&d->mem, struct locations);
-    if (!ls) {
-        d->is_full = true;
-        return;
+    size_t longest = 0;
+    switch (kind) {
+    case NGINX_NAME_EXACT:
+        return PRIORITY_HOST;
+    case NGINX_NAME_WILD:
+    case NGINX_NAME_TAIL:
+        for (size_t i = 0; i < s->n_names; i++)
+            if (s->names[i].kind == kind)
+                longest = MAX(longest, s->names[i].text.len);
+        return (kind == NGINX_NAME_WILD ? PRIORITY_WILD : PRIORITY_TAIL) +
+               MIN(longest, (size_t)255) * 1000;
+    case NGINX_NAME_REGEX:
+        break;
     }
-    collect(s, NULL, s->block, ls);
-    bool answers = nginx_get(s->block, "return") != NULL;
+    s->n->n_regex_routes += n_routes + 1;
+    return PRIORITY_REGEX - MIN(s->n->n_regex_routes, (size_t)PRIORITY_REGEX - LOCATIONS_MAX);
+}
+
+// Of names that no site has; and of those with a star, which a site's stand for one label of.
+static void put_free_routes(struct nginx_server *s, const struct nginx_locations *ls,
+                            struct conf_node *list)
+{
+    for (enum nginx_name_kind kind = NGINX_NAME_EXACT; kind <= NGINX_NAME_REGEX; kind++) {
+        bool has_kind = false;
+        if (s->site && kind != NGINX_NAME_WILD)
+            continue;
+        for (size_t i = 0; i < s->n_names; i++)
+            has_kind |= s->names[i].kind == kind;
+        if (has_kind)
+            put_routes(s, ls,
+                       &(struct routes){.list = list,
+                                        .is_free = true,
+                                        .kind = kind,
+                                        .priority = base_priority(s, ls->n, kind)});
+    }
+}
+
+// A server that serves by itself what no location takes is one more location.
+static void complete(struct nginx_server *s, struct nginx_locations *ls)
+{
+    struct nginx_location own = {.block = s->block, .text = STR("/")};
     bool has_all = false;
     for (size_t i = 0; i < ls->n; i++)
         has_all |= ls->items[i].match == NGINX_MATCH_PREFIX && str_eq(ls->items[i].text, STR("/"));
-    if (answers || ls->n == 0) {
-        ls->items[0] = (struct nginx_location){.block = s->block, .text = STR("/")};
-        ls->n = 1;
-    } else if (!has_all && serves_files(s->block) && ls->n < LOCATIONS_MAX) {
-        ls->items[ls->n++] = (struct nginx_location){.block = s->block, .text = STR("/")};
-    }
-    qsort(ls->items, ls->n, sizeof *ls->items, by_turn);
-    if (s->site && ls->n == 1 && str_eq(ls->items[0].text, STR("/")) &&
-        ls->items[0].match == NGINX_MATCH_PREFIX) {
+    if (nginx_get(s->block, "return"))
+        ls->n = 0; // nothing else is reached
+    if (ls->n == 0 || (!has_all && serves_files(s->block)))
+        add_location(s, ls, own);
+}
+
+void nginx_put_locations(struct nginx_server *s)
+{
+    struct draft *d = s->n->d;
+    struct nginx_locations ls = {.n = 0};
+    collect(s, NULL, s->block, &ls);
+    complete(s, &ls);
+    if (d->is_full)
+        return;
+    qsort(ls.items, ls.n, sizeof *ls.items, by_turn);
+    if (s->site && ls.n == 1 && str_eq(ls.items[0].text, STR("/")) &&
+        ls.items[0].match == NGINX_MATCH_PREFIX) {
         s->is_in_site = true;
-        fill(s, &ls->items[0], s->site);
+        fill(s, &ls.items[0], s->site);
         nginx_share_filters(s->n, s->site);
     } else if (s->site) {
         struct routes routes = {.list = draft_list(d, s->site, STR("routes"), s->block->place),
-                                .priority = needs_priorities(ls) ? PRIORITY_HOST : 0};
-        put_routes(s, ls, &routes);
+                                .priority = needs_priorities(&ls) ? PRIORITY_HOST : 0};
+        put_routes(s, &ls, &routes);
     }
     struct conf_node *free = draft_list(d, d->root, STR("routes"), s->block->place);
-    if (!s->site && s->n_names > 0)
+    put_free_routes(s, &ls, free);
+    if (s->default_at->first)
         put_routes(
-            s, ls,
-            &(struct routes){.list = free, .is_free = true, .priority = base_priority(s, false)});
-    if (s->is_default)
-        put_routes(
-            s, ls,
+            s, &ls,
             &(struct routes){.list = free, .is_free = true, .is_default = true, .priority = 1});
     if (!free->first)
         draft_remove(d->root, STR("routes"));

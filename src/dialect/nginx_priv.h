@@ -11,6 +11,14 @@ struct nginx {
     struct nginx_directive *http; // the block, or root where the file is what stands in it
     // By what makes them different: the services, and where filters are used.
     struct map services, filters; // struct conf_node
+    // By name: struct nginx_directive.
+    struct map upstreams;
+    struct map taken;       // names of sites, in lower case: the server
+    struct map redirectors; // servers that only lead to https, by their names in lower case
+    struct map defaults;    // addresses: the server for hosts that nobody names there
+    struct nginx_directive *any_redirector; // for all names; NULL
+    size_t n_regex_routes;                  // of names that are expressions
+    bool has_guards;                        // a location keeps somebody out
 };
 
 // One server block.
@@ -22,7 +30,7 @@ struct nginx_server {
     struct str host;               // the first exact name, or empty
     struct conf_node *entrypoints; // names, as texts of a list
     bool has_tls, has_plain;       // at any of its ports
-    bool is_default;               // of a port
+    struct conf_node *default_at;  // those of them where it answers for hosts that nobody names
     bool has_redirect;             // another server sends its plain requests to https
     struct str shown;              // for names of filters and services
     struct conf_node *site;        // NULL: its routes belong to no site
@@ -47,15 +55,21 @@ struct nginx_location {
     struct str outer_text;         // its prefix
 };
 
+struct nginx_locations {
+    struct nginx_location *items; // in the draft's arena
+    size_t n, cap;
+};
+
 enum nginx_name_kind {
     NGINX_NAME_EXACT,
     NGINX_NAME_WILD, // "*.example.com"
+    NGINX_NAME_TAIL, // "www.example.*"
     NGINX_NAME_REGEX,
 };
 
 struct nginx_server_name {
     enum nginx_name_kind kind;
-    struct str text; // an expression without its '~'
+    struct str text; // an expression without its '~', what stands before a '*' at the end
 };
 
 static inline bool nginx_is(const struct nginx_directive *d, const char *name)
@@ -65,9 +79,7 @@ static inline bool nginx_is(const struct nginx_directive *d, const char *name)
 
 // --- looking up (nginx.c) ---
 
-// The first directive of this name from here on, among those of its block, or NULL.
-struct nginx_directive *nginx_next(struct nginx_directive *from, const char *name);
-// The first one in a block.
+// The first directive of this name in a block, or NULL. The others follow by `same`.
 struct nginx_directive *nginx_get(const struct nginx_directive *block, const char *name);
 
 // The block at or above this one that has directives of this name, from which nginx takes all of
@@ -96,6 +108,8 @@ struct str nginx_size(struct nginx *n, struct str s);
 // "x_token" as "x-token"; "$http_x_token" as "header:x-token".
 struct str nginx_field_name(struct nginx *n, struct str variable);
 struct str nginx_field_key(struct nginx *n, struct str variable);
+
+struct str nginx_lower(struct nginx *n, struct str s);
 
 // Whether there is no variable in it.
 bool nginx_is_plain(struct str s);
@@ -128,6 +142,8 @@ void nginx_put_request_fields(struct nginx_server *s, struct nginx_directive *bl
 
 // --- services (nginx_upstream.c, nginx_proxy.c) ---
 
+// To be called once, before the first is looked for.
+void nginx_find_upstreams(struct nginx *n);
 struct nginx_directive *nginx_upstream(const struct nginx *n, struct str name);
 void nginx_put_upstream(struct nginx *n, struct nginx_directive *upstream, const char *scheme,
                         struct conf_node *service);
@@ -148,9 +164,29 @@ bool nginx_put_answers(struct nginx_server *s, struct nginx_directive *block, st
 // Whether the server does nothing but send everybody to the same URL by https.
 bool nginx_is_redirect_server(const struct nginx_directive *block);
 
-// --- servers (nginx_server.c, nginx_locations.c) ---
+// --- servers (nginx_listen.c, nginx_server.c, nginx_locations.c) ---
+
+// "_" and its like, for which nobody asks.
+static inline bool nginx_is_nobody(struct str name)
+{
+    return name.len == 0 || str_eq(name, STR("_")) || str_eq(name, STR("localhost")) ||
+           str_starts(name, STR("$"));
+}
+
+// Who answers where for hosts that nobody names: the one that says "default_server", or the first
+// without names.
+void nginx_find_defaults(struct nginx *n);
+// The entrypoints of a server.
+void nginx_put_listens(struct nginx_server *s);
 
 void nginx_put_servers(struct nginx *n);
+
+// The part of a rule for the names of this kind, and that for a location (nginx_rules.c). False:
+// one has both kinds of quotes, which rules can't have.
+bool nginx_put_hosts(struct text *to, const struct nginx_server *s, enum nginx_name_kind kind);
+bool nginx_put_rule(struct text *to, const struct nginx_locations *ls,
+                    const struct nginx_location *l);
+
 void nginx_put_locations(struct nginx_server *s);
 
 // What is left: what isn't needed here, and what is lost (nginx_rest.c).

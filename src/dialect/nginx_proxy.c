@@ -44,7 +44,7 @@ static struct str host_of(struct nginx_server *s, struct nginx_directive *block,
 {
     struct nginx_directive *level = nginx_level(block, "proxy_set_header");
     struct nginx_directive *d = level ? nginx_get(level, "proxy_set_header") : NULL;
-    for (; d; d = nginx_next(d->next, "proxy_set_header")) {
+    for (; d; d = d->same) {
         struct str value = nginx_word(d, 2);
         if (!str_ieq(nginx_word(d, 1), STR("Host")))
             continue;
@@ -133,32 +133,29 @@ static struct str service_of(struct nginx_server *s, struct nginx_directive *blo
     const char *scheme = url->is_tls ? "https://" : url->is_h2 ? "h2c://" : "http://";
     struct nginx_directive *upstream = nginx_upstream(n, url->address);
     struct conf_node *services = draft_map(n->d, n->d->root, STR("services"), pass->place);
-    struct conf_node scratch = {.kind = CONF_NODE_MAP, .place = pass->place};
+    struct conf_node *service = draft_loose_map(n->d, pass->place);
     struct str host = host_of(s, block, url);
     if (upstream) {
-        nginx_put_upstream(n, upstream, scheme, &scratch);
+        nginx_put_upstream(n, upstream, scheme, service);
     } else {
-        struct conf_node *servers = draft_list(n->d, &scratch, STR("servers"), pass->place);
+        struct conf_node *servers = draft_list(n->d, service, STR("servers"), pass->place);
         draft_push(n->d, servers, nginx_url(n, scheme, url->address), pass->place);
     }
     if (host.len > 0)
-        draft_set(n->d, &scratch, STR("host"), host, pass->place);
-    put_times(s, block, is_grpc, &scratch);
+        draft_set(n->d, service, STR("host"), host, pass->place);
+    put_times(s, block, is_grpc, service);
     if (url->is_tls)
-        put_tls(s, block, pass, &scratch);
+        put_tls(s, block, pass, service);
     if (url->is_h2 && url->is_tls)
-        draft_set(n->d, &scratch, STR("http"), STR("2"), pass->place);
-    struct str packed = nginx_shape(n, &scratch);
+        draft_set(n->d, service, STR("http"), STR("2"), pass->place);
+    struct str packed = nginx_shape(n, service);
     struct conf_node *known = map_get(&n->services, packed);
     if (known) {
         draft_also(n->d, known, pass->place);
         return known->key;
     }
     struct str name = draft_name(n->d, services, upstream ? url->address : s->shown);
-    struct conf_node *service = draft_map(n->d, services, name, pass->place);
-    service->first = scratch.first;
-    service->last = scratch.last;
-    service->n = scratch.n;
+    draft_put(n->d, services, name, service);
     map_set(&n->services, packed, service);
     return name;
 }

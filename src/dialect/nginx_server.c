@@ -1,164 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// server blocks: where they listen, for which names, with which certificates.
-#include "base/num.h"
+// server blocks: their names, certificates and redirects.
 #include "dialect/nginx_priv.h"
-
-// --- listen ---
-
-// "80", "*:80", "[::]:80" and "0.0.0.0:80" are all of ours; others keep their address.
-static struct str address_of(struct nginx *n, struct str listen, struct str *ret_port)
-{
-    size_t colon = listen.len;
-    while (colon > 0 && listen.ptr[colon - 1] != ':' && listen.ptr[colon - 1] != ']')
-        colon--;
-    bool has_port = colon > 0 && listen.ptr[colon - 1] == ':';
-    uint64_t number;
-    bool is_port = num_dec(listen, 65535, &number) == ERR_OK;
-    struct str host = is_port ? STR_NONE : has_port ? str_first(listen, colon - 1) : listen;
-    *ret_port = is_port ? listen : has_port ? str_skip(listen, colon) : STR("80");
-    if (str_eq(host, STR("*")) || str_eq(host, STR("[::]")) || str_eq(host, STR("0.0.0.0")))
-        host = STR_NONE;
-    return draft_printf(n->d, STR_FMT ":" STR_FMT, STR_ARG(host), STR_ARG(*ret_port));
-}
-
-// Whether a location keeps somebody out, whom a "/" spelled "%2F" would lead past it.
-static bool has_guarded_location(const struct nginx_directive *block)
-{
-    static const char *const guards[] = {"allow",    "deny",         "auth_basic", "auth_request",
-                                         "internal", "limit_except", "return",     "if"};
-    for (const struct nginx_directive *d = block->first; d; d = d->next) {
-        for (size_t i = 0; nginx_is(d, "location") && i < ARRAY_LEN(guards); i++)
-            if (nginx_get(d, guards[i]))
-                return true;
-        if (d->is_block && has_guarded_location(d))
-            return true;
-    }
-    return false;
-}
-
-static struct conf_node *entrypoint(struct nginx *n, struct str address, struct str port,
-                                    bool has_tls, struct place place)
-{
-    struct conf_node *all = draft_map(n->d, n->d->root, STR("entrypoints"), place);
-    for (struct conf_node *e = all->first; e; e = e->next)
-        if (str_eq(conf_node_get(e, STR("listen"))->text, address))
-            return e;
-    struct str name = draft_printf(n->d, "port-" STR_FMT, STR_ARG(port));
-    if (str_eq(address, STR(":80")) && !has_tls)
-        name = STR("web");
-    else if (str_eq(address, STR(":443")) && has_tls)
-        name = STR("websecure");
-    struct conf_node *e = draft_map(n->d, all, draft_name(n->d, all, name), place);
-    draft_set(n->d, e, STR("listen"), address, place);
-    const struct nginx_directive *merge = nginx_setting(n->http, "merge_slashes");
-    if (!merge || !str_eq(nginx_word(merge, 1), STR("off")))
-        draft_set(n->d, e, STR("merge-slashes"), STR("yes"), place); // as nginx finds locations
-    if (has_guarded_location(n->http)) {
-        draft_set(n->d, e, STR("encoded-slash"), STR("decode"), place);
-        draft_remark(n->d, e,
-                     "As nginx finds locations, \"%%2F\" is a slash; servers get one, too. Without "
-                     "'encoded-slash' it would lead past what only some paths refuse.");
-    }
-    return e;
-}
-
-static void put_trusted(struct nginx_server *s, struct conf_node *entry)
-{
-    struct nginx_directive *level = nginx_level(s->block, "set_real_ip_from");
-    struct nginx_directive *d = level ? nginx_get(level, "set_real_ip_from") : NULL;
-    if (!d || conf_node_get(entry, STR("trusted-proxies")))
-        return;
-    struct conf_node *list = draft_list(s->n->d, entry, STR("trusted-proxies"), d->place);
-    for (; d; d = nginx_next(d->next, "set_real_ip_from")) {
-        draft_push(s->n->d, list, nginx_word(d, 1), d->place);
-        d->is_done = true;
-    }
-    d = nginx_setting(s->block, "real_ip_header");
-    if (d && !str_ieq(nginx_word(d, 1), STR("X-Forwarded-For")) &&
-        !str_ieq(nginx_word(d, 1), STR("proxy_protocol")))
-        nginx_note(s->n, d, DRAFT_CHANGED,
-                   "the client's address is read from X-Forwarded-For and "
-                   "Forwarded alone");
-    (void)nginx_setting(s->block, "real_ip_recursive"); // as ours
-}
-
-static void put_proxy_protocol(struct nginx_server *s, struct nginx_directive *listen,
-                               struct conf_node *entry)
-{
-    const struct conf_node *trusted = conf_node_get(entry, STR("trusted-proxies"));
-    if (!trusted) {
-        nginx_note(
-            s->n, listen, DRAFT_CLOSED,
-            "PROXY headers need 'proxy-protocol: { from: […] }' with the balancers' addresses; "
-            "until then connections with one are refused");
-        return;
-    }
-    struct conf_node *from = draft_list(s->n->d, entry, STR("proxy-protocol"), listen->place);
-    for (const struct conf_node *t = from->first ? NULL : trusted->first; t; t = t->next)
-        draft_push(s->n->d, from, t->text, t->place);
-}
-
-static void put_listen(struct nginx_server *s, struct nginx_directive *listen)
-{
-    struct nginx *n = s->n;
-    struct str port, where = nginx_word(listen, 1);
-    bool has_tls = false, has_proxy = false, is_default = false;
-    listen->is_done = true;
-    if (str_starts(where, STR("unix:"))) {
-        nginx_note(n, listen, DRAFT_LOST, "clients come by TCP alone");
-        return;
-    }
-    for (size_t i = 2; i < listen->n_words; i++) {
-        struct str option = nginx_word(listen, i);
-        has_tls |= str_eq(option, STR("ssl"));
-        has_proxy |= str_eq(option, STR("proxy_protocol"));
-        is_default |= str_eq(option, STR("default_server")) || str_eq(option, STR("default"));
-        if (str_eq(option, STR("quic")) || str_eq(option, STR("udp"))) {
-            nginx_note(n, listen, DRAFT_LOST, "HTTP/3 isn't spoken here");
-            return;
-        }
-    }
-    has_tls |= nginx_is_on(s->block, "ssl");
-    struct str address = address_of(n, where, &port);
-    struct conf_node *entry = entrypoint(n, address, port, has_tls, listen->place);
-    s->is_default |= is_default;
-    s->has_tls |= has_tls;
-    s->has_plain |= !has_tls;
-    if (has_tls && !conf_node_get(entry, STR("tls")))
-        draft_set(n->d, entry, STR("tls"), STR("on"), listen->place);
-    put_trusted(s, entry);
-    if (has_proxy)
-        put_proxy_protocol(s, listen, entry);
-    for (const struct conf_node *e = s->entrypoints->first; e; e = e->next)
-        if (str_eq(e->text, entry->key))
-            return;
-    draft_push(n->d, s->entrypoints, entry->key, listen->place);
-}
-
-static void put_listens(struct nginx_server *s)
-{
-    struct nginx_directive *d = nginx_get(s->block, "listen");
-    s->entrypoints = conf_node_new(&s->n->d->mem, CONF_NODE_SEQ, s->block->place);
-    if (!s->entrypoints) {
-        s->n->d->is_full = true;
-        return;
-    }
-    if (!d) { // nginx listens on 80 then
-        struct conf_node *entry = entrypoint(s->n, STR(":80"), STR("80"), false, s->block->place);
-        draft_push(s->n->d, s->entrypoints, entry->key, s->block->place);
-        s->has_plain = true;
-    }
-    for (; d; d = nginx_next(d->next, "listen"))
-        put_listen(s, d);
-}
 
 // --- names ---
 
 static void put_names(struct nginx_server *s)
 {
     size_t n = 0;
-    for (struct nginx_directive *d = nginx_get(s->block, "server_name"); d;
-         d = nginx_next(d->next, "server_name"))
+    for (struct nginx_directive *d = nginx_get(s->block, "server_name"); d; d = d->same)
         n += 2 * d->n_words; // ".example.com" is two
     struct nginx_server_name *names = ARENA_ARRAY(&s->n->d->mem, struct nginx_server_name, n + 1);
     if (!names) {
@@ -166,14 +15,12 @@ static void put_names(struct nginx_server *s)
         return;
     }
     n = 0;
-    for (struct nginx_directive *d = nginx_get(s->block, "server_name"); d;
-         d = nginx_next(d->next, "server_name")) {
+    for (struct nginx_directive *d = nginx_get(s->block, "server_name"); d; d = d->same) {
         d->is_done = true;
         for (size_t i = 1; i < d->n_words; i++) {
             struct str name = nginx_word(d, i);
-            if (name.len == 0 || str_eq(name, STR("_")) || str_eq(name, STR("localhost")) ||
-                str_starts(name, STR("$"))) {
-                continue; // nobody asks for these
+            if (nginx_is_nobody(name)) {
+                continue;
             } else if (str_starts(name, STR("~"))) {
                 names[n++] = (struct nginx_server_name){NGINX_NAME_REGEX, str_skip(name, 1)};
             } else if (str_starts(name, STR("*."))) {
@@ -183,8 +30,8 @@ static void put_names(struct nginx_server *s)
                 names[n++] = (struct nginx_server_name){
                     NGINX_NAME_WILD, draft_printf(s->n->d, "*" STR_FMT, STR_ARG(name))};
             } else if (str_ends(name, STR(".*"))) {
-                nginx_note(s->n, d, DRAFT_LOST,
-                           "names with '.*' at the end need a rule HostRegexp");
+                names[n++] =
+                    (struct nginx_server_name){NGINX_NAME_TAIL, str_first(name, name.len - 1)};
             } else {
                 names[n++] = (struct nginx_server_name){NGINX_NAME_EXACT, name};
             }
@@ -196,7 +43,6 @@ static void put_names(struct nginx_server *s)
         if (names[i - 1].kind == NGINX_NAME_EXACT)
             s->host = names[i - 1].text;
     s->shown = s->host.len > 0 ? s->host : STR("default");
-    s->is_default |= n == 0;
 }
 
 // --- the site ---
@@ -208,7 +54,7 @@ static void put_certificates(struct nginx_server *s, struct conf_node *tls)
     struct nginx_directive *key_level = nginx_level(s->block, "ssl_certificate_key");
     struct nginx_directive *cert = level ? nginx_get(level, "ssl_certificate") : NULL;
     struct nginx_directive *key = key_level ? nginx_get(key_level, "ssl_certificate_key") : NULL;
-    for (; cert; cert = nginx_next(cert->next, "ssl_certificate")) {
+    for (; cert; cert = cert->same) {
         cert->is_done = true;
         if (!nginx_is_plain(nginx_word(cert, 1)) || !key) {
             nginx_note(s->n, cert, DRAFT_CHANGED,
@@ -224,7 +70,7 @@ static void put_certificates(struct nginx_server *s, struct conf_node *tls)
             draft_remark(d, item,
                          "With 'email: you@example.com' at the top, the site gets its "
                          "certificate from Let's Encrypt by itself: then take this out.");
-        key = nginx_next(key->next, "ssl_certificate_key");
+        key = key->same;
     }
 }
 
@@ -281,26 +127,21 @@ static void put_tls(struct nginx_server *s)
 
 static bool is_taken(struct nginx_server *s)
 {
-    const struct conf_node *sites = conf_node_get(s->n->d->root, STR("sites"));
-    for (const struct conf_node *site = sites ? sites->first : NULL; site; site = site->next)
-        for (size_t i = 0; i < s->n_names; i++) {
-            if (str_ieq(site->key, s->names[i].text))
-                return true;
-            const struct conf_node *aliases = conf_node_get(site, STR("aliases"));
-            for (const struct conf_node *a = aliases ? aliases->first : NULL; a; a = a->next)
-                if (str_ieq(a->text, s->names[i].text))
-                    return true;
-        }
+    for (size_t i = 0; i < s->n_names; i++)
+        if (map_get(&s->n->taken, nginx_lower(s->n, s->names[i].text)))
+            return true;
+    for (size_t i = 0; i < s->n_names; i++)
+        map_set(&s->n->taken, nginx_lower(s->n, s->names[i].text), s->block);
     return false;
 }
 
 static void put_site(struct nginx_server *s)
 {
     struct draft *d = s->n->d;
-    bool has_regex = false;
+    bool has_other = false; // than names that sites can have
     for (size_t i = 0; i < s->n_names; i++)
-        has_regex |= s->names[i].kind == NGINX_NAME_REGEX;
-    if (s->n_names == 0 || has_regex || is_taken(s))
+        has_other |= s->names[i].kind == NGINX_NAME_REGEX || s->names[i].kind == NGINX_NAME_TAIL;
+    if (s->n_names == 0 || has_other || is_taken(s))
         return;
     struct conf_node *sites = draft_map(d, d->root, STR("sites"), s->block->place);
     s->site = draft_map(d, sites, s->names[0].text, s->block->place);
@@ -317,31 +158,30 @@ static void put_site(struct nginx_server *s)
 
 // --- servers that only redirect ---
 
-static bool has_name(const struct nginx_directive *block, struct str name)
+// By their names: the first that has it.
+static void find_redirectors(struct nginx *n)
 {
-    for (const struct nginx_directive *d = nginx_get(block, "server_name"); d;
-         d = nginx_next(d->next, "server_name"))
-        for (size_t i = 1; i < d->n_words; i++)
-            if (str_ieq(nginx_word(d, i), name))
-                return true;
-    return false;
+    for (struct nginx_directive *d = nginx_get(n->http, "server"); d; d = d->same) {
+        if (!nginx_is_redirect_server(d))
+            continue;
+        struct nginx_directive *names = nginx_get(d, "server_name");
+        if (!names || str_eq(nginx_word(names, 1), STR("_")))
+            n->any_redirector = d;
+        for (; names; names = names->same)
+            for (size_t i = 1; i < names->n_words; i++) {
+                struct str name = nginx_lower(n, nginx_word(names, i));
+                if (!map_get(&n->redirectors, name))
+                    map_set(&n->redirectors, name, d);
+            }
+    }
 }
 
 // The plain server that sends this one's clients here, or one that does so with everybody.
 static struct nginx_directive *redirector_of(const struct nginx_server *s)
 {
-    struct nginx_directive *any = NULL;
-    for (struct nginx_directive *d = nginx_get(s->n->http, "server"); d;
-         d = nginx_next(d->next, "server")) {
-        if (!nginx_is_redirect_server(d))
-            continue;
-        if (s->host.len > 0 && has_name(d, s->host))
-            return d;
-        const struct nginx_directive *names = nginx_get(d, "server_name");
-        if (!names || str_eq(nginx_word(names, 1), STR("_")))
-            any = d;
-    }
-    return any;
+    struct nginx_directive *own =
+        s->host.len > 0 ? map_get(&s->n->redirectors, nginx_lower(s->n, s->host)) : NULL;
+    return own ? own : s->n->any_redirector;
 }
 
 static void join_redirect(struct nginx_server *s)
@@ -350,7 +190,7 @@ static void join_redirect(struct nginx_server *s)
     if (!from)
         return;
     struct nginx_server plain = {.n = s->n, .block = from};
-    put_listens(&plain);
+    nginx_put_listens(&plain);
     struct conf_node *at = draft_list(s->n->d, s->site, STR("entrypoints"), from->place);
     for (const struct conf_node *e = plain.entrypoints->first; e; e = e->next)
         draft_push(s->n->d, at, e->text, e->place);
@@ -361,8 +201,7 @@ static void join_redirect(struct nginx_server *s)
 
 static bool has_tls_listen(const struct nginx_directive *block)
 {
-    for (const struct nginx_directive *d = nginx_get(block, "listen"); d;
-         d = nginx_next(d->next, "listen"))
+    for (const struct nginx_directive *d = nginx_get(block, "listen"); d; d = d->same)
         for (size_t i = 2; i < d->n_words; i++)
             if (str_eq(nginx_word(d, i), STR("ssl")))
                 return true;
@@ -373,10 +212,16 @@ static void put_server(struct nginx *n, struct nginx_directive *block)
 {
     struct nginx_server s = {.n = n, .block = block};
     block->is_done = true;
-    put_listens(&s);
+    nginx_put_listens(&s);
     if (n->d->is_full)
         return;
     put_names(&s);
+    if (s.n_names == 0 && !s.default_at->first) {
+        nginx_note(n, block, DRAFT_NEEDLESS,
+                   "it has no name, and another server has the hosts that nobody names");
+        nginx_mark_done(block);
+        return;
+    }
     put_site(&s);
     join_redirect(&s);
     nginx_put_locations(&s);
@@ -384,11 +229,12 @@ static void put_server(struct nginx *n, struct nginx_directive *block)
 
 void nginx_put_servers(struct nginx *n)
 {
+    find_redirectors(n);
+    nginx_find_defaults(n);
     // Those with TLS first: theirs are the sites, and the plain ones that lead to them are part of
     // them.
     for (int with_tls = 1; with_tls >= 0; with_tls--)
-        for (struct nginx_directive *d = nginx_get(n->http, "server"); d;
-             d = nginx_next(d->next, "server"))
+        for (struct nginx_directive *d = nginx_get(n->http, "server"); d; d = d->same)
             if (d->is_block && !d->is_done && has_tls_listen(d) == (with_tls == 1))
                 put_server(n, d);
 }

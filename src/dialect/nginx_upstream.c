@@ -84,17 +84,20 @@ static void put_method(struct nginx *n, struct nginx_directive *d, struct conf_n
         nginx_note(n, d, DRAFT_LOST, "nothing here does the same");
 }
 
+void nginx_find_upstreams(struct nginx *n)
+{
+    struct nginx_directive *levels[] = {nginx_get(n->root, "http"), n->root};
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        struct nginx_directive *d = levels[i] ? nginx_get(levels[i], "upstream") : NULL;
+        for (; d; d = d->same)
+            if (d->is_block && !map_get(&n->upstreams, nginx_word(d, 1)))
+                map_set(&n->upstreams, nginx_word(d, 1), d);
+    }
+}
+
 struct nginx_directive *nginx_upstream(const struct nginx *n, struct str name)
 {
-    const struct nginx_directive *http = nginx_get(n->root, "http");
-    const struct nginx_directive *levels[] = {http, n->root};
-    for (size_t i = 0; i < 2; i++) {
-        struct nginx_directive *d = levels[i] ? nginx_get(levels[i], "upstream") : NULL;
-        for (; d; d = nginx_next(d->next, "upstream"))
-            if (d->is_block && str_eq(nginx_word(d, 1), name))
-                return d;
-    }
-    return NULL;
+    return map_get(&n->upstreams, name);
 }
 
 void nginx_put_upstream(struct nginx *n, struct nginx_directive *upstream, const char *scheme,

@@ -21,7 +21,11 @@ struct nginx_directive {
     bool is_noted;                        // a note says something of it
     struct nginx_directive *first, *last; // of a block
     struct nginx_directive *next, *parent;
-    size_t index; // the order in which it was read
+    struct nginx_directive *kinds;     // of a block: the first of each name
+    struct nginx_directive *next_kind; // of these: the first of another name
+    struct nginx_directive *same;      // the next of this name in its block
+    struct nginx_directive *last_same; // of the first of a name
+    size_t index;                      // the order in which it was read
 };
 
 // The directives of the file and of what it includes, under a block without a name; in the draft's

@@ -45,7 +45,9 @@ static const struct conf_section changes_section = {
 static const struct conf_item items[] = {
     ITEM_SECTION(headers_conf, request, "request", struct field_changes_conf,
                  .section = &changes_section, .since = "0.1", .apply = CONF_LIVE,
-                 .doc = "What servers get."),
+                 .doc = "What servers get. A client's field that is the same but for a `_` in the "
+                        "place of a `-` is removed as well, since many servers can't tell them "
+                        "apart."),
     ITEM_SECTION(headers_conf, response, "response", struct field_changes_conf,
                  .section = &changes_section, .since = "0.1", .apply = CONF_LIVE,
                  .doc = "What clients get."),
@@ -57,6 +59,15 @@ static const struct conf_section section = {
            "connection, such as `Content-Length` and `Connection`, can't be touched.",
     CONF_SECTION_OF(headers_conf, items),
 };
+
+// What a server would take for one of these fields: "X_User" is X-User to many.
+static void remove_twins(const struct changes *c, struct headers *h)
+{
+    for (size_t i = 0; i < c->conf->remove.n; i++)
+        headers_remove_twins(h, c->remove[i].name);
+    for (size_t i = 0; i < c->conf->set.n; i++)
+        headers_remove_twins(h, c->set[i].name);
+}
 
 static enum err apply(const struct changes *c, struct headers *h)
 {
@@ -79,6 +90,7 @@ static size_t count(const struct changes *c)
 static enum err serve(const struct handler *h, struct exchange *x)
 {
     const struct headers_filter *f = (const struct headers_filter *)(const void *)h;
+    remove_twins(&f->request, &x->req.headers);
     if (apply(&f->request, &x->req.headers) != ERR_OK)
         return filter_exhausted(x);
     filter_note(h, x, "applied", STR_NONE);
@@ -91,6 +103,7 @@ static enum err serve(const struct handler *h, struct exchange *x)
 static struct str explain(const struct handler *h, struct exchange *x)
 {
     const struct headers_filter *f = (const struct headers_filter *)(const void *)h;
+    remove_twins(&f->request, &x->req.headers);
     (void)apply(&f->request, &x->req.headers);
     return arena_printf(x->mem, "%zu changes to the request's fields, %zu to the response's",
                         count(&f->request), count(&f->response));

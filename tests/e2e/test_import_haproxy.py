@@ -127,9 +127,10 @@ class Pair:
     def ports(self, i):
         return self.theirs[i - 1], self.ours[i - 1]
 
-    def ask(self, path="/", host="test.example", entry=1, method="GET", **fields):
-        """The answer of both to one request."""
-        lines = "".join(f"{n.replace('_', '-')}: {v}\r\n" for n, v in fields.items())
+    def ask(self, path="/", host="test.example", entry=1, method="GET", headers=(), **fields):
+        """The answer of both to one request; headers: with names that can't be those of arguments."""
+        named = {n.replace("_", "-"): v for n, v in fields.items()} | dict(headers)
+        lines = "".join(f"{n}: {v}\r\n" for n, v in named.items())
         data = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{lines}Connection: close\r\n\r\n"
         answers = []
         for port in self.ports(entry):

@@ -206,6 +206,24 @@ def test_names_and_the_default(pair):
     assert both.ask("/ping", host="stranger.example")[1].text == "pong\n"
 
 
+def test_names_of_every_kind(pair):
+    """Whom a name belongs to: exact ones, the longest with a star, expressions in their order, and the
+    default of each port, of which a port has one however many servers have no name."""
+    both = pair("names")
+    for host in ("my_app.example.com", "_srv.example.com", "wide.example", "x.wide.example", "a.b.wide.example",
+                 "both.example", "x.both.example", "exact.both.example", "deep.wide.example",
+                 "x.deep.wide.example", "deep.other.example", "www.tail.example", "www.tail.co.example",
+                 "www.tailx.example", "xwide.example", "shop7.example", "www.second.example", "stranger.example"):
+        both.same("/a", host=host)
+        both.same("/a", host=host, entry=2)
+    said = both.same("/", host="my_app.example.com", see=("x_token",), get=("X_Answer",))
+    assert said["sent x_token"] == "ours" and said["X_Answer"] == ["yes"]
+    # A client's own "X_User" is dropped by nginx with all names that have a '_', and by the line here.
+    for answer in both.ask("/", host="my_app.example.com", headers={"X_User": "root", "X_Token": "theirs"}):
+        told = json.loads(answer.body)["headers"]
+        assert "x_user" not in told and told["x_token"] == "ours"
+
+
 def test_what_cannot_be_carried_over_is_refused_not_open(pair):
     both = pair("files-and-programs", status=3)
     ours = {path: both.ask(path)[1].status for path in (

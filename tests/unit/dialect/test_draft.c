@@ -138,7 +138,32 @@ static void a_full_draft_takes_nothing_more_and_says_so(void)
     draft_fini(&d);
 }
 
-TEST_MAIN(TEST(a_map_is_made_once_and_then_found), TEST(a_text_takes_the_place_of_the_one_before),
+// From some number of children on they are found by a hash, which follows all changes.
+static void a_map_with_many_children_finds_each(void)
+{
+    draft_init(&d);
+    struct conf_node *map = draft_map(&d, d.root, STR("m"), line("x", 1));
+    for (unsigned i = 0; i < 1000; i++) {
+        struct str key = draft_printf(&d, "k%u", i);
+        CHECK(!draft_get(&d, map, key));
+        draft_set(&d, map, key, key, line("x", i));
+        CHECK(draft_get(&d, map, key) == map->last);
+    }
+    draft_set(&d, map, STR("k7"), STR("other"), line("x", 1));
+    draft_remove(map, STR("k8"));
+    CHECK_STR(draft_get(&d, map, STR("k7"))->text, STR("other"));
+    CHECK(!draft_get(&d, map, STR("k8")));
+    CHECK_STR(draft_name(&d, map, STR("k8")), STR("k8"));
+    CHECK_STR(draft_name(&d, map, STR("k9")), STR("k9-2"));
+    struct conf_node *loose = draft_loose_map(&d, line("x", 2));
+    draft_put(&d, map, STR("k8"), loose);
+    CHECK(draft_map(&d, map, STR("k8"), line("x", 3)) == loose);
+    CHECK_INT(map->n, 1000);
+    draft_fini(&d);
+}
+
+TEST_MAIN(TEST(a_map_is_made_once_and_then_found), TEST(a_map_with_many_children_finds_each),
+          TEST(a_text_takes_the_place_of_the_one_before),
           TEST(names_are_what_settings_take_and_are_there_once),
           TEST(lines_are_shown_in_one_line_and_printable), TEST(long_lines_are_cut),
           TEST(hidden_lines_show_their_first_word_alone),

@@ -158,6 +158,7 @@ static void what_protects_is_carried_over_or_refuses(void)
     static const struct line_case cases[] = {
         {"allow 10.0.0.0/8; deny all;", {"addresses: [10.0.0.0/8]", "allow:"}, {NULL}},
         {"deny 10.0.0.1;", {"addresses: [10.0.0.1]", "deny:"}, {NULL}},
+        {"deny unix:; deny 10.0.0.1;", {"addresses: [10.0.0.1]"}, {"come by TCP alone"}},
         {"deny all;", {"status: 403"}, {NULL}},
         {"deny 10.0.0.1; allow 10.0.0.0/8; deny all;", {"deny:", "allow:"}, {NULL}},
         {"allow 10.0.0.1; deny 10.0.0.0/8;", {"deny:"}, {"an exception from what is denied"}},
@@ -226,13 +227,29 @@ static void names_become_sites_or_rules(void)
     static const struct line_case cases[] = {
         {"server_name a.example b.example;", {"a.example:", "aliases: [b.example]"}, {NULL}},
         {"server_name .a.example;", {"a.example:", "\"*.a.example\""}, {NULL}},
-        {"server_name ~^a[0-9]+$;", {"HostRegexp(`(?i)^a[0-9]+$`)", "priority: 1001"}, {NULL}},
+        {"server_name ~^a[0-9]+$;", {"HostRegexp(`(?i)^a[0-9]+$`)", "priority: 399999"}, {NULL}},
         {"server_name _;", {"match: \"PathPrefix(`/`)\""}, {NULL}},
-        {"server_name a.*;", {NULL}, {"names with '.*'"}},
+        {"server_name a.b.*;", {"HostRegexp(`^a\\\\.b\\\\..+$`)", "priority: 404001"}, {NULL}},
+        {"server_name *.a ~b;",
+         {"HostRegexp(`^.+\\\\.a$`)", "priority: 703001", "priority: 399999"},
+         {NULL}},
         {"server_name taken.example;", {"Host(`taken.example`)", "priority: 3000001"}, {NULL}},
     };
     check_lines("server { server_name taken.example; location / { return 200; } }\nserver {\n",
                 "location / { " BEHIND, cases, ARRAY_LEN(cases));
+}
+
+// "default_server" counts, and else the first without a name; each port has one.
+static void a_port_has_one_default(void)
+{
+    static const struct line_case cases[] = {
+        {"listen 80; return 403;", {"no-name", "status: 404"}, {"hosts that nobody names"}},
+        {"listen 80; listen 81; return 403;", {"- port-81", "status: 403"}, {NULL}},
+        {"listen 82; return 403;", {"- port-82", "status: 403"}, {NULL}},
+    };
+    check_lines("server { listen 80; server_name no-name; return 200; }\n"
+                "server { listen 80 default_server; return 404; }\nserver {\n",
+                "}\n", cases, ARRAY_LEN(cases));
 }
 
 static void what_is_no_configuration_of_nginx_is_refused(void)
@@ -249,4 +266,4 @@ static void what_is_no_configuration_of_nginx_is_refused(void)
 TEST_MAIN(TEST(addresses_become_entrypoints), TEST(locations_become_routes),
           TEST(servers_are_asked_as_nginx_does), TEST(what_protects_is_carried_over_or_refuses),
           TEST(upstreams_become_services), TEST(names_become_sites_or_rules),
-          TEST(what_is_no_configuration_of_nginx_is_refused))
+          TEST(a_port_has_one_default), TEST(what_is_no_configuration_of_nginx_is_refused))

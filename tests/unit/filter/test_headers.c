@@ -43,6 +43,28 @@ static void both_directions_are_changed(void)
     filter_end(&f);
 }
 
+static void names_that_servers_cannot_tell_apart_are_the_same(void)
+{
+    struct filter_fixture f;
+    struct fixture e;
+    filter_start(&f, &filter_headers,
+                 "request: { remove: [X-User], set: { X-Tenant: blue, X_Own: a } }\n", NULL);
+    struct exchange *x = fixture_start(&e, "GET", "a.example", "/", NULL);
+    fixture_field(&e, "X_User", "root");
+    fixture_field(&e, "x_tenant", "red");
+    fixture_field(&e, "X-Own", "theirs");
+    fixture_field(&e, "X_Other", "stays");
+    CHECK_INT(handler_serve(f.filter, x), ERR_OK);
+    CHECK_STR(get(&f.server.headers, "X_User"), STR("absent"));
+    CHECK_STR(get(&f.server.headers, "X_Tenant"), STR("absent"));
+    CHECK_STR(get(&f.server.headers, "X-Tenant"), STR("blue"));
+    CHECK_STR(get(&f.server.headers, "X-Own"), STR("absent"));
+    CHECK_STR(get(&f.server.headers, "X_Own"), STR("a"));
+    CHECK_STR(get(&f.server.headers, "X_Other"), STR("stays"));
+    fixture_end(&e);
+    filter_end(&f);
+}
+
 static void an_empty_filter_changes_nothing(void)
 {
     struct filter_fixture f;
@@ -76,5 +98,7 @@ static void the_table_is_complete(void)
     filter_check_tables(&filter_headers);
 }
 
-TEST_MAIN(TEST(both_directions_are_changed), TEST(an_empty_filter_changes_nothing),
-          TEST(wrong_settings_are_refused), TEST(the_table_is_complete))
+TEST_MAIN(TEST(both_directions_are_changed),
+          TEST(names_that_servers_cannot_tell_apart_are_the_same),
+          TEST(an_empty_filter_changes_nothing), TEST(wrong_settings_are_refused),
+          TEST(the_table_is_complete))
