@@ -17,7 +17,9 @@ FLOOD_CONNECTIONS, OTHER_CONNECTIONS = 20, 5
 FILTERS = f"flood: {{ rate-limit: {{ rate: {LIMIT}/s, burst: {LIMIT} }} }}"
 
 
-URGENT = ["chrt", "-f", "2"]
+# Not a real-time class: with it a process that should end has been seen to hold its core for ever,
+# inside the kernel's scheduler (6.18).
+URGENT = ["nice", "-n", "-20"]
 
 
 def is_allowed(command):
@@ -53,7 +55,7 @@ def run(bench):
     proxy = bench.start("sallyport", filters=FILTERS, use="[flood]", trusted="[127.0.0.1]")
     if is_allowed(URGENT):
         for pid in proxy.pids() + family(bench.origin.process.pid):
-            subprocess.run(["chrt", "-a", "-f", "-p", "1", str(pid)], check=True)
+            subprocess.run(["renice", "-n", "-20", "-p", str(pid)], check=True, stdout=subprocess.DEVNULL)
     log = bench.folder / "latencies"
     seconds = max(bench.args.t, 2)
     quiet, flooded, passed = [], [], []
