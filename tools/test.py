@@ -36,7 +36,7 @@ STEPS = {
                      "tests/e2e/test_drain.py", "tests/e2e/test_promises_reload.py"]},
     "release": {"cc": "gcc",
                 "setup": ["--buildtype=debugoptimized", "-Db_lto=true", "-Dwerror=true"],
-                "suites": [], "sim": ["--seeds", "2000", "--first", "10001", "world"],
+                "suites": [], "sim": ["--seeds", "2000", "world"],
                 "e2e": ["tests/e2e", *(f"--ignore-glob=*/test_{name}*.py" for name in CONTROL_SIDE)]},
 }
 E2E_AT_ONCE = "4"  # they wait most of the time

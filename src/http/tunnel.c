@@ -100,29 +100,47 @@ static void count(struct flow *f, uint64_t n)
     http_count(t->env, is_from_client ? HTTP_COUNTER_BYTES_IN : HTTP_COUNTER_BYTES_OUT, (int64_t)n);
 }
 
+// How long a side may take nothing.
+static int64_t each_ms(const struct tunnel *t)
+{
+    return t->idle_ms > 0 ? t->idle_ms : INT64_MAX;
+}
+
+static void end_of_writing(struct tunnel *t, const struct stream *to)
+{
+    end(t, to->sock.error == ETIMEDOUT ? "idle" : "error");
+}
+
 static bool send_all(struct flow *f, struct str bytes)
 {
     // WHY: iovec serves reading too and isn't const; writing leaves the bytes alone.
     struct iovec iov = {(void *)(uintptr_t)bytes.ptr, bytes.len};
     struct tunnel *t = f->tunnel;
-    int64_t each_ms = t->idle_ms > 0 ? t->idle_ms : INT64_MAX;
     struct stream *to = f->to->stream;
-    if (stream_writev(to, &iov, 1, each_ms, deadline_at(INT64_MAX)) != IO_DONE) {
-        end(t, to->sock.error == ETIMEDOUT ? "idle" : "error");
+    if (stream_writev(to, &iov, 1, each_ms(t), deadline_at(INT64_MAX)) != IO_DONE) {
+        end_of_writing(t, to);
         return false;
     }
     count(f, bytes.len);
     return true;
 }
 
-// The source has ended: so do we towards the other side.
+// The source has ended: so do we towards the other side. Waits until that has left us: the end of a
+// wrapped stream is bytes too, and a tunnel that is over closes at once.
 static void pass_end(struct flow *f)
 {
+    struct tunnel *t = f->tunnel;
+    struct stream *to = f->to->stream;
+    t->moved_ms = clock_now_ms();
+    stream_shut_write(to);
+    while (!t->ended_by && stream_try_flush(to) == IO_AGAIN) {
+        struct deadline until = t->idle_ms > 0 ? deadline_in(t->idle_ms) : deadline_at(INT64_MAX);
+        if (sock_wait_writable(&to->sock, until) != IO_DONE)
+            end_of_writing(t, to);
+    }
     f->is_ended = true;
-    f->tunnel->moved_ms = clock_now_ms();
-    stream_shut_write(f->to->stream);
     if (other(f)->is_ended)
-        end(f->tunnel, closed_by(other(f)));
+        end(t, closed_by(other(f)));
 }
 
 // A large transfer: moves what has come meanwhile inside the kernel. Does nothing unless more is
@@ -133,15 +151,14 @@ static void splice_some(struct flow *f)
     if (!from->sock.is_readable || !stream_is_plain(from) || !stream_is_plain(to))
         return;
     struct tunnel *t = f->tunnel;
-    int64_t each_ms = t->idle_ms > 0 ? t->idle_ms : INT64_MAX;
     size_t n = 0;
     bool from_failed = false;
-    enum io io = sock_splice(&from->sock, &to->sock, SPLICE_TURN_BYTES, each_ms,
+    enum io io = sock_splice(&from->sock, &to->sock, SPLICE_TURN_BYTES, each_ms(t),
                              deadline_at(INT64_MAX), &n, &from_failed);
     if (io == IO_DONE)
         count(f, n);
     else if (io == IO_FAIL && !from_failed)
-        end(t, to->sock.error == ETIMEDOUT ? "idle" : "error");
+        end_of_writing(t, to);
     // The source's end or failure is seen again by the next read.
 }
 

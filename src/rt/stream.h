@@ -14,7 +14,8 @@ struct stream_ops {
     enum io (*writev)(struct stream *s, struct iovec *iov, int n_iov, int64_t each_ms,
                       struct deadline until);
     enum io (*try_writev)(struct stream *s, const struct iovec *iov, int n_iov, size_t *ret_n);
-    // What an earlier try_writev took and the socket didn't. IO_DONE: all of it has gone.
+    // What an earlier try_writev or shut_write left for the socket. IO_DONE: all of it has gone.
+    // NULL: it keeps nothing that way.
     enum io (*try_flush)(struct stream *s);
     // Whether bytes of the peer are held that no event of the socket will tell of any more.
     bool (*has_pending)(const struct stream *s);
@@ -70,11 +71,11 @@ static inline enum io stream_try_writev(struct stream *s, const struct iovec *io
                   : sock_try_writev(&s->sock, iov, n_iov, ret_n);
 }
 
-// After stream_try_writev has taken everything: whether the socket has it. IO_AGAIN: to be called
-// again when the socket is writable, or before anything else is written.
+// After stream_try_writev has taken everything, or stream_shut_write: whether the socket has it.
+// IO_AGAIN: to be called again when the socket is writable, or before anything else is written.
 static inline enum io stream_try_flush(struct stream *s)
 {
-    return s->ops ? s->ops->try_flush(s) : IO_DONE;
+    return s->ops && s->ops->try_flush ? s->ops->try_flush(s) : IO_DONE;
 }
 
 // A read is worth a try. Between reads this is asked, and not the socket's own flag.

@@ -35,12 +35,14 @@ enum io tls_conn_flush(struct tls_conn *t, int64_t each_ms, struct deadline unti
     return io;
 }
 
-void tls_conn_flush_some(struct tls_conn *t)
+enum io tls_conn_flush_some(struct tls_conn *t)
 {
-    if (tls_wire_flush(&t->wire) == IO_DONE && t->ends_socket) {
+    enum io io = tls_wire_flush(&t->wire);
+    if (io == IO_DONE && t->ends_socket) {
         t->ends_socket = false;
         sock_shut_write(t->wire.sock);
     }
+    return io;
 }
 
 // --- reading ---
@@ -265,7 +267,7 @@ static enum io try_writev(struct stream *s, const struct iovec *iov, int n_iov, 
 static enum io try_flush(struct stream *s)
 {
     struct tls_conn *t = tls_conn_enter(s);
-    return t->is_broken ? tls_conn_fail(t, EPROTO) : tls_wire_flush(&t->wire);
+    return t->is_broken ? tls_conn_fail(t, EPROTO) : tls_conn_flush_some(t);
 }
 
 // --- the end ---

@@ -64,8 +64,8 @@ enum io tls_conn_fail(struct tls_conn *t, int error);
 // some. Other results than IO_DONE: t may be gone.
 enum io tls_conn_flush(struct tls_conn *t, int64_t each_ms, struct deadline until);
 
-// One try; what is left goes with the next call.
-void tls_conn_flush_some(struct tls_conn *t);
+// One try; what is left goes with the next call. IO_DONE: nothing is.
+enum io tls_conn_flush_some(struct tls_conn *t);
 
 // What it means that OpenSSL has read nothing: IO_AGAIN, IO_EOF or IO_FAIL.
 enum io tls_conn_read_nothing(struct tls_conn *t);

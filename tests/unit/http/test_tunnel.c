@@ -247,6 +247,116 @@ static void a_side_that_takes_nothing_is_idle(void)
     joint_free(j);
 }
 
+// A stream whose end is bytes, as TLS's is, and waits for room in the socket.
+
+#define FAREWELL "bye"
+
+static enum io farewell_read(struct stream *s, void *buf, size_t n, size_t *ret_n)
+{
+    return sock_try_read(&s->sock, buf, n, ret_n);
+}
+
+static enum io farewell_writev(struct stream *s, struct iovec *iov, int n_iov, int64_t each_ms,
+                               struct deadline until)
+{
+    return sock_writev(&s->sock, iov, n_iov, each_ms, until);
+}
+
+static bool farewell_has_pending(const struct stream *s)
+{
+    (void)s;
+    return false;
+}
+
+static enum io farewell_flush(struct stream *s)
+{
+    bool *is_left = s->tls;
+    struct iovec iov = {(void *)(uintptr_t)FAREWELL, strlen(FAREWELL)};
+    size_t n = 0;
+    enum io io = *is_left ? sock_try_writev(&s->sock, &iov, 1, &n) : IO_DONE;
+    if (io == IO_DONE)
+        *is_left = false;
+    return io;
+}
+
+static void farewell_shut(struct stream *s)
+{
+    bool *is_left = s->tls;
+    *is_left = true;
+    (void)farewell_flush(s);
+}
+
+static void farewell_close(struct stream *s)
+{
+    sock_close(&s->sock);
+}
+
+static const struct stream_ops farewell_ops = {
+    .name = "farewell",
+    .try_read = farewell_read,
+    .writev = farewell_writev,
+    .try_flush = farewell_flush,
+    .has_pending = farewell_has_pending,
+    .shut_write = farewell_shut,
+    .close = farewell_close,
+};
+
+// Both sides end, b first, while b's socket takes nothing.
+static struct joint *joint_with_a_farewell_that_waits(bool *is_left, int64_t idle_ms)
+{
+    struct joint *j = joint_new();
+    j->idle_ms = idle_ms;
+    j->streams[1].ops = &farewell_ops;
+    j->streams[1].tls = is_left;
+    joint_start(j);
+    char block[4096] = {0};
+    while (write(j->streams[1].sock.fd, block, sizeof block) > 0) {
+    }
+    CHECK_INT(errno, EAGAIN);
+    CHECK(shutdown(j->outer[1], SHUT_WR) == 0);
+    turns(j);
+    CHECK_STR(heard(j, 0), STR("EOF"));
+    CHECK(shutdown(j->outer[0], SHUT_WR) == 0);
+    turns(j);
+    CHECK(*is_left);
+    CHECK(!j->is_done);
+    return j;
+}
+
+static void the_last_end_leaves_before_the_tunnel_is_over(void)
+{
+    bool is_left = false;
+    struct joint *j = joint_with_a_farewell_that_waits(&is_left, IDLE_MS);
+    struct str got;
+    struct str last = STR("");
+    while (!str_eq(got = heard(j, 1), STR("EOF")) && !str_eq(got, STR("ERR"))) {
+        if (got.len > 0)
+            last = got;
+        turns(j);
+    }
+    CHECK_STR(got, STR("EOF"));
+    CHECK(str_ends(last, STR(FAREWELL)));
+    turn_until_done(j);
+    CHECK_STR(str_of(j->totals.ended_by), STR("server closed"));
+    joint_free(j);
+}
+
+static void an_end_that_cannot_leave_is_idle(void)
+{
+    bool is_left = false;
+    struct joint *j = joint_with_a_farewell_that_waits(&is_left, 30);
+    turn_until_done(j);
+    CHECK(is_left);
+    CHECK_STR(str_of(j->totals.ended_by), STR("idle"));
+    joint_free(j);
+}
+
+static void an_end_that_cannot_leave_ends_with_a_shutdown(void)
+{
+    bool is_left = false;
+    joint_free(joint_with_a_farewell_that_waits(&is_left, 0));
+}
+
 static void large_transfers_arrive_whole(void)
 {
     enum { TOTAL = 4 * 1024 * 1024, BLOCK = 100 * 1000 };
@@ -333,6 +443,9 @@ TEST_MAIN(TEST(bytes_pass_both_ways_and_nothing_is_held_meanwhile), TEST(early_b
           TEST(a_side_that_is_gone_ends_both), TEST(an_idle_tunnel_ends_and_a_busy_one_does_not),
           TEST(all_tunnels_end_at_a_shutdown),
           TEST(a_shutdown_ends_a_tunnel_that_is_stuck_in_writing),
-          TEST(a_side_that_takes_nothing_is_idle), TEST(large_transfers_arrive_whole),
+          TEST(a_side_that_takes_nothing_is_idle),
+          TEST(the_last_end_leaves_before_the_tunnel_is_over),
+          TEST(an_end_that_cannot_leave_is_idle),
+          TEST(an_end_that_cannot_leave_ends_with_a_shutdown), TEST(large_transfers_arrive_whole),
           TEST(an_upgrade_makes_a_tunnel_side), TEST(an_upgrade_that_nobody_asked_for_is_refused),
           TEST(a_server_may_decline_an_upgrade))
