@@ -181,24 +181,6 @@ static int check(const struct cli_args *args)
     return is_fine ? CLI_OK : CLI_FAILED;
 }
 
-// Nodes of a draft are its own.
-static void copy_to(struct draft *d, const struct conf_node *from, struct conf_node *to)
-{
-    for (const struct conf_node *n = from->first; n; n = n->next) {
-        bool is_list = to->kind == CONF_NODE_SEQ;
-        if (n->kind == CONF_NODE_SCALAR && is_list)
-            draft_push(d, to, n->text, n->place);
-        else if (n->kind == CONF_NODE_SCALAR)
-            draft_set(d, to, n->key, n->text, n->place);
-        else if (is_list)
-            copy_to(d, n, draft_push_map(d, to, n->place));
-        else
-            copy_to(d, n,
-                    n->kind == CONF_NODE_SEQ ? draft_list(d, to, n->key, n->place)
-                                             : draft_map(d, to, n->key, n->place));
-    }
-}
-
 // The settings as a file of ours.
 static int print(const struct cli_args *args)
 {
@@ -211,7 +193,7 @@ static int print(const struct cli_args *args)
     load_print_diags(&l);
     if (root) {
         draft_init(&d);
-        copy_to(&d, root, d.root);
+        draft_copy(&d, root, d.root);
         draft_print(&d, &settings_section, "Made of a configuration of Traefik's.", &t);
         fwrite(t.ptr, 1, t.len, stdout);
         text_fini(&t);

@@ -282,6 +282,23 @@ struct conf_node *draft_set(struct draft *d, struct conf_node *map, struct str k
     return child;
 }
 
+void draft_copy(struct draft *d, const struct conf_node *from, struct conf_node *to)
+{
+    for (const struct conf_node *n = from->first; n && !d->is_full; n = n->next) {
+        bool is_list = to->kind == CONF_NODE_SEQ;
+        if (n->kind == CONF_NODE_SCALAR && is_list)
+            draft_push(d, to, n->text, n->place);
+        else if (n->kind == CONF_NODE_SCALAR)
+            draft_set(d, to, n->key, n->text, n->place);
+        else if (is_list)
+            draft_copy(d, n, draft_push_map(d, to, n->place));
+        else
+            draft_copy(d, n,
+                       n->kind == CONF_NODE_SEQ ? draft_list(d, to, n->key, n->place)
+                                                : draft_map(d, to, n->key, n->place));
+    }
+}
+
 void draft_remove(struct conf_node *map, struct str key)
 {
     struct conf_node *before = NULL;

@@ -92,6 +92,9 @@ void draft_put(struct draft *d, struct conf_node *map, struct str key, struct co
 struct conf_node *draft_set(struct draft *d, struct conf_node *map, struct str key, struct str text,
                             struct place place);
 
+// What is in a map or list, whosever it is, into another one of the draft's.
+void draft_copy(struct draft *d, const struct conf_node *from, struct conf_node *to);
+
 // Takes the child with this key out of a map, if there is one.
 void draft_remove(struct conf_node *map, struct str key);
 

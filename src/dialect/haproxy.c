@@ -86,6 +86,7 @@ static bool convert(const struct dialect_input *in, struct draft *d, struct diag
     if (!d->is_full)
         convert_parts(&h);
     map_fini(&h.filters);
+    map_fini(&h.services);
     map_fini(&h.noted);
     return true;
 }

@@ -103,18 +103,54 @@ static bool is_told(struct haproxy_run *r, struct str name, struct str value)
     return str_eq(value, r->bind->has_tls ? STR("https") : STR("http"));
 }
 
-static bool set_header(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
-                       bool is_response)
+// What can stand in Host, and isn't a word of the setting's own.
+static bool is_authority(struct str s)
 {
-    struct str name = haproxy_word(l, 2), value = haproxy_word(l, 3), constant;
+    for (size_t i = 0; i < s.len; i++)
+        if (!ascii_is(s.ptr[i], ASCII_ALPHA | ASCII_DIGIT) && !strchr(".-_:[]", s.ptr[i]))
+            return false;
+    return s.len > 0 && !str_eq(s, STR("keep")) && !str_eq(s, STR("server"));
+}
+
+static bool is_host(struct str name)
+{
+    return str_ieq(name, STR("host"));
+}
+
+// What servers get as Host is a setting of their service.
+static bool set_host(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
+                     struct str value)
+{
+    struct str constant;
+    for (const char *const *own = (const char *const[]){"%[req.hdr(host)]", "%[hdr(host)]",
+                                                        "%[req.hdr(Host)]", "%[hdr(Host)]", NULL};
+         *own; own++) {
+        if (!str_eq(value, str_of(*own)))
+            continue;
+        haproxy_note(r->h, l, DRAFT_NEEDLESS, "servers get the client's Host in any case");
+        return false;
+    }
+    if (!haproxy_constant(r, value, &constant) || !is_authority(constant)) {
+        haproxy_note(r->h, l, DRAFT_LOST,
+                     "'host' of a service says what servers get as Host: a name, the same for all "
+                     "requests");
+        return false;
+    }
+    s->host = constant;
+    s->host_place = l->place;
+    s->changed |= HAPROXY_CHANGED_HOST;
+    return true;
+}
+
+static bool set_field(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
+                      struct str value, bool is_response)
+{
+    struct str name = haproxy_word(l, 2), constant;
     char how = str_starts(haproxy_word(l, 1), STR("add")) ? 'a' : 's';
     enum filter_side side = is_response ? FILTER_RESPONSE : FILTER_REQUEST;
     const char *fault = filter_field_fault(name, side);
-    if (!is_response && str_ieq(name, STR("host"))) {
-        haproxy_note(r->h, l, DRAFT_LOST,
-                     "'host' of the service says what servers see in Host, for all its requests");
-        return false;
-    }
+    if (!is_response && is_host(name) && how == 's')
+        return set_host(r, s, l, value);
     if (fault) {
         haproxy_note(r->h, l, DRAFT_LOST, "the field %s", fault);
         return false;
@@ -142,6 +178,86 @@ static bool set_header(struct haproxy_run *r, struct haproxy_state *s, struct ha
                  "removed");
     wait_for_filter(r, s, (struct haproxy_change){.how = 'd', .name = name, .place = l->place});
     return true;
+}
+
+static bool set_header(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
+                       bool is_response)
+{
+    return set_field(r, s, l, haproxy_word(l, 3), is_response);
+}
+
+static bool fits_all(struct str expression)
+{
+    static const char *const all[] = {".*", "^.*$", "(.*)", "^(.*)$", ".+", "^.+$", "(.+)"};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (str_eq(expression, str_of(all[i])))
+            return true;
+    return false;
+}
+
+// Attributes that are put behind each cookie: "\1; Secure; SameSite=Lax".
+static bool put_attributes(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l)
+{
+    static const struct {
+        const char *attribute, *key, *value;
+    } attributes[] = {
+        {"secure", "secure", "always"},         {"httponly", "http-only", "yes"},
+        {"samesite=lax", "same-site", "Lax"},   {"samesite=strict", "same-site", "Strict"},
+        {"samesite=none", "same-site", "None"},
+    };
+    struct str rest = haproxy_word(l, 4), item;
+    const char *values[ARRAY_LEN(attributes)] = {NULL};
+    // "(?!" is for those that have it already.
+    bool is_for_all =
+        fits_all(haproxy_word(l, 3)) || str_search(haproxy_word(l, 3), STR("(?!")) != STR_NPOS;
+    if (!is_for_all || !str_ieq(haproxy_word(l, 2), STR("set-cookie")) ||
+        !str_starts(rest, STR("\\1;")))
+        return false;
+    rest = str_skip(rest, 3);
+    while (str_next_item(&rest, ';', &item)) {
+        size_t i = 0;
+        while (i < ARRAY_LEN(attributes) && !str_ieq(item, str_of(attributes[i].attribute)))
+            i++;
+        if (i == ARRAY_LEN(attributes))
+            return false;
+        values[i] = attributes[i].value;
+    }
+    struct conf_node *map;
+    struct str name = haproxy_filter(r->h, draft_printf(r->h->d, "cookies %u", l->place.line),
+                                     STR("cookies"), l->place, &map);
+    struct conf_node *cookies = map ? draft_map(r->h->d, map, STR("cookies"), l->place) : NULL;
+    for (size_t i = 0; i < ARRAY_LEN(attributes) && cookies; i++)
+        if (values[i])
+            draft_set(r->h->d, cookies, str_of(attributes[i].key), str_of(values[i]), l->place);
+    haproxy_state_use(r, s, name, false);
+    return true;
+}
+
+const struct haproxy_expr *haproxy_replaces(struct haproxy_asked *asked, struct haproxy_line *l)
+{
+    struct str fetch = draft_printf(asked->d, "req.fhdr(" STR_FMT ")", STR_ARG(haproxy_word(l, 2)));
+    struct str words[] = {fetch, STR("-m"), STR("reg"), haproxy_word(l, 3)};
+    bool has_groups = str_find(haproxy_word(l, 4), '\\') != STR_NPOS;
+    if (is_host(haproxy_word(l, 2)) && fits_all(haproxy_word(l, 3)))
+        return &haproxy_true;
+    bool is_response = str_eq(l->words[0], STR("http-response"));
+    return is_response || has_groups ? &haproxy_true : haproxy_ask(asked, words, 4);
+}
+
+// All of the field is replaced where the expression fits.
+static bool replace_header(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
+                           bool is_response)
+{
+    if (is_response && put_attributes(r, s, l))
+        return true;
+    if (!is_response && str_find(haproxy_word(l, 4), '\\') == STR_NPOS)
+        return set_field(r, s, l, haproxy_word(l, 4), false);
+    haproxy_note(r->h, l, DRAFT_LOST,
+                 is_response ? "fields of answers are set or removed, whatever is in them; "
+                               "'cookies' changes those in Set-Cookie, 'strip' corrects Location"
+                             : "parts of a field can't be kept; 'headers' sets it as a whole, and "
+                               "'host' of a service what servers get as Host");
+    return false;
 }
 
 static bool del_header(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
@@ -296,13 +412,28 @@ static const struct {
     const char *name;
     action_fn *act;
 } actions[] = {
-    {"set-header", set_header},       {"add-header", set_header},     {"del-header", del_header},
-    {"set-path", change_path},        {"replace-path", change_path},  {"replace-uri", change_path},
-    {"replace-pathq", change_path},   {"normalize-uri", normal},      {"set-var", needless},
-    {"set-var-fmt", needless},        {"unset-var", needless},        {"set-log-level", needless},
-    {"set-nice", needless},           {"set-mark", needless},         {"set-tos", needless},
-    {"strict-mode", needless},        {"disable-l7-retry", needless}, {"wait-for-body", needless},
-    {"wait-for-handshake", needless}, {"capture", log_field},         {"set-src", set_source},
+    {"replace-header", replace_header},
+    {"set-header", set_header},
+    {"add-header", set_header},
+    {"del-header", del_header},
+    {"set-path", change_path},
+    {"replace-path", change_path},
+    {"replace-uri", change_path},
+    {"replace-pathq", change_path},
+    {"normalize-uri", normal},
+    {"set-var", needless},
+    {"set-var-fmt", needless},
+    {"unset-var", needless},
+    {"set-log-level", needless},
+    {"set-nice", needless},
+    {"set-mark", needless},
+    {"set-tos", needless},
+    {"strict-mode", needless},
+    {"disable-l7-retry", needless},
+    {"wait-for-body", needless},
+    {"wait-for-handshake", needless},
+    {"capture", log_field},
+    {"set-src", set_source},
 };
 
 bool haproxy_change(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,

@@ -50,6 +50,20 @@ static bool is_member(const struct haproxy_section *list, const struct haproxy_l
     return false;
 }
 
+// "file:" and "env:" would be references.
+static bool is_user_name(struct str name)
+{
+    return name.len > 0 && str_find(name, ':') == STR_NPOS && !str_eq(name, STR("file")) &&
+           !str_eq(name, STR("env"));
+}
+
+struct str haproxy_user(struct haproxy *h, struct str name, struct str password)
+{
+    struct str value = is_user_name(name) ? hash(h->d, password) : STR_NONE;
+    return value.len > 0 ? draft_printf(h->d, STR_FMT ":" STR_FMT, STR_ARG(name), STR_ARG(value))
+                         : STR_NONE;
+}
+
 // "NAME:HASH". Empty: there is none that can be used.
 static struct str user_entry(struct haproxy *h, struct haproxy_line *l, unsigned *n_plain)
 {
@@ -61,10 +75,7 @@ static struct str user_entry(struct haproxy *h, struct haproxy_line *l, unsigned
         else if (str_eq(l->words[i], STR("insecure-password")) && (*n_plain)++ < PASSWORDS_MAX)
             value = hash(h->d, l->words[i + 1]);
     }
-    // "file:" and "env:" would be references.
-    bool is_name = name.len > 0 && str_find(name, ':') == STR_NPOS && !str_eq(name, STR("file")) &&
-                   !str_eq(name, STR("env"));
-    if (value.len == 0 || password_hash_fault(value) || !is_name) {
+    if (value.len == 0 || password_hash_fault(value) || !is_user_name(name)) {
         haproxy_note(h, l, DRAFT_CLOSED, "no password of the user can be carried over");
         return STR_NONE;
     }

@@ -18,8 +18,9 @@ struct haproxy_proxy {
     bool is_tcp, has_front, has_back;
     struct haproxy_bind *binds;
     size_t n_binds, cap_binds;
-    struct str service;        // its servers; empty: there is none that can be used
-    struct haproxy_line *host; // of a http-request line that sets Host for all of its requests
+    struct str service; // its servers; empty: there is none that can be used
+    struct str host;    // what its servers get as Host; empty: the client's
+    bool has_host;      // it is known: a route leads there
 };
 
 struct haproxy {
@@ -28,8 +29,9 @@ struct haproxy {
     struct haproxy_file file;
     struct haproxy_proxy *proxies;
     size_t n_proxies;
-    struct map filters; // what a filter does to its name (struct str)
-    struct map noted;   // "line fate": what was said
+    struct map filters;  // what a filter does to its name (struct str)
+    struct map services; // "SERVICE HOST": a copy of a service for another Host (struct str)
+    struct map noted;    // "line fate": what was said
     struct conf_node **routes;
     size_t n_routes, cap_routes;
 };
@@ -83,6 +85,9 @@ void haproxy_health(struct haproxy *h, struct haproxy_proxy *p, struct conf_node
 // The routes of a frontend, in the order in which they are tried.
 void haproxy_routes(struct haproxy *h, struct haproxy_proxy *p);
 struct haproxy_proxy *haproxy_find_backend(struct haproxy *h, struct str name);
+
+// "NAME:HASH" of a password in plain text. Empty: it can't be had.
+struct str haproxy_user(struct haproxy *h, struct str name, struct str password);
 
 // The name of the filter that does what key says; *ret is its map, to be filled, when it is new,
 // else NULL.

@@ -44,6 +44,14 @@ static void add_steps(struct haproxy *h, struct steps *steps, struct haproxy_sec
             add_step(h, steps, &at->lines[i], is_action);
 }
 
+// Any of its lines switches the page on.
+static struct haproxy_line *find_stats(struct haproxy_section *s)
+{
+    struct haproxy_line *uri = haproxy_last(s, "stats", "uri");
+    struct haproxy_line *any = haproxy_last(s, "stats", NULL);
+    return uri ? uri : any;
+}
+
 // In HAProxy's own order.
 static struct steps rules_of(struct haproxy *h, struct haproxy_section *s)
 {
@@ -53,6 +61,9 @@ static struct steps rules_of(struct haproxy *h, struct haproxy_section *s)
     add_steps(h, &steps, s, "tcp-request", "content", true);
     add_steps(h, &steps, s, "http-request", NULL, true);
     add_steps(h, &steps, s, "http-response", NULL, true);
+    struct haproxy_line *stats = find_stats(s);
+    if (stats)
+        add_step(h, &steps, stats, false);
     add_steps(h, &steps, s, "redirect", NULL, false);
     return steps;
 }
@@ -381,7 +392,7 @@ static void serve(struct haproxy_run *r, struct haproxy_state s, struct haproxy_
     struct haproxy_proxy *p = r->proxy;
     haproxy_state_flush(r, &s);
     if (p->has_back && p->service.len > 0 && p->is_tcp == r->front->is_tcp)
-        haproxy_put_route(r, &s, l, STR_NONE, p->service);
+        haproxy_put_route(r, &s, l, STR_NONE, haproxy_service(r, &s));
     else if (!r->front->is_tcp)
         haproxy_put_route(r, &s, l, haproxy_refusal(r->h, 503, NULL), STR_NONE);
 }
@@ -448,11 +459,15 @@ static bool step(struct haproxy_run *r, const struct steps *steps, size_t i,
         serve(r, *s, l); // the line that led to this backend
         return true;
     }
+    if (is_word(l, 0, "stats"))
+        return haproxy_stats(r, s, l);
     bool is_response = is_word(l, 0, "http-response");
     if (is_refusal(l) && !is_response)
         return refuse(r, steps, i, s);
     struct haproxy_asked a = haproxy_asking(r, s, is_response);
     const struct haproxy_expr *e = haproxy_cond(&a, l, 1);
+    if (is_word(l, 1, "replace-header") && e->kind != HAPROXY_FALSE)
+        e = haproxy_and(r->h->d, e, haproxy_replaces(&a, l));
     r->used_bind |= a.used_bind;
     struct haproxy_state own = *s;
     remember(&own, &a);

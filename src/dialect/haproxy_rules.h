@@ -29,7 +29,9 @@ struct haproxy_state {
     const struct haproxy_change *changes; // the last one
     unsigned changed;                     // HAPROXY_CHANGED_…
     const struct haproxy_names *fields;   // changed, too
-    struct place also[12];                // lines that lead here
+    struct str host;                      // what servers get as Host; empty: the client's
+    struct place host_place;
+    struct place also[12]; // lines that lead here
     unsigned n_also;
 };
 
@@ -65,6 +67,14 @@ void haproxy_state_flush(struct haproxy_run *r, struct haproxy_state *s);
 void haproxy_put_route(struct haproxy_run *r, const struct haproxy_state *s, struct haproxy_line *l,
                        struct str answer, struct str service);
 
+// --- where requests go (haproxy_serve.c) ---
+
+// The backend's service, whose servers get the Host of this state.
+struct str haproxy_service(struct haproxy_run *r, const struct haproxy_state *s);
+
+// The page of statistics: a route to the API behind the same password. True: nobody gets past it.
+bool haproxy_stats(struct haproxy_run *r, const struct haproxy_state *s, struct haproxy_line *l);
+
 // --- what rules do (haproxy_actions.c, haproxy_answers.c, haproxy_guards.c) ---
 
 // A filter that refuses with this status.
@@ -80,6 +90,9 @@ struct str haproxy_answer(struct haproxy_run *r, struct haproxy_line *l, unsigne
 // An action that changes the request or the answer. False: it isn't known.
 bool haproxy_change(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
                     bool is_response);
+
+// For whom a replace-header does something, beside its condition.
+const struct haproxy_expr *haproxy_replaces(struct haproxy_asked *asked, struct haproxy_line *l);
 
 // "auth", or "deny" for want of a password, as a filter that asks for it.
 struct str haproxy_password(struct haproxy_run *r, struct haproxy_line *l,

@@ -26,8 +26,9 @@ def answer_of(name):
             return ok("fine")
         told = {"who": name, "method": request.method, "target": request.target,
                 "headers": {n.lower(): v for n, v in request.headers}}
+        cookie = "Set-Cookie: a=b\r\n" if request.target.startswith("/special") else ""
         return ok(json.dumps(told) + " " * 2000,
-                  "Content-Type: text/plain\r\nX-Powered-By: test\r\n")
+                  f"Content-Type: text/plain\r\nX-Powered-By: test\r\n{cookie}")
     return handler
 
 
@@ -267,6 +268,12 @@ def test_fields_and_paths_that_are_changed(pair):
     for path in ("/app/a/b?c=d", "/app/", "/v1/a/b", "/x/app/y", "/app%20x/"):
         both.same(path, see=see, get=get)
         both.same(path, see=see, get=get, X_Swap=1)
+    # Host, as a line of the frontend and one of the backend say it, and fields that are replaced.
+    for path in ("/", "/special/x", "/app/special"):
+        for fields in ({}, {"X_Named": 1}, {"X_Kind": "old"}, {"X_Kind": "older"}):
+            both.same(path, see=["host", "x-kind"], get=["Set-Cookie"], **fields)
+    assert both.same("/special", see=["host"])["sent host"] == "special.internal"
+    assert both.same("/", see=["host"], X_Named=1)["sent host"] == "named.internal"
 
 
 def test_how_servers_are_chosen(pair):
