@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Actions that change requests or answers, and the filters of a whole proxy.
+// Actions that change requests or answers.
 #include "base/ascii.h"
-#include "base/num.h"
-#include "base/utf8.h"
 #include "dialect/haproxy_rules.h"
 #include "filter/common.h"
-
-#define ERROR_FILE_MAX_BYTES ((size_t)64 << 10)
 
 typedef bool action_fn(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
                        bool is_response);
@@ -278,90 +274,6 @@ static bool del_header(struct haproxy_run *r, struct haproxy_state *s, struct ha
     return true;
 }
 
-// --- paths ---
-
-// "\1" of HAProxy's as "$1", and "$" as "$$". False: it has something else.
-static bool expansion(struct haproxy_run *r, struct str format, struct str *ret)
-{
-    struct text t = {.len = 0};
-    bool is_good = true;
-    for (size_t i = 0; i < format.len && is_good; i++) {
-        char c = format.ptr[i];
-        bool is_group = c == '\\' && i + 1 < format.len && ascii_is(format.ptr[i + 1], ASCII_DIGIT);
-        if (is_group)
-            text_printf(&t, "${%c}", format.ptr[++i]);
-        else if (c == '$')
-            text_put(&t, STR("$$"));
-        else if (c == '%' && i + 1 < format.len && format.ptr[i + 1] == '%')
-            i++, text_byte(&t, '%');
-        else if (c == '%' && str_starts(str_skip(format, i), STR("%[path]")))
-            text_put(&t, STR("${1}")), i += strlen("%[path]") - 1;
-        else
-            is_good = c != '%' && c != '\\' && ascii_is(c, ASCII_TARGET);
-        if (is_good && c != '\\' && c != '$' && c != '%')
-            text_byte(&t, c);
-    }
-    *ret = draft_text(r->h->d, text_str(&t));
-    text_fini(&t);
-    return is_good && ret->len > 0;
-}
-
-static bool is_expression(struct str re)
-{
-    struct arena mem;
-    char why[REGEX_WHY_BYTES];
-    size_t at;
-    arena_init(&mem, (size_t)1 << 20, NULL, 0);
-    struct regex *regex = regex_compile(re, 0, &mem, &at, why);
-    bool is_good = regex != NULL;
-    regex_fini(regex);
-    arena_fini(&mem);
-    return is_good;
-}
-
-static bool change_path(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
-                        bool is_response)
-{
-    struct str what = haproxy_word(l, 1), from, to;
-    bool is_set = str_starts(what, STR("set-"));
-    bool is_path = str_ends(what, STR("-path"));
-    unsigned changed = HAPROXY_CHANGED_PATH | (is_path ? 0 : HAPROXY_CHANGED_QUERY);
-    if (is_response)
-        return false;
-    // The whole path is replaced by what comes of the groups.
-    from = is_set ? STR("^(.*)$")
-                  : draft_printf(r->h->d, "^.*?(?:" STR_FMT ").*$", STR_ARG(haproxy_word(l, 2)));
-    if (!is_set && str_starts(haproxy_word(l, 2), STR("^")) &&
-        str_ends(haproxy_word(l, 2), STR("$")))
-        from = haproxy_word(l, 2);
-    bool is_good = expansion(r, haproxy_word(l, is_set ? 2 : 3), &to) && str_starts(to, STR("/"));
-    // "\1" may begin the path itself.
-    if (!is_good && !is_set && str_starts(to, STR("${1}")))
-        is_good = true;
-    if (!is_good || !is_expression(from) || (is_set && !is_path)) {
-        haproxy_note(r->h, l, DRAFT_LOST,
-                     "a path like that can't be made; the filters 'rewrite', 'replace-path', "
-                     "'strip-prefix' and 'add-prefix' change paths");
-        return false;
-    }
-    haproxy_state_flush(r, s);
-    struct conf_node *map;
-    struct str key = draft_printf(r->h->d, "rewrite %u", l->place.line);
-    struct str name = haproxy_filter(
-        r->h, key, draft_printf(r->h->d, STR_FMT "-path", STR_ARG(r->proxy->s->name)), l->place,
-        &map);
-    if (map) {
-        struct conf_node *rewrite = draft_map(r->h->d, map, STR("rewrite"), l->place);
-        draft_set(r->h->d, rewrite, STR("from"), from, l->place);
-        draft_set(r->h->d, rewrite, STR("to"), to, l->place);
-        if (!is_path)
-            draft_set(r->h->d, rewrite, STR("with-query"), STR("yes"), l->place);
-    }
-    haproxy_state_use(r, s, name, false);
-    s->changed |= changed;
-    return true;
-}
-
 // --- others ---
 
 static bool needless(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
@@ -416,10 +328,10 @@ static const struct {
     {"set-header", set_header},
     {"add-header", set_header},
     {"del-header", del_header},
-    {"set-path", change_path},
-    {"replace-path", change_path},
-    {"replace-uri", change_path},
-    {"replace-pathq", change_path},
+    {"set-path", haproxy_change_path},
+    {"replace-path", haproxy_change_path},
+    {"replace-uri", haproxy_change_path},
+    {"replace-pathq", haproxy_change_path},
     {"normalize-uri", normal},
     {"set-var", needless},
     {"set-var-fmt", needless},
@@ -447,122 +359,4 @@ bool haproxy_change(struct haproxy_run *r, struct haproxy_state *s, struct hapro
             return actions[i].act(r, s, l, is_response);
     haproxy_note(r->h, l, DRAFT_LOST, "there is no such action here");
     return false;
-}
-
-// --- filters of a proxy ---
-
-static void put_compression(struct haproxy_run *r, struct haproxy_state *s)
-{
-    struct haproxy_line *algo = haproxy_last(r->proxy->s, "compression", "algo");
-    struct haproxy_line *types = haproxy_last(r->proxy->s, "compression", "type");
-    struct haproxy_line *offload = haproxy_last(r->proxy->s, "compression", "offload");
-    struct conf_node *map;
-    if (!algo)
-        return;
-    struct str key = draft_printf(r->h->d, "compress %u %u %u", algo->place.line,
-                                  types ? types->place.line : 0, offload ? 1u : 0u);
-    struct str name = haproxy_filter(r->h, key, STR("compress"), algo->place, &map);
-    if (map) {
-        struct draft *d = r->h->d;
-        struct conf_node *compress = draft_map(d, map, STR("compress"), algo->place);
-        draft_push(d, draft_list(d, compress, STR("codings"), algo->place), STR("gzip"),
-                   algo->place);
-        for (unsigned i = 2; types && i < types->n; i++)
-            if (str_find(types->words[i], '/') != STR_NPOS)
-                draft_push(d, draft_list(d, compress, STR("types"), types->place), types->words[i],
-                           types->place);
-        if (offload)
-            draft_set(d, compress, STR("offload"), STR("yes"), offload->place);
-    }
-    haproxy_state_use(r, s, name, false);
-}
-
-// The part of an answer's file behind its head.
-static struct str body_of(struct str answer, struct str *ret_type)
-{
-    struct str line, name, value;
-    *ret_type = STR_NONE;
-    while (answer.len > 0) {
-        str_cut(answer, '\n', &line, &answer);
-        if (line.len > 0 && line.ptr[line.len - 1] == '\r')
-            line.len--;
-        if (line.len == 0)
-            break;
-        if (str_cut(line, ':', &name, &value) && str_ieq(name, STR("content-type")))
-            *ret_type = str_trim(value);
-    }
-    return answer;
-}
-
-static void put_page(struct haproxy_run *r, struct haproxy_line *l, struct conf_node *pages)
-{
-    struct str text, type;
-    const char *why = "it is larger than 64 KiB, or isn't UTF-8";
-    uint64_t status;
-    struct draft *d = r->h->d;
-    const struct conf_resolver *files = r->h->in->files;
-    l->is_done = true;
-    bool is_read = files->read_file &&
-                   files->read_file(files->arg, haproxy_word(l, 2), &d->mem, &text, &why) &&
-                   text.len <= ERROR_FILE_MAX_BYTES && utf8_is_valid(text);
-    if (!is_read || num_dec(haproxy_word(l, 1), 599, &status) != ERR_OK || status < 400) {
-        haproxy_note(r->h, l, DRAFT_LOST, "the page: %s", is_read ? "of this status" : why);
-        return;
-    }
-    struct conf_node *page = draft_push_map(d, pages, l->place);
-    struct str body = body_of(text, &type);
-    draft_set(d, page, STR("statuses"), haproxy_word(l, 1), l->place);
-    if (body.len > 0)
-        draft_set(d, page, STR("body"), body, l->place);
-    if (body.len > 0 && type.len > 0 && !filter_value_fault(type))
-        draft_set(d, page, STR("content-type"), type, l->place);
-}
-
-static size_t put_pages(struct haproxy_run *r, struct haproxy_section *at, struct conf_node *pages)
-{
-    size_t n = 0;
-    // The proxy's own come first, since the first that has a status counts.
-    for (size_t i = at->n; i > 0; i--) {
-        if (!str_eq(at->lines[i - 1].words[0], STR("errorfile")))
-            continue;
-        n++;
-        if (pages)
-            put_page(r, &at->lines[i - 1], pages);
-    }
-    return at->defaults ? n + put_pages(r, at->defaults, pages) : n;
-}
-
-static void put_error_pages(struct haproxy_run *r, struct haproxy_state *s)
-{
-    struct draft *d = r->h->d;
-    struct conf_node *map;
-    if (put_pages(r, r->proxy->s, NULL) == 0)
-        return;
-    bool has_own = false;
-    for (size_t i = 0; i < r->proxy->s->n; i++)
-        has_own = has_own || str_eq(r->proxy->s->lines[i].words[0], STR("errorfile"));
-    struct place place = has_own ? r->proxy->s->place : r->proxy->s->defaults->place;
-    struct str key = draft_printf(d, "pages %u", place.line);
-    struct str name = haproxy_filter(r->h, key, STR("error-pages"), place, &map);
-    if (map) {
-        struct conf_node *filter = draft_map(d, map, STR("error-pages"), place);
-        struct conf_node *pages = draft_list(d, filter, STR("pages"), place);
-        put_pages(r, r->proxy->s, pages);
-        draft_set(d, filter, STR("of"), STR("proxy"), place);
-        // A list without pages is none.
-        if (pages->n == 0)
-            draft_remove(map, STR("error-pages"));
-    }
-    const struct conf_node *filters = conf_node_get(d->root, STR("filters"));
-    const struct conf_node *own = filters ? conf_node_get(filters, name) : NULL;
-    if (own && own->n > 0)
-        haproxy_state_use(r, s, name, true);
-}
-
-void haproxy_proxy_filters(struct haproxy_run *r, struct haproxy_state *s)
-{
-    if (r->front->is_tcp)
-        return;
-    put_error_pages(r, s);
-    put_compression(r, s);
 }

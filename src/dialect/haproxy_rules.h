@@ -6,6 +6,8 @@
 
 #include "dialect/haproxy_priv.h"
 
+#define HAPROXY_FORKS_MAX 64 // of one frontend and bind
+
 // One filter that a route uses.
 struct haproxy_use {
     const struct haproxy_use *before;
@@ -91,6 +93,10 @@ struct str haproxy_answer(struct haproxy_run *r, struct haproxy_line *l, unsigne
 bool haproxy_change(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
                     bool is_response);
 
+// One of these, for the path (haproxy_paths.c).
+bool haproxy_change_path(struct haproxy_run *r, struct haproxy_state *s, struct haproxy_line *l,
+                         bool is_response);
+
 // For whom a replace-header does something, beside its condition.
 const struct haproxy_expr *haproxy_replaces(struct haproxy_asked *asked, struct haproxy_line *l);
 
@@ -102,7 +108,7 @@ struct str haproxy_password(struct haproxy_run *r, struct haproxy_line *l,
 struct str haproxy_limit(struct haproxy_run *r, struct haproxy_line *l,
                          const struct haproxy_expr *rate, unsigned status);
 
-// Filters that a proxy has for all that it serves: pages for errors, compression.
+// Filters that a proxy has for all that it serves: pages for errors, compression (haproxy_pages.c).
 void haproxy_proxy_filters(struct haproxy_run *r, struct haproxy_state *s);
 
 // A text with %[…]: what it is, when that is the same for all requests.
