@@ -1,36 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dynamic configuration of Traefik's, as YAML of any kind: what routers were accepted one by one
 // can be put in force together, and whatever isn't had is told.
-#include <stdlib.h>
-
 #include "dialect/traefik.h"
-#include "gate/snapshot.h"
-#include "upstream/service.h"
-
-#define MUST(cond)                                                                                 \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            abort();                                                                               \
-    } while (0)
+#include "fuzz_traefik.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static bool check(void *arg, struct conf_node *root, struct diags *diags)
-{
-    (void)arg;
-    struct upstream_registry *registry = upstream_registry_new();
-    struct snapshot *s = snapshot_build(root, &(struct snapshot_env){.registry = registry}, diags);
-    if (s)
-        snapshot_unref(s);
-    upstream_registry_free(registry);
-    return s != NULL;
-}
-
-static const struct traefik_entry entries[] = {
-    {.name = STR_INIT("web"), .is_default = true},
-    {.name = STR_INIT("websecure"), .is_tls = true, .is_default = true},
-    {.name = STR_INIT("tcp"), .may_be_tcp = true},
-};
 
 static struct conf_node *own_settings(struct arena *mem)
 {

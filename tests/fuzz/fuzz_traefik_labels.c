@@ -1,39 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Labels of Traefik's, "NAME=VALUE" on each line, a container on each side of a line "---": what
 // routers were accepted one by one can be put in force together, and none names a file of ours.
-#include <stdlib.h>
-
 #include "dialect/traefik.h"
 #include "dialect/traefik_labels.h"
-#include "gate/snapshot.h"
-#include "upstream/service.h"
+#include "fuzz_traefik.h"
 
 #define CONTAINERS 3
 #define LABELS 32
-#define MUST(cond)                                                                                 \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            abort();                                                                               \
-    } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static bool check(void *arg, struct conf_node *root, struct diags *diags)
-{
-    (void)arg;
-    struct upstream_registry *registry = upstream_registry_new();
-    struct snapshot *s = snapshot_build(root, &(struct snapshot_env){.registry = registry}, diags);
-    if (s)
-        snapshot_unref(s);
-    upstream_registry_free(registry);
-    return s != NULL;
-}
-
-static const struct traefik_entry entries[] = {
-    {.name = STR_INIT("web"), .is_default = true},
-    {.name = STR_INIT("websecure"), .is_tls = true, .is_default = true},
-    {.name = STR_INIT("tcp"), .may_be_tcp = true},
-};
 
 struct one {
     struct container c;

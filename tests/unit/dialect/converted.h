@@ -153,3 +153,36 @@ static inline bool converted_has(const struct text *text, const char *part)
     }
     return false;
 }
+
+// A line of a dialect, and what comes of it.
+struct line_case {
+    const char *line;
+    const char *parts[4]; // of the settings
+    const char *notes[2];
+};
+
+// Puts each line between before and after. Without notes nothing may be lost.
+static inline void convert_lines(const struct dialect *dialect, const char *before,
+                                 const char *after, const struct line_case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct text t = {.len = 0};
+        struct converted c;
+        text_printf(&t, "%s%s\n%s", before, cases[i].line, after);
+        convert_with(dialect, text_str(&t), &c);
+        bool is_good = c.is_read && c.passes;
+        for (size_t k = 0; k < ARRAY_LEN(cases[i].parts) && cases[i].parts[k]; k++)
+            is_good = converted_has(&c.yaml, cases[i].parts[k]) && is_good;
+        for (size_t k = 0; k < ARRAY_LEN(cases[i].notes) && cases[i].notes[k]; k++)
+            is_good = converted_has(&c.notes, cases[i].notes[k]) && is_good;
+        if (!cases[i].notes[0] && c.n_lost + c.n_closed > 0) {
+            printf("# something was lost:\n# " STR_FMT "\n", STR_ARG(text_str(&c.notes)));
+            is_good = false;
+        }
+        if (!is_good)
+            printf("# '%s': %s\n", cases[i].line, c.faults.ptr ? c.faults.ptr : "");
+        CHECK(is_good);
+        converted_fini(&c);
+        text_fini(&t);
+    }
+}

@@ -4,36 +4,10 @@
 
 #include "unit/dialect/converted.h"
 
-struct line_case {
-    const char *line;
-    const char *parts[4]; // of the settings
-    const char *notes[2];
-};
-
-// Puts each line where it belongs, and looks at what comes of it.
 static void check_lines(const char *before, const char *after, const struct line_case *cases,
                         size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        struct text t = {.len = 0};
-        struct converted c;
-        text_printf(&t, "%s%s\n%s", before, cases[i].line, after);
-        convert_with(&dialect_nginx, text_str(&t), &c);
-        bool is_good = c.is_read && c.passes;
-        for (size_t k = 0; k < 4 && cases[i].parts[k]; k++)
-            is_good = converted_has(&c.yaml, cases[i].parts[k]) && is_good;
-        for (size_t k = 0; k < 2 && cases[i].notes[k]; k++)
-            is_good = converted_has(&c.notes, cases[i].notes[k]) && is_good;
-        if (!cases[i].notes[0] && c.n_lost + c.n_closed > 0) {
-            printf("# something was lost:\n# " STR_FMT "\n", STR_ARG(text_str(&c.notes)));
-            is_good = false;
-        }
-        if (!is_good)
-            printf("# '%s': %s\n", cases[i].line, c.faults.ptr ? c.faults.ptr : "");
-        CHECK(is_good);
-        converted_fini(&c);
-        text_fini(&t);
-    }
+    convert_lines(&dialect_nginx, before, after, cases, n);
 }
 
 #define SERVER                                                                                     \
