@@ -14,6 +14,9 @@
 #define READ_TURN_BYTES ((size_t)256 * 1024) // then others have their turn
 #define UNKNOWN_MAX_BYTES                                                                          \
     ((uint64_t)128 * 1024) // of frames that nobody knows, one behind the other
+// Of streams that we have reset: what they all may have is on its way at most.
+#define LATE_MAX_BYTES ((uint64_t)64 * 1024 * 1024)
+#define LATE_FACTOR 2 // heads of frames and padding count as well
 #define RESETS_MAX                                                                                 \
     100 // of streams, beyond those that were served; the careful allow ten times that
 #define PROBE_AFTER_MS 2000 // of silence
@@ -184,6 +187,23 @@ static void refuse(struct h2_client *c)
     h2_client_break(c, H2_FAILURE_PROTOCOL, why);
 }
 
+// RFC 9113 5.1: what was on its way when a stream was reset is read over. nghttp2 tells of it as
+// little as of frames that it doesn't know.
+void h2_client_expect_late(struct h2_client *c, uint64_t window)
+{
+    c->late_bytes = MIN(c->late_bytes + LATE_FACTOR * window, LATE_MAX_BYTES);
+}
+
+static bool is_unknown_too_much(struct h2_client *c)
+{
+    if (c->unknown_bytes <= UNKNOWN_MAX_BYTES)
+        return false;
+    uint64_t late = MIN(c->unknown_bytes - UNKNOWN_MAX_BYTES, c->late_bytes);
+    c->late_bytes -= late;
+    c->unknown_bytes -= late;
+    return c->unknown_bytes > UNKNOWN_MAX_BYTES;
+}
+
 // One read. False: nothing more is to be read now.
 static bool read_some(struct h2_client *c, char *buf, size_t *ret_n)
 {
@@ -202,7 +222,7 @@ static bool read_some(struct h2_client *c, char *buf, size_t *ret_n)
     c->heard_ms = clock_now_ms();
     c->unknown_bytes += *ret_n;
     ssize_t used = nghttp2_session_mem_recv(c->session, (const uint8_t *)buf, *ret_n);
-    if (used >= 0 && c->error == H2_ERROR_NONE && c->unknown_bytes <= UNKNOWN_MAX_BYTES)
+    if (used >= 0 && c->error == H2_ERROR_NONE && !is_unknown_too_much(c))
         return true;
     if (c->error == H2_ERROR_NONE) // or nghttp2's own limits
         c->error = H2_ERROR_FLOOD;

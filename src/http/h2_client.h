@@ -43,6 +43,7 @@ struct h2_client {
     int64_t credit;             // of frames that bring nothing; see h2_client_session.c
     int64_t credit_ms;          // when it was reckoned up
     uint64_t unknown_bytes;     // since a frame began that nghttp2 knows
+    uint64_t late_bytes;        // may still come of streams that we have reset
     int64_t initial_window_max; // what SETTINGS that come may say without a window's overflow
     char *rest;                 // owns: bytes that the socket didn't take; NULL: none
     size_t rest_at, rest_end;

@@ -68,6 +68,7 @@ void h2_call_reset(struct h2_call *call, enum h2_failure failure, uint32_t code)
     if (!c->is_over && call->id > 0) {
         (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, call->id, code);
         h2_client_count_reset(c);
+        h2_client_expect_late(c, (uint64_t)MAX(call->window, 0));
     }
     h2_call_end_stream(call, failure);
 }

@@ -117,6 +117,8 @@ void h2_client_break(struct h2_client *c, enum h2_failure failure, const char *w
 // A stream was reset by us, or has been served to its end. Who gets too many resets may think that
 // we attack it, and end what others do on the connection: so it leaves before.
 void h2_client_count_reset(struct h2_client *c);
+// So much may still come of a stream that we have reset.
+void h2_client_expect_late(struct h2_client *c, uint64_t window);
 void h2_client_count_served(struct h2_client *c);
 
 // --- h2_client_session.c ---

@@ -89,7 +89,7 @@ static bool submit(struct h2_stream *s, const struct h2_list *l, bool has_body)
 }
 
 // RFC 9218 10: the session sends heads in the order in which it gets them. So while the socket
-// takes nothing they wait here, and it gets one at a time.
+// takes nothing they wait here, and it gets one at a time. Their texts may outlive the exchange.
 COLD static bool queue_head(struct h2_stream *s, bool is_tunnel, bool has_body)
 {
     build_head(s, &s->answer, NULL, is_tunnel);
@@ -128,7 +128,7 @@ NOINLINE static bool submit_head(struct h2_stream *s, bool is_tunnel, bool has_b
     UNINITIALIZED struct h2_list_room room;
     if (s->is_gone || s->is_cut || s->c->state != H2_CONN_OPEN)
         return fail(s, EXCHANGE_END_CLIENT_GONE, "the client gave the exchange up");
-    if (UNLIKELY(h2_conn_is_blocked(s->c)))
+    if (UNLIKELY(!h2_conn_takes_heads(s->c, !has_body)))
         return queue_head(s, is_tunnel, has_body);
     build_head(s, &l, &room, is_tunnel);
     if (l.is_failed)

@@ -175,9 +175,12 @@ void h2_conn_drop_out(struct h2_conn *c)
     c->rest = STR_NONE;
 }
 
-bool h2_conn_is_blocked(const struct h2_conn *c)
+bool h2_conn_takes_heads(const struct h2_conn *c, bool at_once)
 {
-    return c->write_due_ms != INT64_MAX;
+    if (c->write_due_ms != INT64_MAX)
+        return false;
+    return !at_once || (c->rest.len == 0 && room(c) >= ROOM_MIN_BYTES && c->n_heads == 0 &&
+                        nghttp2_session_want_write(c->session) == 0);
 }
 
 bool h2_conn_has_out(const struct h2_conn *c)

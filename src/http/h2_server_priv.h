@@ -209,8 +209,9 @@ void h2_conn_linger(struct h2_conn *c);
 char *h2_conn_room(struct h2_conn *c, size_t n);
 // How many bytes of a body the next frame should have at most, so that it fits into out.
 size_t h2_conn_frame_max(const struct h2_conn *c);
-// Whether the socket takes nothing at the moment.
-bool h2_conn_is_blocked(const struct h2_conn *c);
+// Whether the session may have the head of an answer: the socket takes something. at_once: and
+// nothing stands before it, so that the next h2_conn_gather makes its frames.
+bool h2_conn_takes_heads(const struct h2_conn *c, bool at_once);
 // Whether anything is still to be written, and the end of that.
 bool h2_conn_has_out(const struct h2_conn *c);
 void h2_conn_drop_out(struct h2_conn *c);

@@ -16,6 +16,10 @@ from harness import PATIENCE, Listener
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_MAX = 16384
+# The flags of each kind of frame that we know, but for PADDED: nobody has asked for that.
+FLAGS = {0: 1, 1: 1 | 4 | 0x20, 4: 1, 6: 1, 9: 4}
+PSEUDO = (":method", ":scheme", ":authority", ":path", ":protocol")
+HOP = ("connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade")
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -101,6 +105,9 @@ class Connection:
         self.encoder, self.decoder = Encoder(), Decoder(max_header_list_size=1 << 20)
         self.streams = {}
         self.window, self.initial_window = 65535, 65535
+        self.log = []  # of what came: (kind, flags, stream)
+        self.last_stream, self.ended_streams = 0, set()
+        self.acked = threading.Event()  # the latest SETTINGS
         self.their_settings = {}
         self.goaway = None  # (last stream, code) of the proxy's
         self.pings = queue.Queue()
@@ -118,7 +125,16 @@ class Connection:
                  "connect": 8}
         payload = b"".join(names[key].to_bytes(2, "big") + value.to_bytes(4, "big")
                            for key, value in values.items())
+        self.acked.clear()
         self.raw(frame(4, 0, 0, payload))
+
+    def ping(self, data=b"12345678"):
+        """A round trip: the proxy has looked at everything that was sent before."""
+        self.raw(frame(6, 0, 0, data))
+        while (got := self.pings.get(timeout=PATIENCE)) and "ACK" not in got.flags:
+            pass
+        assert got.opaque_data == data
+        return got
 
     def leave(self, last, code=0):
         self.raw(frame(7, 0, 0, last.to_bytes(4, "big") + code.to_bytes(4, "big")))
@@ -130,6 +146,12 @@ class Connection:
                      + frame(8, 0, 0, n.to_bytes(4, "big")))
 
     def take_window(self, stream, wanted):
+        """stream: None: of the connection alone, what there is."""
+        if stream is None:
+            with self.changed:
+                n = min(wanted, self.window)
+                self.window -= n
+                return n
         with self.changed:
             ok = self.changed.wait_for(
                 lambda: self.ended.is_set() or stream.was_reset.is_set()
@@ -178,8 +200,28 @@ class Connection:
     def _read_frame(self):
         head = self._exactly(9)
         parsed, n = Frame.parse_frame_header(memoryview(head))
+        self._check(n, head[3], head[4], int.from_bytes(head[5:], "big"))
         parsed.parse_body(memoryview(self._exactly(n)))
         return parsed
+
+    def _check(self, n, kind, flags, stream):
+        """What a client MUST NOT send, whatever the test is about (RFC 9113, by section)."""
+        must = self.origin.must
+        must(self.log or kind == 4, "3.4: the first frame is SETTINGS")
+        must(n <= max(FRAME_MAX, (self.origin.settings or {}).get("frame", 0)), "4.1: a large frame")
+        must(stream < 1 << 31, "4.1: the reserved bit")
+        must(flags & ~FLAGS.get(kind, 0) == 0, f"4.1: an unused flag of {kind}: {flags}")
+        must(kind != 5, "8.4: a client pushes")
+        must((kind == 9) == bool(self.log and self.log[-1][0] in (1, 9)
+                                 and not self.log[-1][1] & 4), "4.3: a torn field block")
+        if kind == 1 and stream not in self.streams:
+            must(stream % 2 == 1 and stream > self.last_stream, f"5.1.1: stream {stream}")
+            self.last_stream = stream
+        if kind in (0, 1):
+            must(stream not in self.ended_streams, f"5.1: {kind} behind the end of {stream}")
+        if kind == 3 or (kind in (0, 1) and flags & 1):
+            self.ended_streams.add(stream)
+        self.log.append((kind, flags, stream))
 
     def _take(self, f):
         if isinstance(f, HeadersFrame):
@@ -202,6 +244,8 @@ class Connection:
                     self.initial_window = f.settings.get(4, self.initial_window)
                 if self.origin.settings is not None:
                     self.raw(frame(4, 1, 0))
+            else:
+                self.acked.set()
         elif isinstance(f, PingFrame):
             if "ACK" not in f.flags and self.origin.answers_pings:
                 self.raw(frame(6, 1, 0, f.opaque_data))
@@ -228,6 +272,7 @@ class Connection:
         fields = [tuple(x.decode() if isinstance(x, bytes) else x for x in pair[:2])
                   for pair in fields]
         stream = self.streams.get(f.stream_id)
+        self._check_fields([name for name, _ in fields], fields, stream is not None)
         if stream:
             stream.trailers = fields
         else:
@@ -238,6 +283,19 @@ class Connection:
             threading.Thread(target=self._handle, args=(stream,), daemon=True).start()
         if "END_STREAM" in f.flags:
             stream.incoming.put(b"")
+
+    def _check_fields(self, names, fields, are_trailers):
+        must = self.origin.must
+        pseudo = [name for name in names if name.startswith(":")]
+        must(not (pseudo and are_trailers), "8.1: pseudo-headers in trailers")
+        must(names[:len(pseudo)] == pseudo and len(set(pseudo)) == len(pseudo)
+             and set(pseudo) <= set(PSEUDO), f"8.3: {pseudo}")
+        must(are_trailers or {":method", ":scheme", ":path"} <= set(pseudo), f"8.3.1: {pseudo}")
+        must(all(name == name.lower() for name in names), "8.2: upper case")
+        must(not set(names) & set(HOP), "8.2.2: a connection-specific field")
+        must(all(value == "trailers" for name, value in fields if name == "te"), "8.2.2: TE")
+        must(all(not set(value) & set("\0\r\n") and value.strip(" \t") == value
+                 for _, value in fields), "8.2.1: a value")
 
     def _handle(self, stream):
         try:
@@ -281,6 +339,7 @@ class H2Origin:
         self.settings = (settings or {}) if sends_preface else None
         self.gives_windows, self.answers_pings = gives_windows, answers_pings
         self.requests, self.seen, self.connections = [], queue.Queue(), []
+        self.broken = []  # rules, by the proxy
         self.context = None
         if cert:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -305,6 +364,10 @@ class H2Origin:
         self.connections.append(conn)
         conn.run()
 
+    def must(self, holds, what):
+        if not holds:
+            self.broken.append(what)
+
     def next_request(self):
         return self.seen.get(timeout=PATIENCE)
 
@@ -312,3 +375,4 @@ class H2Origin:
         self.listener.stop()
         for conn in self.connections:
             conn.close()
+        assert not self.broken, self.broken

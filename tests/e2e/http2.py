@@ -141,6 +141,7 @@ class H2Client:
         assert len(got.body) <= 16384, "a frame larger than allowed (4.1)"
         assert got.stream < 1 << 31, "the reserved bit is set (4.1)"
         assert got.flags & ~FLAGS.get(got.kind, 0) == 0, f"an unused flag is set (4.1): {got}"
+        assert got.kind not in (DATA, HEADERS) or not got.flags & PADDED, "padding (6.1, 6.2)"
         assert got.kind != PUSH_PROMISE, "nobody asked for a push (8.4)"
         assert (got.kind == CONTINUATION) == bool(self.block), "a field block is torn (4.3)"
         assert got.stream == 0 or got.stream % 2 == 1, "a stream of the server's (5.1.1)"
@@ -150,6 +151,9 @@ class H2Client:
             assert not answer.is_whole or got.kind in (RST_STREAM, WINDOW_UPDATE), "5.1"
         if got.kind == GOAWAY and self.goaway:
             assert got.last_stream <= self.goaway.last_stream, "GOAWAY names more than before (6.8)"
+        if got.kind == GOAWAY:
+            served = [n for n, a in self.answers.items() if a.headers]
+            assert got.last_stream >= max(served, default=0), "GOAWAY leaves out a stream (8.7)"
 
     def _section(self, answer, fields):
         names = [name for name, _ in fields]

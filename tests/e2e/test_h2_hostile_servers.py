@@ -6,7 +6,7 @@ import re
 import pytest
 
 from h2_origin import H2Origin, frame
-from harness import Proxy, memory_kb
+from harness import PATIENCE, Proxy, memory_kb
 
 LOG = "access-log: { format: '{path} {status} {end} {end-detail}' }"
 GET = "GET {} HTTP/1.1\r\nHost: test.example\r\n\r\n"
@@ -109,6 +109,9 @@ MALFORMED = {
     "6.9 a window of 0": (lambda s: s.conn.raw(frame(WINDOW, 0, 0, number(0))), "frames"),
     "6.9.1 a window beyond 2^31": (
         lambda s: s.conn.raw(frame(WINDOW, 0, 0, number((1 << 31) - 1)) * 2), "frames"),
+    "6.9.2 SETTINGS that make a window too large": (
+        lambda s: (s.conn.raw(frame(WINDOW, 0, s.id, number(0x7fff0000))),
+                   s.conn.settings(window=0x7fffffff)), "frames"),
     "6.10 CONTINUATION without a head": (
         lambda s: s.conn.raw(frame(CONTINUATION, END_HEADERS, s.id, OK)), "frames"),
     "6.10 another frame within a head": (
@@ -173,6 +176,8 @@ def test_what_breaks_the_protocol_is_refused(pair, case):
         if status == 200:  # the head was fine: then the body is cut
             assert not client.read_to_end().endswith(b"0\r\n\r\n")
     assert status in (200, 502)
+    if reason == "frames" and not case.startswith("8.1 "):  # 5.4.1: its connection is closed
+        assert server.connections[-1].ended.wait(PATIENCE)
     line = proxy.log_lines(f"^{path} ")[0]
     assert " server-protocol " in line and "RFC 9" in line, line
     if reason:
@@ -227,6 +232,25 @@ def test_data_where_no_body_is_allowed_is_never_passed_on(pair, status):
             answer = client.exchange(GET.format(path))
             assert b"smuggled" not in answer.body
         assert answer.body == b"fine"
+
+
+@pytest.mark.parametrize("late", [lambda s: s.conn.raw(frame(DATA, 0, s.id, b"smuggled")),
+                                  lambda s: head(s, OK + literal(b"x-late", b"smuggled")),
+                                  lambda s: head(s, literal(b"x-late", b"smuggled"))],
+                         ids=["DATA", "another head", "trailers"])
+def test_what_comes_behind_the_end_is_never_passed_on(pair, late):
+    """5.1, 6.1."""
+    proxy, server = pair
+
+    def says(stream):
+        stream.answer(b"all")
+        late(stream)
+
+    server.says = says
+    with proxy.connect() as client:
+        for path, text in (("/ended", b"all"), ("/fine", b"fine"), ("/ended", b"all")):
+            answer = client.exchange(GET.format(path))
+            assert answer.status == 200 and answer.body == text
 
 
 def test_a_server_of_http_1_is_refused(start, nginx):

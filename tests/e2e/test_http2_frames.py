@@ -40,6 +40,14 @@ def open_stream(client):
     return stream
 
 
+def refused(client):
+    """A stream that the proxy has reset."""
+    stream = client.request(end=False, method="POST", more=[("content-length", "1")])
+    client.data(stream, b"xx")
+    assert client.answer(stream).reset == PROTOCOL_ERROR
+    return stream
+
+
 CONNECTION_ERRORS = [
     ("4.2", "a frame larger than allowed", FRAME_SIZE_ERROR,
      lambda c: c.send(frame(DATA, 0, open_stream(c), b"x" * 16385))),
@@ -55,6 +63,10 @@ CONNECTION_ERRORS = [
     ("5.1.1", "a number that was left out later", PROTOCOL_ERROR,
      lambda c: (c.send_frame(HEADERS, 5, 1, block(c)), c.send_frame(HEADERS, 5, 9, block(c)),
                 c.send_frame(HEADERS, 5, 3, block(c)))),
+    ("5.1.1", "a number of a stream that has ended", PROTOCOL_ERROR,
+     lambda c: (c.get(), c.get(), c.send_frame(HEADERS, 5, 1, block(c)))),
+    ("5.1.1", "a number above those of streams that were reset", PROTOCOL_ERROR,
+     lambda c: (refused(c), c.get(), c.send_frame(HEADERS, 5, c.next_stream - 2, block(c)))),
     ("5.1.1", "a stream with an even number", PROTOCOL_ERROR,
      lambda c: c.send_frame(HEADERS, 5, 2, block(c))),
     ("5.5", "an unknown frame inside of a field block", PROTOCOL_ERROR,
@@ -170,15 +182,18 @@ def test_frames_behind_the_end_of_a_stream(proxy):
 
 
 def test_a_lower_number_than_one_before_is_never_served(start, origin):
-    """5.1.1: it may be a late frame of a stream that is closed, so it isn't an error at once."""
+    """5.1, 5.1.1: up to the last stream that we have reset it may be a late frame, and no error at
+    once."""
     server = origin()
     proxy = start(settings(server.url))
     with H2Client(proxy.port) as client:
         for _ in range(3):
             assert client.get().text == "hello"
+        refused(client)
         client.send_frame(HEADERS, 5, 3, block(client))
         client.ping()
-        assert client.get().text == "hello" and len(server.requests) == 4
+        assert client.get().text == "hello"
+        assert len([r for r in server.requests if r.method == "GET"]) == 4
         flood_of(client, frame(HEADERS, 5, 3, b"\x82"), 500)
         goaway = client.read_to_end()
         assert goaway is None or goaway.code == ENHANCE_YOUR_CALM

@@ -68,7 +68,7 @@ static void look_at_open(const struct tally *t, const struct h2_conn *c)
                  c->out_end - c->out_at);
     if (has_out && c->write_due_ms == INT64_MAX)
         sim_fail("a connection of HTTP/2 writes without a deadline");
-    if (!has_out && nghttp2_session_want_write(c->session))
+    if (!has_out && (c->n_heads > 0 || nghttp2_session_want_write(c->session)))
         sim_fail("a connection of HTTP/2 has something to say, and doesn't");
     // Who has broken the rules isn't listened to, only told so, in the time for that.
     bool is_listened_to = c->goaway != H2_GOAWAY_REFUSED;
@@ -96,15 +96,18 @@ static void look_at_leftovers(const struct h2_conn *c)
 void sim_watch_h2_conn(struct tally *t, const struct sim_watch *w, struct http_conn *conn)
 {
     const struct h2_conn *c = CONTAINER_OF(conn, struct h2_conn, conn);
-    uint32_t n = 0;
+    uint32_t n = 0, n_heads = 0;
     size_t before = t->held_bytes;
     t->n_h2_conns++;
     SIM_CHECK(!c->in_session && !c->is_flush_due && list_is_empty(&c->touched));
     LIST_FOR (node, &c->streams) {
-        look_at_stream(t, w, CONTAINER_OF(node, struct h2_stream, node));
+        const struct h2_stream *s = CONTAINER_OF(node, struct h2_stream, node);
+        look_at_stream(t, w, s);
+        n_heads += s->is_queued;
         n++;
     }
     SIM_CHECK_INT(c->n_streams, n);
+    SIM_CHECK_INT(c->n_heads, n_heads);
     SIM_CHECK(t->held_bytes - before == c->held_bytes);
     SIM_CHECK(c->owed_bytes <= c->held_bytes);
     switch ((enum h2_conn_state)c->state) {

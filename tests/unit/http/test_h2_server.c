@@ -12,6 +12,7 @@
 struct answer {
     int status;
     int interim;
+    unsigned nth; // of the heads that came
     bool is_closed;
     uint32_t code; // of the close
     bool has_trailers;
@@ -26,6 +27,7 @@ static struct {
     bool has_goaway;
     uint32_t goaway_code;
     int32_t goaway_last;
+    unsigned n_heads;
     const char *body; // to be sent
     size_t body_left;
     bool ends_tunnel;
@@ -44,6 +46,7 @@ static int on_header(nghttp2_session *s, const nghttp2_frame *frame, const uint8
     if (n_name == 7 && memcmp(name, ":status", 7) == 0) {
         a->interim = a->status;
         a->status = atoi((const char *)value);
+        a->nth = ++peer.n_heads;
         return 0;
     }
     a->has_trailers |= a->n > 0;
@@ -164,16 +167,23 @@ static ssize_t read_tunnel(nghttp2_session *s, int32_t id, uint8_t *to, size_t n
     return n > 0 || peer.ends_tunnel ? (ssize_t)n : NGHTTP2_ERR_DEFERRED;
 }
 
-static struct answer *ask(const char *method, const char *path, size_t n_body)
+static int32_t submit(const char *method, const char *path, const char *priority, size_t n_body)
 {
     const nghttp2_nv fields[] = {nv(":method", method), nv(":scheme", "http"),
-                                 nv(":authority", "a.example"), nv(":path", path)};
+                                 nv(":authority", "a.example"), nv(":path", path),
+                                 nv("priority", priority ? priority : "")};
     const nghttp2_data_provider body = {.read_callback = read_body};
     peer.body_left = n_body;
-    int32_t id = nghttp2_submit_request(peer.session, NULL, fields, ARRAY_LEN(fields),
-                                        n_body > 0 ? &body : NULL, NULL);
+    int32_t id =
+        nghttp2_submit_request(peer.session, NULL, fields, ARRAY_LEN(fields) - (priority == NULL),
+                               n_body > 0 ? &body : NULL, NULL);
     CHECK(id > 0);
-    return answer_of(id);
+    return id;
+}
+
+static struct answer *ask(const char *method, const char *path, size_t n_body)
+{
+    return answer_of(submit(method, path, NULL, n_body));
 }
 
 static void a_get_is_answered_in_full(void)
@@ -488,8 +498,53 @@ static void an_idle_connection_ends_with_goaway(void)
     close_peer(&r);
 }
 
-TEST_MAIN(TEST(a_get_is_answered_in_full), TEST(answers_of_every_kind_come_through),
-          TEST(trailers_and_interim_answers_come_through),
+// RFC 9218 4.1, 7.1, 10: also of heads, while the socket takes nothing; the order in which they
+// were asked for decides among equals. A reset takes one out.
+static void the_most_urgent_head_goes_first(void)
+{
+    static const struct {
+        const char *path, *priority, *update;
+        unsigned nth; // 0: reset
+    } cases[] = {
+        {"/empty", "u=7", NULL, 6},  {"/hello", NULL, NULL, 4},  {"/empty", "u=7", "u=1", 2},
+        {"/hello", "u=0", "u=5", 5}, {"/empty", "u=0", NULL, 1}, {"/empty", "u=2", NULL, 3},
+        {"/empty", "u=0", NULL, 0},
+    };
+    struct rig r;
+    struct answer *answers[ARRAY_LEN(cases)];
+    int32_t id = 0;
+    open_peer(&r);
+    struct answer *first = ask("GET", "/hello", 0); // with it comes that updates are understood
+    UNTIL(&r, first->is_closed);
+    stop_listening(&r);
+    unsigned n_served = r.n_served;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        id = submit("GET", cases[i].path, cases[i].priority, 0);
+        answers[i] = answer_of(id);
+        turn_deaf(&r); // nghttp2 would send the update first
+        if (cases[i].update)
+            CHECK(nghttp2_submit_priority_update(peer.session, NGHTTP2_FLAG_NONE, id,
+                                                 (const uint8_t *)cases[i].update,
+                                                 strlen(cases[i].update)) == 0);
+    }
+    while (r.n_served < n_served + ARRAY_LEN(cases))
+        turn_deaf(&r);
+    CHECK(nghttp2_submit_rst_stream(peer.session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL) == 0);
+    turn_deaf(&r);
+    turn_deaf(&r);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        UNTIL(&r, answers[i]->is_closed);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        unsigned nth = answers[i]->nth > 0;
+        for (size_t j = 0; j < ARRAY_LEN(cases); j++)
+            nth += answers[j]->nth > 0 && answers[j]->nth < answers[i]->nth;
+        CHECK_INT(nth, cases[i].nth);
+    }
+    close_peer(&r);
+}
+
+TEST_MAIN(TEST(a_get_is_answered_in_full), TEST(the_most_urgent_head_goes_first),
+          TEST(answers_of_every_kind_come_through), TEST(trailers_and_interim_answers_come_through),
           TEST(a_body_that_breaks_off_resets_the_stream),
           TEST(bodies_larger_than_the_windows_go_both_ways),
           TEST(a_reset_by_the_client_cancels_the_exchange),
