@@ -104,6 +104,7 @@ struct h2_conn {
     bool is_greeted;   // the client's first SETTINGS have come
     bool in_session;   // a call of the session runs
     bool is_flush_due; // at the end of this turn
+    bool is_look_due;  // the same, last of all: something has come
     bool is_hungry;    // there is more to read than one turn should
     struct ip peer;
 };

@@ -99,7 +99,8 @@ void sim_watch_h2_conn(struct tally *t, const struct sim_watch *w, struct http_c
     uint32_t n = 0, n_heads = 0;
     size_t before = t->held_bytes;
     t->n_h2_conns++;
-    SIM_CHECK(!c->in_session && !c->is_flush_due && list_is_empty(&c->touched));
+    SIM_CHECK(!c->in_session && !c->is_flush_due && !c->is_look_due);
+    SIM_CHECK(list_is_empty(&c->touched));
     LIST_FOR (node, &c->streams) {
         const struct h2_stream *s = CONTAINER_OF(node, struct h2_stream, node);
         look_at_stream(t, w, s);
