@@ -5,7 +5,7 @@
   bench.py [-n ROUNDS] [-t SECONDS] [--bin FILE] [--vs FILE] [--peers sallyport,nginx,haproxy,h2o]
            [WORK …]
 
-Works: keepalive connections download upload gzip log hosts filters idle workers flood startup reload kill upgrade,
+Works: keepalive connections download upload gzip log hosts filters balance idle workers flood startup reload kill upgrade,
 of HTTP/2 h2-keepalive (over TLS: h2load, 16 connections of 32 streams) and h2-upstream (to the server;
 nginx by grpc_pass, which is all it has), and of TLS tls-keepalive tls-handshakes
 tls-resumed tls-download tls-idle tls-upstream; by default all.
@@ -127,9 +127,10 @@ class Bench:
         self.compete(title, lambda p: measure(p, self.args.t, path, **load), peers,
                      **(options or {}))
 
-    def variants(self, title, base, options, path="/1k", script=None, base_script=None):
+    def variants(self, title, base, options, path="/1k", script=None, base_script=None,
+                 base_options=None):
         """Our own proxy with and without something."""
-        plain = self.start("sallyport", base)
+        plain = self.start("sallyport", base, **(base_options or {}))
         others = [self.start("sallyport", label, **o) for label, o in options.items()]
         try:
             report(title, rounds([plain, *others], self.args.n, lambda p: measure(
@@ -183,6 +184,11 @@ end
                    "c: { allow: [127.0.0.0/8, 10.0.0.0/8] }")
         self.variants("Three simple filters", "none",
                       {"headers, rate-limit, allow": {"filters": filters, "use": "[c, b, a]"}})
+
+    def balance(self):
+        self.variants("Balancing over 4 servers", "round-robin",
+                      {method: {"balance": method} for method in ("least-connections", "least-time")},
+                      base_options={"balance": "round-robin"})
 
     def flood(self):
         flood.run(self)
@@ -247,7 +253,7 @@ end
 
 
 def main():
-    works = ["keepalive", "connections", "download", "upload", "gzip", "log", "hosts", "filters", "workers", "idle", "flood",
+    works = ["keepalive", "connections", "download", "upload", "gzip", "log", "hosts", "filters", "balance", "workers", "idle", "flood",
              "startup", "reload", "kill", "upgrade", "tls-keepalive", "tls-handshakes",
              "tls-resumed", "tls-download", "tls-idle", "tls-upstream", "h2-keepalive",
              "h2-upstream"]

@@ -146,6 +146,10 @@ def nginx_tls(cert):
     return f"ssl_certificate {cert}; ssl_certificate_key {cert}.key; ssl_protocols TLSv1.3;"
 
 
+# Where an origin listens: as many servers of one service, in one process.
+ORIGIN_IPS = [f"127.0.0.{i}" for i in range(1, 5)]
+
+
 class Origin(Process):
     """nginx with files; POST to /upload is read and answered with a few bytes. /1k comes from memory:
     the load must have more to give than the proxies take, or the fastest one pays for sleeping."""
@@ -157,9 +161,10 @@ class Origin(Process):
             (folder / name).write_bytes(data)
         self.port, self.tls_port, sink = free_port(), free_port(), free_port()
         self.h2_port = free_port()
+        listen = " ".join(f"listen {ip}:{self.port} backlog=4096;" for ip in ORIGIN_IPS)
         (folder / "conf").write_text(NGINX_HEAD.format(folder=folder) + f"""
   server {{ listen 127.0.0.1:{sink}; location / {{ return 200 "ok"; }} }}
-  server {{ listen 127.0.0.1:{self.port} backlog=4096;
+  server {{ {listen}
     listen 127.0.0.1:{self.tls_port} ssl backlog=4096; root {folder};
     listen 127.0.0.1:{self.h2_port} http2 backlog=4096;
     {nginx_tls(cert)}
@@ -267,7 +272,7 @@ class Sallyport(Process):
 
     def __init__(self, folder, origin, binary, log=None, sites=0, workers=1, cert=None,
                  origin_cert=None, http2=False, origin_h2=False, gzip=None, filters="", use="[]",
-                 trusted="[]"):
+                 trusted="[]", balance=None):
         self.port = free_port()
         tls = (f", http2: {'yes' if http2 else 'no'}, tls: {{ min: '1.3', certificates: [{{ cert: {cert}, key: {cert}.key }}] }}"
                if cert else "")
@@ -278,6 +283,12 @@ class Sallyport(Process):
             service = f"""services:
   origin: {{ servers: ["https://127.0.0.1:{origin}"],
              tls: {{ ca: {origin_cert}, server-name: bench.example }} }}
+"""
+        if balance:
+            url = "origin"
+            servers = ", ".join(f"http://{ip}:{origin}" for ip in ORIGIN_IPS)
+            service = f"""services:
+  origin: {{ servers: [{servers}], balance: {balance} }}
 """
         access_log = f"{{ path: {folder}/access.log, format: {log} }}" if log else "off"
         names = "".join(f"  site{i}.example: http://127.0.0.1:{origin}\n" for i in range(sites))
