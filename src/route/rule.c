@@ -38,16 +38,26 @@ bool rule_host_matches(const struct rule_value *v, struct str host)
            str_find(host, '.') == host.len - v->text.len;
 }
 
-static enum rule_verdict eval_header(const struct rule_node *n, const struct headers *h)
+static enum rule_verdict eval_field(const struct rule_node *n, struct str value)
 {
+    return n->kind == RULE_HEADER ? verdict_of(str_eq(value, n->values[0].text))
+                                  : verdict_of_regex(n->values[0].regex, value);
+}
+
+static enum rule_verdict eval_header(const struct rule_node *n, const struct request *r)
+{
+    // Fields of the connection are gone by now; what is left of them is the wish for an upgrade.
+    if (n->field_id == FIELD_UPGRADE || n->field_id == FIELD_CONNECTION)
+        return !r->is_upgrade
+                   ? RULE_NO
+                   : eval_field(n, n->field_id == FIELD_UPGRADE ? r->upgrade : STR("Upgrade"));
+    const struct headers *h = &r->headers;
     const struct field *f = n->field_id != FIELD_OTHER ? headers_find(h, (enum field_id)n->field_id)
                                                        : headers_find_named(h, n->key);
     for (; f; f = headers_next(h, f)) {
         if (n->field_id != FIELD_OTHER ? f->id != n->field_id : !str_ieq(f->name, n->key))
             continue;
-        enum rule_verdict v = n->kind == RULE_HEADER
-                                  ? verdict_of(str_eq(f->value, n->values[0].text))
-                                  : verdict_of_regex(n->values[0].regex, f->value);
+        enum rule_verdict v = eval_field(n, f->value);
         if (v != RULE_NO)
             return v;
     }
@@ -163,7 +173,7 @@ static enum rule_verdict eval(const struct rule_node *n, const struct exchange *
     }
     case RULE_HEADER:
     case RULE_HEADER_REGEXP:
-        return eval_header(n, &x->req.headers);
+        return eval_header(n, &x->req);
     case RULE_QUERY:
     case RULE_QUERY_REGEXP:
         return eval_query(n, x->req.query);

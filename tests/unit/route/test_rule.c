@@ -39,6 +39,32 @@ static void check_matches(const struct match_case *cases, size_t n)
     fixture_end(&f);
 }
 
+// The field itself is the connection's, and gone before rules are asked.
+static void an_upgrade_is_seen_as_the_fields_that_asked_for_it(void)
+{
+    static const struct match_case cases[] = {
+        {"Header(`Upgrade`, `websocket`)", true},
+        {"Header(`Upgrade`, `h2c`)", false},
+        {"HeaderRegexp(`upgrade`, `(?i)^WebSocket$`)", true},
+        {"HeaderRegexp(`Connection`, `(?i)upgrade`)", true},
+        {"Header(`Connection`, `close`)", false},
+    };
+    struct fixture f;
+    struct exchange *x = request(&f);
+    for (int asks = 0; asks < 2; asks++) {
+        x->req.is_upgrade = asks == 1;
+        x->req.upgrade = asks == 1 ? STR("websocket") : STR_NONE;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            struct diags diags = {.n = 0};
+            struct rule *r = rule_of(cases[i].rule, &f.mem, &diags);
+            CHECK(r && rule_matches(r, x) == (asks == 1 && cases[i].matches));
+            rule_fini(r);
+            diags_fini(&diags);
+        }
+    }
+    fixture_end(&f);
+}
+
 static void matchers_compare_what_they_name(void)
 {
     static const struct match_case cases[] = {
@@ -190,6 +216,6 @@ static void both_matches_what_both_match(void)
 }
 
 TEST_MAIN(TEST(both_matches_what_both_match), TEST(matchers_compare_what_they_name),
-          TEST(operators_bind_as_in_go),
+          TEST(an_upgrade_is_seen_as_the_fields_that_asked_for_it), TEST(operators_bind_as_in_go),
           TEST(a_catastrophic_expression_gives_up_and_matches_nothing),
           TEST(why_names_the_part_that_decided))
