@@ -212,9 +212,10 @@ _sallyport() {
         'print '1' man') kind=names names='commands settings' ;;
         'print '1' completion') kind=names names='bash zsh' ;;
         'print 0 ') kind=names names='settings config commands access-log-fields refusals ends metrics api man completion' ;;
+        'import '1' caddy') kind=file ;;
         'import '1' haproxy') kind=file ;;
         'import '1' nginx') kind=file ;;
-        'import 0 ') kind=names names='haproxy nginx' ;;
+        'import 0 ') kind=names names='caddy haproxy nginx' ;;
         'help 0 ') kind=names names=$commands ;;
     esac
     case $kind in

@@ -2,6 +2,7 @@
 // Configurations of other programs as settings of ours.
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,10 @@
 #include "keeper/load.h"
 #include "rt/file.h"
 
+#define FILES_MAX 1000 // that a pattern fits
+
 static const struct cli_word words[] = {
+    {.name = "caddy", .takes_any = true, .kind = CLI_VALUE_FILE},
     {.name = "haproxy", .takes_any = true, .kind = CLI_VALUE_FILE},
     {.name = "nginx", .takes_any = true, .kind = CLI_VALUE_FILE},
 };
@@ -51,6 +55,26 @@ static bool read_env(void *arg, struct str name, struct arena *mem, struct str *
     if (value)
         *ret = arena_dup(mem, str_of(value));
     return value != NULL;
+}
+
+static bool find_files(void *arg, struct str pattern, struct arena *mem, struct str **ret,
+                       size_t *ret_n)
+{
+    (void)arg;
+    glob_t found;
+    char *text = mem_copy(pattern.ptr, pattern.len);
+    int code = glob(text, 0, NULL, &found);
+    mem_free(text);
+    *ret_n = 0;
+    if (code == GLOB_NOMATCH)
+        return true;
+    if (code != 0)
+        return false;
+    *ret = found.gl_pathc <= FILES_MAX ? ARENA_ARRAY(mem, struct str, found.gl_pathc) : NULL;
+    for (; *ret && *ret_n < found.gl_pathc; ++*ret_n)
+        (*ret)[*ret_n] = arena_dup(mem, str_of(found.gl_pathv[*ret_n]));
+    globfree(&found);
+    return *ret != NULL;
 }
 
 static const struct conf_resolver files = {.read_file = read_file, .read_env = read_env};
@@ -177,7 +201,7 @@ static int run(const struct cli_args *args)
     const char *path = args->words[1], *why = NULL;
     struct draft d;
     struct diags diags = {.n = 0};
-    struct dialect_input in = {.path = str_of(path), .files = &files};
+    struct dialect_input in = {.path = str_of(path), .files = &files, .find_files = find_files};
     draft_init(&d);
     enum err err = strcmp(path, "-") == 0
                        ? file_read_fd(STDIN_FILENO, DIALECT_FILE_MAX_BYTES, &d.mem, &in.text, &why)
@@ -203,7 +227,8 @@ const struct cli_command cli_import = {
     .summary = "Make settings of another program's configuration.",
     .doc =
         "`haproxy`: HAProxy's file (`/etc/haproxy/haproxy.cfg`), for versions 2.0 to 2.9. "
-        "`nginx`: one of its files, or what `nginx -T` prints, which is all of them. `-` is "
+        "`nginx`: one of its files, or what `nginx -T` prints, which is all of them. `caddy`: a "
+        "Caddyfile (`/etc/caddy/Caddyfile`), of version 2, with the files that it imports. `-` is "
         "standard input. Files that it names (lists of addresses, pages for errors, lists of "
         "certificates) are read, and variables are taken from the environment. The result is "
         "settings with comments that tell the line each part comes from.\n"

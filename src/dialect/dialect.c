@@ -3,7 +3,7 @@
 
 #include "base/utf8.h"
 
-const struct dialect *const dialects[] = {&dialect_haproxy, &dialect_nginx, NULL};
+const struct dialect *const dialects[] = {&dialect_caddy, &dialect_haproxy, &dialect_nginx, NULL};
 
 // The line with the first byte that is no text, or 0.
 static unsigned broken_line(struct str text)

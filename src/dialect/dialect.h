@@ -11,6 +11,10 @@ struct dialect_input {
     struct str path; // of the file, for messages
     struct str text;
     const struct conf_resolver *files; // read_file, read_env
+    // The files that a pattern with '*' fits, by their names, in mem; none is fine. False: too
+    // many. NULL: only files with names can be asked for.
+    bool (*find_files)(void *arg, struct str pattern, struct arena *mem, struct str **ret,
+                       size_t *ret_n);
 };
 
 struct dialect {
@@ -27,5 +31,6 @@ extern const struct dialect *const dialects[];
 bool dialect_convert(const struct dialect *dialect, const struct dialect_input *in, struct draft *d,
                      struct diags *diags) MUST_CHECK;
 
+extern const struct dialect dialect_caddy;
 extern const struct dialect dialect_haproxy;
 extern const struct dialect dialect_nginx;
