@@ -114,14 +114,14 @@ class Pair:
         theirs = theirs.replace("userlist staff\n", "userlist staff\n    group ops users ada\n"
                                 "    user bob insecure-password builder\n")
         (folder / "theirs.cfg").write_text(theirs)
-        self.haproxy = Process(["haproxy", "-db", "-f", str(folder / "theirs.cfg")], cwd=folder)
+        self.peer = Process(["haproxy", "-db", "-f", str(folder / "theirs.cfg")], cwd=folder)
         settings = re.sub(r"(?m)^(log|access-log):\n(  .*\n)+", "", self.settings)
         self.proxy = Proxy(folder / "p", settings)
         for port in self.theirs:
-            wait_until(lambda: self._listens(port), "haproxy\n" + "\n".join(self.haproxy.err))
+            wait_until(lambda: self._listens(port), "haproxy\n" + "\n".join(self.peer.err))
 
     def _listens(self, port):
-        assert self.haproxy.child.poll() is None, "\n".join(self.haproxy.err)
+        assert self.peer.child.poll() is None, "\n".join(self.peer.err)
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -154,7 +154,7 @@ class Pair:
         return said[0]
 
     def stop(self):
-        self.haproxy.end()
+        self.peer.end()
         self.proxy.stop()
 
 
@@ -180,13 +180,14 @@ def handshake(port, name):
             return tls.getpeercert(True), tls
 
 
-def ask_tls(port, host, path="/"):
+def ask_tls(port, host, path="/", send=None):
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with Client(port) as client:
         client.sock = context.wrap_socket(client.sock, server_hostname=host.split(":")[0])
         cert = client.sock.getpeercert(True)
-        return client.exchange(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"), cert
+        send = send or f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        return client.exchange(send), cert
 
 
 def test_the_guide_with_certbot(pair, world):

@@ -67,15 +67,6 @@ class NginxPair(Pair):
         folder = "ssl_certificate" in text
         return world.fill(text.replace("@CERTS@", str(world.certs if folder else world.pages)), ports)
 
-    def _listens(self, port):
-        assert self.peer.child.poll() is None, "\n".join(self.peer.err)
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    def stop(self):
-        self.peer.end()
-        self.proxy.stop()
-
 
 @pytest.fixture
 def pair(world, tmp_path):
