@@ -109,8 +109,7 @@ static void put_option(struct caddy *c, struct caddy_line *l)
         if (!str_eq(value, STR("disable_redirects")))
             caddy_note(c, l, DRAFT_CHANGED, "sites without 'http://' have TLS");
     } else if (caddy_is(l, "order")) {
-        // Others, of modules, are refused wherever they stand.
-        c->has_own_order |= caddy_is_ordered(value);
+        c->has_own_order |= !caddy_put_order(c, l);
     } else {
         note_option(c, l);
     }
@@ -132,6 +131,7 @@ static bool convert(const struct dialect_input *in, struct draft *d, struct diag
     c.root = caddy_read(in, d, diags);
     if (!c.root)
         return false;
+    caddy_order_init(&c);
     for (struct caddy_line *l = c.root->first; l; l = l->next)
         for (struct caddy_line *option = l->n_words == 0 ? l->first : NULL; option;
              option = option->next)
@@ -143,7 +143,8 @@ static bool convert(const struct dialect_input *in, struct draft *d, struct diag
     map_fini(&c.noted);
     if (conf_node_get(d->root, STR("entrypoints")))
         return true;
-    diag_fail(diags, ERR_SYNTAX, c.root->place, "there is no site in it");
+    diag_fail(diags, ERR_SYNTAX, c.root->place,
+              "there is no site in it whose address is understood");
     return false;
 }
 

@@ -103,7 +103,7 @@ static void put_respond(struct caddy_site *s, struct caddy_line *l)
     struct conf_node *settings = caddy_filter(s, l, "respond");
     draft_set(d, settings, STR("status"), status, l->place);
     draft_set(d, settings, STR("body"), body, l->place);
-    if (is_json(body))
+    if (is_json(body) && !has_placeholder(body))
         draft_set(d, settings, STR("content-type"), STR("application/json"), l->place);
 }
 

@@ -223,6 +223,20 @@ static bool put_query(struct text *to, struct str pair)
     return is_fine;
 }
 
+// Pairs of one key: versions of Caddy have different minds about several.
+static bool put_queries(struct text *to, const struct caddy_line *l, size_t at)
+{
+    struct str key = STR_NONE, first = STR_NONE, value;
+    bool is_fine = true;
+    for (size_t i = at; i < l->n_words && is_fine; i++) {
+        (void)str_cut(caddy_word(l, i), '=', &key, &value);
+        first = i == at ? key : first;
+        text_put(to, i > at ? STR(" || ") : STR(""));
+        is_fine = str_eq(key, first) && put_query(to, caddy_word(l, i));
+    }
+    return is_fine;
+}
+
 // name and expression, or the expression alone; of a field: its name in front.
 static bool put_regex(struct text *to, const struct caddy_line *l, size_t at, bool is_header)
 {
@@ -294,7 +308,7 @@ static bool put_line(struct caddy_site *s, const struct caddy_state *state,
     } else if (str_eq(kind, STR("protocol"))) {
         is_fine &= put_protocol(s, caddy_word(l, at + 1), to);
     } else if (str_eq(kind, STR("query"))) {
-        is_fine &= l->n_words == at + 2 && put_query(to, caddy_word(l, at + 1));
+        is_fine &= put_queries(to, l, at + 1);
     } else {
         is_fine = put_words(s, state, l, at, to);
     }
@@ -364,7 +378,7 @@ static enum caddy_fit relate(struct str known, struct str path)
     if (!str_ieq(str_first(known, n), str_first(path, n)) || (!is_open && n < path.len) ||
         (!is_prefix && n < known.len) || (!is_open && !is_prefix && known.len != path.len))
         return CADDY_NEVER;
-    return is_prefix && n == path.len ? CADDY_ALWAYS : CADDY_PERHAPS;
+    return n == path.len && (is_prefix || !is_open) ? CADDY_ALWAYS : CADDY_PERHAPS;
 }
 
 bool caddy_match(struct caddy_site *s, const struct caddy_state *state, struct caddy_line *l,
@@ -375,6 +389,11 @@ bool caddy_match(struct caddy_site *s, const struct caddy_state *state, struct c
     bool is_fine = true, is_alone;
     struct str path = caddy_path(l, &is_alone);
     *ret = (struct caddy_cond){.fit = CADDY_PERHAPS};
+    // Rules see the request's own path; what it has become may be known all the same.
+    if (state->is_rewritten && str_starts(path, STR("/")))
+        ret->fit = relate(state->path, path);
+    if (ret->fit == CADDY_NEVER || (ret->fit == CADDY_ALWAYS && is_alone))
+        return true;
     if (str_starts(word, STR("@"))) {
         const struct caddy_line *set = named(l, word);
         is_fine = set && put_set(s, state, set, 1, &to);

@@ -39,12 +39,19 @@ static bool expand(struct draft *d, struct caddy_line *l, struct str text, struc
     static const struct {
         const char *from, *to;
     } known[] = {
-        {"{uri}", "{path}{query}"}, {"{http.request.uri}", "{path}{query}"},
-        {"{path}", "{path}"},       {"{http.request.uri.path}", "{path}"},
-        {"?{query}", "{query}"},    {"?{http.request.uri.query}", "{query}"},
-        {"{host}", "{host}"},       {"{http.request.host}", "{host}"},
-        {"{scheme}", "{scheme}"},   {"{http.request.scheme}", "{scheme}"},
-        {"{hostport}", "{host}"},   {"{http.request.hostport}", "{host}"},
+        {"{uri}", "{path}{query}"},
+        {"{http.request.uri}", "{path}{query}"},
+        {"{path}", "{path}"},
+        {"{http.request.uri.path}", "{path}"},
+        {"{?query}", "{query}"},
+        {"?{query}", "{query}"},
+        {"?{http.request.uri.query}", "{query}"},
+        {"{host}", "{host}"},
+        {"{http.request.host}", "{host}"},
+        {"{scheme}", "{scheme}"},
+        {"{http.request.scheme}", "{scheme}"},
+        {"{hostport}", "{host}"},
+        {"{http.request.hostport}", "{host}"},
     };
     bool is_fine = true;
     struct text to = {0};
@@ -161,10 +168,59 @@ static struct str without_uri(struct str to)
     return STR_NONE;
 }
 
+static struct str target_of(const struct caddy_line *l)
+{
+    struct str to = caddy_word(l, caddy_args(l));
+    if (str_ends(to, STR("?{query}")) && !str_ends(to, STR("{path}?{query}")))
+        to.len -= 8; // it stays in any case
+    return to;
+}
+
+struct str caddy_new_path(struct caddy *c, const struct caddy_line *l)
+{
+    struct str to = target_of(l), prefix = without_uri(to), path, query;
+    if (prefix.len > 1 && is_new_path(prefix)) {
+        prefix.len -= str_ends(prefix, STR("/"));
+        return draft_printf(c->d, STR_FMT "/*", STR_ARG(prefix));
+    }
+    (void)str_cut(to, '?', &path, &query);
+    return is_new_path(path) ? path : STR_NONE;
+}
+
+// A path and a query of its own, in which "{path}" may stand.
+static bool rewrite_query(struct caddy_site *s, struct caddy_line *l, struct str to)
+{
+    struct str path, query, pair;
+    if (!str_cut(to, '?', &path, &query) || !is_new_path(path))
+        return false;
+    struct text text = {0};
+    bool keeps = false, is_fine = true;
+    text_put(&text, path);
+    for (bool is_first = true; query.len > 0 && is_fine;) {
+        (void)str_cut(query, '&', &pair, &query);
+        keeps |= str_eq(pair, STR("{query}"));
+        if (str_eq(pair, STR("{query}")))
+            continue;
+        text_byte(&text, is_first ? '?' : '&');
+        is_first = false;
+        bool is_path = str_ends(pair, STR("={path}"));
+        pair.len -= is_path ? 6 : 0;
+        is_fine = caddy_is_plain(pair) && str_find(pair, '$') == STR_NPOS;
+        text_put(&text, pair);
+        text_put(&text, is_path ? STR("$1") : STR(""));
+    }
+    if (is_fine)
+        put_rewrite(s, l, keeps ? STR("^(/.*)$") : STR("^(/[^?]*)(\\?.*)?$"), text_str(&text));
+    if (is_fine && !keeps)
+        draft_set(s->c->d, caddy_settings(s, l), STR("with-query"), STR("yes"), l->place);
+    text_fini(&text);
+    return is_fine;
+}
+
 static bool rewrite(struct caddy_site *s, struct caddy_line *l)
 {
     struct draft *d = s->c->d;
-    struct str to = caddy_word(l, caddy_args(l)), prefix = without_uri(to);
+    struct str to = target_of(l), prefix = without_uri(to);
     if (l->n_words != caddy_args(l) + 1)
         return false;
     if (prefix.len > 1 && is_new_path(prefix)) {
@@ -172,13 +228,11 @@ static bool rewrite(struct caddy_site *s, struct caddy_line *l)
         put_rewrite(s, l, STR("^/"), draft_printf(d, STR_FMT "/", STR_ARG(prefix)));
         return true;
     }
-    if (str_ends(to, STR("?{query}")))
-        to.len -= 8; // it stays in any case
     if (is_new_path(to)) {
         draft_set(d, caddy_filter(s, l, "replace-path"), STR("path"), to, l->place);
         return true;
     }
-    return rewrite_groups(s, l, to);
+    return rewrite_query(s, l, to) || rewrite_groups(s, l, to);
 }
 
 static bool change(struct caddy_site *s, struct caddy_line *l)

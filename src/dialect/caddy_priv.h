@@ -6,6 +6,7 @@
 #include "filter/common.h"
 
 #define CADDY_USE_MAX 32 // filters on one way
+#define CADDY_DIRECTIVES_MAX 64
 
 struct caddy {
     struct draft *d;
@@ -17,10 +18,11 @@ struct caddy {
     bool is_local;              // the local CA signs
     bool needs_issuer;          // an authority signs for somebody
     bool redirects;             // plain requests for sites with TLS
-    bool has_own_order;         // of directives: it can't be known what comes first
-    struct map names;           // hosts that have a site
-    struct map plain;           // hosts that have a block for plain requests
-    struct map noted;           // lines
+    bool has_own_order;         // of directives, and it isn't understood
+    uint8_t ranks[CADDY_DIRECTIVES_MAX]; // of directives, from 1 on
+    struct map names;                    // hosts that have a site
+    struct map plain;                    // hosts that have a block for plain requests
+    struct map noted;                    // lines
 };
 
 // The hosts of a block that are reached in the same way.
@@ -34,7 +36,7 @@ struct caddy_site {
 // What is known of a request on its way through the directives.
 struct caddy_state {
     struct str cond;   // a rule; empty: all requests
-    struct str path;   // one that fits, in the request's own terms; empty: any
+    struct str path;   // one that fits, in the request's own terms, or rewritten; empty: any
     struct str prefix; // was taken off the path
     bool is_rewritten; // the path isn't that of the request any more
     struct str use[CADDY_USE_MAX];
@@ -90,6 +92,26 @@ bool caddy_path_regexp(const struct caddy_line *l, struct str *ret_name, struct 
 // The text as an expression, in which '*' is what star says.
 void caddy_put_escaped(struct text *to, struct str s, const char *star);
 
+// --- order (caddy_order.c) ---
+
+struct caddy_step {
+    struct caddy_line *line;
+    enum caddy_kind kind;
+    const char *why; // of what becomes nothing
+    size_t rank;     // 0: unknown, before all others
+    struct str path; // the only one of its matcher
+    bool has_matcher;
+};
+
+void caddy_order_init(struct caddy *c);
+// The global option "order". False: it isn't understood.
+bool caddy_put_order(struct caddy *c, const struct caddy_line *l);
+void caddy_classify(const struct caddy *c, struct caddy_line *l, struct caddy_step *ret);
+void caddy_sort(struct caddy_step *steps, size_t n);
+
+// Whether a directive keeps somebody out.
+bool caddy_is_guard(const struct caddy_line *l);
+
 // --- handlers (caddy_filters.c, caddy_fields.c, caddy_paths.c, caddy_proxy.c) ---
 
 // The settings of a new filter of a line.
@@ -104,6 +126,8 @@ void caddy_refuse(struct caddy_site *s, struct caddy_line *l, const char *why);
 // Makes the filter of a directive once: l->filter, which may be empty, or l->is_refused.
 void caddy_put_filter(struct caddy_site *s, struct caddy_line *l);
 void caddy_put_path(struct caddy_site *s, struct caddy_line *l);
+// The path that a rewrite leads to, with a '*' where it goes on; empty: it isn't known.
+struct str caddy_new_path(struct caddy *c, const struct caddy_line *l);
 void caddy_put_headers(struct caddy_site *s, struct caddy_line *l, enum filter_side side);
 
 // One change; from is the word with the field's name. False: it protects, and can't be had.
@@ -122,12 +146,6 @@ bool caddy_url(struct caddy *c, struct str upstream, bool is_tls, struct str *re
 // What the block's directives do, as routes at the end of the list. top: the priority of the last.
 void caddy_put_routes(struct caddy_site *s, struct conf_node *list, struct str hosts,
                       const struct conf_node *entrypoints, unsigned long top);
-
-// Whether Caddy's own order has a directive of this name.
-bool caddy_is_ordered(struct str name);
-
-// Whether a directive keeps somebody out.
-bool caddy_is_guard(const struct caddy_line *l);
 
 // --- entrypoints (caddy_entries.c) ---
 

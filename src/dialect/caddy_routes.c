@@ -8,64 +8,8 @@
 #define STEPS_MAX 400   // of a block
 #define DEPTH_MAX 64
 
-// Caddy's own order, and what is said of those that become nothing. What isn't here may protect,
-// and nobody knows where: it comes first.
-static const struct directive {
-    const char *name;
-    enum caddy_kind kind;
-    const char *why;
-} order[] = {
-    {"tls", CADDY_HARMLESS, NULL},
-    {"bind", CADDY_HARMLESS, NULL},
-    {"log", CADDY_HARMLESS, "see 'access-log', which is of all sites"},
-    {"skip_log", CADDY_HARMLESS, "'access-log' has all requests"},
-    {"log_skip", CADDY_HARMLESS, "'access-log' has all requests"},
-    {"log_append", CADDY_HARMLESS, "see the fields of 'access-log'"},
-    {"log_name", CADDY_HARMLESS, "see 'access-log', which is of all sites"},
-    {"handle_errors", CADDY_HARMLESS, "see the filter 'error-pages'"},
-    {"tracing", CADDY_HARMLESS, "see 'tracing'"},
-    {"map", CADDY_HARMLESS, "there are no variables; what needs one is refused"},
-    {"vars", CADDY_HARMLESS, "there are no variables; what needs one is refused"},
-    {"fs", CADDY_HARMLESS, "files aren't served here"},
-    {"root", CADDY_HARMLESS, "files aren't served here"},
-    {"header", CADDY_FILTER, NULL},
-    {"request_body", CADDY_FILTER, NULL},
-    {"redir", CADDY_ANSWER, NULL},
-    {"method", CADDY_REFUSED, "the method stays what it is"},
-    {"rewrite", CADDY_REWRITE, NULL},
-    {"uri", CADDY_FILTER, NULL},
-    {"try_files", CADDY_REFUSED, "files aren't served here; put a server behind it"},
-    {"basicauth", CADDY_FILTER, NULL},
-    {"basic_auth", CADDY_FILTER, NULL},
-    {"forward_auth", CADDY_FILTER, NULL},
-    {"request_header", CADDY_FILTER, NULL},
-    {"encode", CADDY_FILTER, NULL},
-    {"push", CADDY_HARMLESS, "browsers don't take pushed answers any more"},
-    {"templates", CADDY_REFUSED, "files aren't served here; put a server behind it"},
-    {"handle", CADDY_HANDLE, NULL},
-    {"handle_path", CADDY_HANDLE, NULL},
-    {"route", CADDY_ROUTE, NULL},
-    {"abort", CADDY_ANSWER, NULL},
-    {"error", CADDY_ANSWER, NULL},
-    {"respond", CADDY_ANSWER, NULL},
-    {"metrics", CADDY_REFUSED, "see 'metrics@internal'"},
-    {"reverse_proxy", CADDY_ANSWER, NULL},
-    {"php_fastcgi", CADDY_REFUSED, "programs aren't run here; put a server with HTTP behind it"},
-    {"file_server", CADDY_REFUSED, "files aren't served here; put a server behind it"},
-    {"acme_server", CADDY_REFUSED, "there is no authority for others here"},
-};
-
-struct step {
-    struct caddy_line *line;
-    enum caddy_kind kind;
-    const char *why;
-    size_t rank, index;
-    struct str path;
-    bool has_matcher;
-};
-
 struct frame {
-    const struct step *steps;
+    const struct caddy_step *steps;
     size_t n, at;
     bool has_handled, has_rewritten; // those that are left don't count
     const struct frame *behind;      // goes on there
@@ -79,83 +23,13 @@ struct walk {
     bool is_over;
 };
 
-static const struct directive *directive_of(const struct caddy_line *l)
-{
-    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
-        if (caddy_is(l, order[i].name))
-            return &order[i];
-    return NULL;
-}
-
-bool caddy_is_ordered(struct str name)
-{
-    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
-        if (str_eq(name, str_of(order[i].name)))
-            return true;
-    return false;
-}
-
-bool caddy_is_guard(const struct caddy_line *l)
-{
-    const struct directive *d = directive_of(l);
-    if (!d)
-        return !str_starts(caddy_word(l, 0), STR("@"));
-    bool is_auth =
-        caddy_is(l, "basicauth") || caddy_is(l, "basic_auth") || caddy_is(l, "forward_auth");
-    bool is_refusal = caddy_is(l, "respond") || caddy_is(l, "error") || caddy_is(l, "abort");
-    return d->kind == CADDY_REFUSED || is_auth || is_refusal;
-}
-
-static void classify(struct step *step)
-{
-    const struct directive *d = directive_of(step->line);
-    bool is_alone;
-    step->kind = d ? d->kind : CADDY_REFUSED;
-    step->why = d ? d->why : "nothing here does the same";
-    step->rank = d ? (size_t)(d - order) + 1 : 0;
-    if (caddy_is(step->line, "basic_auth") || caddy_is(step->line, "handle_path"))
-        step->rank--; // two names of one
-    step->path = caddy_path(step->line, &is_alone);
-    step->has_matcher = caddy_args(step->line) == 2 && !str_eq(caddy_word(step->line, 1), STR("*"));
-}
-
-static struct str without_star(struct str path)
-{
-    path.len -= str_ends(path, STR("*"));
-    return path;
-}
-
-// Caddy's comparison, which isn't transitive. Where versions differ it is that of 2.10.
-static bool comes_before(const struct step *a, const struct step *b)
-{
-    if (a->rank != b->rank)
-        return a->rank < b->rank;
-    if (a->path.len == 0 || b->path.len == 0)
-        return a->has_matcher && !b->has_matcher;
-    struct str x = without_star(a->path), y = without_star(b->path);
-    return x.len != y.len ? x.len > y.len : str_eq(x, y) && a->path.len < b->path.len;
-}
-
-// By insertion, as Caddy does it for as few as there are: with this comparison another way may have
-// another result.
-static void sort(struct step *steps, size_t n)
-{
-    for (size_t i = 1; i < n; i++)
-        for (size_t k = i; k > 0 && comes_before(&steps[k], &steps[k - 1]); k--) {
-            struct step moved = steps[k];
-            steps[k] = steps[k - 1];
-            steps[k - 1] = moved;
-        }
-}
-
 static struct frame steps_of(struct walk *w, const struct caddy_line *block, bool is_sorted,
                              const struct frame *behind)
 {
-    struct draft *d = w->s->c->d;
-    struct step *steps = ARENA_ARRAY(&d->mem, struct step, STEPS_MAX);
+    struct caddy_step *steps = ARENA_ARRAY(&w->s->c->d->mem, struct caddy_step, STEPS_MAX);
     struct frame f = {.steps = steps, .behind = behind};
     if (!steps)
-        d->is_full = true;
+        w->s->c->d->is_full = true;
     for (struct caddy_line *l = block->first; l && steps; l = l->next) {
         if (str_starts(caddy_word(l, 0), STR("@")))
             continue;
@@ -163,11 +37,10 @@ static struct frame steps_of(struct walk *w, const struct caddy_line *block, boo
             w->is_over = true;
             break;
         }
-        steps[f.n] = (struct step){.line = l, .index = f.n};
-        classify(&steps[f.n++]);
+        caddy_classify(w->s->c, l, &steps[f.n++]);
     }
     if (is_sorted)
-        sort(steps, f.n);
+        caddy_sort(steps, f.n);
     return f;
 }
 
@@ -225,7 +98,7 @@ static struct caddy_state narrow(struct walk *w, const struct caddy_state *state
 {
     struct caddy_state inner = *state;
     inner.cond = join(w->s->c, state->cond, cond->rule);
-    if (cond->path.len > state->path.len)
+    if (cond->path.len > state->path.len && !state->is_rewritten)
         inner.path = cond->path;
     return inner;
 }
@@ -278,15 +151,18 @@ static bool takes_prefix(struct walk *w, const struct caddy_line *l, struct cadd
 static void walk_filter(struct walk *w, struct frame at, const struct caddy_state *state,
                         const struct caddy_cond *cond, unsigned depth)
 {
-    const struct step *step = &at.steps[at.at];
+    const struct caddy_step *step = &at.steps[at.at];
     struct caddy_state inner = narrow(w, state, cond);
     struct frame next = at, behind;
     next.at++;
     behind = next;
     behind.has_rewritten |= step->kind == CADDY_REWRITE;
     caddy_put_filter(w->s, step->line);
-    if (step->kind == CADDY_REWRITE || caddy_is(step->line, "uri"))
-        inner.is_rewritten |= !takes_prefix(w, step->line, &inner);
+    bool is_uri = caddy_is(step->line, "uri") && !takes_prefix(w, step->line, &inner);
+    if (step->kind == CADDY_REWRITE || is_uri) {
+        inner.is_rewritten = true;
+        inner.path = is_uri ? STR_NONE : caddy_new_path(w->s->c, step->line);
+    }
     use(w, &inner, step->line->filter);
     if (step->line->is_refused)
         emit(w, &inner, STR_NONE, caddy_refusal(w->s->c, step->line->place), STR_NONE,
@@ -320,7 +196,7 @@ static void put_answer(struct walk *w, const struct caddy_state *state, struct s
 }
 
 // Whether a step does nothing for the requests of a state.
-static bool is_passed(struct walk *w, const struct frame *at, const struct step *step)
+static bool is_passed(struct walk *w, const struct frame *at, const struct caddy_step *step)
 {
     if (step->kind == CADDY_HARMLESS && step->why)
         caddy_note(w->s->c, step->line, DRAFT_LOST, "%s", step->why);
@@ -336,7 +212,7 @@ static void walk(struct walk *w, struct frame at, const struct caddy_state *stat
             at = *at.behind;
         if (at.at == at.n)
             break;
-        const struct step *step = &at.steps[at.at];
+        const struct caddy_step *step = &at.steps[at.at];
         struct caddy_cond cond;
         if (is_passed(w, &at, step)) {
             at.at++;

@@ -114,7 +114,11 @@ static void directives_have_the_order_of_caddy(void)
     convert_with(&dialect_caddy, STR("{\norder x first\n}\n" SITE "respond hi\n}\n"), &c);
     CHECK(c.passes && c.n_closed == 0);
     converted_fini(&c);
-    convert_with(&dialect_caddy, STR("{\norder respond first\n}\n" SITE "respond hi\n}\n"), &c);
+    convert_with(&dialect_caddy,
+                 STR("{\norder respond first\n}\n" SITE "redir /x\nrespond hi\n}\n"), &c);
+    CHECK(c.passes && c.n_closed == 0 && !strstr(c.yaml.ptr, "redirect:"));
+    converted_fini(&c);
+    convert_with(&dialect_caddy, STR("{\norder respond somewhere\n}\n" SITE "respond hi\n}\n"), &c);
     CHECK(c.n_closed == 1);
     converted_fini(&c);
 }
