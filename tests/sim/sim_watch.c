@@ -16,7 +16,7 @@
 #include "upstream/service.h"
 
 #define HEAP_LOOK_EACH 64                    // looks: it is slow
-#define HEAP_FIXED_BYTES ((size_t)192 << 10) // with what pools keep
+#define HEAP_FIXED_BYTES ((size_t)544 << 10) // with what pools keep, and a slab of frames
 #define HEAP_SNAPSHOT_BYTES ((size_t)96 << 10)
 #define HEAP_POLICIES_BYTES ((size_t)160 << 10)       // of a snapshot: OpenSSL's contexts
 #define HEAP_EXCHANGE_BYTES ((size_t)(80 + 64) << 10) // with a body that is kept to be sent again

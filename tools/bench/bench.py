@@ -9,7 +9,7 @@ Works: keepalive connections download upload gzip log hosts filters balance idle
 of HTTP/2 h2-keepalive (over TLS: h2load, 16 connections of 32 streams) and h2-upstream (to the server;
 nginx by grpc_pass, which is all it has), and of TLS tls-keepalive tls-handshakes
 tls-resumed tls-download tls-idle tls-upstream; by default all.
-h2o takes part in h2-keepalive, tls-keepalive, tls-handshakes, tls-download and tls-idle.
+h2o takes part in h2-keepalive, h2-idle, tls-keepalive, tls-handshakes, tls-download and tls-idle.
 Each proxy has one worker pinned to core 0; load and origin are on core 1. The figure is CPU time of
 the proxy's processes (all threads, from the scheduler's own counters) divided by requests; the medians
 of the rounds and the ratio to the best peer are printed, as Markdown. startup, reload, kill and upgrade
@@ -229,6 +229,11 @@ end
         idle.run(self, tls.IDLE_CONNECTIONS, tls.opener(self.cert), "idle TLS connections",
                  peers=self.args.tls_peers, cert=self.cert)
 
+    def h2_idle(self):
+        idle.run(self, tls.IDLE_CONNECTIONS, tls.opener(self.cert, "h2"),
+                 "idle HTTP/2 connections over TLS", peers=self.args.tls_peers, ask=idle.ask_http_2,
+                 cert=self.cert, http2=True)
+
     def tls_upstream(self):
         peers = [name for name in self.args.peers if name != "h2o"]
         self.compare("TLS to the server, keep-alive, 1 KB", "/1k", peers,
@@ -256,7 +261,7 @@ def main():
     works = ["keepalive", "connections", "download", "upload", "gzip", "log", "hosts", "filters", "balance", "workers", "idle", "flood",
              "startup", "reload", "kill", "upgrade", "tls-keepalive", "tls-handshakes",
              "tls-resumed", "tls-download", "tls-idle", "tls-upstream", "h2-keepalive",
-             "h2-upstream"]
+             "h2-idle", "h2-upstream"]
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=7, help="rounds")

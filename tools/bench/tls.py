@@ -35,10 +35,11 @@ def handshakes(load, proxy, mode, seconds, cert):
     return used / connections / 1000, connections / took
 
 
-def opener(cert):
+def opener(cert, protocol="http/1.1"):
     """For idle.measure: makes TLS of a connected socket."""
     context = ssl.create_default_context(cafile=cert)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols([protocol])
 
     def wrap(sock):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

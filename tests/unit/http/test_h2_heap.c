@@ -68,5 +68,35 @@ static void resized_pieces_keep_what_they_hold(void)
     end();
 }
 
+// Buffers of frames come from slabs; each is its own, wherever it lies, and all go back.
+static void buffers_of_frames_are_apart(void)
+{
+    enum { N = 100 };
+    char *frames[N];
+    begin();
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < N; i++) {
+            frames[i] = m->realloc(NULL, 16394, heap);
+            CHECK_INT((uintptr_t)frames[i] % alignof(max_align_t), 0);
+            memset(frames[i], i, 16394);
+        }
+        CHECK_INT(h2_heap_pieces(heap), N);
+        for (int i = 0; i < N; i++)
+            CHECK(frames[i][0] == i && frames[i][16393] == i);
+        for (int i = 0; i < N; i += 2) // every other one, so that slabs have holes
+            m->free(frames[i], heap);
+        for (int i = 0; i < N; i += 2) {
+            frames[i] = m->malloc(16384, heap);
+            memset(frames[i], -i, 16384);
+        }
+        for (int i = 0; i < N; i++)
+            CHECK(frames[i][0] == (char)(i % 2 == 0 ? -i : i));
+        for (int i = N - 1; i >= 0; i--)
+            m->free(frames[(i * 37 + round) % N], heap);
+    }
+    end();
+}
+
 TEST_MAIN(TEST(pieces_of_every_size_are_aligned_and_wholly_usable),
-          TEST(what_is_given_is_taken_again), TEST(resized_pieces_keep_what_they_hold))
+          TEST(what_is_given_is_taken_again), TEST(buffers_of_frames_are_apart),
+          TEST(resized_pieces_keep_what_they_hold))
