@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gRPC from end to end: python3-grpcio on both sides, through HTTP/2 with clients and with servers."""
+"""gRPC from end to end: python3-grpcio on both sides, through HTTP/2 with clients and with servers, both
+plainly and over TLS, where ALPN has to choose it."""
 import threading
 import time
 from concurrent import futures
 
 import pytest
+from certificates import Certificate
 from harness import PATIENCE, wait_until
 
 grpc = pytest.importorskip("grpc")
@@ -57,11 +59,21 @@ class Echo(grpc.GenericRpcHandler):
             yield piece.upper()
 
 
-@pytest.fixture
-def echo():
+@pytest.fixture(scope="module")
+def cert(tmp_path_factory):
+    return Certificate(tmp_path_factory.mktemp("cert"), ["127.0.0.1", "grpc.example"])
+
+
+@pytest.fixture(params=["plain", "tls"])
+def echo(request, cert):
     handler = Echo()
     server = grpc.server(futures.ThreadPoolExecutor(8), [handler])
-    handler.port = server.add_insecure_port("127.0.0.1:0")
+    handler.cert = cert if request.param == "tls" else None
+    if handler.cert:
+        credentials = grpc.ssl_server_credentials([(cert.key_pem, cert.pem)])
+        handler.port = server.add_secure_port("127.0.0.1:0", credentials)
+    else:
+        handler.port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     handler.server = server
     yield handler
@@ -69,11 +81,31 @@ def echo():
     server.stop(0).wait(PATIENCE)
 
 
-@pytest.fixture
-def channel(start, echo):
+def open_plain(start, echo):
     proxy = start("entrypoints: { web: { listen: '127.0.0.1:0', h2c: yes } }\n"
                   f"routes:\n  - {{ match: PathPrefix(`/`), to: 'h2c://127.0.0.1:{echo.port}' }}\n")
-    made = grpc.insecure_channel(f"127.0.0.1:{proxy.port}", [("grpc.enable_http_proxy", 0)])
+    return proxy, grpc.insecure_channel(f"127.0.0.1:{proxy.port}", [("grpc.enable_http_proxy", 0)])
+
+
+def open_tls(start, echo):
+    file, key = echo.cert.file, echo.cert.key_file
+    proxy = start(f"""
+entrypoints:
+  websecure: {{ listen: '127.0.0.1:0', tls: {{ certificates: [{{ cert: {file}, key: {key} }}] }} }}
+services: {{ echo: {{ servers: ['https://127.0.0.1:{echo.port}'], tls: {{ ca: {file} }} }} }}
+routes:
+  - {{ match: PathPrefix(`/`), to: echo }}
+""")
+    made = grpc.secure_channel(f"127.0.0.1:{proxy.ports['websecure']}",
+                               grpc.ssl_channel_credentials(echo.cert.pem),
+                               [("grpc.enable_http_proxy", 0),
+                                ("grpc.ssl_target_name_override", "grpc.example")])
+    return proxy, made
+
+
+@pytest.fixture
+def channel(start, echo):
+    proxy, made = open_tls(start, echo) if echo.cert else open_plain(start, echo)
     made.proxy = proxy
     yield made
     made.close()
