@@ -147,12 +147,12 @@ static void agree_on_version(struct engine *e)
 static void take_line(struct engine *e, struct str line)
 {
     struct arena mem;
-    struct str id = STR_NONE;
+    struct engine_event event = {.id = STR_NONE};
     const char *why;
     arena_init(&mem, MEM_MAX_BYTES, NULL, 0);
-    if (str_trim(line).len > 0 && !engine_json_event(line, &mem, &id, &why))
+    if (str_trim(line).len > 0 && !engine_json_event(line, &mem, &event, &why))
         e->must_list = true; // it may have been about anything
-    if (id.len > 0 && !engine_looks_mark(e->looks, id))
+    if (event.id.len > 0 && !engine_looks_mark(e->looks, event.id, event.is_early))
         e->must_list = true;
     arena_fini(&mem);
 }

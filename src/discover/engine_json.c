@@ -268,14 +268,17 @@ static struct str changed_by(const json_t *event)
     return text_at(actor, "ID");
 }
 
-bool engine_json_event(struct str json, struct arena *mem, struct str *ret_id, const char **ret_why)
+bool engine_json_event(struct str json, struct arena *mem, struct engine_event *ret,
+                       const char **ret_why)
 {
     json_t *root = parse_of_all(json, ret_why);
     if (!root)
         return false;
     bool is_object = json_is_object(root);
     struct str id = changed_by(root);
-    *ret_id = container_is_id(id) ? arena_dup(mem, id) : STR_NONE;
+    // Podman's; Docker says "health_status: healthy", and knows it by then.
+    *ret = (struct engine_event){.id = container_is_id(id) ? arena_dup(mem, id) : STR_NONE,
+                                 .is_early = str_eq(text_at(root, "Action"), STR("health_status"))};
     json_decref(root);
     return is_object || fail("the engine's event is no object", ret_why);
 }

@@ -17,9 +17,13 @@ struct engine_ids {
 bool engine_json_ids(struct str json, struct arena *mem, struct engine_ids *ret,
                      const char **ret_why) MUST_CHECK;
 
-// One line of GET /events: the container that has changed, or STR_NONE when it isn't about one.
-bool engine_json_event(struct str json, struct arena *mem, struct str *ret_id, const char **ret_why)
-    MUST_CHECK;
+// One line of GET /events.
+struct engine_event {
+    struct str id; // of the container that has changed; empty: it isn't about one
+    bool is_early; // the engine may not say so itself yet, when it is asked
+};
+bool engine_json_event(struct str json, struct arena *mem, struct engine_event *ret,
+                       const char **ret_why) MUST_CHECK;
 
 // Minor numbers of versions 1.x of the API.
 #define ENGINE_API_MIN 24

@@ -14,6 +14,7 @@
 #define ASKED_AGAIN_MAX 16 // of those that have failed before, which may all hang
 #define SLOW_MS 150
 #define JOIN_MS 15 // what follows so closely is one: "create", "start"
+#define EARLY_MS 300
 #define TIMEOUT_MIN_MS 2000
 #define TIMEOUT_MAX_MS 10000 // after some failures: an engine may just be slow
 #define BACKOFF_MIN_MS 500
@@ -29,6 +30,7 @@ struct look {
     unsigned n_failed; // in a row
     bool is_asked;
     bool is_marked; // again, since it was asked
+    bool is_early;  // and once more afterwards: the engine may not know yet
     bool is_listed;
 };
 
@@ -37,7 +39,7 @@ struct engine_looks {
     unsigned api;
     engine_say_fn *say;
     struct map by_id;    // of struct look, owns
-    struct list waiting; // by time: all wait equally long
+    struct list waiting; // by time
     struct list failed;  // by time
     struct list asked;   // by time
     unsigned n_asked, n_asked_again;
@@ -80,15 +82,18 @@ static struct look *mark(struct engine_looks *l, struct str id)
         wait_until(k, &l->waiting, due_ms);
     } else if (k->is_asked) {
         k->is_marked = true;
-    } else if (k->n_failed > 0 && k->due_ms > due_ms) {
-        wait_until(k, &l->failed, due_ms); // what has happened may be its recovery
+    } else if (k->due_ms > due_ms) { // what has happened may be its recovery
+        wait_until(k, k->n_failed > 0 ? &l->failed : &l->waiting, due_ms);
     }
     return k;
 }
 
-bool engine_looks_mark(struct engine_looks *l, struct str id)
+bool engine_looks_mark(struct engine_looks *l, struct str id, bool is_early)
 {
-    return mark(l, id) != NULL;
+    struct look *k = mark(l, id);
+    if (k)
+        k->is_early = k->is_early || is_early;
+    return k != NULL;
 }
 
 bool engine_looks_mark_listed(struct engine_looks *l, struct str id)
@@ -168,10 +173,12 @@ static void on_answer(void *arg, const struct engine_answer *answer, const char 
         return;
     }
     k->n_failed = 0;
-    if (k->is_marked)
-        wait_until(k, &k->of->waiting, clock_now_ms() + JOIN_MS);
-    else
+    if (!k->is_marked && !k->is_early) {
         forget(k);
+        return;
+    }
+    wait_until(k, &k->of->waiting, clock_now_ms() + (k->is_marked ? JOIN_MS : EARLY_MS));
+    k->is_early = k->is_marked && k->is_early;
 }
 
 // --- looking ---

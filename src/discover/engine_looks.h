@@ -13,8 +13,9 @@ typedef void engine_say_fn(struct message m);
 // api: the minor number of the version that is spoken. say takes what there is to tell.
 struct engine_looks *engine_looks_new(struct engine_http *http, unsigned api, engine_say_fn *say);
 
-// This one is to be looked at. False: there are CONTAINERS_MAX already that are.
-bool engine_looks_mark(struct engine_looks *l, struct str id) MUST_CHECK;
+// This one is to be looked at; and once more a little later, when it is early for what has
+// happened. False: there are CONTAINERS_MAX already that are.
+bool engine_looks_mark(struct engine_looks *l, struct str id, bool is_early) MUST_CHECK;
 
 // The same for one that is in a list: engine_looks_n_listed counts those that nothing was said of.
 bool engine_looks_mark_listed(struct engine_looks *l, struct str id) MUST_CHECK;

@@ -33,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct container c;
     struct engine_ids ids;
     struct engine_version version;
-    struct str id, json = str_from((const char *)data, n);
+    struct engine_event event;
+    struct str json = str_from((const char *)data, n);
     const char *why = NULL;
     if (n > 1 << 20)
         return 0;
@@ -44,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         abort();
     if (engine_json_ids(json, &mem, &ids, &why) && ids.n > CONTAINERS_MAX)
         abort();
-    if (engine_json_event(json, &mem, &id, &why) && id.len > 0 && !container_is_id(id))
+    if (engine_json_event(json, &mem, &event, &why) && event.id.len > 0 &&
+        !container_is_id(event.id))
         abort();
     if (engine_json_version(json, &mem, &version, &why) && version.api == 0)
         abort();

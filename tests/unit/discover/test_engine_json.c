@@ -130,15 +130,17 @@ static void events_name_the_container_that_has_changed(void)
         {"{\"Type\":\"image\",\"Action\":\"pull\",\"Actor\":{\"ID\":\"ab\"}}", ""},
         {"{\"Type\":\"container\",\"Action\":\"start\",\"Actor\":{\"ID\":\"/../x\"}}", ""},
         {"{\"Type\":7}", ""},
+        {"{\"Type\":\"container\",\"Action\":\"health_status\",\"Actor\":{\"ID\":\"ab\"}}", "ab"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct arena mem;
-        struct str id;
+        struct engine_event event;
         const char *why = "";
         arena_init(&mem, 1 << 20, NULL, 0);
-        CHECK(engine_json_event(str_of(cases[i].json), &mem, &id, &why));
-        CHECK_STR(id, str_of(cases[i].id));
-        CHECK(!engine_json_event(STR("[]"), &mem, &id, &why));
+        CHECK(engine_json_event(str_of(cases[i].json), &mem, &event, &why));
+        CHECK_STR(event.id, str_of(cases[i].id));
+        CHECK(event.is_early == (strstr(cases[i].json, "\"health_status\"") != NULL));
+        CHECK(!engine_json_event(STR("[]"), &mem, &event, &why));
         arena_fini(&mem);
     }
 }
@@ -163,7 +165,7 @@ static void one_containers_nul_spoils_no_answer_about_all(void)
 {
     struct arena mem;
     struct engine_ids ids;
-    struct str id;
+    struct engine_event event;
     const char *why = "";
     arena_init(&mem, 1 << 20, NULL, 0);
     CHECK(engine_json_ids(STR("[{\"Id\":\"ab\",\"Labels\":{\"a\\u0000\":\"\\\\\\u0000\"}},"
@@ -172,8 +174,8 @@ static void one_containers_nul_spoils_no_answer_about_all(void)
     CHECK_INT(ids.n, 2);
     CHECK(engine_json_event(STR("{\"Type\":\"container\",\"Action\":\"start\",\"Actor\":{"
                                 "\"ID\":\"ab\",\"Attributes\":{\"\\u0000\":\"\\\\u0000\"}}}"),
-                            &mem, &id, &why));
-    CHECK_STR(id, STR("ab"));
+                            &mem, &event, &why));
+    CHECK_STR(event.id, STR("ab"));
     CHECK(!engine_json_ids(STR("[{\"Id\":\"ab\\u0000\"}]"), &mem, &ids, &why));
     CHECK(!engine_json_ids(STR("[{\"Id\":\"ab\",\"a\":\"\\u0000"), &mem, &ids, &why));
     CHECK(!engine_json_ids(STR("[{\"Id\":\"ab\"},\"\\u0000\",\\"), &mem, &ids, &why));
