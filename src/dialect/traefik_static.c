@@ -8,11 +8,29 @@
 
 // --- tables ---
 
+struct docker_tls_of_traefik {
+    struct conf_text ca, cert, key;
+    struct place place;
+};
+
 struct docker_conf_of_traefik {
     bool is_on;
     struct conf_text endpoint, network, rule, constraints;
+    struct docker_tls_of_traefik tls;
     bool exposed, watch, is_swarm;
     struct place place;
+};
+
+static const struct conf_item docker_tls_items[] = {
+    ITEM_TEXT(docker_tls_of_traefik, ca, "ca"),
+    ITEM_TEXT(docker_tls_of_traefik, cert, "cert"),
+    ITEM_TEXT(docker_tls_of_traefik, key, "key"),
+};
+
+static const struct conf_section docker_tls_section = {
+    .name = "providers.docker.tls",
+    CONF_SECTION_OF(docker_tls_of_traefik, docker_tls_items),
+    .place_offset = CONF_PLACE_AT(docker_tls_of_traefik, place),
 };
 
 static const struct conf_item docker_items[] = {
@@ -20,6 +38,9 @@ static const struct conf_item docker_items[] = {
     ITEM_BOOL(docker_conf_of_traefik, exposed, "exposedByDefault", .def = "true"),
     ITEM_TEXT(docker_conf_of_traefik, network, "network"),
     ITEM_TEXT(docker_conf_of_traefik, rule, "defaultRule"),
+    ITEM_TEXT(docker_conf_of_traefik, constraints, "constraints"),
+    ITEM_SECTION(docker_conf_of_traefik, tls, "tls", struct docker_tls_of_traefik,
+                 .section = &docker_tls_section),
     ITEM_BOOL(docker_conf_of_traefik, watch, "watch", .def = "true"),
 };
 
@@ -266,14 +287,17 @@ static const struct traefik_refusal refusals[] = {
     {"providers", "plugin", OTHER_PROVIDER},
     {"providers", "marathon", OTHER_PROVIDER},
     {"providers", "rancher", OTHER_PROVIDER},
-    {"providers.docker", "constraints",
-     "choose containers by exposedByDefault=false and the label traefik.enable=true"},
     {"providers.docker", "swarmMode", "services of a swarm aren't found: leave it out"},
     {"providers.docker", "useBindPortIP",
      "containers are reached at their own addresses: leave it out"},
     {"providers.docker", "allowEmptyServices",
      "a container that starts or is unhealthy answers 503 anyway: leave it out"},
-    {"providers.docker", "tls", "use `providers.docker.tls` of the settings file"},
+    {"providers.docker.tls", "insecureSkipVerify",
+     "whoever answers in the engine's place would choose where requests go: name its authority by "
+     "providers.docker.tls.ca"},
+    {"providers.docker.tls", "caOptional",
+     "the proxy shows a certificate where there is one: leave "
+     "it out"},
     {"providers.docker", "httpClientTimeout", "it has its own time-outs: leave it out"},
     {"providers.docker", "username", "use TLS, by the settings file"},
     {"providers.docker", "password", "use TLS, by the settings file"},
@@ -461,24 +485,30 @@ static void put_internals(struct static_conv *s, const struct static_conf *c)
         put_internal(s, "Path(`/metrics`)", "metrics@internal", m->entry.text, m->place);
 }
 
-static void put_providers(struct static_conv *s, const struct providers_conf_of_traefik *p)
+// TLS goes with a CA here: without one, the system's authorities would have to vouch for an engine.
+static void put_docker_tls(struct static_conv *s, const struct docker_tls_of_traefik *t,
+                           struct conf_node *docker)
 {
-    const struct docker_conf_of_traefik *d = &p->docker;
-    struct traefik_conv *out = &s->out;
-    struct place place = d->place.source ? d->place : s->ret->root->place;
-    if (p->file.is_on) {
-        s->ret->file = p->file.name.text;
-        s->ret->directory = p->file.directory.text;
-        s->ret->file_place = p->file.place;
-        if ((s->ret->file.len > 0) == (s->ret->directory.len > 0))
-            static_fail(s, p->file.place, "providers.file: give it filename or directory");
-        if (!p->file.watch)
-            static_fail(s, p->file.place,
-                        "providers.file.watch: changes count at once: leave it "
-                        "out");
+    const struct {
+        const char *name;
+        const struct conf_text *path;
+    } files[] = {{"ca", &t->ca}, {"cert", &t->cert}, {"key", &t->key}};
+    if (t->ca.text.len == 0 && (t->cert.text.len > 0 || t->key.text.len > 0))
+        static_fail(s, t->cert.text.len > 0 ? t->cert.place : t->key.place,
+                    "providers.docker.tls: name the authority of the engine's certificate as well, "
+                    "by providers.docker.tls.ca");
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        const struct conf_text *path = files[i].path;
+        if (path->text.len > 0)
+            traefik_set(&s->out, traefik_map(&s->out, docker, "tls", path->place), files[i].name,
+                        path->text, path->place);
     }
-    if (!d->is_on)
-        return;
+}
+
+static void put_docker(struct static_conv *s, const struct docker_conf_of_traefik *d,
+                       struct place place)
+{
+    struct traefik_conv *out = &s->out;
     if (!d->watch)
         static_fail(s, place, "providers.docker.watch: changes count at once: leave it out");
     struct conf_node *docker =
@@ -495,6 +525,27 @@ static void put_providers(struct static_conv *s, const struct providers_conf_of_
         traefik_set(out, docker, "endpoint", d->endpoint.text, d->endpoint.place);
     if (d->network.text.len > 0)
         traefik_set(out, docker, "network", d->network.text, d->network.place);
+    if (d->constraints.text.len > 0)
+        traefik_set(out, docker, "constraints", d->constraints.text, d->constraints.place);
+    put_docker_tls(s, &d->tls, docker);
+}
+
+static void put_providers(struct static_conv *s, const struct providers_conf_of_traefik *p)
+{
+    const struct docker_conf_of_traefik *d = &p->docker;
+    if (p->file.is_on) {
+        s->ret->file = p->file.name.text;
+        s->ret->directory = p->file.directory.text;
+        s->ret->file_place = p->file.place;
+        if ((s->ret->file.len > 0) == (s->ret->directory.len > 0))
+            static_fail(s, p->file.place, "providers.file: give it filename or directory");
+        if (!p->file.watch)
+            static_fail(s, p->file.place,
+                        "providers.file.watch: changes count at once: leave it "
+                        "out");
+    }
+    if (d->is_on)
+        put_docker(s, d, d->place.source ? d->place : s->ret->root->place);
 }
 
 // --- entrypoints ---

@@ -2,8 +2,10 @@
 #include "gate/providers_conf.h"
 
 #include "codec/url.h"
+#include "route/rule.h"
 
-#define SOCKET_PATH_MAX_BYTES 107 // of struct sockaddr_un, and a NUL
+#define RULE_MAX_BYTES ((size_t)1 << 20) // that a rule takes once it is parsed
+#define SOCKET_PATH_MAX_BYTES 107        // of struct sockaddr_un, and a NUL
 
 bool docker_endpoint_parse(struct str text, struct docker_endpoint *ret)
 {
@@ -30,6 +32,18 @@ static enum err check_endpoint(const struct conf_text *text, struct diags *diags
                      "'" STR_FMT "' is not where an engine listens; write it like "
                      "unix:///var/run/docker.sock or tcp://10.0.0.5:2376",
                      STR_ARG(text->text));
+}
+
+static enum err check_constraints(const struct conf_text *text, struct diags *diags)
+{
+    struct arena mem;
+    arena_init(&mem, RULE_MAX_BYTES, NULL, 0);
+    struct rule *rule =
+        text->text.len > 0 ? rule_parse_labels(text->text, text->place, &mem, diags) : NULL;
+    bool is_fine = text->text.len == 0 || rule;
+    rule_fini(rule);
+    arena_fini(&mem);
+    return is_fine ? ERR_OK : ERR_SYNTAX;
 }
 
 static const struct conf_item tls_items[] = {
@@ -80,6 +94,12 @@ static const struct conf_item docker_items[] = {
               .format = "a network's name", .example = "web",
               .doc = "The network through which containers are reached that share none with the "
                      "proxy, unless their label `sallyport.network` names another."),
+    ITEM_TEXT(docker_conf, constraints, "constraints", .since = "0.1", .apply = CONF_LIVE,
+              .format = "Label(`name`, `value`), LabelRegex(`name`, `expression`), &&, ||, !, ( )",
+              .example = "Label(`team`, `web`) && !LabelRegex(`stage`, `^(test|dev)$`)",
+              .check_text = check_constraints,
+              .doc = "Only labels of containers for which this is true count. Any labels may be "
+                     "named; one that a container doesn't have is empty."),
     ITEM_DURATION(docker_conf, linger_ms, "linger", .def = "30s", .min = "0", .max = "1h",
                   .since = "0.1", .apply = CONF_LIVE,
                   .doc = "How long the sites of a container that has stopped or gone are kept, "

@@ -14,7 +14,8 @@ struct docker_conf {
     struct conf_text endpoint;
     struct docker_tls_conf tls;
     bool exposed_by_default;
-    struct conf_text network; // a name; empty: none is preferred
+    struct conf_text network;     // a name; empty: none is preferred
+    struct conf_text constraints; // for rule_parse_labels; empty: all containers count
     int64_t linger_ms;
     struct place place;
 };

@@ -6,6 +6,7 @@
 #include "discover/merge.h"
 #include "keeper/load.h"
 #include "keeper/traefik.h"
+#include "route/rule.h"
 
 static const struct str map_kinds[] = {STR_INIT("sites"), STR_INIT("services"),
                                        STR_INIT("filters")};
@@ -14,11 +15,15 @@ void join_init(struct join *j, const struct found *found, const struct conf_reso
                struct loaded *l)
 {
     *j = (struct join){.found = found, .resolver = resolver, .loaded = l, .mem = &l->mem};
+    const struct conf_text *only = &found->constraints;
+    if (only->text.len > 0) // its errors were told when the settings were read
+        j->constraints = rule_parse_labels(only->text, only->place, &l->mem, NULL);
 }
 
 void join_fini(struct join *j)
 {
     map_fini(&j->refused);
+    rule_fini(j->constraints);
     diags_fini(&j->told);
 }
 
@@ -54,9 +59,27 @@ static void refuse(struct join *j, const struct container *c)
     map_set(&j->refused, c->name, (void *)(uintptr_t)c);
 }
 
-bool join_is_refused(const struct join *j, const struct container *c)
+static bool is_refused(const struct join *j, const struct container *c)
 {
     return map_get(&j->refused, c->name) != NULL;
+}
+
+// Names count as they are written here, as they do to Traefik.
+static struct str value_of_label(void *arg, struct str name)
+{
+    const struct container *c = arg;
+    for (size_t i = 0; i < c->n_labels; i++) {
+        if (str_eq(c->labels[i].name, name))
+            return c->labels[i].value;
+    }
+    return STR_NONE;
+}
+
+bool join_wants(const struct join *j, const struct container *c)
+{
+    return !is_refused(j, c) &&
+           (!j->constraints ||
+            rule_matches_labels(j->constraints, value_of_label, (void *)(uintptr_t)c));
 }
 
 static void add_container(struct join *j, const struct conf_node *root, struct conf_node *all,
@@ -158,7 +181,7 @@ struct conf_node *join_make(struct join *j, const struct conf_node *root)
     if (!all || !joined)
         return NULL;
     for (size_t i = 0; i < j->found->reach.n; i++) {
-        if (!join_is_refused(j, j->found->reach.all[i]))
+        if (join_wants(j, j->found->reach.all[i]))
             add_container(j, root, all, j->found->reach.all[i]);
     }
     merge_qualify(all, STR(DISCOVER_SUFFIX), mem);
@@ -197,7 +220,7 @@ static void refuse_alike(struct join *j, const struct container *wrong, const st
     for (size_t i = 0; i < j->found->reach.n && label; i++) {
         const struct container *c = j->found->reach.all[i];
         const struct container_label *same = container_label(c, label->name);
-        if (!same || join_is_refused(j, c) || !str_eq(same->value, label->value))
+        if (!same || is_refused(j, c) || !str_eq(same->value, label->value))
             continue;
         refuse(j, c);
         diag_fail(&j->told, ERR_SYNTAX,
@@ -235,7 +258,7 @@ bool join_refuse(struct join *j, const struct diags *round)
         if (!c || d->severity != DIAG_ERROR)
             continue;
         was_any = true;
-        if (join_is_refused(j, c))
+        if (is_refused(j, c))
             continue;
         refuse(j, c);
         diag_fail(&j->told, ERR_SYNTAX, d->place, "%s", d->text);

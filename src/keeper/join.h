@@ -11,6 +11,7 @@
 struct found {
     struct reach reach; // all of them, those that are ready first
     bool exposed_by_default;
+    struct conf_text constraints; // the setting; empty: all containers' labels count
 };
 
 struct loaded;
@@ -20,6 +21,7 @@ struct join {
     const struct conf_resolver *resolver; // borrows: for named lists
     struct loaded *loaded;                // borrows: whose settings they become
     struct arena *mem;                    // borrows: of trees
+    struct rule *constraints;             // owns; NULL: there are none
     struct map refused;                   // names of containers whose parts aren't taken
     struct diags told;                    // about containers: errors and warnings
 };
@@ -37,7 +39,8 @@ struct conf_node *join_make(struct join *j, const struct conf_node *root);
 bool join_refuse(struct join *j, const struct diags *round);
 
 void join_refuse_all(struct join *j);
-bool join_is_refused(const struct join *j, const struct container *c);
+// Whether its labels count: it isn't refused, and the constraints let it in.
+bool join_wants(const struct join *j, const struct container *c);
 
 // Whether it is about a container; and the warnings that are, for `told`.
 bool join_is_about_container(const struct diag *d);

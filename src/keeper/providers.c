@@ -278,7 +278,9 @@ bool providers_find(void *arg, const struct settings *settings, const struct con
     struct reach reach = {.network = conf->network.text};
     reach.all = containers_list(&p->containers, mem, &reach.n);
     reach.self = containers_self(&p->containers, reach.all, reach.n);
-    *ret = (struct found){.reach = reach, .exposed_by_default = conf->exposed_by_default};
+    *ret = (struct found){.reach = reach,
+                          .exposed_by_default = conf->exposed_by_default,
+                          .constraints = conf->constraints};
     providers_taken(p);
     return true;
 }

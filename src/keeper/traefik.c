@@ -221,7 +221,7 @@ static bool read_labels(struct loaded *l, const struct found *found, const struc
         const struct container *c = found->reach.all[i];
         // A settings file's own containers have our labels; theirs is a language among others.
         bool is_meant = l->traefik || traefik_labels_are_there(c);
-        if (is_meant && !join_is_refused(join, c))
+        if (is_meant && join_wants(join, c))
             has_any = traefik_labels_add(c, &env, ret->root) || has_any;
     }
     return has_any;

@@ -149,6 +149,8 @@ static enum rule_verdict eval_value(enum rule_kind kind, const struct rule_value
     case RULE_HEADER_REGEXP:
     case RULE_QUERY:
     case RULE_QUERY_REGEXP:
+    case RULE_LABEL:
+    case RULE_LABEL_REGEX:
         break;
     }
     panic("rule: kind %d has no values", (int)kind);
@@ -187,6 +189,9 @@ static enum rule_verdict eval(const struct rule_node *n, const struct exchange *
     case RULE_METHOD:
     case RULE_CLIENT_IP:
         break;
+    case RULE_LABEL:
+    case RULE_LABEL_REGEX:
+        return RULE_NO; // a request has none
     }
     for (size_t i = 0; i < n->n_values; i++) {
         enum rule_verdict v = eval_value(n->kind, &n->values[i], x);
@@ -205,6 +210,33 @@ bool rule_matches(const struct rule *r, const struct exchange *x)
 {
     return rule_eval(r, x) == RULE_YES;
 }
+
+// --- labels ---
+
+static enum rule_verdict eval_labels(const struct rule_node *n, rule_label_fn *find, void *arg)
+{
+    if (n->kind == RULE_LABEL)
+        return verdict_of(str_eq(find(arg, n->key), n->values[0].text));
+    if (n->kind == RULE_LABEL_REGEX)
+        return verdict_of_regex(n->values[0].regex, find(arg, n->key));
+    ASSERT(n->kind <= RULE_NOT);
+    enum rule_verdict neutral = n->kind == RULE_OR ? RULE_NO : RULE_YES;
+    for (const struct rule_node *c = n->first; c; c = c->next) {
+        enum rule_verdict v = eval_labels(c, find, arg);
+        if (v == RULE_BROKEN || n->kind == RULE_NOT)
+            return v == RULE_BROKEN ? v : verdict_of(v == RULE_NO);
+        if (v != neutral)
+            return v;
+    }
+    return neutral;
+}
+
+bool rule_matches_labels(const struct rule *r, rule_label_fn *find, void *arg)
+{
+    return eval_labels(r->root, find, arg) == RULE_YES;
+}
+
+// --- why ---
 
 // What the request has where the matcher looked; empty when that may be a secret.
 static struct str seen(enum rule_kind kind, const struct exchange *x, char buf[static 46])
@@ -231,6 +263,8 @@ static struct str seen(enum rule_kind kind, const struct exchange *x, char buf[s
     case RULE_HEADER_REGEXP:
     case RULE_QUERY:
     case RULE_QUERY_REGEXP:
+    case RULE_LABEL:
+    case RULE_LABEL_REGEX:
         break;
     }
     return STR_NONE;

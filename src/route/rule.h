@@ -24,6 +24,15 @@ struct rule *rule_parse(struct str text, struct place place, struct arena *mem,
 struct rule *rule_parse_tcp(struct str text, struct place place, struct arena *mem,
                             struct diags *diags);
 
+// The same for a rule about what has labels. Matchers: Label(`name`, `value`), LabelRegex(`name`,
+// `expression`), of which any part of the value may match. A label that isn't there is empty.
+struct rule *rule_parse_labels(struct str text, struct place place, struct arena *mem,
+                               struct diags *diags);
+// find gives the value of the label of this name; empty: there is none. An expression that gives up
+// matches nothing, whatever stands around it.
+typedef struct str rule_label_fn(void *arg, struct str name);
+bool rule_matches_labels(const struct rule *r, rule_label_fn *find, void *arg);
+
 // Whether the text is meant to be the one of a TCP route, right or wrong: it names HostSNI or
 // HostSNIRegexp.
 bool rule_is_tcp(struct str text);

@@ -156,6 +156,8 @@ static enum subject subject_of(enum rule_kind kind)
     case RULE_HEADER_REGEXP:
     case RULE_QUERY:
     case RULE_QUERY_REGEXP:
+    case RULE_LABEL:
+    case RULE_LABEL_REGEX:
         break;
     }
     return SUBJECT_OTHER;

@@ -199,6 +199,13 @@ static bool string(struct rule_parser *p, struct rule_arg *ret)
     return true;
 }
 
+static const char *const known_matchers[] = {
+    [RULE_OF_REQUESTS] = "Host, HostRegexp, Path, PathPrefix, PathRegexp, Method, Header, "
+                         "HeaderRegexp, Query, QueryRegexp and ClientIP",
+    [RULE_OF_CONNECTIONS] = "HostSNI, HostSNIRegexp and ClientIP",
+    [RULE_OF_LABELS] = "Label and LabelRegex",
+};
+
 static void unknown_matcher(struct rule_parser *p, struct str name)
 {
     struct place place = rule_place(p, name.ptr);
@@ -216,10 +223,7 @@ static void unknown_matcher(struct rule_parser *p, struct str name)
                   STR_ARG(shown), near);
     else
         diag_fail(p->diags, ERR_SYNTAX, place, "unknown matcher '" STR_FMT "': there are %s",
-                  STR_ARG(shown),
-                  p->is_tcp ? "HostSNI, HostSNIRegexp and ClientIP"
-                            : "Host, HostRegexp, Path, PathPrefix, PathRegexp, Method, Header, "
-                              "HeaderRegexp, Query, QueryRegexp and ClientIP");
+                  STR_ARG(shown), known_matchers[p->scope]);
 }
 
 // Names match in any case, as Traefik's do.
@@ -266,7 +270,8 @@ static struct rule_node *matcher(struct rule_parser *p)
         p->at++;
     struct str name = str_from(start, (size_t)(p->at - start));
     if (name.len == 0)
-        return fail(p, "a matcher such as Host(`example.com`)");
+        return fail(p, p->scope == RULE_OF_LABELS ? "a matcher such as Label(`name`, `value`)"
+                                                  : "a matcher such as Host(`example.com`)");
     unsigned n = 0;
     if (!arguments(p, p->args, &n))
         return NULL;
@@ -365,14 +370,14 @@ static bool check_text(const struct rule_parser *p)
     return true;
 }
 
-static struct rule *parse(struct str text, struct place place, bool is_tcp, struct arena *mem,
-                          struct diags *diags)
+static struct rule *parse(struct str text, struct place place, enum rule_scope scope,
+                          struct arena *mem, struct diags *diags)
 {
     struct diags own = {.n = 0}; // so that errors can be counted when nobody wants them
     struct rule_parser p = {
         .text = {text.len > 0 ? text.ptr : "", text.len},
         .place = place,
-        .is_tcp = is_tcp,
+        .scope = scope,
         .mem = mem,
         .diags = diags ? diags : &own,
     };
@@ -401,13 +406,19 @@ static struct rule *parse(struct str text, struct place place, bool is_tcp, stru
 
 struct rule *rule_parse(struct str text, struct place place, struct arena *mem, struct diags *diags)
 {
-    return parse(text, place, false, mem, diags);
+    return parse(text, place, RULE_OF_REQUESTS, mem, diags);
 }
 
 struct rule *rule_parse_tcp(struct str text, struct place place, struct arena *mem,
                             struct diags *diags)
 {
-    return parse(text, place, true, mem, diags);
+    return parse(text, place, RULE_OF_CONNECTIONS, mem, diags);
+}
+
+struct rule *rule_parse_labels(struct str text, struct place place, struct arena *mem,
+                               struct diags *diags)
+{
+    return parse(text, place, RULE_OF_LABELS, mem, diags);
 }
 
 // Behind a quoted text, which begins at *at; at the end of text when it doesn't end.

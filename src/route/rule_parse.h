@@ -9,10 +9,13 @@ struct rule_arg {
     const char *at;  // in the rule's text, behind the opening quote
 };
 
+// What a rule is about.
+enum rule_scope { RULE_OF_REQUESTS, RULE_OF_CONNECTIONS, RULE_OF_LABELS };
+
 struct rule_parser {
     struct str text; // borrows
     struct place place;
-    bool is_tcp;
+    enum rule_scope scope;
     const char *at, *end;
     struct arena *mem;
     struct diags *diags; // never NULL

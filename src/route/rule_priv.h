@@ -28,7 +28,9 @@
     X(HEADER_REGEXP, "HeaderRegexp", 2, 2)                                                         \
     X(QUERY, "Query", 1, 2)                                                                        \
     X(QUERY_REGEXP, "QueryRegexp", 1, 2)                                                           \
-    X(CLIENT_IP, "ClientIP", 1, RULE_VALUES_MAX)
+    X(CLIENT_IP, "ClientIP", 1, RULE_VALUES_MAX)                                                   \
+    X(LABEL, "Label", 2, 2)                                                                        \
+    X(LABEL_REGEX, "LabelRegex", 2, 2)
 
 enum rule_kind {
     RULE_AND,
@@ -51,7 +53,7 @@ struct rule_node {
     enum rule_kind kind;
     struct rule_node *first, *next; // children of AND, OR and NOT; the sibling
     struct str source;              // the slice of the rule's text
-    struct str key;                 // Header, Query: the name
+    struct str key;                 // Header, Query, Label: the name
     uint16_t field_id;              // Header: enum field_id of the name
     uint16_t n_values;
     struct rule_value *values; // any of them; Query(`k`): one empty value

@@ -192,6 +192,7 @@ static void fill_one(struct rule_parser *p, enum rule_kind kind, struct rule_val
     case RULE_PATH_REGEXP:
     case RULE_HEADER_REGEXP:
     case RULE_QUERY_REGEXP:
+    case RULE_LABEL_REGEX:
         fill_regex(p, v, a, 0);
         break;
     case RULE_METHOD:
@@ -202,6 +203,7 @@ static void fill_one(struct rule_parser *p, enum rule_kind kind, struct rule_val
         break;
     case RULE_HEADER:
     case RULE_QUERY:
+    case RULE_LABEL:
         v->text = a->text;
         break;
     case RULE_AND:
@@ -211,13 +213,14 @@ static void fill_one(struct rule_parser *p, enum rule_kind kind, struct rule_val
     }
 }
 
-// The name of a field or of a query parameter: the first of the arguments.
+// The name of a field, a query parameter or a label: the first of the arguments.
 static void fill_key(struct rule_parser *p, struct rule_node *n, const struct rule_arg *a)
 {
     n->key = a->text;
-    if (n->kind == RULE_QUERY || n->kind == RULE_QUERY_REGEXP) {
+    bool is_label = n->kind == RULE_LABEL || n->kind == RULE_LABEL_REGEX;
+    if (is_label || n->kind == RULE_QUERY || n->kind == RULE_QUERY_REGEXP) {
         if (a->text.len == 0)
-            fail_value(p, a, "the parameter's name", "is empty");
+            fail_value(p, a, is_label ? "the label's name" : "the parameter's name", "is empty");
         return;
     }
     if (!ascii_is_token(a->text))
@@ -227,8 +230,23 @@ static void fill_key(struct rule_parser *p, struct rule_node *n, const struct ru
 
 static bool fits_scope(const struct rule_parser *p, enum rule_kind kind)
 {
+    bool is_label = kind == RULE_LABEL || kind == RULE_LABEL_REGEX;
     bool is_name = kind == RULE_HOST_SNI || kind == RULE_HOST_SNI_REGEXP;
-    return kind == RULE_CLIENT_IP || is_name == p->is_tcp;
+    if (is_label || p->scope == RULE_OF_LABELS)
+        return is_label && p->scope == RULE_OF_LABELS;
+    return kind == RULE_CLIENT_IP || is_name == (p->scope == RULE_OF_CONNECTIONS);
+}
+
+static const char *why_not(const struct rule_parser *p, enum rule_kind kind)
+{
+    if (p->scope == RULE_OF_LABELS)
+        return "constraints see no requests: there are only Label and LabelRegex";
+    if (kind == RULE_LABEL || kind == RULE_LABEL_REGEX)
+        return "Label and LabelRegex are for the setting 'constraints' of containers";
+    if (p->scope == RULE_OF_CONNECTIONS)
+        return "TCP routes see no requests: beside HostSNI and HostSNIRegexp there is only "
+               "ClientIP";
+    return "HostSNI and HostSNIRegexp are for TCP routes, which stand under 'routes': use Host";
 }
 
 void rule_values_fill(struct rule_parser *p, struct rule_node *node, const struct rule_arg *args,
@@ -236,15 +254,12 @@ void rule_values_fill(struct rule_parser *p, struct rule_node *node, const struc
 {
     if (!fits_scope(p, node->kind)) {
         diag_fail(p->diags, ERR_SYNTAX, rule_place(p, node->source.ptr), "%s",
-                  p->is_tcp
-                      ? "TCP routes see no requests: beside HostSNI and HostSNIRegexp there is "
-                        "only ClientIP"
-                      : "HostSNI and HostSNIRegexp are for TCP routes, which stand under "
-                        "'routes': use Host");
+                  why_not(p, node->kind));
         return;
     }
     bool has_key = node->kind == RULE_HEADER || node->kind == RULE_HEADER_REGEXP ||
-                   node->kind == RULE_QUERY || node->kind == RULE_QUERY_REGEXP;
+                   node->kind == RULE_QUERY || node->kind == RULE_QUERY_REGEXP ||
+                   node->kind == RULE_LABEL || node->kind == RULE_LABEL_REGEX;
     node->n_values = (uint16_t)(has_key ? 1 : n);
     node->values = (struct rule_value *)arena_zalloc(
         p->mem, node->n_values, sizeof(struct rule_value), alignof(struct rule_value));

@@ -109,6 +109,24 @@ def test_only_exposed_containers_have_sites(own_world):
     assert world.status_of("hidden.example") == 404
 
 
+def test_constraints_choose_containers(own_world):
+    """By any labels; what isn't let in says nothing, not even something wrong."""
+    world = own_world("constraints: 'Label(`team`, `web`) && !LabelRegex(`stage`, `^(test|dev)$`)'")
+    world.run("other", {"sallyport.site": "other.example", "team": "db", "sallyport.nonsense": "x"})
+    world.run("tried", {"sallyport.site": "tried.example", "team": "web", "stage": "test"})
+    c = world.run("ours", {"sallyport.site": "ours.example", "team": "web"})
+    world.wait_for("ours.example")
+    assert world.status_of("other.example") == world.status_of("tried.example") == 404
+    assert world.report()["problems"] == []
+    c.labels["stage"] = "dev"
+    world.engine.event("update", c)
+    world.wait_for("ours.example", 404)
+    wrong = world.proxy.file.read_text().replace("&& !Label", "&& !Lable")
+    assert not world.proxy.try_reload(wrong)
+    world.proxy.wait_line(r"sallyport.yaml:1:\d+: error: unknown matcher 'LableRegex': did you mean",
+                          world.proxy.err)
+
+
 def test_the_port_is_the_only_one_or_the_lowest_and_that_is_told(world):
     """S0-21: no port is labelled."""
     port = world.origin.port

@@ -246,7 +246,7 @@ certificatesResolvers:
     (["--certificatesresolvers.le.acme.dnschallenge.provider=cloudflare"], "'cloudflare' isn't there"),
     (["--certificatesresolvers.le.acme.email=a@b.example"], "it needs tlsChallenge"),
     (["--providers.file.filename=x.yml", "--providers.file.directory=y"], "give it filename or directory"),
-    (["--providers.docker.constraints=x"], "providers.docker.constraints: choose containers by"),
+    (["--providers.docker.constraints=x"], "providers.docker.constraints=x: error: the rule ends"),
     (["--configfile=s.yml", "--api"], "beside --configFile other flags count for nothing"),
     (["word"], "expected a flag"),
 ])

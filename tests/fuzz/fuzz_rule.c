@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules of any text: parsing gives a rule or an error and never crashes; what is accepted gives the
 // same verdict twice, says why, and agrees with a router that has the rule alone.
+// Constraints are rules, too.
 #include <stdlib.h>
 
 #include "http/exchange.h"
@@ -54,6 +55,25 @@ static void check_request(struct rule *rule, const struct router *router, size_t
     arena_fini(&mem);
 }
 
+// A label has its own name as value, or none.
+static struct str own_name(void *arg, struct str name)
+{
+    return *(const bool *)arg ? name : STR_NONE;
+}
+
+static void check_constraint(struct str text, struct arena *mem)
+{
+    struct diags diags = {.n = 0};
+    struct rule *rule = rule_parse_labels(text, (struct place){"fuzz", 1, 1}, mem, &diags);
+    MUST((rule == NULL) == (diags.n_errors > 0));
+    for (int i = 0; i < 2 && rule; i++) {
+        bool has_labels = i > 0, matches = rule_matches_labels(rule, own_name, &has_labels);
+        MUST(rule_matches_labels(rule, own_name, &has_labels) == matches);
+    }
+    rule_fini(rule);
+    diags_fini(&diags);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena mem;
@@ -61,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct diags diags = {.n = 0};
     struct str text = {(const char *)data, size};
     struct place place = {"fuzz", 1, 1};
+    check_constraint(text, &mem);
     struct rule *rule = rule_is_tcp(text) ? rule_parse_tcp(text, place, &mem, &diags)
                                           : rule_parse(text, place, &mem, &diags);
     MUST((rule == NULL) == (diags.n_errors > 0));

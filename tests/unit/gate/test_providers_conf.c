@@ -26,6 +26,10 @@ static void docker_is_off_and_on_is_enough(void)
     CHECK(c.docker.is_on && !c.docker.exposed_by_default);
     CHECK(!read("docker: { tls: { cert: a.pem } }", &mem, &c, &diags));
     CHECK(diags.n == 1 && strstr(diags.items[0].text, "need each other"));
+    CHECK(read("docker: { constraints: 'Label(`team`, `web`)' }", &mem, &c, &diags));
+    CHECK_STR(c.docker.constraints.text, STR("Label(`team`, `web`)"));
+    CHECK(!read("docker: { constraints: 'Label(`team`) && x' }", &mem, &c, &diags));
+    CHECK(diags.n == 3 && diags.items[1].place.line == 1 && diags.items[1].place.column == 24);
     diags_fini(&diags);
     arena_fini(&mem);
 }

@@ -215,7 +215,88 @@ static void both_matches_what_both_match(void)
     fixture_end(&f);
 }
 
-TEST_MAIN(TEST(both_matches_what_both_match), TEST(matchers_compare_what_they_name),
+// Labels of the tables below.
+static struct str label(void *arg, struct str name)
+{
+    static const struct {
+        struct str name, value;
+    } labels[] = {{STR_INIT("team"), STR_INIT("web")},
+                  {STR_INIT("traefik.tags"), STR_INIT("blue,green")},
+                  {STR_INIT("long"), STR_INIT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!")}};
+    (void)arg;
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
+        if (str_eq(labels[i].name, name))
+            return labels[i].value;
+    }
+    return STR_NONE;
+}
+
+static void constraints_look_at_labels(void)
+{
+    static const struct match_case cases[] = {
+        {"Label(`team`, `web`)", true},
+        {"Label(`team`, `we`)", false},
+        {"Label(`Team`, `web`)", false},
+        {"Label(\"team\", \"web\") && !Label(`stage`, `test`)", true},
+        {"Label(`absent`, ``)", true},
+        {"!Label(`absent`, ``)", false},
+        {"LabelRegex(`traefik.tags`, `(^|,)green(,|$)`)", true},
+        {"labelregex(`team`, `^e`)", false},
+        {"LabelRegex(`absent`, `.`) || (Label(`team`, `db`) || Label(`team`, `web`))", true},
+        {"Label(`team`, `db`) || Label(`team`, `web`) && Label(`stage`, `x`)", false},
+        {"LabelRegex(`long`, `^(a+)+$`)", false},
+        {"!LabelRegex(`long`, `^(a+)+$`)", false}, // nobody knows
+        {"!(LabelRegex(`long`, `^(a+)+$`) && Label(`team`, `db`))", false},
+    };
+    struct arena mem;
+    arena_init(&mem, 1 << 20, NULL, 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct place place = {"rules.yaml", 3, 10};
+        struct rule *r = rule_parse_labels(str_of(cases[i].rule), place, &mem, NULL);
+        if (!r || rule_matches_labels(r, label, NULL) != cases[i].matches)
+            printf("# %s\n", cases[i].rule);
+        CHECK(r && rule_matches_labels(r, label, NULL) == cases[i].matches);
+        rule_fini(r);
+    }
+    arena_fini(&mem);
+}
+
+static void what_is_wrong_with_constraints_is_told_with_its_place(void)
+{
+    static const struct rule_error_case cases[] = {
+        {"Host(`a.example`)", 3, 10, "there are only Label and LabelRegex"},
+        {"Label(`a`, `b`) && Lable(`c`, `d`)", 3, 29, "did you mean 'Label'"},
+        {"Label(`a`)", 3, 10, "takes a name and a value, not 1"},
+        {"Label(``, `b`)", 3, 17, "is empty"},
+        {"LabelRegex(`a`, `(`)", 3, 28, ""},
+        {"Label(`a`, `b`) Label(`c`, `d`)", 3, 26, "expected && or ||"},
+        {"Label(`a`,\n `b`) &&", 4, 9, "ends where a matcher such as Label"},
+    };
+    struct arena mem;
+    arena_init(&mem, 1 << 20, NULL, 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct diags d = {.n = 0};
+        const struct place place = {"rules.yaml", 3, 10};
+        CHECK(!rule_parse_labels(str_of(cases[i].rule), place, &mem, &d));
+        bool is_as_wanted = d.n > 0 && d.items[0].place.line == cases[i].line &&
+                            d.items[0].place.column == cases[i].column &&
+                            strstr(d.items[0].text, cases[i].text);
+        if (!is_as_wanted)
+            printf("# %s: %u:%u %s\n", cases[i].rule, d.n > 0 ? d.items[0].place.line : 0,
+                   d.n > 0 ? d.items[0].place.column : 0, d.n > 0 ? d.items[0].text : "accepted");
+        CHECK(is_as_wanted);
+        diags_fini(&d);
+    }
+    struct diags d = {.n = 0};
+    CHECK(!rule_of("Label(`a`, `b`)", &mem, &d));
+    CHECK(strstr(d.items[0].text, "'constraints'"));
+    diags_fini(&d);
+    arena_fini(&mem);
+}
+
+TEST_MAIN(TEST(constraints_look_at_labels),
+          TEST(what_is_wrong_with_constraints_is_told_with_its_place),
+          TEST(both_matches_what_both_match), TEST(matchers_compare_what_they_name),
           TEST(an_upgrade_is_seen_as_the_fields_that_asked_for_it), TEST(operators_bind_as_in_go),
           TEST(a_catastrophic_expression_gives_up_and_matches_nothing),
           TEST(why_names_the_part_that_decided))
