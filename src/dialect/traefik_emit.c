@@ -230,7 +230,7 @@ bool traefik_accept(struct traefik_conv *c)
     if (!c->held)
         return false;
     collect(c, c->held, &n);
-    bool is_fine = check(c, &n);
+    bool is_fine = c->diags->n_errors == 0 && check(c, &n);
     if (is_fine) {
         take(&n.filters, &c->out_filters, &c->used_filters, c->ret->filters);
         take(&n.services, &c->out_services, &c->used_services, c->ret->services);

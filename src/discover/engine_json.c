@@ -13,9 +13,10 @@
 static json_t *parse(struct str json, const char **ret_why)
 {
     json_error_t error;
-    // Numbers aren't looked at, and one that is too large for a long costs nothing else.
-    json_t *root =
-        json_loadb(json.len > 0 ? json.ptr : "", json.len, JSON_DECODE_INT_AS_REAL, &error);
+    // Numbers aren't looked at, and one that is too large for a long costs nothing else; of NUL it
+    // is told where it stands.
+    json_t *root = json_loadb(json.len > 0 ? json.ptr : "", json.len,
+                              JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
     if (!root)
         *ret_why = "the engine's answer is no JSON";
     return root;

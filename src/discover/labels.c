@@ -316,7 +316,9 @@ static void read_setting(struct reader *r, const struct container_label *l)
         if (!str_starts(path, kinds[i].prefix))
             continue;
         str_cut(str_skip(path, kinds[i].prefix.len), '.', &name, &rest);
-        if (name.len > 0)
+        if (str_find(name, '@') != STR_NPOS)
+            fail(r, l, "a name has no '@': what stands behind it says whose it is");
+        else if (name.len > 0)
             put_named(r, kinds[i].kind, kinds[i].section, name_here(r, name), rest, l);
         else
             fail(r, l, "a name is missing behind '" STR_FMT "'", STR_ARG(kinds[i].kind));

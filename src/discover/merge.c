@@ -1,7 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "discover/merge.h"
 
+#include "base/num.h"
 #include "gate/settings.h"
+
+static const struct str kinds[MERGE_KINDS] = {STR_INIT("sites"), STR_INIT("services"),
+                                              STR_INIT("filters")};
+
+// The names of this kind; NULL: it has none.
+static struct map *names_of(struct merge *m, const struct conf_node *kind)
+{
+    for (size_t i = 0; i < MERGE_KINDS; i++) {
+        if (kind->kind == CONF_NODE_MAP && str_eq(kind->key, kinds[i]))
+            return &m->names[i];
+    }
+    return NULL;
+}
+
+static void note_names(struct map *names, struct conf_node *kind)
+{
+    for (struct conf_node *n = kind->first; names && n; n = n->next)
+        map_set(names, n->key, n);
+}
+
+void merge_init(struct merge *m, struct conf_node *all)
+{
+    *m = (struct merge){.all = all};
+    for (struct conf_node *kind = all->first; kind; kind = kind->next)
+        note_names(names_of(m, kind), kind);
+}
+
+void merge_fini(struct merge *m)
+{
+    for (size_t i = 0; i < MERGE_KINDS; i++)
+        map_fini(&m->names[i]);
+}
 
 // --- adding ---
 
@@ -59,6 +92,26 @@ static const struct conf_node *find_conflict(const struct conf_node *to,
     return from;
 }
 
+// The same of all that there is.
+static const struct conf_node *find_any_conflict(struct merge *m, const struct conf_node *from,
+                                                 const struct conf_node **ret_other)
+{
+    for (const struct conf_node *kind = from->first; kind; kind = kind->next) {
+        const struct map *names = names_of(m, kind);
+        const struct conf_node *to = conf_node_get(m->all, kind->key), *found = NULL;
+        if (to && (!names || to->kind != CONF_NODE_MAP))
+            found = find_conflict(to, kind, ret_other);
+        for (const struct conf_node *n = to && names ? kind->first : NULL; n && !found;
+             n = n->next) {
+            const struct conf_node *other = map_get(names, n->key);
+            found = other ? find_conflict(other, n, ret_other) : NULL;
+        }
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
 static void add(struct conf_node *to, struct conf_node *from)
 {
     for (struct conf_node *n = from->first, *next; n; n = next) {
@@ -71,16 +124,42 @@ static void add(struct conf_node *to, struct conf_node *from)
     }
 }
 
+static void add_all(struct merge *m, struct conf_node *from)
+{
+    for (struct conf_node *kind = from->first, *next_kind; kind; kind = next_kind) {
+        next_kind = kind->next;
+        struct map *names = names_of(m, kind);
+        struct conf_node *to = conf_node_get(m->all, kind->key);
+        if (!to) {
+            conf_node_append(m->all, kind);
+            note_names(names, kind);
+            continue;
+        }
+        if (!names)
+            add(to, kind);
+        for (struct conf_node *n = names ? kind->first : NULL, *next; n; n = next) {
+            next = n->next;
+            struct conf_node *other = map_get(names, n->key);
+            if (other) {
+                add(other, n);
+                continue;
+            }
+            conf_node_append(to, n);
+            map_set(names, n->key, n);
+        }
+    }
+}
+
 static const char *text_of(const struct conf_node *node)
 {
     return node->kind == CONF_NODE_SCALAR ? "" : "(a list or map) ";
 }
 
-enum err merge_add(struct conf_node *to, struct conf_node *from, struct diags *diags)
+enum err merge_add(struct merge *m, struct conf_node *from, struct diags *diags)
 {
-    const struct conf_node *other = NULL, *node = find_conflict(to, from, &other);
+    const struct conf_node *other = NULL, *node = find_any_conflict(m, from, &other);
     if (!node) {
-        add(to, from);
+        add_all(m, from);
         return ERR_OK;
     }
     return diag_fail(diags, ERR_SYNTAX, node->place,
@@ -92,13 +171,16 @@ enum err merge_add(struct conf_node *to, struct conf_node *from, struct diags *d
 
 // --- names ---
 
-static bool is_known(const struct conf_node *tree, struct str kind, struct str name)
+static bool is_known(const struct merge *m, struct str kind, struct str name)
 {
-    const struct conf_node *map = conf_node_get(tree, kind);
-    return map && conf_node_get(map, name) != NULL;
+    for (size_t i = 0; i < MERGE_KINDS; i++) {
+        if (str_eq(kind, kinds[i]))
+            return map_get(&m->names[i], name) != NULL;
+    }
+    return false;
 }
 
-static void qualify_text(const struct conf_node *tree, struct conf_node *node, struct str kind,
+static void qualify_text(const struct merge *m, struct conf_node *node, struct str kind,
                          struct str suffix, struct arena *mem)
 {
     if (node->kind != CONF_NODE_SCALAR)
@@ -110,7 +192,7 @@ static void qualify_text(const struct conf_node *tree, struct conf_node *node, s
     if (str_find(node->text, '@') != STR_NPOS)
         return;
     struct str name = arena_concat(mem, node->text, suffix, STR_NONE);
-    if (is_known(tree, kind, name))
+    if (is_known(m, kind, name))
         node->text = name;
 }
 
@@ -128,22 +210,22 @@ static struct str kind_named_by(struct str key)
     return STR_NONE;
 }
 
-static void qualify(const struct conf_node *tree, struct conf_node *node, struct str suffix,
+static void qualify(const struct merge *m, struct conf_node *node, struct str suffix,
                     struct arena *mem)
 {
     struct str kind = kind_named_by(node->key);
     if (kind.len > 0)
-        qualify_text(tree, node, kind, suffix, mem);
+        qualify_text(m, node, kind, suffix, mem);
     for (struct conf_node *n = node->first; n; n = n->next) {
         if (kind.len > 0)
-            qualify_text(tree, n, kind, suffix, mem);
-        qualify(tree, n, suffix, mem);
+            qualify_text(m, n, kind, suffix, mem);
+        qualify(m, n, suffix, mem);
     }
 }
 
-void merge_qualify(struct conf_node *tree, struct str suffix, struct arena *mem)
+void merge_qualify(struct merge *m, struct str suffix, struct arena *mem)
 {
-    qualify(tree, tree, suffix, mem);
+    qualify(m, m->all, suffix, mem);
 }
 
 // --- what isn't for others to say ---
@@ -164,15 +246,33 @@ static bool refuse_env(void *arg, struct str name, struct arena *mem, struct str
     return false;
 }
 
+// Sites come first, whatever labels say.
+static enum err check_priority(const struct conf_node *node, struct diags *diags)
+{
+    uint64_t priority;
+    if (!str_eq(node->key, STR("priority")) ||
+        num_dec(node->text, UINT64_MAX, &priority) != ERR_OK || priority <= DISCOVER_PRIORITY_MAX)
+        return ERR_OK;
+    return diag_fail(diags, ERR_RANGE, node->place,
+                     "labels say priorities up to %d: beyond are sites, those of the settings file "
+                     "as well",
+                     DISCOVER_PRIORITY_MAX);
+}
+
 static enum err check_texts(const struct conf_node *node, struct diags *diags)
 {
-    enum err err = ERR_OK;
+    enum err err = check_priority(node, diags);
     if (str_eq(node->key, STR("certificates")))
         err = diag_fail(diags, ERR_RANGE, node->place,
                         "'certificates' are files of the proxy's machine, and not for labels");
     if (node->kind == CONF_NODE_SCALAR && str_istarts(node->text, STR("unix:")))
         err = diag_fail(diags, ERR_RANGE, node->place,
                         "sockets of the proxy's machine are not for labels");
+    if (node->kind == CONF_NODE_SCALAR && str_ends(node->text, STR("@internal")))
+        err = diag_fail(diags, ERR_RANGE, node->place,
+                        "'" STR_FMT "' tells of the whole proxy, and only the settings file leads "
+                        "there",
+                        STR_ARG(node->text));
     for (const struct conf_node *n = node->first; n; n = n->next) {
         enum err child = check_texts(n, diags);
         err = err != ERR_OK ? err : child;
@@ -204,32 +304,36 @@ static struct conf_node *child_map(struct conf_node *map, struct str key, struct
     return child;
 }
 
-static void add_missing(struct conf_node *root, const struct conf_node *node, struct str kind,
+static void add_missing(struct merge *m, const struct conf_node *node, struct str kind,
                         struct arena *mem)
 {
     bool is_service = str_eq(kind, STR("services"));
-    struct conf_node *map = child_map(root, kind, mem);
-    if (map->kind != CONF_NODE_MAP || conf_node_get(map, node->text))
+    struct conf_node *map = child_map(m->all, kind, mem);
+    if (map->kind != CONF_NODE_MAP || is_known(m, kind, node->text))
         return;
     struct conf_node *made = conf_node_new(mem, CONF_NODE_MAP, node->place);
     conf_node_put(map, node->text, made);
+    map_set(names_of(m, map), node->text, made);
     struct conf_node *settings = is_service ? made : child_map(made, STR("respond"), mem);
     conf_node_put(settings, is_service ? STR("may-be-empty") : STR("status"),
                   conf_node_scalar(mem, is_service ? STR("yes") : STR("503"), node->place));
 }
 
-static void look_for_missing(struct conf_node *root, const struct conf_node *node, struct str kind,
+static void look_for_missing(struct merge *m, const struct conf_node *node, struct str kind,
                              struct str suffix, struct arena *mem)
 {
     if (kind.len > 0 && node->kind == CONF_NODE_SCALAR && str_ends(node->text, suffix))
-        add_missing(root, node, kind, mem);
+        add_missing(m, node, kind, mem);
     for (const struct conf_node *n = node->first; n; n = n->next) {
         struct str own = n->key.len > 0 ? kind_named_by(n->key) : kind;
-        look_for_missing(root, n, own, suffix, mem);
+        look_for_missing(m, n, own, suffix, mem);
     }
 }
 
 void merge_add_missing(struct conf_node *root, struct str suffix, struct arena *mem)
 {
-    look_for_missing(root, root, STR_NONE, suffix, mem);
+    struct merge m;
+    merge_init(&m, root);
+    look_for_missing(&m, root, STR_NONE, suffix, mem);
+    merge_fini(&m);
 }

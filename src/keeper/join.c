@@ -82,7 +82,7 @@ bool join_wants(const struct join *j, const struct container *c)
             rule_matches_labels(j->constraints, value_of_label, (void *)(uintptr_t)c));
 }
 
-static void add_container(struct join *j, const struct conf_node *root, struct conf_node *all,
+static void add_container(struct join *j, const struct conf_node *root, struct merge *all,
                           const struct container *c)
 {
     // One that has stopped keeps the place of its site warm, where nobody else has taken it.
@@ -180,11 +180,14 @@ struct conf_node *join_make(struct join *j, const struct conf_node *root)
     struct conf_node *joined = copy_shallow(root, mem);
     if (!all || !joined)
         return NULL;
+    struct merge merge;
+    merge_init(&merge, all);
     for (size_t i = 0; i < j->found->reach.n; i++) {
         if (join_wants(j, j->found->reach.all[i]))
-            add_container(j, root, all, j->found->reach.all[i]);
+            add_container(j, root, &merge, j->found->reach.all[i]);
     }
-    merge_qualify(all, STR(DISCOVER_SUFFIX), mem);
+    merge_qualify(&merge, STR(DISCOVER_SUFFIX), mem);
+    merge_fini(&merge);
     for (struct conf_node *kind = all->first, *next; kind; kind = next) {
         next = kind->next;
         if (!add_kind(joined, kind, mem))

@@ -241,6 +241,9 @@ bool load_tree(struct loaded *ret, struct conf_node *root, const struct load_fin
     struct settings settings;
     struct found found;
     ret->root = root;
+    ret->checked = finder ? finder->checked : NULL;
+    if (ret->checked)
+        checked_turn(ret->checked);
     // Goes on after an error, so that all of them are told at once.
     struct sources sources = {.loaded = ret, .lists = lists_folder(root)};
     struct conf_resolver resolver = {

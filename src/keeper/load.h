@@ -5,6 +5,7 @@
 
 #include "conf/conf.h"
 #include "gate/snapshot.h"
+#include "keeper/checked.h"
 #include "keeper/join.h"
 
 // Files that settings name, as they were found; in the arena of the tree.
@@ -19,6 +20,7 @@ struct load_finder {
     bool (*find)(void *arg, const struct settings *settings, const struct conf_node *docker,
                  struct arena *mem, struct found *ret);
     void *arg;
+    struct checked *checked; // what earlier loads have found to be right; NULL: they don't tell
 };
 
 struct keeper_traefik;
@@ -29,6 +31,7 @@ struct loaded {
     struct loaded_files files;            // whose change changes the settings
     const struct keeper_traefik *traefik; // in mem: what Traefik's files say; NULL: nothing
     struct conf_node *root;               // resolved; in mem
+    struct checked *checked;              // borrows; or NULL
     struct snapshot *snapshot; // NULL when there was an error; serves nothing, only tells
     struct upstream_registry *registry;
     struct diags diags; // all errors and warnings, but those about containers

@@ -155,6 +155,7 @@ void providers_fini(struct providers *p)
     containers_fini(&p->containers);
     text_wipe(&p->order);
     text_fini(&p->told);
+    checked_fini(&p->checked);
     mem_free((void *)(uintptr_t)p->endpoint.ptr);
     json_decref(p->problems);
 }

@@ -31,8 +31,9 @@ struct providers {
     char engine[128], api[16];
     char why[MESSAGE_WHY_MAX_BYTES + 1]; // it is away
     unsigned n_beyond;
-    struct text told; // what is wrong with containers, a line each
-    json_t *problems; // owns: the same
+    struct checked checked; // routers of containers that were right in the last load
+    struct text told;       // what is wrong with containers, a line each
+    json_t *problems;       // owns: the same
 };
 
 void providers_init(struct providers *p);

@@ -13,7 +13,8 @@
 
 static bool load(struct keeper *k, struct loaded *l)
 {
-    const struct load_finder finder = {.find = providers_find, .arg = &k->providers};
+    const struct load_finder finder = {
+        .find = providers_find, .arg = &k->providers, .checked = &k->providers.checked};
     if (k->attempt.follows && k->text)
         return load_again(str_of(k->text), k->options->path, &finder, l);
     if (k->options->path)

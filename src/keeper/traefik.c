@@ -7,11 +7,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/num.h"
 #include "conf/conf_priv.h"
 #include "dialect/toml.h"
 #include "dialect/traefik_labels.h"
 #include "dialect/traefik_tree.h"
 #include "discover/labels.h"
+#include "discover/merge.h"
 #include "keeper/join.h"
 #include "rt/file.h"
 
@@ -147,7 +149,14 @@ struct conf_node *keeper_traefik_build(struct loaded *l, struct keeper_traefik *
 // One router with what it needs, as settings of their own.
 static bool check_alone(void *arg, struct conf_node *root, struct diags *diags)
 {
-    return load_check_tree(arg, root, diags);
+    struct loaded *l = arg;
+    size_t n_files = l->files.n;
+    if (l->checked && checked_knows(l->checked, root))
+        return true;
+    bool is_fine = load_check_tree(l, root, diags);
+    if (is_fine && l->checked && l->files.n == n_files) // else it's right as long as files are
+        checked_add(l->checked, root);
+    return is_fine;
 }
 
 static bool speaks_tls(const struct conf_node *entry)
@@ -244,6 +253,30 @@ static void tell(struct loaded *l, const struct traefik_settings *s, struct diag
     }
 }
 
+// Beside a settings file, its sites come before routes of labels, and what is inside isn't theirs.
+static void keep_in_bounds(struct loaded *l, struct traefik_settings *s, struct diags *told)
+{
+    struct conf_node *next = s->routes->first;
+    s->routes->first = s->routes->last = NULL;
+    s->routes->n = 0;
+    for (struct conf_node *route = next; route; route = next) {
+        struct conf_node *priority = conf_node_get(route, STR("priority"));
+        const struct conf_node *to = conf_node_get(route, STR("to"));
+        uint64_t number;
+        next = route->next;
+        if (priority && num_dec(priority->text, UINT64_MAX, &number) == ERR_OK &&
+            number > DISCOVER_PRIORITY_MAX)
+            priority->text = arena_printf(&l->mem, "%d", DISCOVER_PRIORITY_MAX);
+        if (to && str_ends(to->text, STR("@internal")))
+            diag_fail(told, ERR_RANGE, route->place,
+                      "'" STR_FMT "' tells of the whole proxy, and only the settings file leads "
+                      "there",
+                      STR_ARG(to->text));
+        else
+            conf_node_append(s->routes, route);
+    }
+}
+
 // A child that may be changed: others have the same one.
 static void own_child(struct conf_node *root, struct str key, struct arena *mem)
 {
@@ -313,6 +346,8 @@ void keeper_traefik_join(struct loaded *l, const struct conf_resolver *resolver,
     const struct traefik_scope scope = scope_of(l, root);
     traefik_convert(&scope, sources, n, &l->mem, &settings);
     tell(l, &settings, told);
+    if (!t) // all of it is labels
+        keep_in_bounds(l, &settings, told);
     resolve_new(l, resolver, &settings);
     for (size_t i = 0; i < ARRAY_LEN(changed); i++)
         own_child(root, changed[i], &l->mem);

@@ -200,8 +200,8 @@ static bool string(struct rule_parser *p, struct rule_arg *ret)
 }
 
 static const char *const known_matchers[] = {
-    [RULE_OF_REQUESTS] = "Host, HostRegexp, Path, PathPrefix, PathRegexp, Method, Header, "
-                         "HeaderRegexp, Query, QueryRegexp and ClientIP",
+    [RULE_OF_REQUESTS] = ("Host, HostRegexp, Path, PathPrefix, PathRegexp, Method, Header, "
+                          "HeaderRegexp, Query, QueryRegexp and ClientIP"),
     [RULE_OF_CONNECTIONS] = "HostSNI, HostSNIRegexp and ClientIP",
     [RULE_OF_LABELS] = "Label and LabelRegex",
 };

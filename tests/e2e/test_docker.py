@@ -225,6 +225,57 @@ def test_a_mistake_costs_one_container_its_site_and_is_told(world):
     assert "container upright, label sallyport.site, priority" in explained
 
 
+HOSTILE = {
+    # What is refused of a container, and what is said about it.
+    "users-of-a-file": ({"sallyport.filters.f.basic-auth.users-file": "/etc/shadow"}, "labels don't read files"),
+    "authority": ({"sallyport.service.tls.ca": "/etc/shadow"}, "labels don't read files"),
+    "variable": ({"sallyport.filters.f.basic-auth.users": "env:PATH"}, "labels don't read variables"),
+    "certificates": ({"sallyport.site.tls.certificates": "[{ cert: /a, key: /b }]"}, "not for labels"),
+    "docker-socket": ({"sallyport.services.s.servers": "unix:/var/run/docker.sock"}, "not for labels"),
+    "api": ({"sallyport.sites.inside.example.to": "api@internal"}, "tells of the whole proxy"),
+    "metrics": ({"sallyport.routes.m.match": "PathPrefix(`/m`)", "sallyport.routes.m.to": "metrics@internal"},
+                "tells of the whole proxy"),
+    "hook": ({"sallyport.hooks.renewed": "/bin/sh"}, "there is no label"),
+    "state": ({"sallyport.state": "/etc"}, "belongs to the machine"),
+    "list": ({"sallyport.filters.l.allow.addresses": "../../etc/passwd"}, "expected an address"),
+    "first-of-all": ({"sallyport.routes.r.match": "Host(`file.example`)", "sallyport.routes.r.to": "80",
+                      "sallyport.routes.r.priority": "2000000000"}, "up to 999999"),
+    "whose": ({"sallyport.filters.f@file.respond.status": "200"}, "a name has no '@'"),
+    "rule": ({"sallyport.path": "/x`) || PathPrefix(`/"}, "is not a path"),
+    "yaml": ({"sallyport.filters.f.headers": "{ request: { set: { A: b } } }\nstate: /etc"}, "expected the end"),
+    "nul": ({"sallyport.site": "a\0.example"}, "a label isn't text"),
+    "deep": ({"sallyport.site.routes": "[" * 3000}, "more than 64"),
+    "deep-path": ({"traefik.http." + "a." * 3000 + "a": "b"}, ""),
+    "traefik-file": ({"traefik.http.routers.t.rule": "Host(`t.example`)", "traefik.http.routers.t.middlewares": "t",
+                      "traefik.http.middlewares.t.basicauth.usersfile": "/etc/shadow"}, "can't name files"),
+    "traefik-api": ({"traefik.http.routers.a.rule": "Host(`t.example`)",
+                     "traefik.http.routers.a.service": "api@internal"}, "the API isn't on"),
+    "traefik-metrics": ({"traefik.http.routers.b.rule": "Host(`t.example`)",
+                         "traefik.http.routers.b.service": "prometheus@internal"}, "tells of the whole proxy"),
+}
+
+
+def test_labels_say_nothing_of_the_machine(own_world):
+    """Files, variables, sockets, commands, what is inside, and requests of the file's sites aren't theirs."""
+    world = own_world()
+    for name, (labels, _) in HOSTILE.items():
+        world.run(name, {"sallyport.site": f"{name}.example", **labels})
+    # Traefik's may name any priority: beside a settings file, sites come first all the same.
+    thief = {"traefik.http.routers.x.rule": "PathPrefix(`/`)", "traefik.http.routers.x.priority": "2147483647",
+             "traefik.http.services.x.loadbalancer.server.port": "1"}
+    world.engine.run("thief", thief)
+    world.run("upright", {"sallyport.site": "upright.example"})
+    wait_until(lambda: world.status_of("anywhere.example") == 502, "the thief's route")
+    world.wait_for("upright.example")
+    problems = world.report()["problems"]
+    for name, (labels, text) in HOSTILE.items():
+        # What is refused before labels are looked at has only an id.
+        about = [p["text"] for p in problems if p["severity"] == "error"
+                 and (p["container"] == name or p["source"] == "docker")]
+        assert any(text in t for t in about), (name, about)
+    assert world.status_of("file.example") == 200
+
+
 def test_the_engine_is_only_asked(world):
     """Nothing but GET, nothing but what is needed; and the process has no rights beside."""
     world.run("asked", {"sallyport.site": "asked.example"})

@@ -35,9 +35,12 @@ static void check(const struct container *c, struct arena *mem, struct diags *di
         abort();
     if (!tree || merge_check_foreign(tree, &lists, mem, diags) != ERR_OK)
         return;
-    if (merge_add(tree, again, diags) != ERR_OK)
+    struct merge all;
+    merge_init(&all, tree);
+    if (merge_add(&all, again, diags) != ERR_OK)
         abort();
-    merge_qualify(tree, STR(DISCOVER_SUFFIX), mem);
+    merge_qualify(&all, STR(DISCOVER_SUFFIX), mem);
+    merge_fini(&all);
     merge_add_missing(tree, STR(DISCOVER_SUFFIX), mem);
     (void)!conf_read(&settings_section, tree, NULL, mem, diags, settings);
 }

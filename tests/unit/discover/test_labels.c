@@ -177,6 +177,8 @@ static void mistakes_name_the_container_and_the_label(void)
          "listen",
          "belongs to the machine"},
         {"sallyport.user=root", "container web, label sallyport.user", "belongs to the machine"},
+        {"sallyport.services.api@internal.balance=first",
+         "container web, label sallyport.services.api@internal.balance", "a name has no '@'"},
         {"sallyport.services.=x", "container web, label sallyport.services.", "name is missing"},
         {"sallyport.service.balance=x", "container web, label sallyport.service.balance",
          "no label sallyport.site"},

@@ -41,6 +41,8 @@ static void replicas_share_a_service_and_a_site(void)
     struct fixture f;
     begin(&f);
     struct conf_node *all = tree(&f, "{}");
+    struct merge m;
+    merge_init(&m, all);
     static const char *const each[] = {
         "{sites: {a: {to: s}}, services: {s: {servers: [{url: u1}], balance: first}}}",
         "{sites: {a: {to: s}}, services: {s: {servers: [{url: u2}], balance: first}}}",
@@ -48,10 +50,11 @@ static void replicas_share_a_service_and_a_site(void)
         "{sites: {a: {routes: [{match: m, to: t}]}}, services: {t: {servers: []}}}",
     };
     for (size_t i = 0; i < ARRAY_LEN(each); i++)
-        CHECK_INT(merge_add(all, tree(&f, each[i]), &f.diags), ERR_OK);
+        CHECK_INT(merge_add(&m, tree(&f, each[i]), &f.diags), ERR_OK);
     CHECK_INT(at(all, "services.s.servers")->n, 2);
     CHECK_INT(at(all, "sites.a.routes")->n, 1);
     CHECK_STR(at(all, "sites.a.to")->text, STR("s"));
+    merge_fini(&m);
     end(&f);
 }
 
@@ -68,10 +71,13 @@ static void whoever_contradicts_isnt_taken_at_all(void)
         begin(&f);
         struct conf_node *all =
             tree(&f, "{sites: {a: {to: s}}, services: {s: {servers: [u], balance: first}}}");
-        CHECK(merge_add(all, tree(&f, others[i]), &f.diags) != ERR_OK);
+        struct merge m;
+        merge_init(&m, all);
+        CHECK(merge_add(&m, tree(&f, others[i]), &f.diags) != ERR_OK);
         CHECK_INT(f.diags.n, 1);
         CHECK_INT(at(all, "sites")->n, 1);
         CHECK_STR(at(all, "services.s.balance")->text, STR("first"));
+        merge_fini(&m);
         end(&f);
     }
 }
@@ -83,7 +89,10 @@ static void names_mean_those_of_containers_first(void)
     struct conf_node *all =
         tree(&f, "{sites: {a: {to: s, use: [f, g, 'f@file', x@other]}}, filters: {f@docker: {}}, "
                  "services: {s@docker: {}, u@docker: {split: [{service: s}, t]}}}");
-    merge_qualify(all, STR("@docker"), &f.mem);
+    struct merge m;
+    merge_init(&m, all);
+    merge_qualify(&m, STR("@docker"), &f.mem);
+    merge_fini(&m);
     CHECK_STR(at(all, "sites.a.to")->text, STR("s@docker"));
     const struct conf_node *use = at(all, "sites.a.use")->first;
     CHECK_STR(use->text, STR("f@docker"));
@@ -119,6 +128,12 @@ static void only_the_file_speaks_of_the_machine(void)
         {"{services: {s: {tls: {ca: /etc/shadow}}}}", false},
         {"{sites: {a: {to: 'unix:/x'}}}", false},
         {"{sites: {a: {tls: {certificates: [/etc/ssl/private/]}}}}", false},
+        {"{sites: {a: {to: api@internal}}}", false},
+        {"{routes: [{match: m, to: metrics@internal}]}", false},
+        {"{services: {s: {split: [{service: api@internal}]}}}", false},
+        {"{routes: [{match: m, priority: 999999}]}", true},
+        {"{routes: [{match: m, priority: 1000000}]}", false},
+        {"{sites: {a: {routes: [{match: m, priority: 2000001}]}}}", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct fixture f;
