@@ -145,6 +145,20 @@ static void put_sandbox(const json_t *report, struct text *to)
     }
 }
 
+static void put_spool(const json_t *report, struct text *to)
+{
+    const json_t *counters = json_object_get(report, "counters");
+    int64_t max = number_of(report, "spool_max_bytes");
+    int64_t used = number_of(counters, "bytes of the spool that they have now");
+    if (max == 0 || used == 0)
+        return;
+    put_name(to, "spool");
+    plain_put_kib(to, used / 1024);
+    text_put(to, STR(" of "));
+    plain_put_kib(to, max / 1024);
+    text_byte(to, '\n');
+}
+
 static void put_logs(const json_t *report, struct text *to)
 {
     const char *title = "logs";
@@ -192,6 +206,7 @@ static void put_processes(const json_t *status, struct text *to)
         plain_put_span(to, number_of(old, "since_s"));
         text_byte(to, '\n');
     }
+    put_spool(report, to);
     put_logs(report, to);
 }
 

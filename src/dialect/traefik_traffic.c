@@ -425,10 +425,10 @@ static const struct conf_section buffering_section = {
     CONF_SECTION_OF(buffering_conf, buffering_items),
 };
 
-// What our filter can be asked for.
-static uint64_t clamp(uint64_t bytes)
+// What our filter can be asked for: one limit of memory for both ways.
+static uint64_t memory_of(const struct buffering_conf *b)
 {
-    return MIN(MAX(bytes, (uint64_t)4096), (uint64_t)1 << 30);
+    return MIN(MAX(MAX(b->request_mem, b->response_mem), (uint64_t)4096), (uint64_t)1 << 30);
 }
 
 static bool convert_buffering(struct traefik_conv *c, struct traefik_thing *t, const void *conf)
@@ -438,8 +438,7 @@ static bool convert_buffering(struct traefik_conv *c, struct traefik_thing *t, c
         traefik_set_uint(c, traefik_filter(c, t, "body-limit", place_of(t)), "max", b->request_max,
                          place_of(t));
     struct conf_node *f = traefik_filter(c, t, "buffer", place_of(t));
-    traefik_set_uint(c, f, "request", clamp(b->request_mem), place_of(t));
-    traefik_set_uint(c, f, "response", clamp(b->response_mem), place_of(t));
+    traefik_set_uint(c, f, "memory", memory_of(b), place_of(t));
     return true;
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "filter/ahead_body.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "base/attr.h"
 #include "filter/spool.h"
 #include "http/env.h"
@@ -9,10 +12,27 @@
 
 #define FOREVER deadline_at(INT64_MAX)
 
+static struct spool spool_of(struct exchange *x, const struct ahead_limits *limits)
+{
+    return (struct spool){
+        .env = x->env, .memory_bytes = limits->memory_bytes, .all_bytes = limits->all_bytes};
+}
+
+// What the file has lost is nobody's fault but ours; a wait that was cancelled has its reason.
+static void note_loss(struct exchange *x, const struct spool *s)
+{
+    if (s->error == 0 || s->error == ECANCELED || x->end != EXCHANGE_END_OK)
+        return;
+    x->end = EXCHANGE_END_RESOURCES;
+    x->end_detail =
+        arena_printf(x->mem, "the spool can't be read or written: %s", strerrordesc_np(s->error));
+}
+
 // --- requests ---
 
 struct read_body {
     struct body body;
+    struct exchange *x; // borrows
     struct body *inner; // owns
     struct spool spool;
     struct str rest; // borrows: the inner body's piece that didn't fit any more
@@ -21,9 +41,11 @@ struct read_body {
 
 static enum io next_piece(struct read_body *r, struct str *ret_piece, struct deadline until)
 {
-    *ret_piece = spool_take(&r->spool);
-    if (ret_piece->len > 0)
-        return IO_DONE;
+    enum io io = spool_take(&r->spool, ret_piece, until);
+    if (io == IO_FAIL)
+        note_loss(r->x, &r->spool);
+    if (io != IO_EOF)
+        return io;
     if (r->rest.len > 0) {
         *ret_piece = r->rest;
         r->rest = STR_NONE;
@@ -64,12 +86,20 @@ static enum ahead_read read_on(struct read_body *r, const struct ahead_limits *l
         case IO_FAIL:
             return AHEAD_BROKEN;
         }
-        if (piece.len > limits->body_bytes - r->spool.n_bytes ||
-            !spool_put(&r->spool, piece, limits->all_bytes)) {
-            r->rest = piece;
+        uint32_t cost = BODY_PIECE_COST + (uint32_t)piece.len;
+        r->rest = piece;
+        if (piece.len > limits->body_bytes - r->spool.n_bytes)
             return AHEAD_PART;
+        switch (spool_put(&r->spool, &r->rest)) {
+        case SPOOL_DONE:
+            break;
+        case SPOOL_FULL:
+            return AHEAD_NO_ROOM;
+        case SPOOL_LOST:
+            note_loss(r->x, &r->spool);
+            return AHEAD_BROKEN;
         }
-        fiber_give_way(BODY_PIECE_COST + (uint32_t)piece.len);
+        fiber_give_way(cost);
     }
 }
 
@@ -80,8 +110,9 @@ enum ahead_read ahead_body_request(struct exchange *x, const struct ahead_limits
         return AHEAD_EXHAUSTED;
     *r = (struct read_body){
         .body = {.ops = &read_ops, .length = x->req.body->length},
+        .x = x,
         .inner = x->req.body,
-        .spool = {.env = x->env},
+        .spool = spool_of(x, limits),
     };
     x->req.body = &r->body;
     enum ahead_read how = read_on(r, limits);
@@ -96,9 +127,9 @@ enum ahead_read ahead_body_request(struct exchange *x, const struct ahead_limits
 
 struct fill_body {
     struct body body;
-    struct body *inner; // owns
-    struct exchange *x; // borrows
-    struct ahead_limits limits;
+    struct body *inner;      // owns
+    struct exchange *x;      // borrows
+    uint64_t body_max_bytes; // that wait at a time
     struct spool spool;
     struct fiber *filler;  // borrows: reads the inner body; NULL: none runs
     struct fiber *reader;  // borrows: waits for bytes; NULL: nobody does
@@ -111,8 +142,7 @@ struct fill_body {
 static bool has_room(const struct fill_body *f)
 {
     return f->spool.n_bytes == 0 ||
-           (f->spool.n_bytes < f->limits.body_bytes &&
-            f->x->env->spooled_bytes + HTTP_LARGE_BYTES <= f->limits.all_bytes);
+           (f->spool.n_bytes < f->body_max_bytes && spool_has_room(&f->spool));
 }
 
 static void wait_for_room(struct fill_body *f)
@@ -130,21 +160,38 @@ static void wake_reader(struct fill_body *f)
         fiber_wake(f->reader);
 }
 
+// False: bytes are lost, or nobody wants them any more.
+static bool put(struct fill_body *f, struct str piece)
+{
+    uint32_t cost = BODY_PIECE_COST + (uint32_t)piece.len;
+    for (;;) {
+        enum spool_end end = spool_put(&f->spool, &piece);
+        if (end == SPOOL_FULL && f->spool.n_bytes == 0)
+            spool_force(&f->spool, &piece);
+        wake_reader(f);
+        if (piece.len == 0 || end == SPOOL_LOST)
+            break;
+        wait_for_room(f);
+        if (f->is_stopped)
+            return false;
+    }
+    fiber_give_way(cost);
+    return piece.len == 0;
+}
+
 static void run_filler(void *arg)
 {
     struct fill_body *f = arg;
     while (f->state == IO_AGAIN && !f->is_stopped) {
         struct str piece = STR_NONE;
         enum io io = body_read(f->inner, &piece, FOREVER);
-        if (io == IO_DONE) {
-            bool is_put = spool_put(&f->spool, piece, SIZE_MAX);
-            ASSERT(is_put);
-            fiber_give_way(BODY_PIECE_COST + (uint32_t)piece.len);
-        } else {
-            f->state = io == IO_EOF ? IO_EOF : IO_FAIL;
-        }
+        if (io == IO_DONE)
+            f->state = put(f, piece) ? IO_AGAIN : IO_FAIL;
+        else
+            f->state = io == IO_EOF && spool_flush(&f->spool) != SPOOL_LOST ? IO_EOF : IO_FAIL;
         wake_reader(f);
-        wait_for_room(f);
+        if (f->state == IO_AGAIN)
+            wait_for_room(f);
     }
     f->filler = NULL; // f may be gone from here on
 }
@@ -190,18 +237,19 @@ static enum io fill_read(struct body *b, struct str *ret_piece, struct deadline 
     if (!begin(f))
         return body_read(f->inner, ret_piece, until);
     for (;;) {
-        *ret_piece = spool_take(&f->spool);
+        enum io io = spool_take(&f->spool, ret_piece, until);
+        if (io == IO_FAIL)
+            note_loss(f->x, &f->spool);
         if (f->waits && has_room(f))
             fiber_wake(f->filler);
-        if (ret_piece->len > 0)
-            return IO_DONE;
+        if (io != IO_EOF)
+            return io;
         if (f->state == IO_EOF)
             b->trailers = f->inner->trailers;
         if (f->state != IO_AGAIN || until.at_ms == BODY_NO_WAIT.at_ms)
             return f->state;
-        enum io io = wait_for_more(f, until);
-        if (io != IO_DONE)
-            return io;
+        if (wait_for_more(f, until) != IO_DONE)
+            return IO_FAIL;
     }
 }
 
@@ -225,10 +273,18 @@ bool ahead_body_answer(struct exchange *x, const struct ahead_limits *limits)
         .body = {.ops = &fill_ops, .length = x->resp.body->length},
         .inner = x->resp.body,
         .x = x,
-        .limits = *limits,
-        .spool = {.env = x->env},
+        .body_max_bytes = limits->body_bytes,
+        .spool = spool_of(x, limits),
         .state = IO_AGAIN,
     };
     x->resp.body = &f->body;
     return true;
+}
+
+unsigned ahead_body_n_waiting(const struct body *b)
+{
+    if (!b || b->ops != &fill_ops)
+        return 0;
+    const struct fill_body *f = (const struct fill_body *)(const void *)b;
+    return (f->reader ? 1u : 0u) + (f->waits ? 1u : 0u);
 }

@@ -36,6 +36,7 @@
 #include "rt/offload.h"
 #include "rt/privileges.h"
 #include "rt/sandbox.h"
+#include "rt/slots.h"
 #include "rt/sock.h"
 #include "rt/sys.h"
 #include "rt/usage.h"
@@ -45,7 +46,9 @@
 
 #define OFFLOAD_THREADS 2
 #define OFFLOAD_QUEUE_MAX 256
-#define OWN_DESCRIPTORS 256 // listening sockets, logs, pipes, DNS
+#define DISK_THREADS 2
+#define DISK_QUEUE_MAX 65536 // what is on its way is bounded by memory
+#define OWN_DESCRIPTORS 256  // listening sockets, logs, pipes, DNS
 #define NAMES_MEM_MAX_BYTES ((size_t)4 << 20)
 
 struct gate {
@@ -53,6 +56,8 @@ struct gate {
     struct rt_sock channel; // to the keeper
     struct upstream_registry *registry;
     struct offload *offload;
+    struct offload *disk; // threads for the spool's file: slow disks hold up nothing else
+    struct slots *slots;  // owns: that file; NULL: none
     struct filter_states *states;
     struct meters *meters; // owns
     struct dns *dns;
@@ -218,6 +223,8 @@ static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers,
         try_records();
         if (!offload_start(g->offload, OFFLOAD_THREADS))
             panic("can't start the threads for passwords");
+        if (g->slots && !offload_start(g->disk, DISK_THREADS))
+            panic("can't start the threads for the spool");
         if (g->dns)
             g->resolver = upstream_resolver_start(g->registry, g->dns);
         g->checker = upstream_checker_start(g->registry);
@@ -226,6 +233,7 @@ static bool settle(struct gate *g, const struct snapshot *s, unsigned n_workers,
                        &(struct worker_links){.registry = g->registry,
                                               .bans = g->bans,
                                               .insight = g->insight,
+                                              .slots = g->slots,
                                               .conns_max = conns_that_fit(s->settings.conns_max)});
         g->questions.crew = g->crew;
         crew_equip(g->crew, &g->credentials);
@@ -418,6 +426,15 @@ static void take_listener(struct gate *g, const struct gate_listen *m, int fd)
         crew_listen(g->crew, m->id, m->worker, str_from(m->name, m->name_bytes), fd);
 }
 
+static void take_spool(struct gate *g, const struct gate_spool *m, int fd)
+{
+    ASSERT(!g->crew && !g->slots); // it comes before the first snapshot
+    if (!is_there(fd, "the spool's file"))
+        return;
+    g->slots = slots_new(fd, m->max_bytes, g->disk);
+    g->questions.process.spool_max_bytes = m->max_bytes;
+}
+
 union order {
     struct gate_log log;
     struct gate_listen listen;
@@ -430,6 +447,7 @@ union order {
     struct gate_ban ban;
     struct gate_server server;
     struct gate_api api;
+    struct gate_spool spool;
 };
 
 static void take_question(struct gate *g, const union order *m)
@@ -440,6 +458,17 @@ static void take_question(struct gate *g, const union order *m)
         questions_ask(&g->questions, m->question.seq);
     else
         api_desk_take(&g->api_desk, &m->api);
+}
+
+// What the keeper has opened: fd is taken over.
+static void take_open(struct gate *g, uint32_t type, union order *m, int fd)
+{
+    if (type == GATE_LOG)
+        take_log(&m->log, fd);
+    else if (type == GATE_LISTEN)
+        take_listener(g, &m->listen, fd);
+    else
+        take_spool(g, &m->spool, fd);
 }
 
 // One message from the keeper. fd is ours.
@@ -453,11 +482,10 @@ static void take_message(struct gate *g, const char *buf, size_t len, int fd)
     memcpy(&m, buf, MIN(len, sizeof m));
     switch ((enum gate_message)type) {
     case GATE_LOG:
-        take_log(&m.log, fd);
-        return; // taken over
     case GATE_LISTEN:
-        take_listener(g, &m.listen, fd);
-        return; // taken over
+    case GATE_SPOOL:
+        take_open(g, type, &m, fd);
+        return;
     case GATE_UNLISTEN:
         crew_unlisten(g->crew, m.unlisten.id);
         break;
@@ -546,7 +574,9 @@ static void ignore_signals(void)
 {
     // Orders come through the channel. A terminal's Ctrl-C goes to the whole group, and so does a
     // service manager's SIGTERM: the keeper decides.
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
+    static const int ignored[] = {
+        SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+        SIGPIPE, SIGUSR1, SIGUSR2, SIGXFSZ}; // the spool's file reaches a limit: an errno says so
     for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
         signal(ignored[i], SIG_IGN);
 }
@@ -569,6 +599,7 @@ int gate_main(void)
     g.meters = meters_new();
     g.credentials.replay = tls_replay_new(clock_now_ms());
     g.offload = offload_new(0, OFFLOAD_QUEUE_MAX); // its threads come in the sandbox
+    g.disk = offload_new(0, DISK_QUEUE_MAX);       // the same
     g.petitions = petitions_new(g.loop, GATE_CHANNEL_FD);
     g.pins = pins_new(g.petitions);
     g.insight = insight_new(GATE_CHANNEL_FD, &g.questions);

@@ -83,6 +83,16 @@
     X(refused_answers, "sallyport_refused_answers", COUNTER, "", "protocol, reason",               \
       "The same of servers' answers.")                                                             \
     X(compressed, "sallyport_compressed_answers", COUNTER, "", "", "Answers that were packed.")    \
+    X(ahead_bytes, "sallyport_read_ahead_memory_bytes", GAUGE, "bytes", "",                        \
+      "Memory of bodies that the filter `buffer` has read ahead.")                                 \
+    X(spool_bytes, "sallyport_spool_bytes", GAUGE, "bytes", "",                                    \
+      "Space of the spool that they have, in steps of 64 KiB.")                                    \
+    X(spool_max, "sallyport_spool_max_bytes", GAUGE, "bytes", "",                                  \
+      "The limit of it; 0: there is no spool.")                                                    \
+    X(spool_written, "sallyport_spool_written_bytes", COUNTER, "bytes", "",                        \
+      "Bytes of bodies written to the spool.")                                                     \
+    X(spool_full, "sallyport_spool_refusals", COUNTER, "", "",                                     \
+      "Times that the spool took no more: it was full, or the disk failed.")                       \
     X(subs, "sallyport_own_requests", COUNTER, "", "result",                                       \
       "Requests that the proxy made by itself: filters that ask, mirrors, spans.")                 \
     X(spans, "sallyport_spans", COUNTER, "", "result",                                             \

@@ -131,6 +131,11 @@ HTTP_SINGLE(requests_open, EXCHANGES_OPEN)
 HTTP_SINGLE(bytes_in, BYTES_IN)
 HTTP_SINGLE(bytes_out, BYTES_OUT)
 HTTP_SINGLE(compressed, COMPRESSED)
+HTTP_SINGLE(ahead_bytes, AHEAD_BYTES)
+HTTP_SINGLE(spool_bytes, SPOOL_BYTES)
+HTTP_SINGLE(spool_written, SPOOL_WRITTEN)
+HTTP_SINGLE(spool_full, SPOOL_FULL)
+SINGLE(spool_max, w->report->process->spool_max_bytes)
 
 bool metrics_put_conns_open(struct metrics_writer *w, const struct metric *m, size_t item)
 {

@@ -57,6 +57,9 @@ enum gate_message {
     GATE_API,       // what a command asks of the API: struct gate_api
     // gate to keeper
     GATE_PAGE, // (fd, a sealed memfd: JSON) the answer to it: struct gate_page
+    // keeper to gate
+    GATE_SPOOL, // (fd) a file for bodies that are read ahead, before the first GATE_SNAPSHOT:
+                // struct gate_spool
 };
 
 // The numbers and structs of GATE_DRAIN, GATE_PING and GATE_PONG stay as they are for good: after
@@ -176,6 +179,12 @@ struct gate_page {
     uint32_t status;    // of HTTP
     uint64_t seq;       // the question's
     uint64_t next_page; // 0: it is no list
+};
+
+struct gate_spool {
+    uint32_t type;
+    uint32_t unused;
+    uint64_t max_bytes;
 };
 
 #define GATE_REASON_MAX_BYTES 1024

@@ -85,6 +85,25 @@ const struct conf_section filter_section = {
     .place_offset = CONF_NO_PLACE,
 };
 
+static const struct conf_item spool_items[] = {
+    ITEM_TEXT(spool_conf, folder, "folder", .def = SPOOL_FOLDER, .since = "0.1",
+              .apply = CONF_HANDOVER, .format = "a path", .check_text = check_absolute,
+              .doc = "A folder on a disk, not in memory, in which the keeper may make files. The "
+                     "file has no name and mode 0600: nobody finds it, and its space is free when "
+                     "its process ends, whatever the end."),
+    ITEM_SIZE(spool_conf, max_bytes, "max", .def = "1GiB", .min = "1MiB", .max = "16TiB",
+              .since = "0.1", .apply = CONF_HANDOVER,
+              .doc = "So large may the file become, for all bodies together. While one process "
+                     "takes over from another, each has its own."),
+};
+
+static const struct conf_section spool_section = {
+    .name = "spool",
+    .doc = "Where the filter `buffer` keeps what its memory has no room for.",
+    CONF_SECTION_OF(spool_conf, spool_items),
+    .place_offset = CONF_PLACE_AT(spool_conf, place),
+};
+
 static enum err check_workers(const struct conf_text *text, struct diags *diags)
 {
     unsigned ignored;
@@ -136,6 +155,10 @@ static const struct conf_item root_items[] = {
                   .doc = "The access log, or `off`."),
     ITEM_SECTION(settings, resolver, "resolver", struct resolver_conf, .section = &resolver_section,
                  .since = "0.1", .apply = CONF_HANDOVER, .doc = "DNS."),
+    ITEM_SWITCHED(settings, spool, "spool", struct spool_conf, is_on, .section = &spool_section,
+                  .def = "on", .since = "0.1", .apply = CONF_HANDOVER,
+                  .doc = "The file for bodies that the filter `buffer` reads ahead, or `off`: then "
+                         "it does with memory alone."),
     ITEM_TEXT(settings, email, "email", .since = "0.1", .apply = CONF_LIVE,
               .format = "an email address", .check_text = issuers_check_email,
               .example = "you@example.com",

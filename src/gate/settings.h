@@ -20,6 +20,16 @@ struct control_conf {
     struct conf_text socket; // empty: control_default_path
 };
 
+#define SPOOL_FOLDER "/var/tmp" // by default
+
+// The file for bodies that are read ahead; the keeper opens it.
+struct spool_conf {
+    bool is_on;
+    struct conf_text folder;
+    uint64_t max_bytes;
+    struct place place;
+};
+
 struct resolver_conf {
     struct conf_texts servers; // empty: the system's
     int64_t timeout_ms;
@@ -43,6 +53,7 @@ struct settings {
     struct log_conf log;
     struct access_log_conf access_log;
     struct resolver_conf resolver;
+    struct spool_conf spool;
     struct conf_text email; // stands for an issuer when there is no other
     struct hooks_conf hooks;
     struct conf_map issuers;      // of issuer_conf

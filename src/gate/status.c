@@ -386,6 +386,7 @@ static void write_process(const struct status *s, const struct status_process *p
     if (usage.resident_bytes > 0)
         json_text_uint(t, "memory_kb", usage.resident_bytes / 1024);
     json_text_uint(t, "memory_peak_kb", usage.resident_peak_bytes / 1024);
+    json_text_uint(t, "spool_max_bytes", p->spool_max_bytes);
     json_text_uint(t, "sockets", s->n_socks);
     if (usage.descriptors > 0)
         json_text_uint(t, "open_files", usage.descriptors);

@@ -55,6 +55,7 @@ struct status_process {
     int64_t started_ns;                   // wall clock
     struct str user;                      // it runs as
     const struct sandbox_report *sandbox; // borrows; NULL: not told
+    uint64_t spool_max_bytes;             // 0: there is none
 };
 
 // One JSON object (RFC 8259), whatever bytes names and URLs hold.

@@ -306,6 +306,7 @@ struct worker *worker_new(unsigned index, const struct worker_links *links)
     w->insight = links->insight;
     list_init(&w->listeners);
     http_env_init(&w->env, &app, w, links->conns_max);
+    w->env.slots = links->slots;
     w->upstream = upstream_worker_new(links->registry, index, loop_self());
     w->tracer = tracer_new(&w->env, &w->current);
     w->door = door_new(&w->env, &door_app, DOOR_HANDSHAKES_MAX);

@@ -10,6 +10,7 @@
 struct worker;
 struct bans;
 struct exchange;
+struct slots;
 struct upstream_worker;
 struct credentials;
 struct insight;
@@ -20,6 +21,7 @@ struct worker_links {
     struct upstream_registry *registry;
     struct bans *bans;       // NULL: nobody is banned
     struct insight *insight; // NULL: internal services know nothing
+    struct slots *slots;     // of bodies that are read ahead; NULL: there is no such file
     uint32_t conns_max;      // client connections of one worker
 };
 

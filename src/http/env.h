@@ -20,6 +20,7 @@
 struct exchange;
 struct http_env;
 struct http_listener;
+struct slots;
 struct stream;
 
 // Names of request fields that are ours alone to say: those of clients are dropped, with '_' in the
@@ -81,6 +82,10 @@ struct http_entry {
     X(STATUS_3XX, "answers 3xx")                                                                   \
     X(STATUS_4XX, "answers 4xx")                                                                   \
     X(STATUS_5XX, "answers 5xx")                                                                   \
+    X(AHEAD_BYTES, "bytes of memory that bodies read ahead have now")                              \
+    X(SPOOL_BYTES, "bytes of the spool that they have now")                                        \
+    X(SPOOL_WRITTEN, "bytes written to the spool")                                                 \
+    X(SPOOL_FULL, "times that the spool took no more")                                             \
     X(SUBS, "requests of our own, made by filters and services")                                   \
     X(SUBS_OPEN, "requests of our own running now")                                                \
     X(SUBS_FAILED, "requests of our own without an answer")
@@ -183,7 +188,8 @@ struct http_env {
     struct h2_heap *h2_heap;     // owns: the memory of nghttp2's sessions
     size_t h2_held_bytes;        // of request bodies that wait to be read
     int64_t h2_window_bytes;     // that servers may send unasked, of all streams
-    size_t spooled_bytes;        // of bodies that are read ahead
+    size_t spooled_bytes;        // memory of bodies that are read ahead
+    struct slots *slots;         // borrows: the file for the rest of them; NULL: there is none
     size_t parked_bytes;         // of heads that stalled half-way: bounded over all connections
     int64_t date_s;              // what `date` says
     char date[DATE_HTTP_BYTES];

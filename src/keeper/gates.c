@@ -263,6 +263,21 @@ void gates_drain(struct gate *g, int64_t idle_ms, int64_t limit_ms)
     g->kill_at_ms = g->leaving_since_ms + limit_ms + KILL_AFTER_MS;
 }
 
+// Before the first settings: the file is the gate's for its life.
+static void send_spool(struct gate *g, const struct spool_file *spool)
+{
+    struct gate_spool m = {.type = GATE_SPOOL, .max_bytes = spool->max_bytes};
+    int fd = spool->folder ? spool_file_open(spool->folder) : -1;
+    if (spool->folder && fd < 0)
+        log_error("no file can be made in %s for bodies that are read ahead: %s; `buffer` does "
+                  "with memory alone",
+                  spool->folder, strerror(errno));
+    if (fd < 0)
+        return;
+    gates_tell(g, &m, sizeof m, fd);
+    close(fd);
+}
+
 // --- starting ---
 
 static void plan_restart(struct keeper *k)
@@ -293,7 +308,9 @@ bool gates_start(struct keeper *k)
     gates_send_secrets(k, g);
     send_bans(k, g);
     gates_send_drains(k, g);
-    gates_offer(g, k->next.seq > 0 ? &k->next : &k->current, &k->current);
+    const struct offer *o = k->next.seq > 0 ? &k->next : &k->current;
+    send_spool(g, &o->spool);
+    gates_offer(g, o, &k->current);
     return true;
 }
 

@@ -18,7 +18,8 @@ static unsigned count_cpus(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
-// What belongs to a process for its life: threads, its user, the sizes of its pools, its sandbox.
+// What belongs to a process for its life: threads, its user, the sizes of its pools, its sandbox,
+// its file.
 static struct str describe_fixed(const struct settings *s, unsigned n_workers)
 {
     struct text t = {.ptr = NULL};
@@ -27,6 +28,9 @@ static struct str describe_fixed(const struct settings *s, unsigned n_workers)
     text_printf(&t, ", resolver %lld ms", (long long)s->resolver.timeout_ms);
     for (size_t i = 0; i < s->resolver.servers.n; i++)
         text_printf(&t, " " STR_FMT, STR_ARG(s->resolver.servers.items[i].text));
+    if (s->spool.is_on)
+        text_printf(&t, ", spool " STR_FMT " %llu", STR_ARG(s->spool.folder.text),
+                    (unsigned long long)s->spool.max_bytes);
     return text_str(&t);
 }
 
@@ -119,6 +123,7 @@ bool offer_prepare(struct loaded *l, uint64_t seq, struct listeners *listeners, 
         return false;
     o.fixed = describe_fixed(settings, o.n_workers);
     bool is_fine = logs_open(settings, &l->diags, &o.logs);
+    is_fine = spool_file_plan(settings, &l->diags, &o.spool) && is_fine;
     is_fine = seal_settings(l, &o) && is_fine;
     if (is_fine && listeners_plan(listeners, l->snapshot, o.n_workers, &l->diags)) {
         o.wish = wish_new(l->snapshot);
@@ -155,6 +160,7 @@ void offer_fini(struct offer *o)
     if (o->seq > 0)
         logs_close(&o->logs);
     mem_free((void *)(uintptr_t)o->fixed.ptr);
+    spool_file_fini(&o->spool);
     wish_free(o->wish);
     *o = NO_OFFER;
 }

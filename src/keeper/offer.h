@@ -7,6 +7,7 @@
 #include "keeper/listeners.h"
 #include "keeper/load.h"
 #include "keeper/logs.h"
+#include "keeper/spool_file.h"
 #include "keeper/wish.h"
 
 struct offer {
@@ -19,6 +20,7 @@ struct offer {
     enum log_format log_format;
     int64_t drain_ms;
     unsigned n_workers;
+    struct spool_file spool; // of each gate
     struct str fixed;        // owns: what a gate can't change in its life, as a text to compare
     char control_path[108];  // empty: off
     bool is_control_default; // nobody chose that path

@@ -49,7 +49,7 @@ static struct offload_job *next_job(struct offload *o, bool *ret_is_wanted)
         pthread_cond_wait(&o->has_work, &o->lock);
     if (!o->is_ending) {
         j = pop(o);
-        *ret_is_wanted = j->state == OFFLOAD_QUEUED;
+        *ret_is_wanted = j->state != OFFLOAD_ABANDONED;
     }
     pthread_mutex_unlock(&o->lock);
     return j;
@@ -60,13 +60,13 @@ static struct offload_job *next_job(struct offload *o, bool *ret_is_wanted)
 static void end_job(struct offload *o, struct offload_job *j)
 {
     pthread_mutex_lock(&o->lock);
-    bool is_abandoned = j->state == OFFLOAD_ABANDONED;
-    if (!is_abandoned) {
+    bool has_waiter = j->state == OFFLOAD_QUEUED;
+    if (has_waiter) {
         j->state = OFFLOAD_POSTED;
         loop_post(j->loop, &j->mail);
     }
     pthread_mutex_unlock(&o->lock);
-    if (is_abandoned)
+    if (!has_waiter)
         j->free(j);
 }
 
@@ -139,8 +139,10 @@ void offload_free(struct offload *o)
     mem_free(o);
 }
 
-static bool enqueue(struct offload *o, struct offload_job *j)
+static bool enqueue(struct offload *o, struct offload_job *j, enum offload_state state)
 {
+    j->next = NULL;
+    j->state = state;
     pthread_mutex_lock(&o->lock);
     bool has_room = o->n_queued < o->queue_max;
     if (has_room) {
@@ -172,14 +174,12 @@ enum fiber_wake offload_run(struct offload *o, struct offload_job *j, struct dea
         j->run(j);
         return FIBER_READY;
     }
-    j->next = NULL;
-    j->state = OFFLOAD_QUEUED;
     j->loop = loop_self();
     j->waiter = fiber_self();
     j->is_done = false;
     j->mail = (struct rt_mail){.fn = on_mail};
     ASSERT(j->waiter != NULL);
-    if (!enqueue(o, j)) {
+    if (!enqueue(o, j, OFFLOAD_QUEUED)) {
         *ret_refused = true;
         return FIBER_READY;
     }
@@ -194,4 +194,13 @@ enum fiber_wake offload_run(struct offload *o, struct offload_job *j, struct dea
     pthread_mutex_lock(&o->lock);
     pthread_mutex_unlock(&o->lock);
     return FIBER_READY;
+}
+
+bool offload_send(struct offload *o, struct offload_job *j)
+{
+    if (o->n_threads > 0)
+        return enqueue(o, j, OFFLOAD_SENT);
+    j->run(j);
+    j->free(j);
+    return true;
 }

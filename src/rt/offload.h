@@ -11,7 +11,7 @@
 
 struct offload; // a set of threads with one bounded queue; any loop may use it
 
-// n_threads 0: no threads, jobs run at once inside offload_run, for the simulation. NULL when a
+// n_threads 0: no threads, jobs run at once inside the call, for the simulation. NULL when a
 // thread can't be started.
 struct offload *offload_new(unsigned n_threads, unsigned queue_max);
 
@@ -26,6 +26,7 @@ void offload_free(struct offload *o);
 enum offload_state {
     OFFLOAD_QUEUED,    // or running
     OFFLOAD_ABANDONED, // its waiter has left
+    OFFLOAD_SENT,      // it never had one
     OFFLOAD_POSTED,    // has run; its mail is with the waiter's loop
 };
 
@@ -49,6 +50,10 @@ struct offload_job {
 // (it is freed when it ends). Waits.
 enum fiber_wake offload_run(struct offload *o, struct offload_job *j, struct deadline until,
                             bool *ret_refused);
+
+// Runs j on a helper thread and frees it; nobody waits. False: the queue is full, j stays the
+// caller's. Any thread.
+bool offload_send(struct offload *o, struct offload_job *j);
 
 // Frees j, which offload_run has given back.
 static inline void offload_release(struct offload_job *j)

@@ -173,10 +173,12 @@ static const int allowed[] = {
     SCMP_SYS(mremap),
     SCMP_SYS(madvise),
     SCMP_SYS(brk),
-    // what is open already: outputs of logs, sealed memory files
+    // what is open already: outputs of logs, sealed memory files, the file of the spool
     SCMP_SYS(memfd_create),
     SCMP_SYS(lseek),
     SCMP_SYS(pread64),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(ftruncate),
     SCMP_SYS(fstat),
     SCMP_SYS(dup),
     SCMP_SYS(dup3),

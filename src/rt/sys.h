@@ -41,6 +41,10 @@ ssize_t sys_send(int fd, const void *buf, size_t n);
 ssize_t sys_sendv(int fd, const struct iovec *iov, int n_iov);
 ssize_t sys_splice(int from, int to, size_t n, int has_more); // SPLICE_F_MOVE | NONBLOCK
 int sys_pipe(int ret_fds[2], size_t wanted_bytes);            // non-blocking
+// Files wait for their disk: for helper threads alone.
+ssize_t sys_pwrite(int fd, const void *buf, size_t n, int64_t at);
+ssize_t sys_pread(int fd, void *buf, size_t n, int64_t at);
+int sys_truncate(int fd, int64_t to);
 int sys_shutdown(int fd, int how);
 int sys_close(int fd);
 int sys_reset(int fd); // closes with RST instead of FIN

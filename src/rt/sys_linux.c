@@ -200,6 +200,21 @@ int sys_pipe(int ret_fds[2], size_t wanted_bytes)
     return 0;
 }
 
+ssize_t sys_pwrite(int fd, const void *buf, size_t n, int64_t at)
+{
+    return pwrite(fd, buf, n, at);
+}
+
+ssize_t sys_pread(int fd, void *buf, size_t n, int64_t at)
+{
+    return pread(fd, buf, n, at);
+}
+
+int sys_truncate(int fd, int64_t to)
+{
+    return ftruncate(fd, to);
+}
+
 int sys_shutdown(int fd, int how)
 {
     return shutdown(fd, how);

@@ -7,6 +7,7 @@
 #include "sim/scenarios.h"
 #include "sim/sim_certs.h"
 #include "sim/sim_choose.h"
+#include "sim/sim_disk.h"
 
 #define FAULTS_UNTIL_MS 8000
 #define PROBES_MAX 8
@@ -63,7 +64,18 @@ static const char *service_of(const struct mood *m)
 static const char *site_of(const struct mood *m, const char *name, const char *to)
 {
     bool is_there = !m->removes_sites || sim_chance(60);
-    return is_there ? sim_printf("  %s: { to: %s%s }\n", name, to, choose_site_tls(m)) : "";
+    return is_there ? sim_printf("  %s: { to: %s%s%s }\n", name, to, choose_site_tls(m),
+                                 sim_chance(30) ? ", use: [ahead]" : "")
+                    : "";
+}
+
+static const char *buffer_of(const struct mood *m)
+{
+    if (m->is_calm)
+        return "memory: 4KiB";
+    return sim_printf("memory: 4KiB, memory-max: %s, request: %uKiB, response: 64KiB, beyond: %s",
+                      sim_chance(50) ? "1MiB" : "256MiB", sim_chance(50) ? 4 : 100,
+                      sim_chance(50) ? "stream" : "refuse");
 }
 
 // A service behind TLS: by ALPN, or with one of the two demanded of who speaks both.
@@ -100,12 +112,13 @@ static const char *settings_of(const struct mood *m)
         "  u: { servers: ['unix:/87'], %s }\n"
         "  h: { servers: [%s], %s }\n"
         "  t: %s\n"
+        "filters:\n  ahead: { buffer: { %s } }\n"
         "sites:\n  other.example: 'http://10.0.0.1:85'\n%s%s%s%s%s%s%s",
         sim_chance(50) ? "json" : "combined", has_web ? entry_of(m, "web", 80, choose_tls(m)) : "",
         has_other ? entry_of(m, "other", 81, "") : "",
         has_web || has_other ? "" : entry_of(m, "third", 82, ""), service_of(m), b_servers,
         service_of(m), n_servers, service_of(m), service_of(m), h_servers, service_of(m),
-        tls_service_of(m), site_of(m, "a.example", "a"), site_of(m, "b.example", "b"),
+        tls_service_of(m), buffer_of(m), site_of(m, "a.example", "a"), site_of(m, "b.example", "b"),
         site_of(m, "n.example", "n"), site_of(m, "u.example", "u"), site_of(m, "h.example", "h"),
         site_of(m, "t.example", "t"), has_web ? choose_passing(m) : "");
 }
@@ -244,6 +257,8 @@ static void stop_faults(void *arg, uint64_t tag)
     sim_log("the faults stop");
     sim_sys.failure_percent = sim_sys.connect_failure_percent = sim_sys.delay_permille = 0;
     sim_net.syn_loss_percent = 0;
+    sim_disk.failure_permille = sim_disk.full_permille = 0;
+    sim_disk.delay_max_ns = SIM_MS;
     s->w.names.failure_percent = 0;
     s->w.names.n_hosts = NAMED_HOSTS;
     for (uint32_t i = 0; i < s->n_servers; i++)
@@ -296,7 +311,10 @@ static void choose_mood(struct scene *s, uint64_t seed)
     m->is_tls = seed % 4 == 0;
     m->has_h2 = seed % 5 > 1;
     if (s->is_tight)
-        world_limits = (struct world_limits){.conns_max = 3, .fibers_max = 2};
+        world_limits = (struct world_limits){
+            .conns_max = 3, .fibers_max = 2, .spool_bytes = (uint64_t)1 << 20};
+    if (seed % 11 == 3)
+        world_limits.spool_bytes = (uint64_t)128 << 10; // two slots
 }
 
 static void choose_faults_of_mood(struct mood *m)

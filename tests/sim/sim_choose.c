@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "sim/scenarios.h"
+#include "sim/sim_disk.h"
 
 #define PLANS_MAX 6
 
@@ -31,6 +32,10 @@ void choose_network(struct mood *m)
     sim_sys.connect_failure_percent = !m->is_calm && sim_chance(20) ? 5 : 0;
     sim_sys.delay_permille = !m->is_calm && sim_chance(25) ? sim_below(10) : 0;
     sim_sys.delay_max_ns = some_ms(0, 3000);
+    sim_disk.delay_percent = sim_below(3) * 50;
+    sim_disk.delay_max_ns = m->is_calm || sim_chance(60) ? SIM_MS : some_ms(0, 3000);
+    sim_disk.failure_permille = !m->is_calm && sim_chance(20) ? 20 : 0;
+    sim_disk.full_permille = !m->is_calm && sim_chance(20) ? 200 : 0;
     sim_net.syn_loss_percent = !m->is_calm && sim_chance(20) ? 10 : 0;
     m->body_max = MIN((size_t)sim_net.window_min * 40, (size_t)120000);
     if (sim_net.segment_max > 0)

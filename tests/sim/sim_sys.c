@@ -198,6 +198,7 @@ static uint32_t poll_now(const struct sim_fd *d)
     case KIND_CLOSED:
     case KIND_EPOLL:
     case KIND_PIPE:
+    case KIND_FILE:
         break;
     }
     return 0;

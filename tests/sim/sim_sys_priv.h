@@ -17,6 +17,7 @@ enum sim_fd_kind {
     KIND_SOCKET,
     KIND_LISTENER,
     KIND_PIPE,
+    KIND_FILE,
 };
 
 struct sim_pipe {
@@ -30,6 +31,7 @@ struct sim_fd {
     uint32_t i_socket;             // KIND_SOCKET: which of the open ones
     struct sim_listener *listener; // KIND_LISTENER
     struct sim_pipe *pipe;         // KIND_PIPE
+    struct sim_file *file;         // KIND_FILE: sim_disk.c's
     bool has_event;                // KIND_EVENT
     bool is_retrying;              // KIND_SOCKET: connect said EAGAIN
     // With epoll.

@@ -2,12 +2,14 @@
 #include "sim/sim_watch_priv.h"
 
 #include "base/assert.h"
+#include "filter/ahead_body.h"
 #include "gate/door.h"
 #include "gate/snapshot.h"
 #include "http/h1_server_priv.h"
 #include "rt/loop_priv.h"
 #include "sim/sim.h"
 #include "sim/sim_audit.h"
+#include "sim/sim_disk.h"
 #include "sim/sim_sys.h"
 #include "sim/sim_tls.h"
 #include "upstream/conn.h"
@@ -113,7 +115,7 @@ static void look_at_loop(struct tally *t)
     look_at_wheel(&l->wheel);
     // Each fiber waits in a place from where something will wake it. That a Unix socket shall be
     // tried again is the one wait for time alone.
-    uint32_t n_fibers = t->n_fibers + n_yielded + sim_sys_n_retrying();
+    uint32_t n_fibers = t->n_fibers + n_yielded + sim_sys_n_retrying() + sim_disk_n_waiting();
     if (l->stats.n_fibers != n_fibers)
         sim_fail("there are %u fibers, and %u wait somewhere", l->stats.n_fibers, n_fibers);
 }
@@ -177,6 +179,7 @@ static void look_at_h1(struct tally *t, const struct sim_watch *w, const struct 
         SIM_CHECK(c->state == H1_CONN_TUNNEL || c->fiber);
         if (c->turn && c->turn->has_begun) {
             t->n_begun++;
+            t->n_fibers += ahead_body_n_waiting(c->turn->x.resp.body);
             sim_watch_use(t, w, c->turn->x.snapshot);
         }
         return;

@@ -4,6 +4,8 @@
 #include "rt/loop_priv.h"
 #include "sim/sim.h"
 #include "sim/sim_watch_priv.h"
+
+#include "filter/ahead_body.h"
 #include "upstream/mux.h"
 
 // --- connections of clients ---
@@ -30,6 +32,7 @@ static void look_at_stream(struct tally *t, const struct sim_watch *w, const str
     t->held_bytes += look_at_body(t, &s->in);
     if (s->is_begun) {
         t->n_begun++;
+        t->n_fibers += ahead_body_n_waiting(s->x.resp.body);
         sim_watch_use(t, w, s->x.snapshot);
     }
     if (s->writer)

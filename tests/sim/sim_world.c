@@ -10,9 +10,11 @@
 #include "filter/states.h"
 #include "rt/log.h"
 #include "rt/offload.h"
+#include "rt/slots.h"
 #include "rt/sys.h"
 #include "sim/sim_audit.h"
 #include "sim/sim_certs.h"
+#include "sim/sim_disk.h"
 #include "sim/sim_h2.h"
 #include "sim/sim_tls.h"
 #include "upstream/service.h"
@@ -54,7 +56,8 @@ struct world_limits world_limits;
 
 void world_limits_init(void)
 {
-    world_limits = (struct world_limits){.conns_max = 1000, .fibers_max = 10000};
+    world_limits = (struct world_limits){
+        .conns_max = 1000, .fibers_max = 10000, .spool_bytes = (uint64_t)64 << 20};
 }
 
 static void listen_to(struct world *w, bool is_other)
@@ -72,6 +75,7 @@ void world_start(struct world *w, uint64_t seed, const char *yaml)
     sim_tls_start(seed);
     sim_net_init();
     sim_sys_init();
+    sim_disk_init();
     sim_plans_init();
     sim_clients_init();
     sim_servers_init();
@@ -82,9 +86,12 @@ void world_start(struct world *w, uint64_t seed, const char *yaml)
     loop_enter(w->loop);
     w->registry = upstream_registry_new();
     w->offload = offload_new(0, 16);
+    w->disk = offload_new(0, 64);
+    w->slots = slots_new(sim_disk_open(), world_limits.spool_bytes, w->disk);
     w->states = filter_states_new();
-    w->worker = worker_new(
-        0, &(struct worker_links){.registry = w->registry, .conns_max = world_limits.conns_max});
+    w->worker = worker_new(0, &(struct worker_links){.registry = w->registry,
+                                                     .slots = w->slots,
+                                                     .conns_max = world_limits.conns_max});
     sim_audit_start(worker_stats(w->worker));
     sim_watch_start(&w->watch, w->loop, worker_stats(w->worker), worker_door_stats(w->worker));
     sim_names_start(&w->names, w->registry, w->loop);
@@ -299,6 +306,8 @@ static void check_counters(const struct world *w)
     SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_CONNS_IDLE], 0);
     SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_EXCHANGES_OPEN], 0);
     SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_TUNNELS_OPEN], 0);
+    SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_AHEAD_BYTES], 0);
+    SIM_CHECK_INT((int64_t)stats->counters[HTTP_COUNTER_SPOOL_BYTES], 0);
     SIM_CHECK_INT(loop.n_fibers, 0);
     SIM_CHECK_INT(loop.n_socks, 0);
 }
@@ -320,6 +329,10 @@ void world_end(struct world *w)
     sim_watch_end(&w->watch);
     upstream_registry_free(w->registry);
     offload_free(w->offload);
+    SIM_CHECK_INT((int64_t)slots_used(w->slots), 0);
+    slots_stop(w->slots);
+    offload_free(w->disk);
+    slots_free(w->slots);
     filter_states_free(w->states);
     loop_free(w->loop);
     sim_h2_stop();

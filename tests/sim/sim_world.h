@@ -17,6 +17,8 @@ struct world {
     struct rt_loop *loop;
     struct upstream_registry *registry;
     struct offload *offload;
+    struct offload *disk;
+    struct slots *slots; // in a file of sim_disk
     struct filter_states *states;
     struct worker *worker;
     struct upstream_checker *checker; // on the worker's loop: there is no other; NULL: none
@@ -49,6 +51,7 @@ struct world {
 // Limits of the worker that world_start makes; world_limits_init sets them wide.
 struct world_limits {
     uint32_t conns_max, fibers_max;
+    uint64_t spool_bytes;
 };
 extern struct world_limits world_limits;
 void world_limits_init(void);

@@ -34,8 +34,10 @@ static void everything_that_is_there_is_shown(void)
         "\"source\":\"file\",\"state\":\"missing\",\"error\":\"no key\"}],"
         "\"report\":{\"workers\":1,\"user\":\"nobody\",\"sandbox\":{\"mode\":\"require\","
         "\"in_force\":[\"seccomp\",\"landlock 6\"],\"missing\":[\"a reason\"]},\"memory_kb\":900,"
-        "\"open_files\":9,\"log_lines_lost\":2,\"log_failures\":[{\"log\":\"access log\","
+        "\"spool_max_bytes\":536870912,\"open_files\":9,\"log_lines_lost\":2,\"log_failures\":[{"
+        "\"log\":\"access log\","
         "\"error\":\"No space\"}],\"counters\":{\"connections accepted\":1000,"
+        "\"bytes of the spool that they have now\":131072,"
         "\"never\":0},\"refused_requests\":{\"bare-lf\":1},\"refused_answers\":{\"x\":0},"
         "\"entrypoints\":[{\"name\":\"web\",\"connections\":1}],"
         "\"sites\":[{\"name\":\"a.example\",\"aliases\":[\"b.example\"],\"to\":\"app\"}],"
@@ -54,6 +56,7 @@ static void everything_that_is_there_is_shown(void)
         "started anew 1 time; the last end: signal 9, Killed\n",
         "  sandbox       require: seccomp, landlock 6\n                missing: a reason\n",
         "  leaving       gate of process 6, finishing for 4 s\n",
+        "  spool         128 KiB of 512 MiB\n",
         "  logs          the access log can't be written: No space\n"
         "                2 lines lost\n",
         "\nentrypoints\n  web  :0  port 4711  1 connection\n",
@@ -63,7 +66,7 @@ static void everything_that_is_there_is_shown(void)
         "    http://x  weight 1     no address: no such name\n",
         "\ncertificates\n  a.example  local CA  valid until 2027-02-19\n"
         "  /b.pem     file      missing: no key\n",
-        "\ncounters\n  connections accepted  1 000\n",
+        "\ncounters\n  connections accepted                   1 000\n",
         "\nrefused requests\n  bare-lf  1\n",
     };
     struct text t;

@@ -66,7 +66,8 @@ static const struct {
      "{compress: {codings: [br, gzip], types: [text/html], min-size: 1200}}"},
     {"errors: {status: ['500-599'], service: s, query: '/{status}.html'}",
      "{error-pages: {pages: [{statuses: [500-599], service: s@file, path: /{status}.html}]}}"},
-    {"buffering: {memRequestBodyBytes: 2000}", "{buffer: {request: 4096, response: 1048576}}"},
+    {"buffering: {memRequestBodyBytes: 2000}", "{buffer: {memory: 1048576}}"},
+    {"buffering: {memRequestBodyBytes: 4194304}", "{buffer: {memory: 4194304}}"},
     {"headers: {customRequestHeaders: {X-A: '1', X-B: ''}, customResponseHeaders: {Server: ''}}",
      "{headers: {response: {remove: [Server]}, request: {set: {X-A: 1}, remove: [X-B]}}}"},
     {"headers: {stsSeconds: 31536000, stsIncludeSubdomains: true, stsPreload: true, "

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/mman.h>
+
+#include "rt/offload.h"
+#include "rt/slots.h"
 #include "unit/filter/bodies.h"
 #include "unit/test.h"
 
@@ -150,6 +154,71 @@ static void beyond_the_worker_s_memory_bodies_are_passed_on_or_refused(void)
     run_on_fiber(check_memory, &(bool){true});
 }
 
+// --- a file ---
+
+struct with_file {
+    const char *settings;
+    size_t n_kib, n_slots;
+    unsigned status;
+    int64_t server_length;
+    bool is_written;
+};
+
+static void check_with_file(const void *arg)
+{
+    const struct with_file *v = arg;
+    struct bodies b;
+    struct script s, answer;
+    static struct str pieces[2 * 600], answers[2 * 600];
+    struct offload *disk = offload_new(1, 100);
+    struct slots *slots =
+        slots_new(memfd_create("spool", MFD_CLOEXEC), v->n_slots * SLOTS_BYTES, disk);
+    struct exchange *x = bodies_start(&b, &filter_buffer, v->settings, "POST");
+    b.env.slots = slots;
+    x->ops = &ops;
+    x->req.body = pieces_of(&s, pieces, v->n_kib);
+    b.server.reads_request = true;
+    b.server.body = pieces_of(&answer, answers, v->n_kib);
+    CHECK_INT(handler_serve(b.f.filter, x), ERR_OK);
+    CHECK_INT(x->resp.status, v->status);
+    CHECK_INT(b.env.stats.counters[HTTP_COUNTER_SPOOL_WRITTEN] > 0, v->is_written);
+    if (v->status == 200) {
+        CHECK_INT(x->req.body->length, v->server_length);
+        CHECK_INT(b.server.request.len, v->n_kib * KIB);
+        enum io end;
+        struct text got = bodies_read(x->resp.body, &end);
+        CHECK_INT(end, IO_EOF);
+        CHECK_INT(got.len, v->n_kib * KIB);
+        text_fini(&got);
+    }
+    bodies_end(&b);
+    CHECK_INT(s.n_fini, 1);
+    CHECK_INT(slots_used(slots), 0);
+    slots_stop(slots);
+    offload_free(disk);
+    slots_free(slots);
+}
+
+static void beyond_memory_bodies_go_to_the_file(void)
+{
+    static const struct with_file cases[] = {
+        {"{ memory: 64KiB }", 500, 20, 200, 500 * KIB, true},
+        {"{ memory: 1MiB }", 500, 20, 200, 500 * KIB, false},
+        {"{ memory: 64KiB, request: 400KiB }", 500, 20, 200, -1, true},
+        {"{ memory: 64KiB, request: 400KiB, beyond: refuse }", 500, 20, 413, 0, true},
+        {"{ memory: 64KiB }", 500, 3, 200, -1, true}, // more than the file takes: as it comes
+        {"{ memory: 64KiB, beyond: refuse }", 500, 3, 503, 0, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        bool failed = test_failed;
+        test_failed = false;
+        run_on_fiber(check_with_file, &cases[i]);
+        if (test_failed)
+            printf("# case %zu\n", i);
+        test_failed |= failed;
+    }
+}
+
 // --- answers ---
 
 static void check_answer(const void *arg)
@@ -256,8 +325,9 @@ static void explain_says_how_much(void)
     struct fixture e;
     filter_start(&f, &filter_buffer, "{ request: 2MiB }", NULL);
     struct exchange *x = fixture_start(&e, "GET", "a.example", "/", NULL);
-    CHECK_STR(f.filter->type->explain(f.filter, x),
-              STR("reads ahead up to 2MiB of the request, 1MiB of the answer"));
+    CHECK_STR(
+        f.filter->type->explain(f.filter, x),
+        STR("reads ahead up to 2MiB of the request, 1GiB of the answer, 1MiB of it in memory"));
     fixture_end(&e);
     filter_end(&f);
 }
@@ -281,7 +351,7 @@ static void tables_are_complete(void)
 TEST_MAIN(TEST(requests_are_read_before_a_server_is_asked),
           TEST(the_server_finds_it_read_and_the_client_was_told_to_go_on),
           TEST(beyond_the_worker_s_memory_bodies_are_passed_on_or_refused),
-          TEST(answers_are_read_ahead_of_their_client),
+          TEST(beyond_memory_bodies_go_to_the_file), TEST(answers_are_read_ahead_of_their_client),
           TEST(clients_that_leave_leave_nothing_behind),
           TEST(answers_that_break_off_are_never_whole), TEST(grpc_and_upgrades_are_left_alone),
           TEST(explain_says_how_much), TEST(wrong_settings_are_refused), TEST(tables_are_complete))

@@ -183,7 +183,49 @@ static void race_between_end_and_leaving_frees_each_job_once(void)
     CHECK_INT(n_freed, 3000);
 }
 
+static void check_sent(unsigned n_threads)
+{
+    set_up();
+    is_gate_open = true;
+    offload = offload_new(n_threads, 100);
+    for (int i = 0; i < 50; i++)
+        CHECK(offload_send(offload, &new_job(run_at_gate, i, 1)->job));
+    while (n_freed < 50)
+        sched_yield();
+    CHECK_INT(n_run, 50);
+    offload_free(offload);
+    loop_free(loop);
+    CHECK_INT(n_freed, 50);
+}
+
+static void what_nobody_waits_for_is_done_and_freed(void)
+{
+    check_sent(0);
+    check_sent(2);
+}
+
+static void what_is_sent_to_a_full_queue_stays_the_caller_s(void)
+{
+    unsigned n_taken = 0;
+    set_up();
+    offload = offload_new(1, 3);
+    for (int i = 0; i < 8; i++) {
+        struct sum_job *s = new_job(run_at_gate, i, 1);
+        if (offload_send(offload, &s->job))
+            n_taken++;
+        else
+            free(s);
+    }
+    CHECK(n_taken == 3 || n_taken == 4); // one may be with the thread
+    is_gate_open = true;
+    offload_free(offload);
+    loop_free(loop);
+    CHECK_INT(n_freed, n_taken);
+}
+
 TEST_MAIN(TEST(results_come_back_from_threads), TEST(without_threads_jobs_run_at_once),
           TEST(abandoned_jobs_are_freed_and_queued_ones_do_not_run), TEST(full_queue_refuses),
           TEST(queued_jobs_of_leavers_are_dropped_at_the_end),
-          TEST(race_between_end_and_leaving_frees_each_job_once))
+          TEST(race_between_end_and_leaving_frees_each_job_once),
+          TEST(what_nobody_waits_for_is_done_and_freed),
+          TEST(what_is_sent_to_a_full_queue_stays_the_caller_s))
