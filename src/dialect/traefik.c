@@ -223,7 +223,7 @@ static void fini(struct traefik_conv *c)
                           &c->tcp_services, &c->transports,      &c->tcp_transports,
                           &c->options,      &c->out_filters,     &c->out_services,
                           &c->used_filters, &c->used_services,   &c->issuers,
-                          &c->http_entries, &c->routers};
+                          &c->http_entries, &c->routers,         &c->named_options};
     for (size_t i = 0; i < ARRAY_LEN(maps); i++)
         map_fini(maps[i]);
 }

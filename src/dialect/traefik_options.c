@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of TLS. Ours belong to entrypoints, and so those that Traefik calls "default" go to all
-// that speak TLS; others, which single routers name, can't be had.
+// Options of TLS. Those that are called "default" go to all entrypoints that speak TLS; others,
+// which single routers name, to the names in these routers' rules.
 #include "dialect/traefik_emit.h"
+#include "route/rule.h"
 
 struct auth_conf {
     bool is_on;
@@ -146,53 +147,143 @@ static bool put_auth(struct traefik_conv *c, const struct auth_conf *a, struct c
     return true;
 }
 
-static bool make(struct traefik_conv *c, struct traefik_thing *t)
+// Ours, in the thing's overlay.
+static const struct options_conf *make_words(struct traefik_conv *c, struct traefik_thing *t)
 {
     const struct options_conf *o = traefik_read(c, &options_section, refusals, t->node);
     struct conf_node *tls = conf_node_new(c->mem, CONF_NODE_MAP, t->node->place);
     if (!tls)
         panic("converted settings don't fit");
+    t->overlay = tls;
     bool is_fine = o && put_version(c, &o->min, "min", tls) &&
                    put_version(c, &o->max, "max", tls) &&
                    put_names(c, &o->ciphers, ciphers, ARRAY_LEN(ciphers), "ciphers", tls) &&
                    put_names(c, &o->curves, curves, ARRAY_LEN(curves), "groups", tls) &&
                    put_auth(c, &o->auth, tls);
-    if (!is_fine)
+    if (is_fine && o->no_tickets)
+        traefik_set_bool(c, tls, "tickets", false, t->node->place);
+    return is_fine ? o : NULL;
+}
+
+static bool make_default(struct traefik_conv *c, struct traefik_thing *t)
+{
+    const struct options_conf *o = make_words(c, t);
+    if (!o)
         return false;
     if (o->is_strict)
-        traefik_set_bool(c, tls, "strict-sni", true, t->node->place);
-    if (o->no_tickets)
-        traefik_set_bool(c, tls, "tickets", false, t->node->place);
-    c->ret->tls = tls;
+        traefik_set_bool(c, t->overlay, "strict-sni", true, t->node->place);
+    c->ret->tls = t->overlay;
     return traefik_check_entries(c);
+}
+
+// What the default says and these don't isn't so for them. `sniStrict` has nothing to say: who
+// comes for a router's names has named them.
+static bool make_named(struct traefik_conv *c, struct traefik_thing *t)
+{
+    static const struct {
+        const char *key, *otherwise; // NULL: an empty list
+    } words[] = {
+        {"min", "1.2"},   {"max", "1.3"},          {"ciphers", NULL},
+        {"groups", NULL}, {"client-auth", "none"}, {"tickets", "yes"},
+    };
+    if (!make_words(c, t))
+        return false;
+    for (size_t i = 0; c->ret->tls && i < ARRAY_LEN(words); i++) {
+        if (!traefik_get(c->ret->tls, str_of(words[i].key)) ||
+            traefik_get(t->overlay, str_of(words[i].key)))
+            continue;
+        if (words[i].otherwise)
+            traefik_set(c, t->overlay, words[i].key, str_of(words[i].otherwise), t->node->place);
+        else
+            (void)traefik_list(c, t->overlay, words[i].key, t->node->place);
+    }
+    return true;
+}
+
+static const struct traefik_source file = {.provider = STR_INIT("file")};
+
+// Options without a provider are the file's, as no label can make any.
+static struct traefik_thing *find_options(struct traefik_conv *c, struct str name)
+{
+    const struct traefik_source *source = c->source;
+    if (str_eq(name, STR("default")))
+        c->source = &file;
+    struct traefik_thing *t = traefik_find(c, &c->options, name);
+    c->source = source;
+    return t;
 }
 
 void traefik_default_options(struct traefik_conv *c)
 {
     struct diags diags = {.n = 0};
-    static const struct traefik_source file = {.provider = STR_INIT("file")};
     c->source = &file;
     c->diags = &diags;
-    struct traefik_thing *t = traefik_find(c, &c->options, STR("default"));
-    if (t && !traefik_make(c, t, "options of TLS", t->node->place, make))
+    struct traefik_thing *t = find_options(c, STR("default"));
+    if (t && !traefik_make(c, t, "options of TLS", t->node->place, make_default))
         c->ret->tls = NULL; // routers with TLS tell why, and are disabled
     c->diags = NULL;
     diags_fini(&diags);
 }
 
-bool traefik_tls_options(struct traefik_conv *c, const struct conf_text *name, struct place place)
+// Each name has one kind of TLS. False with an error.
+static bool claim_names(struct traefik_conv *c, const struct traefik_options_use *use,
+                        struct traefik_thing *t, size_t *ret_n)
 {
-    static const struct traefik_source file = {.provider = STR_INIT("file")};
-    const struct traefik_source *source = c->source;
-    struct str plain;
-    str_cut(name->text, '@', &plain, NULL);
-    if (plain.len > 0 && !str_ieq(plain, STR("default")))
-        return traefik_fail(c, name->place,
-                            "tls.options '" STR_FMT "': all routers have the default options: give "
-                            "those what they need, or use a site with `tls` in a settings file",
-                            STR_ARG(name->text));
-    c->source = &file;
-    struct traefik_thing *t = traefik_find(c, &c->options, STR("default"));
-    c->source = source;
-    return !t || traefik_make(c, t, "options of TLS", place, make);
+    struct str *names;
+    struct rule *parsed = rule_parse(use->rule, use->place, c->mem, NULL);
+    *ret_n = parsed ? rule_names(parsed, c->mem, &names) : 0;
+    rule_fini(parsed);
+    for (size_t i = 0; i < *ret_n; i++) {
+        const struct traefik_thing *other = map_set(&c->named_options, names[i], t);
+        if (!other || other == t)
+            continue;
+        map_set(&c->named_options, names[i], (void *)(uintptr_t)other);
+        return traefik_fail(c, use->place,
+                            "tls.options: '" STR_FMT "' has those of '" STR_FMT
+                            "' already, as another router says, and a name has one kind of TLS",
+                            STR_ARG(names[i]), STR_ARG(other->name));
+    }
+    return true;
+}
+
+static bool use_named(struct traefik_conv *c, const struct traefik_options_use *use,
+                      struct traefik_thing *t)
+{
+    size_t n;
+    if (!traefik_make(c, t, "options of TLS", use->place, make_named) ||
+        !claim_names(c, use, t, &n))
+        return false;
+    if (n == 0 && traefik_get(t->overlay, STR("client-ca")))
+        return traefik_fail(c, use->place,
+                            "tls.options: nobody would be asked for a certificate, since the rule "
+                            "has no Host: name the hosts in it");
+    if (n == 0) {
+        traefik_problem(c, use->router, use->place, false,
+                        STR("tls.options does nothing: the rule has no Host"));
+        return true;
+    }
+    for (const struct conf_node *word = t->overlay->first; word; word = word->next) {
+        struct conf_node *tls = traefik_map(c, use->route, "tls", use->place);
+        if (!traefik_get(tls, word->key))
+            conf_node_put(tls, word->key, traefik_copy(word, c->mem));
+    }
+    return true;
+}
+
+bool traefik_tls_options(struct traefik_conv *c, const struct traefik_options_use *use)
+{
+    struct str plain, name = use->name->text;
+    str_cut(name, '@', &plain, NULL);
+    if (plain.len == 0 || str_ieq(plain, STR("default"))) {
+        struct traefik_thing *t = find_options(c, STR("default"));
+        return !t || traefik_make(c, t, "options of TLS", use->place, make_default);
+    }
+    struct traefik_thing *t = find_options(c, name);
+    if (!t)
+        return traefik_fail(c, use->name->place,
+                            "there are no options of TLS '" STR_FMT
+                            "': they stand in a file of the file provider, below tls.options, and "
+                            "labels name them with @file",
+                            STR_ARG(name));
+    return use_named(c, use, t);
 }

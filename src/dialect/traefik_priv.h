@@ -37,6 +37,7 @@ struct traefik_conv {
     struct map out_filters, out_services;   // our names to nodes of ours, all that were made
     struct map used_filters, used_services; // those of them that are in ret
     struct map issuers;                     // host names to the issuers that routers want
+    struct map named_options;               // host names to the options of TLS that routers want
     struct map http_entries;                // names of entrypoints that HTTP routers name
     struct map routers;                     // names of routers that were seen
     // Of the thing or router at hand.
@@ -174,8 +175,16 @@ extern const struct conf_section traefik_router_tls_section, traefik_entry_http_
 
 // Options of TLS that are called default, for all entrypoints that speak it.
 void traefik_default_options(struct traefik_conv *c);
-// Whether a router with TLS can have the options that it names. False with an error.
-bool traefik_tls_options(struct traefik_conv *c, const struct conf_text *name, struct place place);
+// A router with TLS that has options by name, or the default ones.
+struct traefik_options_use {
+    struct str router, rule;
+    const struct conf_text *name; // empty: the default ones
+    struct place place;
+    struct conf_node *route;
+};
+
+// Puts them into its route. False with an error: it can't have them.
+bool traefik_tls_options(struct traefik_conv *c, const struct traefik_options_use *use);
 
 // A problem to be told.
 void traefik_problem(struct traefik_conv *c, struct str router, struct place place,

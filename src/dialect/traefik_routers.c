@@ -194,7 +194,11 @@ static bool put_tls(struct traefik_conv *c, const struct router *r,
                         STR("tls.domains: each name in the rule gets a certificate of its own, and "
                             "no other"));
     }
-    return traefik_tls_options(c, &tls->options, r->node->key_place);
+    return traefik_tls_options(c, &(struct traefik_options_use){.router = r->name,
+                                                                .rule = r->rule,
+                                                                .name = &tls->options,
+                                                                .place = r->node->key_place,
+                                                                .route = route});
 }
 
 // One route, at those of the router's entrypoints that have the same model. False with an error.

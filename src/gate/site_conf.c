@@ -164,14 +164,22 @@ static const struct conf_item route_tls_items[] = {
                .format = "names in issuers, or local", .example = "[letsencrypt, zerossl]",
                .doc = "Who signs the certificates: names in `issuers`, best first, or `local` for "
                       "the local CA. By default the setting `issuer`."),
+    TLS_CONF_ITEMS(route_tls_conf, policy.),
 };
 
-static const struct conf_section route_tls_section = {
+static enum err check_route_tls(const void *value, struct diags *diags)
+{
+    return tls_conf_check(&((const struct route_tls_conf *)value)->policy, diags);
+}
+
+const struct conf_section route_tls_section = {
     .name = "route-tls",
-    .doc = "Certificates for the names in the route's rule (``Host(`name`)``), one for each, where "
-           "an entrypoint speaks TLS and no site has the name.",
+    .doc = "TLS for the names in the route's rule (``Host(`name`)``), where an entrypoint speaks "
+           "it and no site has the name: a certificate for each, and what is to be different from "
+           "the entrypoint. It holds for all routes of a name.",
     CONF_SECTION_OF(route_tls_conf, route_tls_items),
-    .place_offset = CONF_NO_PLACE,
+    .place_offset = CONF_PLACE_AT(route_tls_conf, policy.place),
+    .check = check_route_tls,
 };
 
 static const struct conf_item route_items[] = {
@@ -188,8 +196,7 @@ static const struct conf_item route_items[] = {
                .format = "names of entrypoints", .example = "[web]",
                .doc = "Where the route can be reached. By default at every entrypoint."),
     ITEM_SECTION(route_conf, tls, "tls", struct route_tls_conf, .section = &route_tls_section,
-                 .since = "0.1", .apply = CONF_LIVE,
-                 .doc = "Certificates for the names in its rule."),
+                 .since = "0.1", .apply = CONF_LIVE, .doc = "TLS for the names in its rule."),
     ITEM_BOOL(route_conf, passthrough, "passthrough", .def = "off", .since = "0.1",
               .apply = CONF_NEW_CONNS,
               .doc = "Leave TLS to the server: connections go there untouched, decided by the name "

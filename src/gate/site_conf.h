@@ -44,9 +44,10 @@ struct site_conf {
     struct place place;
 };
 
-// Certificates of the names in a free route's rule.
+// TLS for the names in a free route's rule.
 struct route_tls_conf {
     struct conf_texts issuer; // as site_tls_conf's
+    struct tls_conf policy;   // over the entrypoint's, so, too
 };
 
 // A route that belongs to no site.
@@ -64,5 +65,6 @@ struct route_conf {
 };
 
 extern const struct conf_section site_tls_section;
+extern const struct conf_section route_tls_section;
 extern const struct conf_section site_section;
 extern const struct conf_section route_section; // free ones

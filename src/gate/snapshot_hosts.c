@@ -50,24 +50,27 @@ static void join(struct builder *b, struct snapshot_host *h, const struct conf_t
                   STR_ARG(h->issuer->items[0].text), h->issuer->n > 1 ? " and others" : "");
 }
 
-void snapshot_build_hosts(struct builder *b, const struct route_conf *r, const struct rule *rule,
-                          uint64_t entries)
+void snapshot_build_hosts(struct builder *b, const struct route_conf *r,
+                          const struct conf_node *node, const struct rule *rule, uint64_t entries)
 {
-    struct str *names;
+    struct str *names = NULL;
     size_t n = (entries & b->tls_entries) != 0 ? rule_names(rule, &b->s->mem, &names) : 0;
     const struct conf_texts *issuer = &r->tls.issuer;
-    bool is_used = false;
+    size_t n_free = 0;
     for (size_t i = 0; i < n; i++) {
         struct snapshot_host *h = map_get(&b->hosts, names[i]);
         bool is_free = !is_of_site(b, names[i]);
-        is_used |= is_free;
         if (h)
             join(b, h, issuer);
         else if (is_free)
             add_host(b, names[i], issuer);
+        if (is_free)
+            names[n_free++] = names[i];
     }
-    if (issuer->n > 0 && !is_used)
+    if (issuer->n > 0 && n_free == 0)
         diag_warn(b->diags, issuer->items[0].place,
                   "'issuer' does nothing here: the rule has no Host that is no site's, or no "
                   "entrypoint of the route speaks TLS");
+    if (r->tls.policy.place.source)
+        snapshot_build_route_policies(b, conf_node_get(node, STR("tls")), names, n_free, entries);
 }

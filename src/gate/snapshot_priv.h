@@ -45,9 +45,14 @@ void snapshot_add_metrics_route(struct builder *b);
 void snapshot_build_doors(struct builder *b);
 void snapshot_build_site_policies(struct builder *b);
 
-// The names in a free route's rule that need certificates; when all sites are there.
-void snapshot_build_hosts(struct builder *b, const struct route_conf *r, const struct rule *rule,
-                          uint64_t entries);
+// The names in a free route's rule that need certificates; when all sites are there. node: what the
+// route was read from.
+void snapshot_build_hosts(struct builder *b, const struct route_conf *r,
+                          const struct conf_node *node, const struct rule *rule, uint64_t entries);
+
+// What a free route says of TLS, for its names, of which no site has one.
+void snapshot_build_route_policies(struct builder *b, const struct conf_node *tls,
+                                   const struct str *names, size_t n, uint64_t entries);
 
 // All under `services`, and those that are made of others behind these.
 void snapshot_build_services(struct builder *b);

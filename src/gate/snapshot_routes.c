@@ -368,7 +368,8 @@ static void build_site(struct builder *b, struct snapshot_site *of)
                  });
 }
 
-static void build_route(struct builder *b, const struct route_conf *r, size_t i)
+static void build_route(struct builder *b, const struct route_conf *r, const struct conf_node *node,
+                        size_t i)
 {
     static const struct conf_texts none;
     struct str name =
@@ -378,7 +379,7 @@ static void build_route(struct builder *b, const struct route_conf *r, size_t i)
     struct rule *rule = rule_parse(r->match.text, r->match.place, &b->s->mem, b->diags);
     uint64_t entries = entries_of(b, &r->entrypoints);
     if (rule)
-        snapshot_build_hosts(b, r, rule, entries);
+        snapshot_build_hosts(b, r, node, rule, entries);
     add_route(b, &(struct route_parts){
                      .name = name,
                      .place = r->place,
@@ -404,8 +405,11 @@ void snapshot_build_routes(struct builder *b)
         b->s->sites[i].item = &c->sites.items[i];
         build_site(b, &b->s->sites[i]);
     }
-    for (size_t i = 0; i < c->routes.n; i++)
-        build_route(b, c->routes.items[i], i);
+    // A list of one may be written as its only element.
+    const struct conf_node *list = conf_node_get(b->root, STR("routes"));
+    const struct conf_node *node = list && list->kind == CONF_NODE_SEQ ? list->first : list;
+    for (size_t i = 0; i < c->routes.n && node; i++, node = node->next)
+        build_route(b, c->routes.items[i], node, i);
     snapshot_add_metrics_route(b);
     b->s->router = router_build(b->s->routes, b->s->n_routes, &b->s->mem);
     if (!b->s->router)

@@ -73,10 +73,10 @@ static void refuse_what_is_for_requests(struct builder *b, const struct route_co
                                     : r->strip.text.len > 0   ? &r->strip
                                     : r->replace.text.len > 0 ? &r->replace
                                                               : NULL;
-    if (r->tls.issuer.n > 0)
-        diag_fail(b->diags, ERR_SYNTAX, r->tls.issuer.items[0].place,
-                  "the route '" STR_FMT "' passes connections through untouched: the certificate "
-                  "is the server's own",
+    if (r->tls.policy.place.source)
+        diag_fail(b->diags, ERR_SYNTAX, r->tls.policy.place,
+                  "the route '" STR_FMT "' passes connections through untouched: its TLS and the "
+                  "certificate are the server's own",
                   STR_ARG(name));
     if (first)
         diag_fail(b->diags, ERR_SYNTAX, first->place,

@@ -79,16 +79,17 @@ void snapshot_build_doors(struct builder *b)
     }
 }
 
-// Certificates are everybody's; all else makes a policy of the site's own.
-static bool has_own_words(const struct conf_node *tls)
+// Certificates and their issuer are everybody's; all else makes a policy of its own.
+static const struct conf_node *own_word(const struct conf_node *tls)
 {
     if (!tls || tls->kind != CONF_NODE_MAP)
-        return false;
+        return NULL;
     for (const struct conf_node *n = tls->first; n; n = n->next) {
-        if (!str_eq(n->key, STR("certificates")))
-            return true;
+        if (!str_eq(n->key, STR("certificates")) && !str_eq(n->key, STR("issuer")) &&
+            !str_eq(n->key, STR("on-demand")))
+            return n;
     }
-    return false;
+    return NULL;
 }
 
 // The site's words over the entrypoint's.
@@ -121,11 +122,48 @@ void snapshot_build_site_policies(struct builder *b)
             continue; // an error: there is no site of this name
         i++;
         const struct conf_node *tls = conf_node_get(node, STR("tls"));
-        if (!has_own_words(tls))
+        if (!own_word(tls))
             continue;
         for (unsigned entry = 0; entry < s->n_entries; entry++) {
             if ((site->tls_entries >> entry & 1) != 0)
                 add_policy(b, site, tls, entry);
         }
+    }
+}
+
+static void add_route_policy(struct builder *b, const struct conf_node *tls,
+                             const struct str *names, size_t n, unsigned entry)
+{
+    struct snapshot *s = b->s;
+    const struct entrypoint_conf *e = s->settings.entrypoints.items[entry].value;
+    const struct route_tls_conf parent = {.policy = e->tls.policy};
+    struct route_tls_conf merged;
+    if (conf_read(&route_tls_section, tls, &parent, &s->mem, b->diags, &merged) != ERR_OK)
+        return;
+    struct tls_policy *policy = build_policy(b, &merged.policy);
+    for (size_t i = 0; policy && i < n; i++) {
+        const struct tls_policy *other = map_set(&s->doors[entry].policies, names[i], policy);
+        if (other && other != policy)
+            diag_fail(b->diags, ERR_SYNTAX, tls->place,
+                      "'" STR_FMT "' has one kind of TLS, and another route says other things "
+                      "of it: say the same in both, or say it in one",
+                      STR_ARG(names[i]));
+    }
+}
+
+void snapshot_build_route_policies(struct builder *b, const struct conf_node *tls,
+                                   const struct str *names, size_t n, uint64_t entries)
+{
+    const struct conf_node *word = own_word(tls);
+    if (!word || !b->s->doors)
+        return;
+    if (n == 0) // a client's certificate would be asked of nobody
+        diag_fail(b->diags, ERR_SYNTAX, word->place,
+                  "'" STR_FMT "' would do nothing: the rule has no Host that is no site's, or no "
+                  "entrypoint of the route speaks TLS",
+                  STR_ARG(word->key));
+    for (unsigned entry = 0; entry < b->s->n_entries; entry++) {
+        if (((entries & b->tls_entries) >> entry & 1) != 0)
+            add_route_policy(b, tls, names, n, entry);
     }
 }

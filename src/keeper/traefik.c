@@ -318,9 +318,10 @@ static void resolve_new(struct loaded *l, const struct conf_resolver *resolver,
         return;
     conf_node_put(map, STR("filters"), s->filters);
     conf_node_put(map, STR("services"), s->services);
+    conf_node_put(map, STR("routes"), s->routes);
     put_options(l, s, map);
     (void)!conf_resolve(&settings_section, map, resolver, &l->mem, &l->diags);
-    s->filters->next = s->services->next = NULL;
+    s->filters->next = s->services->next = s->routes->next = NULL;
 }
 
 void keeper_traefik_join(struct loaded *l, const struct conf_resolver *resolver,

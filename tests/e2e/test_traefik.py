@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import ssl
 import stat
 import subprocess
 from pathlib import Path
 
 import pytest
-from harness import BINARY, Origin, Proxy, free_ports, ok, run, wait_until
+from certificates import Authority
+from harness import BINARY, Client, Origin, Proxy, free_ports, ok, run, wait_until
 from issuing import issuer_of, orders_of, pebble  # noqa: F401
 
 # "u:secret", as `htpasswd -nB` prints it.
@@ -309,6 +311,48 @@ http:
         answer = proxy.get("/x?y", "a.example", port=proxy.ports["web"])
         assert (answer.status, answer.get("location")) == (301, f"https://a.example:{https}/x?y")
         assert proxy.get("/", "a.example", port=proxy.ports["other"]).status == 404
+    finally:
+        assert proxy.stop() == 0
+
+
+def test_options_of_tls_by_name_hold_for_the_names_of_their_routers(servers, tmp_path):
+    """Versions and clients' certificates; and by a connection for another name nobody gets around them."""
+    authority = Authority(tmp_path / "authority")
+    client = authority.issue("a client")
+    proxy = traefik(tmp_path / "p", "--log.level=INFO", "--entrypoints.websecure.address=127.0.0.1:0",
+                    "--entrypoints.websecure.http.tls=true", "--providers.file.filename=d.yml",
+                    files={"d.yml": f"""
+http:
+  routers:
+    plain: {{ rule: "Host(`plain.example`)", service: s }}
+    modern: {{ rule: "Host(`modern.example`)", service: s, tls: {{ options: modern }} }}
+    mtls: {{ rule: "Host(`mtls.example`)", service: s, tls: {{ options: mtls@file }} }}
+  services: {{ s: {{ loadBalancer: {{ servers: [{{ url: "{url(servers[0])}" }}] }} }} }}
+tls:
+  options:
+    modern: {{ minVersion: VersionTLS13 }}
+    mtls:
+      clientAuth: {{ caFiles: ["{authority.file}"], clientAuthType: RequireAndVerifyClientCert }}
+"""})
+
+    def status(name, host=None, version=ssl.TLSVersion.TLSv1_3, cert=None):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.maximum_version = version
+        if cert:
+            context.load_cert_chain(cert.file, cert.key_file)
+        with Client(proxy.ports["websecure"]) as conn:
+            try:
+                conn.sock = context.wrap_socket(conn.sock, server_hostname=name)
+                return conn.exchange(f"GET / HTTP/1.1\r\nHost: {host or name}\r\nConnection: close\r\n\r\n").status
+            except (OSError, EOFError, AssertionError):
+                return "refused"
+    old = ssl.TLSVersion.TLSv1_2
+    try:
+        assert [status("plain.example"), status("plain.example", version=old)] == [200, 200]
+        assert [status("modern.example"), status("modern.example", version=old)] == [200, "refused"]
+        assert [status("mtls.example"), status("mtls.example", cert=client)] == ["refused", 200]
+        assert [status("plain.example", host=h) for h in ("modern.example", "mtls.example")] == [421, 421]
     finally:
         assert proxy.stop() == 0
 

@@ -282,6 +282,64 @@ static void default_options_of_tls_go_to_entrypoints(void)
     }
 }
 
+static void options_of_tls_by_name_go_to_the_names_of_the_rule(void)
+{
+    static const struct {
+        const char *options, *tls, *problem;
+    } cases[] = {
+        // What the default says, and they don't, is as if nobody had said it.
+        {"modern", "{min: 1.3, tickets: no, max: 1.3, groups: []}", ""},
+        {"Modern@file", "{min: 1.3, tickets: no, max: 1.3, groups: []}", ""},
+        {"old", "{max: 1.2, groups: [X25519], min: 1.2}", ""},
+        {"default", "", ""},
+        {"none@file", "", "!r@file: there are no options of TLS 'none@file'"},
+        {"modern@docker", "", "!r@file: there are no options of TLS 'modern@docker'"},
+        {"wrong", "", "!r@file: the options of TLS 'wrong@file': 'SSLv3'"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct text t = {.ptr = NULL};
+        text_printf(
+            &t,
+            "http: {routers: {r: {rule: 'Host(`a`)', service: s, tls: {options: '%s'}}}, " SERVICE
+            "}\n"
+            "tls: {options: {default: {minVersion: VersionTLS12, maxVersion: VersionTLS12,\n"
+            "  curvePreferences: [CurveP384]},\n"
+            " modern: {minVersion: VersionTLS13, disableSessionTickets: true},\n"
+            " old: {maxVersion: VersionTLS12, curvePreferences: [X25519]},\n"
+            " wrong: {minVersion: SSLv3}}}\n",
+            cases[i].options);
+        struct converted r = convert(t.ptr, "{}");
+        const struct conf_node *tls = conf_node_get(r.settings.routes->first, STR("tls"));
+        CHECK_STR(tls ? tree_text(tls, &r.mem) : STR_NONE, str_of(cases[i].tls));
+        CHECK(str_starts(problems_text(&r), str_of(cases[i].problem)));
+        CHECK_INT(problems_text(&r).len == 0, cases[i].problem[0] == '\0');
+        converted_fini(&r);
+        text_fini(&t);
+    }
+}
+
+static void a_name_has_one_kind_of_tls(void)
+{
+    struct converted r =
+        convert("http: {routers: {\n"
+                "  r: {rule: 'Host(`a`)', service: s, tls: {options: one}},\n"
+                "  s: {rule: 'Host(`a`) && Path(`/s`)', service: s, tls: {options: one}},\n"
+                "  t: {rule: 'Host(`a`) && Path(`/t`)', service: s, tls: {options: two}},\n"
+                "  u: {rule: 'HostRegexp(`^a`)', service: s, tls: {options: one}},\n"
+                "  v: {rule: 'HostRegexp(`^b`)', service: s, tls: {options: two}}},\n" SERVICE "}\n"
+                "tls: {options: {one: {minVersion: VersionTLS13},\n"
+                "  two: {clientAuth: {caFiles: [/ca.pem], clientAuthType: "
+                "VerifyClientCertIfGiven}}}}\n",
+                "{}");
+    CHECK_STR(problems_text(&r),
+              STR("!t@file: tls.options: 'a' has those of 'one@file' already, as another router "
+                  "says, and a name has one kind of TLS; u@file: tls.options does nothing: the "
+                  "rule has no Host; !v@file: tls.options: nobody would be asked for a "
+                  "certificate, since the rule has no Host: name the hosts in it"));
+    CHECK_INT(r.settings.routes->n, 5);
+    converted_fini(&r);
+}
+
 static void a_service_and_a_middleware_may_have_one_name(void)
 {
     struct converted r =
@@ -349,6 +407,8 @@ int main(int argc, char **argv)
         TEST(servers_that_cant_be_had_disable_the_router),
         TEST(names_that_mean_something_else_are_refused),
         TEST(default_options_of_tls_go_to_entrypoints),
+        TEST(options_of_tls_by_name_go_to_the_names_of_the_rule),
+        TEST(a_name_has_one_kind_of_tls),
         TEST(a_service_and_a_middleware_may_have_one_name),
         TEST(certificates_and_unknown_parts_are_told),
         TEST(what_is_joined_is_checked_as_a_whole),

@@ -64,7 +64,7 @@ static void what_an_issuer_cannot_do_is_told(void)
          DIAG_WARNING},
         {HEAD "  - { match: 'HostSNI(`a.example`)', passthrough: on, tls: { issuer: le }, to: "
               "'tcp://127.0.0.1:1' }\n",
-         "the certificate is the server's own", DIAG_ERROR},
+         "the certificate are the server's own", DIAG_ERROR},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct built b = build(cases[i].yaml);

@@ -78,6 +78,30 @@ static void a_site_says_what_is_different_from_its_entrypoint(void)
     end(&b);
 }
 
+static void a_route_says_what_is_different_for_its_names(void)
+{
+    struct built b = build(
+        ENTRIES "routes:\n"
+                "  - match: Host(`a.example`) || Host(`b.example`)\n"
+                "    tls: { min: '1.3' }\n"
+                "    to: http://127.0.0.1:1\n"
+                "  - { match: Host(`a.example`) && Path(`/x`), tls: { issuer: local }, to: "
+                "'http://127.0.0.1:1' }\n"
+                "  - { match: Host(`a.example`) && Path(`/y`), tls: { min: '1.3' }, to: "
+                "'http://127.0.0.1:1' }\n"
+                "  - { match: Host(`c.example`), to: 'http://127.0.0.1:1' }\n"
+                "  - { match: Host(`d.example`), tls: { tickets: off }, entrypoints: [second], to: "
+                "'http://127.0.0.1:1' }\n");
+    CHECK(b.s != NULL);
+    if (b.s) {
+        CHECK(own(&b, 1, "a.example") && own(&b, 1, "a.example") == own(&b, 1, "b.example"));
+        CHECK(own(&b, 1, "a.example") != b.s->doors[1].policy);
+        CHECK(own(&b, 2, "a.example") == b.s->doors[2].policy); // they say the same
+        CHECK(!own(&b, 1, "c.example") && !own(&b, 1, "d.example") && own(&b, 2, "d.example"));
+    }
+    end(&b);
+}
+
 // Whom the chain of a site's only route begins with.
 static const char *first_of(const struct built *b, size_t site)
 {
@@ -118,6 +142,19 @@ static void mistakes_are_told_with_their_place(void)
         {"entrypoints: { s: { listen: ':1', tls: { max: '1.2' } } }\n"
          "sites: { a.example: { to: 'http://a:1', tls: { min: '1.3' } } }\n",
          "newer"},
+        {"entrypoints: { s: { listen: ':1', tls: { max: '1.2' } } }\n"
+         "routes: { match: Host(`a`), to: 'http://a:1', tls: { min: '1.3' } }\n",
+         "newer"},
+        {"entrypoints: { s: { listen: ':1', tls: on } }\n"
+         "routes: { match: Path(`/a`), to: 'http://a:1', tls: { min: '1.3' } }\n",
+         "'min' would do nothing"},
+        {"entrypoints: { s: { listen: ':1', tls: on } }\n"
+         "routes: [{ match: Host(`a`), to: 'http://a:1', tls: { min: '1.3' } },\n"
+         "  { match: Host(`a`) && Path(`/`), to: 'http://a:1', tls: { tickets: off } }]\n",
+         "another route says other things"},
+        {"entrypoints: { s: { listen: ':1', tls: on } }\n"
+         "routes: { match: HostSNI(`a`), passthrough: on, to: 'tcp://a:1', tls: { min: '1.3' } }\n",
+         "untouched: its TLS"},
         {"entrypoints: { s: { listen: ':1', tls: on } }\n"
          "sites: { a.example: { to: 'http://a:1', tls: off } }\n",
          "all its entrypoints speak TLS"},
@@ -145,5 +182,6 @@ static void words_about_tls_that_do_nothing_are_told(void)
 TEST_MAIN(TEST(entrypoints_with_tls_have_a_policy_and_others_none),
           TEST(without_tls_there_is_no_door),
           TEST(a_site_says_what_is_different_from_its_entrypoint),
+          TEST(a_route_says_what_is_different_for_its_names),
           TEST(sites_with_tls_redirect_unless_told_otherwise),
           TEST(mistakes_are_told_with_their_place), TEST(words_about_tls_that_do_nothing_are_told))
