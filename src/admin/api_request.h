@@ -25,6 +25,8 @@
       "services with the state of each server, and the routes that lead there")                    \
     X(CERTIFICATES, "/api/v1/certificates", LIST, "certificates with their end and last error")    \
     X(ORDERS, "/api/v1/orders", LIST, "certificates that are being ordered or will be")            \
+    X(PROVIDERS, "/api/v1/providers", THING,                                                       \
+      "what brings settings beside the file: its state, and what it brought that can't be had")    \
     X(TRAFFIC, "/api/v1/traffic", THING,                                                           \
       "counters and durations by route, filter and server: what `sallyport top` makes rates of")   \
     X(ERRORS, "/api/v1/errors", LIST,                                                              \

@@ -245,7 +245,8 @@ bool traefik_accept(struct traefik_conv *c)
     return is_fine;
 }
 
-void traefik_tell_disabled(struct traefik_conv *c, struct str router, const struct conf_node *node)
+struct str traefik_tell_disabled(struct traefik_conv *c, struct str router,
+                                 const struct conf_node *node)
 {
     const struct diag *first = NULL;
     for (size_t i = 0; i < c->diags->n && !first; i++) {
@@ -253,6 +254,7 @@ void traefik_tell_disabled(struct traefik_conv *c, struct str router, const stru
             first = &c->diags->items[i];
     }
     bool has_place = first && first->place.source;
-    traefik_problem(c, router, has_place ? first->place : node->key_place, true,
-                    first ? arena_dup(c->mem, str_of(first->text)) : STR("it can't be had"));
+    struct str why = first ? arena_dup(c->mem, str_of(first->text)) : STR("it can't be had");
+    traefik_problem(c, router, has_place ? first->place : node->key_place, true, why);
+    return why;
 }

@@ -27,7 +27,8 @@ bool traefik_check_entries(struct traefik_conv *c);
 // Forgets what is held.
 void traefik_drop(struct traefik_conv *c);
 
-// Tells why the router is disabled: the first of the errors at hand.
-void traefik_tell_disabled(struct traefik_conv *c, struct str router, const struct conf_node *node);
+// Tells why the router is disabled: the first of the errors at hand, which is returned.
+struct str traefik_tell_disabled(struct traefik_conv *c, struct str router,
+                                 const struct conf_node *node);
 
 bool traefik_is_tcp_entry(const struct traefik_conv *c, struct str name);

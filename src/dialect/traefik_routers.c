@@ -251,9 +251,11 @@ static void add_entry(struct traefik_conv *c, struct conf_node *route,
 }
 
 // Routes with nothing of an entrypoint's own are one.
-static size_t put_routes(struct traefik_conv *c, const struct router *r, bool is_disabled)
+// off_why: why it is disabled; empty: it isn't.
+static size_t put_routes(struct traefik_conv *c, const struct router *r, struct str off_why)
 {
     struct conf_node *common = NULL;
+    bool is_disabled = off_why.len > 0;
     size_t n = 0;
     for (size_t i = 0; i < c->scope->n_entries; i++) {
         const struct traefik_entry *e = &c->scope->entries[i];
@@ -268,9 +270,8 @@ static size_t put_routes(struct traefik_conv *c, const struct router *r, bool is
         struct str name =
             model && !is_disabled ? arena_concat(c->mem, e->name, STR("-"), r->name) : r->name;
         struct conf_node *route = begin_route(c, r, name);
-        if (is_disabled)
-            traefik_push(c, traefik_list(c, route, "use", route->place),
-                         traefik_answer(c, "503", route->place), route->place);
+        if (off_why.len > 0)
+            traefik_set(c, route, "disabled", off_why, route->place);
         else if (!put_route(c, r, model, route))
             return 0;
         add_entry(c, route, e);
@@ -335,13 +336,13 @@ static void convert_router(struct traefik_conv *c, struct conf_node *node)
         return;
     c->diags = &diags;
     bool is_fine = read_router(c, &r, node) && check_entries(c, &r) &&
-                   put_routes(c, &r, false) > 0 && traefik_accept(c);
+                   put_routes(c, &r, STR_NONE) > 0 && traefik_accept(c);
     if (!is_fine) {
         traefik_drop(c);
-        traefik_tell_disabled(c, r.name, node);
+        struct str why = traefik_tell_disabled(c, r.name, node);
         diags_fini(&diags); // told; what follows is about the route in its place
         diags = (struct diags){.n = 0};
-        if (r.rule.len > 0 && put_routes(c, &r, true) > 0)
+        if (r.rule.len > 0 && put_routes(c, &r, why) > 0)
             (void)traefik_accept(c);
         traefik_drop(c);
     }

@@ -71,6 +71,7 @@ static const struct api_list_type *list_of(enum api_view v)
         return &api_nothing;
     case API_INDEX:
     case API_STATUS:
+    case API_PROVIDERS:
     case API_SETTINGS:
     case API_TRAFFIC:
     case API_PING:
@@ -286,6 +287,9 @@ static bool put_thing(struct api_page *p, struct text *to)
     switch (p->asked.view) {
     case API_INDEX:
         api_put_index(to);
+        break;
+    case API_PROVIDERS:
+        api_put_providers(p->report, to);
         break;
     case API_STATUS:
         api_put_status(p->report, to);

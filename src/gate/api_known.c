@@ -123,6 +123,25 @@ void api_put_status(const struct report *r, struct text *to)
     text_put(to, STR("}}"));
 }
 
+void api_put_providers(const struct report *r, struct text *to)
+{
+    const struct json *known = json_get(r->known, STR("providers"));
+    const struct json *settings = json_get(r->known, STR("settings"));
+    text_byte(to, '{');
+    json_text_key(to, "file");
+    if (settings)
+        json_text_value(to, settings);
+    else
+        text_put(to, STR("{}"));
+    for (const struct json *m = known ? known->first : NULL; m; m = m->next) {
+        json_text_key(to, NULL);
+        json_text_str(to, m->name);
+        text_byte(to, ':');
+        json_text_value(to, m);
+    }
+    text_byte(to, '}');
+}
+
 static struct api_counts count_broken(const struct route *routes, size_t n)
 {
     struct api_counts c = {.total = n};

@@ -91,5 +91,6 @@ bool api_settings_write(size_t *at, const struct report *r, struct str path, str
 
 // What there is one of.
 void api_put_status(const struct report *r, struct text *to);
+void api_put_providers(const struct report *r, struct text *to);
 void api_put_overview(const struct report *r, struct text *to);
 void api_put_version(const struct report *r, struct text *to);

@@ -266,7 +266,7 @@ static void gather_route(const struct api_part *p, const struct route *r, bool i
         .is_connection = is_connection,
     };
     if (!is_enabled(r))
-        ret->thing.error = STR("a part of it is broken");
+        ret->thing.error = r->off_why.len > 0 ? r->off_why : STR("a part of it is broken");
 }
 
 static size_t count_routes(const struct api_part *p)

@@ -202,6 +202,12 @@ static const struct conf_item route_items[] = {
               .doc = "Leave TLS to the server: connections go there untouched, decided by the name "
                      "in their first message (``HostSNI(`name`)``). At entrypoints with `protocol: "
                      "tcp` nothing else is done anyway."),
+    ITEM_TEXT(route_conf, disabled, "disabled", .since = "0.1", .apply = CONF_LIVE,
+              .format = "a reason", .example = "its filter is being changed",
+              .doc = "Answer 503 to all of its requests, which so don't fall through to a wider "
+                     "route with fewer filters. The reason is told by the log, by `explain` and by "
+                     "the API, and never to clients. Routers of Traefik's that can't be had are "
+                     "routes like that."),
     ROUTE_TARGET_ITEMS(route_conf),
 };
 

@@ -58,6 +58,7 @@ struct route_conf {
     struct conf_texts entrypoints;
     struct route_tls_conf tls;
     bool passthrough;
+    struct conf_text disabled; // why; empty: it isn't
     struct conf_texts use;
     struct conf_texts to;
     struct conf_text strip, replace;

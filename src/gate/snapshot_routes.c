@@ -26,6 +26,7 @@ struct route_parts {
     const struct conf_texts *to;
     const struct conf_text *strip, *replace;
     const struct snapshot_site *site; // NULL: of the list
+    struct str off_why;               // empty: it is on
 };
 
 int snapshot_entry_named(struct builder *b, const struct conf_text *name)
@@ -226,7 +227,8 @@ static void add_route(struct builder *b, const struct route_parts *p)
                .rule = p->rule,
                .priority = p->priority,
                .entries = p->entries,
-               .handler = build_chain(b, p),
+               .handler = p->off_why.len > 0 ? NULL : build_chain(b, p),
+               .off_why = p->off_why,
                .service_name = service_name,
                .meter = meter_list_place(&b->s->meters, METER_ROUTE, p->name, site, service_name),
            });
@@ -392,6 +394,7 @@ static void build_route(struct builder *b, const struct route_conf *r, const str
                      .to = &r->to,
                      .strip = &r->strip,
                      .replace = &r->replace,
+                     .off_why = r->disabled.text,
                  });
 }
 

@@ -73,6 +73,11 @@ static void refuse_what_is_for_requests(struct builder *b, const struct route_co
                                     : r->strip.text.len > 0   ? &r->strip
                                     : r->replace.text.len > 0 ? &r->replace
                                                               : NULL;
+    if (r->disabled.text.len > 0)
+        diag_fail(b->diags, ERR_SYNTAX, r->disabled.place,
+                  "the route '" STR_FMT "' is for connections, which can't be told why: take it "
+                  "out instead of 'disabled'",
+                  STR_ARG(name));
     if (r->tls.policy.place.source)
         diag_fail(b->diags, ERR_SYNTAX, r->tls.policy.place,
                   "the route '" STR_FMT "' passes connections through untouched: its TLS and the "

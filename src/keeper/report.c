@@ -119,12 +119,12 @@ static json_t *settings_json(const struct keeper *k)
 json_t *report_for_gate(const struct keeper *k)
 {
     int64_t up_ns = clock_wall_ns() - k->started_ns;
-    return json_pack("{s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o}", "version", SALLYPORT_VERSION,
+    return json_pack("{s:s, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o}", "version", SALLYPORT_VERSION,
                      "started", report_time(k->started_ns), "uptime_s",
                      (json_int_t)(up_ns / 1000000000), "restarts", (int)k->n_restarts, "settings",
                      settings_json(k), "entrypoints", entrypoints_json(&k->listeners), "orders",
                      secrets_report_orders(&k->secrets), "certificates",
-                     secrets_report(&k->secrets));
+                     secrets_report(&k->secrets), "providers", providers_report(&k->providers));
 }
 
 json_t *report_make(const struct keeper *k, json_t *gate_report)

@@ -40,24 +40,38 @@ struct router {
 
 // A route that is off takes its requests all the same, so that they don't fall through to a route
 // with a wider rule and fewer filters.
+struct off {
+    struct handler handler;
+    struct str why;
+};
+
 static enum err serve_off(const struct handler *h, struct exchange *x)
 {
-    exchange_fail(x, 503, EXCHANGE_END_NO_SERVER, "the route " STR_FMT " is off: see its settings",
-                  STR_ARG(h->name));
+    const struct off *off = (const struct off *)(const void *)h;
+    exchange_fail(x, 503, EXCHANGE_END_NO_SERVER, "the route " STR_FMT " is off: " STR_FMT,
+                  STR_ARG(h->name), STR_ARG(off->why));
     return ERR_OK;
 }
 
-static const struct handler_type off_type = {.name = "off", .serve = serve_off};
+static struct str explain_off(const struct handler *h, struct exchange *x)
+{
+    (void)x;
+    return ((const struct off *)(const void *)h)->why;
+}
+
+static const struct handler_type off_type = {
+    .name = "off", .serve = serve_off, .explain = explain_off};
 
 static const struct route *route_off(const struct route *route, struct arena *mem)
 {
     struct route *copy = ARENA_NEW(mem, struct route);
-    struct handler *off = ARENA_NEW(mem, struct handler);
+    struct off *off = ARENA_NEW(mem, struct off);
     if (!copy || !off)
         return NULL;
-    *off = (struct handler){.type = &off_type, .name = route->name};
+    *off = (struct off){.handler = {.type = &off_type, .name = route->name},
+                        .why = route->off_why.len > 0 ? route->off_why : STR("see its settings")};
     *copy = *route;
-    copy->handler = off;
+    copy->handler = &off->handler;
     return copy;
 }
 

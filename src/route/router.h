@@ -20,6 +20,7 @@ struct route {
     // First filter or the service. NULL: broken, the route is off: router_find then gives a copy
     // whose handler answers 503, so that its requests don't reach a route with fewer filters.
     const struct handler *handler;
+    struct str off_why; // why it is off, where that isn't a mistake in the settings; empty: it is
     struct str service_name;
     uint32_t meter; // whoever builds it: what its exchanges are counted for
 };

@@ -271,6 +271,33 @@ def test_check_names_a_disabled_router(tmp_path):
         in done.stderr
 
 
+def test_a_disabled_router_is_listed_with_the_reason(servers, tmp_path):
+    """In our form and in Traefik's; its requests get 503, and no wider router has them."""
+    proxy = traefik(tmp_path, *FLAGS, "--api", "--providers.file.filename=d.yml", files={"d.yml": f"""
+http:
+  routers:
+    off: {{ rule: "Host(`a`) && PathPrefix(`/x`)", service: s, middlewares: [gone] }}
+    on: {{ rule: "Host(`a`)", service: s }}
+    api: {{ rule: "Host(`api`)", service: api@internal }}
+  services: {{ s: {{ loadBalancer: {{ servers: [{{ url: "{url(servers[0])}" }}] }} }} }}
+"""})
+    try:
+        assert [proxy.get(path, "a").status for path in ("/", "/x", "/x/y")] == [200, 503, 503]
+        told = {r["name"]: r for r in json.loads(proxy.get("/api/http/routers", "api").body)}
+        assert told["on@file"]["status"] == "enabled" and "error" not in told["on@file"]
+        assert told["off@file"]["status"] == "disabled"
+        assert told["off@file"]["error"] == ["there is no middleware 'gone@file'"]
+        asked = json.loads(proxy.get("/api/http/routers?status=disabled", "api").body)
+        assert [r["name"] for r in asked] == ["off@file"]
+        ours = json.loads(proxy.get("/api/v1/routes/off@file", "api").body)
+        assert ours["enabled"] is False and ours["error"] == "there is no middleware 'gone@file'"
+        assert json.loads(proxy.get("/api/overview", "api").body)["http"]["routers"]["errors"] == 1
+        providers = json.loads(proxy.get("/api/v1/providers", "api").body)
+        assert providers["file"]["seq"] == 1
+    finally:
+        assert proxy.stop() == 0
+
+
 def test_files_of_a_folder_are_watched(servers, tmp_path):
     folder = tmp_path / "conf"
     folder.mkdir()

@@ -119,6 +119,7 @@ static void a_route_that_is_off_answers_503_and_hides_wider_ones(void)
         route_of("broken-rule", "PathPrefix(`/`)", 1000, ALL_ENTRIES, &mem),
     };
     routes[1].handler = NULL;
+    routes[1].off_why = STR("there is no filter 'auth'");
     routes[2].rule = NULL;
     struct router *r = router_build(routes, ARRAY_LEN(routes), &mem);
     struct fixture f;
@@ -128,6 +129,8 @@ static void a_route_that_is_off_answers_503_and_hides_wider_ones(void)
     if (route) {
         CHECK_INT(handler_serve(route->handler, x), ERR_OK);
         CHECK_INT(x->resp.status, 503);
+        CHECK_STR(route->handler->type->explain(route->handler, x),
+                  STR("there is no filter 'auth'"));
     }
     fixture_end(&f);
     CHECK_STR(found(r, 0, "a.example", "/"), STR("app"));
