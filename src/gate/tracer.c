@@ -5,6 +5,7 @@
 
 #include "admin/otlp.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "codec/ip.h"
 #include "gate/snapshot.h"
 #include "http/sub.h"
@@ -17,7 +18,8 @@
 #define BATCHES_MAX 32    // that wait, with the one that is being sent
 #define BATCH_MAX_MS 2000 // a batch waits so long for more
 #define TRIES_MAX 5
-#define BACKOFF_MIN_MS 500 // doubled with each try
+#define BACKOFF_MIN_MS 500   // doubled with each try
+#define BACKOFF_MAX_MS 60000 // of what a collector asks for
 #define SEND_MAX_MS 10000
 #define SCRATCH_BYTES 4096
 
@@ -104,6 +106,17 @@ static bool is_passing(enum sub_end end, unsigned status)
     return end == SUB_FAILED || status == 429 || status == 502 || status == 503 || status == 504;
 }
 
+// As long as the collector asks for, but not for ever: spans would be dropped meanwhile.
+static int64_t backoff_ms(const struct batch *b, const struct sub_answer *answer)
+{
+    int64_t own_ms = (int64_t)BACKOFF_MIN_MS << b->n_tries;
+    uint64_t asked_s = 0;
+    struct str asked = headers_get(&answer->headers, FIELD_RETRY_AFTER);
+    if (num_dec(asked, UINT32_MAX, &asked_s) != ERR_OK)
+        return own_ms; // none, or a date
+    return MAX(own_ms, MIN((int64_t)asked_s * 1000, (int64_t)BACKOFF_MAX_MS));
+}
+
 static void on_sent(void *arg, enum sub_end end, const struct sub_answer *answer)
 {
     struct tracer *t = arg;
@@ -112,12 +125,20 @@ static void on_sent(void *arg, enum sub_end end, const struct sub_answer *answer
     if (end == SUB_ANSWERED && answer->status / 100 == 2) {
         drop_first(t, TRACER_SENT);
     } else if (!t->is_ending && is_passing(end, answer->status) && ++b->n_tries < TRIES_MAX) {
-        timer_start(&t->timer, clock_now_ms() + ((int64_t)BACKOFF_MIN_MS << b->n_tries), on_timer);
+        timer_start(&t->timer, clock_now_ms() + backoff_ms(b, answer), on_timer);
         return;
     } else {
         drop_first(t, TRACER_FAILED);
     }
     timer_start(&t->timer, clock_now_ms(), on_timer); // not within this request's end
+}
+
+static bool add_fields(struct headers *h, const struct tracing *c)
+{
+    for (size_t i = 0; i < c->n_fields; i++)
+        if (headers_add_named(h, c->fields[i].name, c->fields[i].value) != ERR_OK)
+            return false;
+    return true;
 }
 
 static bool send_first(struct tracer *t, const struct snapshot *s)
@@ -147,7 +168,7 @@ static bool send_first(struct tracer *t, const struct snapshot *s)
     r.timeout_ms = SEND_MAX_MS;
     t->is_sending =
         headers_add(&r.headers, FIELD_CONTENT_TYPE, STR("application/json")) == ERR_OK &&
-        sub_send(&x, &r, on_sent, t);
+        add_fields(&r.headers, s->tracing) && sub_send(&x, &r, on_sent, t);
     text_fini(&body);
     arena_fini(&mem);
     return t->is_sending;

@@ -2,6 +2,7 @@
 #include "gate/tracing_conf.h"
 
 #include "base/num.h"
+#include "filter/common.h"
 
 static const char *const parents_names[] = {
 #define X(id, name) name,
@@ -49,6 +50,19 @@ static enum err check_path(const struct conf_text *text, struct diags *diags)
                            "'" STR_FMT "' is not a path such as /v1/traces", STR_ARG(text->text));
 }
 
+static const struct conf_item field_items[] = {
+    ITEM_SECRET(tracing_field_conf, value, "value", .is_required = true, .since = "0.1",
+                .apply = CONF_LIVE, .doc = "What the field says.",
+                .example = "file:/run/secrets/collector"),
+};
+
+static const struct conf_section field_section = {
+    .name = "tracing-field",
+    .doc = "The value of a header field for the collector.",
+    CONF_SECTION_OF(tracing_field_conf, field_items),
+    .shorthand = "value",
+};
+
 static const struct conf_item items[] = {
     ITEM_TEXT(tracing_conf, to, "to", .since = "0.1", .apply = CONF_LIVE,
               .format = "a URL or a service", .example = "http://127.0.0.1:4318",
@@ -66,6 +80,10 @@ static const struct conf_item items[] = {
               .doc = "Whose `traceparent` is believed: that of `trusted` proxies (the entrypoint's "
                      "`trusted-proxies`), of `all` clients, of `none`. Others begin a new trace, "
                      "so that strangers decide nothing."),
+    ITEM_MAP(tracing_conf, headers, "headers", .section = &field_section, .since = "0.1",
+             .apply = CONF_LIVE, .example = "{ Authorization: file:/run/secrets/collector }",
+             .doc = "Header fields for the collector, such as a token that it asks for. Their "
+                    "values are secrets."),
     ITEM_TEXT(tracing_conf, name, "name", .def = "sallyport", .since = "0.1", .apply = CONF_LIVE,
               .format = "a name", .doc = "What we are called in traces (`service.name`)."),
 };
@@ -88,6 +106,33 @@ static struct str authority_of(struct str to)
     return authority;
 }
 
+// False with errors.
+static bool build_fields(const struct conf_map *map, const struct filter_env *env,
+                         struct tracing *t)
+{
+    bool is_fine = true;
+    t->fields = ARENA_ARRAY(env->mem, struct field, map->n + 1);
+    if (!t->fields)
+        return filter_no_memory(env);
+    for (size_t i = 0; i < map->n; i++) {
+        const struct conf_map_item *item = &map->items[i];
+        const struct conf_text *value = &((const struct tracing_field_conf *)item->value)->value;
+        const char *fault = filter_value_fault(value->text);
+        bool is_ours = str_ieq(item->name, STR("Content-Type")) || str_ieq(item->name, STR("Host"));
+        if (is_ours)
+            diag_fail(env->diags, ERR_SYNTAX, item->place,
+                      "'" STR_FMT "' is said by the proxy itself; a service has 'host'",
+                      STR_ARG(item->name));
+        else if (filter_field_check(item->name, item->place, FILTER_REQUEST, env) == ERR_OK &&
+                 fault)
+            diag_fail(env->diags, ERR_SYNTAX, value->place, "the value of " STR_FMT " %s",
+                      STR_ARG(item->name), fault);
+        is_fine = is_fine && !is_ours && !fault;
+        t->fields[t->n_fields++] = (struct field){.name = item->name, .value = value->text};
+    }
+    return is_fine;
+}
+
 struct tracing *tracing_build(const struct tracing_conf *c, const struct filter_env *env)
 {
     if (c->to.text.len == 0)
@@ -105,5 +150,5 @@ struct tracing *tracing_build(const struct tracing_conf *c, const struct filter_
         .sample = sample,
         .parents = (enum tracing_parents)c->parents,
     };
-    return t;
+    return build_fields(&c->headers, env, t) ? t : NULL;
 }

@@ -17,12 +17,18 @@ enum tracing_parents {
 #undef X
 };
 
+// The value of a field, as maps of them have it: { Authorization: "Bearer …" }.
+struct tracing_field_conf {
+    struct conf_text value;
+};
+
 struct tracing_conf {
     struct conf_text to; // empty: off
     struct conf_text path;
     struct conf_text sample;
     struct conf_text name;
-    unsigned parents; // enum tracing_parents
+    struct conf_map headers; // of tracing_field_conf
+    unsigned parents;        // enum tracing_parents
     struct place place;
 };
 
@@ -33,6 +39,8 @@ extern const struct conf_section tracing_section;
 struct tracing {
     const struct handler *service; // where spans go
     struct str authority, path, name;
+    struct field *fields; // for the collector, in the snapshot's arena
+    size_t n_fields;
     uint32_t sample; // of TRACING_SAMPLE_ALL
     enum tracing_parents parents;
 };

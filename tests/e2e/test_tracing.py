@@ -3,12 +3,13 @@
 import json
 import re
 import signal
+import time
 
 import jsonschema
 import pytest
 
 from certificates import Authority
-from harness import Origin, ok, wait_until
+from harness import Origin, ok, run, wait_until
 from test_metrics import ask, value
 from test_tls_servers import TlsOrigin
 
@@ -50,6 +51,8 @@ class Collector(TlsOrigin):
         self.is_plain = cert is None
         self.statuses = list(statuses)
         self.refused = []
+        self.asked_at = []
+        self.tokens = set()
         self.spans = []
         super().__init__(self.take, cert)
         if self.is_plain:
@@ -59,6 +62,8 @@ class Collector(TlsOrigin):
         (Origin if self.is_plain else TlsOrigin)._serve(self, sock)
 
     def take(self, request, conn):
+        self.asked_at.append(time.monotonic())
+        self.tokens.add(request.get("Authorization"))
         assert (request.method, request.target) == ("POST", "/v1/traces")
         assert request.get("Content-Type") == "application/json"
         batch = json.loads(request.body)
@@ -68,7 +73,8 @@ class Collector(TlsOrigin):
         if self.statuses:
             status = self.statuses.pop(0)
             self.refused.append(status)
-            return ok(status=f"{status} No")
+            more = "Retry-After: 2\r\n" if status == 429 else ""
+            return ok("", more, status=f"{status} No")
         self.spans += resource["scopeSpans"][0]["spans"]
         return ok("{}")
 
@@ -179,10 +185,15 @@ def test_what_is_not_sampled_is_passed_on_and_not_told(start, origin, collector)
 
 def test_a_collector_in_trouble_is_asked_again_and_one_that_refuses_is_not(start, origin, collector):
     server, to = origin(), collector(statuses=[503, 429])
-    proxy = start(settings(server, to.url))
+    """And later, where it says when; it gets the fields that it asks for, whose values are shown nowhere."""
+    proxy = start(settings(server, to.url, "headers: { Authorization: Bearer of-the-collector }"))
     ask(proxy.port, "a.example", "/late")
     to.wait("/late")
     assert to.refused == [503, 429]
+    assert to.asked_at[2] - to.asked_at[1] >= 2
+    assert to.tokens == {"Bearer of-the-collector"}
+    told = run("print", "config", "-c", proxy.file).stdout
+    assert "Authorization" in told and "of-the-collector" not in told
     to.statuses.append(400)
     ask(proxy.port, "a.example", "/lost")
     wait_until(lambda: value(proxy, "sallyport_spans_total", result="failed") == 1, "the refusal")

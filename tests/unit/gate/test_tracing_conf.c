@@ -57,6 +57,11 @@ static void what_is_wrong_is_told(void)
         "tracing: { to: http://10.0.0.1, path: v1 }\n",
         "tracing: { to: http://10.0.0.1, path: '/a b' }\n",
         "tracing: { to: http://10.0.0.1, sample: 5 }\n",
+        "tracing: { to: http://10.0.0.1, headers: { 'a b': c } }\n",
+        "tracing: { to: http://10.0.0.1, headers: { Host: a } }\n",
+        "tracing: { to: http://10.0.0.1, headers: { content-type: a } }\n",
+        "tracing: { to: http://10.0.0.1, headers: { Content-Length: '1' } }\n",
+        "tracing: { to: http://10.0.0.1, headers: { X-A: \"a\\tb\\nc\" } }\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct built b = build(cases[i]);
