@@ -4,9 +4,9 @@
 #include "base/ascii.h"
 #include "base/num.h"
 
-#define BAN_EVENT_MALFORMED ((uint32_t)1 << 31)
 #define COUNT_FORMAT                                                                               \
-    "wrong-password, denied, rate-limited, malformed, a status such as 404, 4xx or 5xx"
+    "wrong-password, denied, rate-limited, malformed, flood, slow, handshake, a status such as "   \
+    "404, 4xx or 5xx"
 
 static const char *const refuse_names[] = {
     [BAN_ANSWER] = "answer",
@@ -15,12 +15,14 @@ static const char *const refuse_names[] = {
 };
 
 static const struct conf_item rule_items[] = {
-    ITEM_TEXTS(ban_rule_conf, count, "count", .is_required = true, .since = "0.1",
-               .apply = CONF_LIVE, .format = COUNT_FORMAT, .example = "[wrong-password, 404]",
-               .doc =
-                   "What counts: a wrong password (`basic-auth`), a refusal by `allow` or `deny`, "
-                   "one by `rate-limit`, a message that is no HTTP, or the status of an answer, "
-                   "the server's as well."),
+    ITEM_TEXTS(
+        ban_rule_conf, count, "count", .is_required = true, .since = "0.1", .apply = CONF_LIVE,
+        .format = COUNT_FORMAT, .example = "[wrong-password, 404]",
+        .doc = "What counts: a wrong password (`basic-auth`), a refusal by `allow` or `deny`, "
+               "one by `rate-limit`; a message or connection that is no HTTP; a flood of "
+               "HTTP/2 (rapid resets, frames that bring nothing, endless fields); what doesn't "
+               "come, or isn't taken, in time; a handshake of TLS that comes to nothing; or the "
+               "status of an answer, the server's as well."),
     ITEM_UINT(ban_rule_conf, times, "times", .def = "5", .min = "1", .max = "1000000",
               .since = "0.1", .apply = CONF_LIVE, .doc = "So many lead to a ban."),
     ITEM_DURATION(ban_rule_conf, in_ms, "in", .def = "10m", .min = "1s", .max = "1d",
@@ -83,15 +85,26 @@ const struct conf_section ban_section = {
 
 // --- building ---
 
-static const struct {
-    struct str name;
-    uint32_t event;
-} events[] = {
-#define X(id, text) {STR_INIT(text), (uint32_t)1 << EXCHANGE_OFFENCE_##id},
+static const struct str exchange_events[] = {
+#define X(id, text) [EXCHANGE_OFFENCE_##id] = STR_INIT(text),
     EXCHANGE_OFFENCE_LIST(X)
 #undef X
-        {STR_INIT("malformed"), BAN_EVENT_MALFORMED},
 };
+static const struct str conn_events[] = {
+#define X(id, text) [HTTP_OFFENCE_##id] = STR_INIT(text),
+    HTTP_OFFENCE_LIST(X)
+#undef X
+};
+
+static bool add_named(struct str text, const struct str *names, size_t n, uint32_t *events)
+{
+    size_t i = 0;
+    while (i < n && !str_eq(text, names[i]))
+        i++;
+    if (i < n)
+        *events |= UINT32_C(1) << i;
+    return i < n;
+}
 
 // "404", "4xx".
 static bool add_status(struct str text, struct ban_rule *r)
@@ -111,13 +124,9 @@ static bool add_status(struct str text, struct ban_rule *r)
 
 static bool add_event(const struct conf_text *text, struct diags *diags, struct ban_rule *r)
 {
-    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
-        if (str_eq(text->text, events[i].name)) {
-            r->events |= events[i].event;
-            return true;
-        }
-    }
-    if (add_status(text->text, r))
+    if (add_named(text->text, exchange_events, ARRAY_LEN(exchange_events), &r->exchange_events) ||
+        add_named(text->text, conn_events, ARRAY_LEN(conn_events), &r->conn_events) ||
+        add_status(text->text, r))
         return true;
     diag_fail(diags, ERR_SYNTAX, text->place, "'" STR_FMT "' can't be counted: write " COUNT_FORMAT,
               STR_ARG(text->text));
@@ -178,14 +187,23 @@ void ban_rules_fini(struct ban_rules *r)
 
 // --- counting ---
 
+bool ban_rule_counts_offence(const struct ban_rule *r, enum http_offence what,
+                             const char **ret_what)
+{
+    *ret_what = conn_events[what].ptr;
+    return !r->match && (r->conn_events >> what & 1) != 0;
+}
+
 static const char *event_of(const struct ban_rule *r, const struct exchange *x)
 {
-    uint32_t happened = x->offences & r->events;
-    if (x->end == EXCHANGE_END_CLIENT_PROTOCOL && (r->events & BAN_EVENT_MALFORMED) != 0)
-        return "malformed";
-    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
-        if ((happened & events[i].event) != 0)
-            return events[i].name.ptr;
+    if (x->end == EXCHANGE_END_CLIENT_PROTOCOL &&
+        (r->conn_events >> HTTP_OFFENCE_MALFORMED & 1) != 0)
+        return conn_events[HTTP_OFFENCE_MALFORMED].ptr;
+    if (x->end == EXCHANGE_END_CLIENT_TIMEOUT && (r->conn_events >> HTTP_OFFENCE_SLOW & 1) != 0)
+        return conn_events[HTTP_OFFENCE_SLOW].ptr;
+    for (size_t i = 0; i < ARRAY_LEN(exchange_events); i++) {
+        if ((x->offences & r->exchange_events) >> i & 1)
+            return exchange_events[i].ptr;
     }
     unsigned status = x->resp.status;
     bool counts = status >= BAN_STATUS_MIN && status <= BAN_STATUS_MAX &&

@@ -5,6 +5,7 @@
 
 #include "codec/ip_set.h"
 #include "conf/conf.h"
+#include "http/env.h"
 #include "http/exchange.h"
 #include "route/rule.h"
 
@@ -38,8 +39,9 @@ extern const struct conf_section ban_section;
 #define BAN_STATUS_MAX 599
 
 struct ban_rule {
-    struct str name; // borrows: the settings'
-    uint32_t events; // bits of enum exchange_offence, and BAN_EVENT_MALFORMED
+    struct str name;          // borrows: the settings'
+    uint32_t exchange_events; // bits of enum exchange_offence
+    uint32_t conn_events;     // bits of enum http_offence
     bool statuses[BAN_STATUS_MAX - BAN_STATUS_MIN + 1];
     uint32_t times;
     int64_t in_ns, for_s, at_most_s;
@@ -64,3 +66,6 @@ void ban_rules_fini(struct ban_rules *r);
 
 // Whether an exchange that has ended is one that the rule counts; *ret_what says as what.
 bool ban_rule_counts(const struct ban_rule *r, const struct exchange *x, const char **ret_what);
+// The same of what a client did with a connection, which a rule for certain requests doesn't count.
+bool ban_rule_counts_offence(const struct ban_rule *r, enum http_offence what,
+                             const char **ret_what);

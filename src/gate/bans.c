@@ -288,23 +288,48 @@ static const struct ip *culprit_of(const struct exchange *x)
     return x->peer_is_trusted && ip_eq(&x->client, &x->peer) ? NULL : &x->client;
 }
 
+// NULL: of one who isn't counted.
+static const struct ip *countable(struct bans *b, const struct ban_rules *rules,
+                                  const struct ip *ip)
+{
+    bool is = ip && ip->family != 0 && !ip_set_contains(&rules->never, ip) &&
+              !bans_refuse(b, rules, ip, NULL);
+    return is ? ip : NULL;
+}
+
+// One more of what rule counts.
+static void count(struct bans *b, const struct ban_rules *rules, const struct ban_rule *rule,
+                  const struct ip *ip, const char *what)
+{
+    struct ip_net net = ban_net_of(ip, ip->family == 4 ? rules->v4_bits : rules->v6_bits);
+    char text[46];
+    if (!is_too_much(b, rule, &net))
+        return;
+    if (rule->is_dry)
+        log_info("ban: " STR_FMT " would have been banned by rule " STR_FMT " (%s)",
+                 STR_ARG(ip_text(ip, text)), STR_ARG(rule->name), what);
+    else
+        ban_client(b, rules, rule, &net);
+}
+
 void bans_note(struct bans *b, const struct ban_rules *rules, const struct exchange *x)
 {
-    const struct ip *ip = culprit_of(x);
-    if (!ip || ip->family == 0 || ip_set_contains(&rules->never, ip) ||
-        bans_refuse(b, rules, ip, NULL))
-        return;
-    struct ip_net net = ban_net_of(ip, ip->family == 4 ? rules->v4_bits : rules->v6_bits);
-    for (size_t i = 0; i < rules->n; i++) {
-        const struct ban_rule *rule = &rules->items[i];
-        const char *what;
-        char text[46];
-        if (!ban_rule_counts(rule, x, &what) || !is_too_much(b, rule, &net))
-            continue;
-        if (rule->is_dry)
-            log_info("ban: " STR_FMT " would have been banned by rule " STR_FMT " (%s)",
-                     STR_ARG(ip_text(ip, text)), STR_ARG(rule->name), what);
-        else
-            ban_client(b, rules, rule, &net);
+    const struct ip *ip = countable(b, rules, culprit_of(x));
+    const char *what;
+    for (size_t i = 0; ip && i < rules->n; i++) {
+        if (ban_rule_counts(&rules->items[i], x, &what))
+            count(b, rules, &rules->items[i], ip, what);
+    }
+}
+
+void bans_note_offence(struct bans *b, const struct ban_rules *rules,
+                       const struct http_entry *entry, const struct ip *peer,
+                       enum http_offence offence)
+{
+    const struct ip *ip = countable(b, rules, forward_is_trusted(entry, peer) ? NULL : peer);
+    const char *what;
+    for (size_t i = 0; ip && i < rules->n; i++) {
+        if (ban_rule_counts_offence(&rules->items[i], offence, &what))
+            count(b, rules, &rules->items[i], ip, what);
     }
 }

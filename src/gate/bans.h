@@ -23,6 +23,10 @@ bool bans_refuse(struct bans *b, const struct ban_rules *rules, const struct ip 
 
 // An exchange has ended: counts what is to be counted, and bans its client if that was too much.
 void bans_note(struct bans *b, const struct ban_rules *rules, const struct exchange *x);
+// A client at entry has done something with a connection: the same.
+void bans_note_offence(struct bans *b, const struct ban_rules *rules,
+                       const struct http_entry *entry, const struct ip *peer,
+                       enum http_offence what);
 
 // How many may be kept, of the snapshot that comes into force. On the aux loop, as the next.
 void bans_set_max(struct bans *b, size_t max);

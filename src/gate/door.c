@@ -86,6 +86,12 @@ static void close_conn(struct door_conn *c)
 
 // --- refusals ---
 
+// The handshake came to nothing, by the client's doing.
+static void note_offence(const struct door_conn *c)
+{
+    http_note_offence(c->guest.listener, &c->guest.peer, HTTP_OFFENCE_HANDSHAKE);
+}
+
 static struct deadline answer_time(void)
 {
     return deadline_in(ANSWER_MS);
@@ -138,6 +144,7 @@ static void refuse_hello(struct door_conn *c, enum client_hello_error error)
         return;
     }
     count(c->door, DOOR_COUNTER_BAD_HELLO, 1);
+    note_offence(c);
     if (error != CLIENT_HELLO_ERROR_NOT_TLS)
         send_alert(c, TLS_ALERT_DECODE_ERROR);
 }
@@ -193,8 +200,10 @@ static bool read_hello(struct door_conn *c, char *room, struct client_hello *ret
             break;
         size_t n = 0;
         io = stream_read(s, bytes + c->n, cap - c->n, c->guest.until, &n);
-        if (io == IO_FAIL && s->sock.error == ETIMEDOUT)
+        if (io == IO_FAIL && s->sock.error == ETIMEDOUT) {
             count(c->door, DOOR_COUNTER_SLOW, 1);
+            note_offence(c);
+        }
         if (io != IO_DONE)
             return false;
         c->n += n;
@@ -239,6 +248,8 @@ static bool shake(struct door_conn *c, const struct tls_policy *policy,
     tls_replay_unref(replay);
     if (err != ERR_OK) {
         count_in(&d->stats.failures[failure.kind], 1);
+        if (failure.kind != TLS_FAILURE_CANCELLED && failure.kind != TLS_FAILURE_INTERNAL)
+            note_offence(c);
         if (log_is_on(LOG_DEBUG))
             log_line(LOG_DEBUG, "TLS for '" STR_FMT "': %s", STR_ARG(c->guest.server_name),
                      failure.text);

@@ -267,10 +267,22 @@ static void finish_exchange(struct http_env *env, struct exchange *x)
         if (s->tracing)
             tracer_finish(w->tracer, s->tracing, x);
     }
-    if (has_request && w->bans && s->bans.n > 0 && (x->resp.status >= 400 || x->offences != 0))
+    bool may_count = x->resp.status >= 400 || x->offences != 0 ||
+                     x->end == EXCHANGE_END_CLIENT_PROTOCOL ||
+                     x->end == EXCHANGE_END_CLIENT_TIMEOUT;
+    if (has_request && w->bans && s->bans.n > 0 && may_count)
         bans_note(w->bans, &s->bans, x);
     x->snapshot = NULL;
     snapshot_unuse(s, w->index);
+}
+
+static void note_offence(struct http_listener *l, const struct ip *peer, enum http_offence what)
+{
+    const struct worker_listener *wl = CONTAINER_OF(l, struct worker_listener, http);
+    struct bans *bans = wl->worker->bans;
+    const struct snapshot *s = snapshot_of(wl);
+    if (bans && s->bans.n > 0)
+        bans_note_offence(bans, &s->bans, &s->entries[l->entry_index], peer, what);
 }
 
 static void hold_snapshot(struct http_env *env, void *snapshot)
@@ -290,6 +302,7 @@ static const struct http_app app = {
     .entry = entry_of,
     .hold = hold_snapshot,
     .release = release_snapshot,
+    .offended = note_offence,
 };
 
 struct insight *worker_insight(struct http_env *env)

@@ -137,7 +137,19 @@ struct http_leave {
 };
 #define HTTP_LEAVE_IDLE_MS 1000 // of connections whose entrypoint is gone
 
-// The application above: the gate's wiring, or a test's.
+// What a client does wrong with a connection, of which no exchange tells.
+#define HTTP_OFFENCE_LIST(X)                                                                       \
+    X(MALFORMED, "malformed")                                                                      \
+    X(FLOOD, "flood")                                                                              \
+    X(SLOW, "slow")                                                                                \
+    X(HANDSHAKE, "handshake")
+
+enum http_offence {
+#define X(id, name) HTTP_OFFENCE_##id,
+    HTTP_OFFENCE_LIST(X)
+#undef X
+};
+
 // A request of our own that nobody waits for (sub.h).
 struct http_sub {
     struct list_node node; // in http_env.subs
@@ -146,6 +158,7 @@ struct http_sub {
 #define HTTP_SUBS_MAX 256        // of a worker at a time
 #define HTTP_SUBS_FOR_ANSWERS 32 // of them: for requests whose answer somebody wants
 
+// The application above: the gate's wiring, or a test's.
 struct http_app {
     // A request begins: its first byte is there. Takes a snapshot: sets x->snapshot and x->entry,
     // and nothing else (a head that comes slowly is put aside with these two alone).
@@ -160,6 +173,8 @@ struct http_app {
     // Another use of an exchange's snapshot, and its end: by what may outlive the exchange.
     void (*hold)(struct http_env *env, void *snapshot);
     void (*release)(struct http_env *env, void *snapshot);
+    // A client of l has done that. NULL: nobody wants to know. Not allowed to wait.
+    void (*offended)(struct http_listener *l, const struct ip *peer, enum http_offence what);
 };
 
 #define REQUEST_ID_BYTES 26 // of those made here
@@ -280,3 +295,11 @@ void http_listener_drain(struct http_listener *l);
 int64_t http_leave_idle_ms(const struct http_listener *l);
 // A connection of l doesn't leave, or has begun to so shortly ago that a pipeline goes on.
 bool http_may_pipeline(const struct http_listener *l);
+
+// Tells the application what a client of l has done.
+static inline void http_note_offence(struct http_listener *l, const struct ip *peer,
+                                     enum http_offence what)
+{
+    if (l->env->app->offended)
+        l->env->app->offended(l, peer, what);
+}

@@ -94,11 +94,19 @@ static void say_goodbye(struct h2_conn *c)
     h2_conn_flush(c);
 }
 
+static enum http_offence offence_of(enum h2_error why)
+{
+    if (why == H2_ERROR_FLOOD || why == H2_ERROR_RESETS || why == H2_ERROR_BOMB)
+        return HTTP_OFFENCE_FLOOD;
+    return why == H2_ERROR_SLOW_HEAD ? HTTP_OFFENCE_SLOW : HTTP_OFFENCE_MALFORMED;
+}
+
 void h2_conn_refuse(struct h2_conn *c, enum h2_error why, uint32_t code)
 {
     if (c->goaway == H2_GOAWAY_REFUSED)
         return;
     http_count_client_h2_error(h2_conn_env(c), why);
+    http_note_offence(c->conn.listener, &c->peer, offence_of(why));
     if (log_is_on(LOG_DEBUG))
         log_line(LOG_DEBUG, "HTTP/2: a connection is refused: %s (RFC %s)", h2_error_text(why),
                  h2_error_section(why));
@@ -249,6 +257,7 @@ static void act(struct h2_conn *c, int64_t now_ms)
         look(c);
     else if (now_ms >= MIN(c->write_due_ms, c->over_due_ms)) {
         http_count_client_h2_error(h2_conn_env(c), H2_ERROR_STALLED);
+        http_note_offence(c->conn.listener, &c->peer, HTTP_OFFENCE_SLOW);
         h2_conn_close(c);
     } else if (now_ms >= c->head_due_ms) {
         c->head_due_ms = INT64_MAX;

@@ -194,7 +194,7 @@ static void refuse_session(struct h2_conn *c, ssize_t error)
 {
     if (c->refused != H2_ERROR_NONE) // a callback has said why
         h2_conn_refuse(c, (enum h2_error)c->refused, c->refuse_code);
-    else if (error == NGHTTP2_ERR_FLOODED)
+    else if (error == NGHTTP2_ERR_FLOODED || error == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
         h2_conn_refuse(c, H2_ERROR_FLOOD, NGHTTP2_ENHANCE_YOUR_CALM);
     else if (error == NGHTTP2_ERR_BAD_CLIENT_MAGIC || error == NGHTTP2_ERR_SETTINGS_EXPECTED)
         h2_conn_refuse(c, H2_ERROR_PREFACE, NGHTTP2_PROTOCOL_ERROR);

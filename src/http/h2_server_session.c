@@ -287,10 +287,24 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     return 0;
 }
 
+// The session says by itself that the client has broken a rule, and listens no more.
+static void note_refused(struct h2_conn *c, uint32_t code)
+{
+    if (code == NGHTTP2_NO_ERROR || code == NGHTTP2_INTERNAL_ERROR ||
+        c->goaway == H2_GOAWAY_REFUSED)
+        return;
+    c->goaway = H2_GOAWAY_REFUSED;
+    http_note_offence(c->conn.listener, &c->peer,
+                      code == NGHTTP2_ENHANCE_YOUR_CALM ? HTTP_OFFENCE_FLOOD
+                                                        : HTTP_OFFENCE_MALFORMED);
+}
+
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     (void)session;
     struct h2_conn *c = arg;
+    if (frame->hd.type == NGHTTP2_GOAWAY)
+        note_refused(c, frame->goaway.error_code);
     bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (frame->hd.type == NGHTTP2_RST_STREAM)
         c->cut_to = MAX(c->cut_to, frame->hd.stream_id);

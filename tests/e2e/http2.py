@@ -64,10 +64,12 @@ def frame(kind, flags=0, stream=0, body=b""):
 
 
 class H2Client:
-    """name: over TLS, for this server name. settings: {number: value}. preface: sent first."""
+    """name: over TLS, for this server name. settings: {number: value}. preface: sent first. source: its
+    address."""
 
-    def __init__(self, port, name=None, settings=None, preface=PREFACE, greet=True, made=None):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    def __init__(self, port, name=None, settings=None, preface=PREFACE, greet=True, made=None,
+                 source="127.0.0.1"):
+        self.sock = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if name:
             made = made or context()

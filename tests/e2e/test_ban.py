@@ -4,11 +4,13 @@ import base64
 import json
 import re
 import socket
+import ssl
 import subprocess
 
 import pytest
 
-from harness import BINARY, PATIENCE, Client, kill_and_wait, run, wait_until
+from harness import BINARY, PATIENCE, Client, Origin, Proxy, kill_and_wait, run, wait_until
+from http2 import CONTINUATION, DATA, HEADERS, PING, PREFACE, SETTINGS, H2Client, frame
 
 PASSWORD = "$2y$05$bvIG6Nmid91Mu9RcmmWZfO5HJIMCT8riNW0hEp8f6/FuA2/mHZFpe"  # of "password"
 
@@ -88,6 +90,115 @@ def test_what_is_counted_leads_to_a_ban(start, server, count, ask_badly):
     assert len(server.requests) == n
     assert ask(proxy, source="127.0.0.3") == 200
     assert list(listed(proxy)) == ["127.0.0.2"]
+
+
+def end_of(client):
+    try:
+        client.read_to_end()
+    except (EOFError, ConnectionError):
+        pass
+
+
+def rapid_resets(port, source):
+    with H2Client(port, source=source) as client:
+        for _ in range(500):
+            client.reset(client.request(host="a.example"))
+        end_of(client)
+
+
+def endless_fields(port, source):
+    with H2Client(port, source=source) as client:
+        client.send_frame(HEADERS, 1, 1, b"\x82")
+        for _ in range(500):
+            client.send_frame(CONTINUATION, 0, 1, b"")
+        end_of(client)
+
+
+def frames_of_wrong_size(port, source):
+    with H2Client(port, source=source) as client:
+        client.send_frame(PING, 0, 0, b"1234")
+        end_of(client)
+
+
+def frames_out_of_place(port, source):
+    with H2Client(port, source=source) as client:
+        client.send_frame(DATA, 0, 1, b"x")
+        end_of(client)
+
+
+def another_preface(port, source):
+    with H2Client(port, source=source, greet=False) as client:
+        client.send(PREFACE + b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        end_of(client)
+
+
+def malformed_fields(port, source):
+    with H2Client(port, source=source) as client:
+        answer = client.answer(client.request(host="a.example", more=[("connection", "close")]))
+        assert answer.reset is not None or answer.status == 400
+
+
+def half_a_head(port, source):
+    with socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0)) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHo")
+        assert sock.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def half_a_field_section(port, source):
+    with H2Client(port, source=source, greet=False) as client:
+        client.send(PREFACE + frame(SETTINGS) + frame(HEADERS, 1, 1, b"\x82"))
+        while client.sock.recv(1000):
+            pass
+
+
+def no_hello(port, source):
+    with socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0)) as sock:
+        sock.sendall(b"\x16\x03\x01\x00\x08\x01\x00\x00\x04nope")
+        while sock.recv(100):
+            pass
+
+
+def a_hello_and_away(port, source):
+    made = ssl.create_default_context()  # to which our certificate is a stranger's
+    with socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0)) as sock:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            made.wrap_socket(sock, server_hostname="a.example")
+
+
+OFFENCES = [("flood", rapid_resets), ("flood", endless_fields), ("malformed", frames_of_wrong_size),
+            ("malformed", frames_out_of_place), ("malformed", another_preface),
+            ("malformed", malformed_fields), ("slow", half_a_head), ("slow", half_a_field_section),
+            ("handshake", no_hello), ("handshake", a_hello_and_away)]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    rules = ", ".join(f"{what}: {{ count: [{what}], times: 2, in: 1h }}"
+                      for what in {what for what, _ in OFFENCES})
+    server = Origin()
+    proxy = Proxy(tmp_path_factory.mktemp("guarded"), f"""
+entrypoints:
+  web: {{ listen: '127.0.0.1:0', h2c: on, head-timeout: 300ms }}
+  websecure: {{ listen: '127.0.0.1:0', tls: on }}
+sites: {{ a.example: {{ to: '{server.url}', redirect-to-https: off }} }}
+ban: {{ never: [127.0.2.0/24], rules: {{ {rules} }} }}
+""")
+    yield proxy
+    proxy.stop()
+    server.stop()
+
+
+@pytest.mark.parametrize("what, offend", OFFENCES, ids=[o.__name__ for _, o in OFFENCES])
+def test_connections_that_break_rules_are_counted(guarded, what, offend):
+    """S4-13: floods of HTTP/2, broken connections of both versions, handshakes that come to nothing."""
+    at = 2 + OFFENCES.index((what, offend))
+    port = guarded.ports["websecure" if what == "handshake" else "web"]
+    for source, status in [(f"127.0.2.{at}", 200), (f"127.0.1.{at}", 403)]:
+        for _ in range(2):
+            assert ask(guarded, source=source) == 200
+            offend(port, source)
+        wait_until(lambda: ask(guarded, source=source) == status, "the ban, or none")  # noqa: B023
+    assert listed(guarded)[f"127.0.1.{at}"]["by"] == what
 
 
 def test_requests_over_http2_count_and_are_refused(start, server):

@@ -43,6 +43,9 @@ static void a_rule_counts_what_it_names(void)
         {"[denied, wrong-password]", 403, EXCHANGE_END_FILTERED, DENIED, "denied"},
         {"[malformed]", 400, EXCHANGE_END_CLIENT_PROTOCOL, 0, "malformed"},
         {"[malformed]", 400, EXCHANGE_END_OK, 0, "nothing"},
+        {"[slow]", 408, EXCHANGE_END_CLIENT_TIMEOUT, 0, "slow"},
+        {"[slow]", 200, EXCHANGE_END_CLIENT_TIMEOUT, 0, "slow"},
+        {"[slow, flood]", 504, EXCHANGE_END_SERVER_TIMEOUT, 0, "nothing"},
         {"['404']", 404, EXCHANGE_END_OK, 0, "a status"},
         {"['404']", 403, EXCHANGE_END_OK, 0, "nothing"},
         {"[4xx]", 499, EXCHANGE_END_OK, 0, "a status"},
@@ -71,6 +74,27 @@ static void a_rule_counts_where_it_matches(void)
                 &rules));
     CHECK_STR(str_of(counted_as(&rules.items[0], 404, EXCHANGE_END_OK, 0)), STR("a status"));
     CHECK_STR(str_of(counted_as(&rules.items[1], 404, EXCHANGE_END_OK, 0)), STR("nothing"));
+    ban_rules_fini(&rules);
+}
+
+static bool counts(const struct ban_rule *r, enum http_offence what)
+{
+    const char *ignored;
+    return ban_rule_counts_offence(r, what, &ignored);
+}
+
+static void what_belongs_to_no_request_counts_where_no_request_is_asked_for(void)
+{
+    struct ban_rules rules;
+    CHECK(build("rules: { a: { count: [flood, handshake] }, b: { count: [malformed, slow, 4xx] }, "
+                "c: { count: [flood], match: 'Path(`/x`)' } }",
+                &rules));
+    const struct ban_rule *r = rules.items;
+    CHECK(counts(&r[0], HTTP_OFFENCE_FLOOD) && counts(&r[0], HTTP_OFFENCE_HANDSHAKE));
+    CHECK(!counts(&r[0], HTTP_OFFENCE_MALFORMED) && !counts(&r[0], HTTP_OFFENCE_SLOW));
+    CHECK(counts(&r[1], HTTP_OFFENCE_MALFORMED) && counts(&r[1], HTTP_OFFENCE_SLOW));
+    CHECK(!counts(&r[1], HTTP_OFFENCE_FLOOD));
+    CHECK(!counts(&r[2], HTTP_OFFENCE_FLOOD));
     ban_rules_fini(&rules);
 }
 
@@ -104,6 +128,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         TEST(a_rule_counts_what_it_names),
         TEST(a_rule_counts_where_it_matches),
+        TEST(what_belongs_to_no_request_counts_where_no_request_is_asked_for),
         TEST(what_can_not_be_counted_is_an_error),
         TEST(without_rules_there_are_defaults),
     };

@@ -192,8 +192,29 @@ static void what_the_keeper_says_holds(void)
     close_world();
 }
 
+static void floods_of_connections_are_counted_but_not_those_of_a_trusted_proxy(void)
+{
+    open_world(3, INT64_C(10000000000));
+    struct ip_net trusted = {.ip = ip_of("192.0.2.9"), .bits = 32};
+    w.entry.trusted = &trusted;
+    w.entry.n_trusted = 1;
+    w.rule.conn_events = 1u << HTTP_OFFENCE_FLOOD;
+    const struct ip client = ip_of("192.0.2.1");
+    for (int i = 0; i < 3; i++) {
+        CHECK(!is_refused("192.0.2.1"));
+        bans_note_offence(w.bans, &w.rules, &w.entry, &client, HTTP_OFFENCE_FLOOD);
+        bans_note_offence(w.bans, &w.rules, &w.entry, &client, HTTP_OFFENCE_SLOW);
+        bans_note_offence(w.bans, &w.rules, &w.entry, &trusted.ip, HTTP_OFFENCE_FLOOD);
+    }
+    CHECK(is_refused("192.0.2.1"));
+    CHECK(!is_refused("192.0.2.9"));
+    close_world();
+}
+
 TEST_MAIN(TEST(the_nth_event_bans_and_the_keeper_hears_of_it_once), TEST(a_window_of_time_passes),
           TEST(clients_of_one_network_of_ipv6_are_one),
           TEST(the_next_ban_is_twice_as_long_up_to_a_limit),
           TEST(who_is_never_banned_is_neither_counted_nor_refused),
-          TEST(a_trusted_proxy_is_not_banned_for_others), TEST(what_the_keeper_says_holds))
+          TEST(a_trusted_proxy_is_not_banned_for_others),
+          TEST(floods_of_connections_are_counted_but_not_those_of_a_trusted_proxy),
+          TEST(what_the_keeper_says_holds))
