@@ -41,6 +41,7 @@ struct conf_file {
     struct str path;
     struct str content;
     bool is_set;
+    bool is_lost; // it couldn't be read, which is an error that was told already
     struct place place;
 };
 
@@ -243,6 +244,9 @@ struct conf_section {
 enum err conf_read(const struct conf_section *section, const struct conf_node *node,
                    const void *parent, struct arena *mem, struct diags *diags, void *ret)
     MUST_CHECK;
+
+// Tells what is wrong with a file's content; nothing, of one that is lost. Returns ERR_SYNTAX.
+enum err conf_fail_file(const struct conf_file *file, struct diags *diags, const char *why);
 
 // Reads what files, variables and lists of addresses hold into the tree, for CONF_SECRET, CONF_FILE
 // and CONF_NETS rows, before conf_read. The callbacks return false with a text for people in

@@ -157,8 +157,16 @@ static void read_file(struct conf_reader *r, const struct conf_path *path,
         .path = ref == CONF_REF_FILE ? target : node->text,
         .content = node->has_content ? node->content : STR_NONE,
         .is_set = true,
+        .is_lost = !node->has_content,
         .place = node->place,
     };
+}
+
+enum err conf_fail_file(const struct conf_file *file, struct diags *diags, const char *why)
+{
+    if (file->is_lost)
+        return ERR_SYNTAX;
+    return diag_fail(diags, ERR_SYNTAX, file->place, STR_FMT ": %s", STR_ARG(file->path), why);
 }
 
 // The list that was read for a reference.

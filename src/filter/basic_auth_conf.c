@@ -120,7 +120,7 @@ static enum err add_account(struct basic_auth *f, struct str line, struct place 
 static enum err add_file(struct basic_auth *f, const struct conf_file *file,
                          const struct filter_env *env)
 {
-    enum err err = ERR_OK;
+    enum err err = file->is_lost ? ERR_SYNTAX : ERR_OK;
     struct str rest = file->content, line;
     for (unsigned n = 1; rest.len > 0; n++) {
         str_cut(rest, '\n', &line, &rest);

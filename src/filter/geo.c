@@ -27,8 +27,7 @@ static bool open_one(const struct conf_file *file, struct diags *diags, struct m
     *ret_has = file->is_set;
     if (!file->is_set || mmdb_open(file->content, ret, &why) == ERR_OK)
         return true;
-    diag_fail(diags, ERR_SYNTAX, file->place, STR_FMT ": %s", STR_ARG(file->path), why);
-    return false;
+    return conf_fail_file(file, diags, why) == ERR_OK;
 }
 
 bool geo_build(const struct geo_conf *conf, struct diags *diags, struct geo *ret)

@@ -198,6 +198,8 @@ static enum err set_file(struct jwt *f, const struct filter_env *env)
     }
     if (f->sets[0])
         return ERR_OK;
+    if (file->is_lost)
+        return ERR_SYNTAX;
     return diag_fail(env->diags, ERR_SYNTAX, file->place, "the file '" STR_FMT "'%s %s",
                      STR_ARG(file->path), is_json ? ":" : "", why);
 }

@@ -144,7 +144,7 @@ static struct roots *take_roots(struct tls_clients *set, const struct conf_file 
     const char *why = NULL;
     X509_STORE *store = tls_authorities_read(file->content, is_lenient, &why);
     if (!store) {
-        (void)diag_fail(diags, ERR_SYNTAX, file->place, STR_FMT ": %s", STR_ARG(file->path), why);
+        (void)conf_fail_file(file, diags, why);
         return NULL;
     }
     r = MEM_NEW(struct roots);
@@ -184,6 +184,8 @@ static bool set_credential(SSL_CTX *ctx, const struct tls_client_conf *conf, str
 {
     if (!conf->cert.is_set)
         return true;
+    if (conf->key.is_lost)
+        return false;
     struct arena mem;
     struct tls_credential credential;
     const char *why = NULL;
@@ -192,8 +194,7 @@ static bool set_credential(SSL_CTX *ctx, const struct tls_client_conf *conf, str
                                        &credential, &why) == ERR_OK &&
                    use_credential(ctx, &credential, &why);
     if (!is_good)
-        (void)diag_fail(diags, ERR_SYNTAX, conf->cert.place, STR_FMT ": %s",
-                        STR_ARG(conf->cert.path), why);
+        (void)conf_fail_file(&conf->cert, diags, why);
     else if (credential.flaws & (TLS_FLAW_EXPIRED | TLS_FLAW_NOT_YET))
         diag_warn(diags, conf->cert.place, STR_FMT ": %s", STR_ARG(conf->cert.path),
                   tls_flaw_text(credential.flaws & (TLS_FLAW_EXPIRED | TLS_FLAW_NOT_YET)));

@@ -225,8 +225,7 @@ static enum err trust_file(struct build *b, struct arena *mem)
     ERR_clear_error();
     if (n > 0 && !why)
         return ERR_OK;
-    return diag_fail(b->diags, ERR_SYNTAX, file->place, STR_FMT ": %s", STR_ARG(file->path),
-                     why ? why : "no certificate is in it");
+    return conf_fail_file(file, b->diags, why ? why : "no certificate is in it");
 }
 
 static bool is_over(const X509_CRL *crl)
@@ -255,10 +254,10 @@ static enum err add_crls(struct build *b)
     ERR_clear_error();
     if (n > 0 && n_added == n && is_end)
         return ERR_OK;
-    return diag_fail(b->diags, ERR_SYNTAX, file->place, STR_FMT ": %s", STR_ARG(file->path),
-                     n == 0         ? "no list of revoked certificates is in it"
-                     : n_added != n ? "OpenSSL refuses a list"
-                                    : "a list can't be read, or there are too many");
+    return conf_fail_file(file, b->diags,
+                          n == 0         ? "no list of revoked certificates is in it"
+                          : n_added != n ? "OpenSSL refuses a list"
+                                         : "a list can't be read, or there are too many");
 }
 
 // Authorities in the file are trusted as they stand there, roots or not. That a certificate is one

@@ -84,6 +84,37 @@ static void a_file_that_cannot_be_read_is_an_error_with_its_path(void)
     load_fini(&l); // ended once more: nothing happens
 }
 
+// That it can't be read is all that there is to say of it.
+static void a_file_of_a_setting_that_cannot_be_read_is_told_once(void)
+{
+    static const char *const cases[] = {
+        "geo: { country: /no/file }\n",
+        "geo: { asn: /no/file }\n",
+        "filters: { f: { basic-auth: { users-file: /no/file } } }\n",
+        "filters: { f: { jwt: { keys: /no/file } } }\n",
+        "filters: { f: { deny: { files: [/no/file] } } }\n",
+        "filters: { f: { error-pages: { pages: [{ statuses: 404, file: /no/file }] } } }\n",
+        "services: { s: { servers: 'https://10.0.0.1', tls: { ca: /no/file } } }\n",
+        "services: { s: { servers: 'https://10.0.0.1', tls: { cert: /no/file } } }\n",
+        "entrypoints: { s: { listen: ':0', tls: { client-auth: require, client-ca: /no/file }}}\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct loaded l;
+        char yaml[256];
+        const char *entry = strstr(cases[i], "entrypoints") ? "user: root\n" : ENTRY;
+        snprintf(yaml, sizeof yaml, "%s%s", entry, cases[i]);
+        CHECK(!load_text(yaml, &l));
+        size_t n_about = 0;
+        for (size_t k = 0; k < l.diags.n; k++)
+            n_about += strstr(l.diags.items[k].text, "/no/file") != NULL;
+        if (n_about != 1 || l.diags.n_errors != 1)
+            printf("# %s", cases[i]);
+        CHECK_INT(n_about, 1);
+        CHECK_INT(l.diags.n_errors, 1);
+        load_fini(&l);
+    }
+}
+
 static void an_unknown_user_is_an_error_for_root_alone(void)
 {
     struct loaded l;
@@ -136,5 +167,6 @@ TEST_MAIN(TEST(settings_are_loaded_whole),
           TEST(every_stage_tells_its_errors),
           TEST(errors_of_all_stages_are_told_at_once_and_each_once),
           TEST(a_file_that_cannot_be_read_is_an_error_with_its_path),
+          TEST(a_file_of_a_setting_that_cannot_be_read_is_told_once),
           TEST(an_unknown_user_is_an_error_for_root_alone),
           TEST(a_tree_from_flags_is_loaded_like_a_file))
