@@ -148,6 +148,10 @@ struct conf_section {
     // Rules between items of a section that is given and otherwise right. Adds errors to diags. May
     // be NULL.
     enum err (*check)(const void *value, struct diags *diags);
+    // Keys that exclude each other, NULL behind the last: one of them is given, or none together
+    // with the key `instead` (NULL: never). The schema says so; whoever has the struct sees to it.
+    const char *const *one_of;
+    const char *instead;
 };
 
 // The offset of a field, which doesn't compile when the field has another type.

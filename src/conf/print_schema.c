@@ -281,6 +281,20 @@ static void put_inline_choice(const struct conf_item *item, struct text *to)
     text_byte(to, ']');
 }
 
+static void put_one_of(const struct conf_section *section, struct text *to)
+{
+    text_put(to, STR(",\n      \"oneOf\":["));
+    for (size_t i = 0; section->one_of[i]; i++)
+        text_printf(to, "%s{\"required\":[\"%s\"]}", i > 0 ? "," : "", section->one_of[i]);
+    if (section->instead) {
+        text_printf(to, ",{\"required\":[\"%s\"],\"not\":{\"anyOf\":[", section->instead);
+        for (size_t i = 0; section->one_of[i]; i++)
+            text_printf(to, "%s{\"required\":[\"%s\"]}", i > 0 ? "," : "", section->one_of[i]);
+        text_put(to, STR("]}}"));
+    }
+    text_byte(to, ']');
+}
+
 static void put_required(const struct conf_section *section, struct text *to)
 {
     size_t n = 0;
@@ -332,6 +346,8 @@ static void put_section(const struct conf_section *section, struct text *to)
     const struct conf_item *choice = conf_inline_choice(section);
     if (choice)
         put_inline_choice(choice, to);
+    else if (section->one_of)
+        put_one_of(section, to);
     text_put(to, shorthand ? STR("}]}") : STR("}"));
 }
 

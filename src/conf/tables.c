@@ -195,6 +195,19 @@ static void check_item(struct checker *c, const struct conf_path *up,
     check_example(c, &path, section, item);
 }
 
+static void check_one_of(struct checker *c, const struct conf_path *path,
+                         const struct conf_section *section)
+{
+    for (size_t i = 0; section->one_of && section->one_of[i]; i++) {
+        if (!conf_item_find(section, str_of(section->one_of[i])))
+            FAIL(c, path, "there is no key '%s' to be one of", section->one_of[i]);
+    }
+    if (section->instead && !conf_item_find(section, str_of(section->instead)))
+        FAIL(c, path, "there is no key '%s' to be instead of others", section->instead);
+    if (section->one_of && conf_inline_choice(section))
+        FAIL(c, path, "keys that exclude each other stand beside a choice");
+}
+
 static void check_section(struct checker *c, const struct conf_section *section)
 {
     struct conf_path path = {.name = str_of(section->name)};
@@ -214,6 +227,7 @@ static void check_section(struct checker *c, const struct conf_section *section)
     if (section->place_offset != 0 && section->place_offset != CONF_NO_PLACE &&
         section->place_offset + sizeof(struct place) > section->bytes)
         FAIL(c, &path, "the place lies outside the struct");
+    check_one_of(c, &path, section);
     for (size_t i = 0; i < section->n_items; i++)
         check_item(c, &path, section, &section->items[i]);
 }

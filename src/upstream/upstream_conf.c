@@ -300,6 +300,8 @@ static const struct conf_item service_items[] = {
                      "their fields); the server must expect it."),
 };
 
+static const char *const service_kinds[] = {"servers", "split", "failover", NULL};
+
 const struct conf_section service_section = {
     .name = "service",
     .doc = "Where requests go: servers that do the same work. A text alone, or a list, stands for "
@@ -307,4 +309,6 @@ const struct conf_section service_section = {
     CONF_SECTION_OF(service_conf, service_items),
     .shorthand = "servers",
     .place_offset = CONF_AT(service_conf, place, struct place),
+    .one_of = service_kinds, // service_build checks it
+    .instead = "may-be-empty",
 };

@@ -45,6 +45,9 @@ def files(tmp_path_factory):
             "token.secret": b"0123456789abcdef0123456789abcdef\n"}
 
 
+A_SERVICE = "sites: { a.example: a }"
+
+
 @pytest.mark.parametrize("text", [t for _, t in EXAMPLES], ids=[n for n, _ in EXAMPLES])
 def test_examples_of_the_documents_load_and_fit_the_schema(text, schema, files, tmp_path,
                                                            monkeypatch):
@@ -72,11 +75,26 @@ def test_commands_of_the_documents_exist_with_their_options(line):
 
 def test_the_schema_refuses_what_check_refuses(schema, tmp_path):
     for text in ["entrypoint: {}", "workers: 3x", "sites: { a.example: { bogus: 1 } }",
-                 "entrypoints: { web: { listen: ':80', encoded-slash: sometimes } }"]:
+                 "entrypoints: { web: { listen: ':80', encoded-slash: sometimes } }",
+                 *(f"{A_SERVICE}\nservices: {{ a: {kinds} }}" for kinds in [
+                     "{ balance: first }", "{ servers: 'http://10.0.0.1', failover: [b] }",
+                     "{ split: [{ service: b }], failover: [b] }"])]:
         file = tmp_path / "bad.yaml"
         file.write_text(text)
         assert run("check", "-c", file).returncode == 1, text
         assert list(schema.iter_errors(yaml.safe_load(text))), text
+
+
+def test_the_schema_takes_what_check_takes(schema, tmp_path):
+    for kinds in ["{ servers: 'http://10.0.0.1' }", "'http://10.0.0.1'", "{ failover: [b] }",
+                  "{ split: [{ service: b }] }", "{ may-be-empty: yes }",
+                  "{ servers: 'http://10.0.0.1', may-be-empty: yes }"]:
+        text = f"{A_SERVICE}\nservices: {{ a: {kinds}, b: 'http://10.0.0.2' }}"
+        file = tmp_path / "good.yaml"
+        file.write_text(text)
+        done = run("check", "-c", file)
+        assert done.returncode == 0, text + done.stderr
+        assert not list(schema.iter_errors(yaml.safe_load(text))), text
 
 
 def test_the_file_of_defaults_loads_as_it_is_printed(tmp_path):

@@ -22,4 +22,31 @@ static void the_schema_has_bounds_enumerations_and_alternatives(void)
     text_fini(&text);
 }
 
-TEST_MAIN(TEST(the_schema_has_bounds_enumerations_and_alternatives))
+struct pool {
+    struct conf_texts here, there;
+    bool is_none;
+};
+
+static void keys_exclude_each_other(void)
+{
+    static const char *const kinds[] = {"here", "there", NULL};
+    static const struct conf_item items[] = {
+        ITEM_TEXTS(pool, here, "here", .since = "0.1", .doc = "It."),
+        ITEM_TEXTS(pool, there, "there", .since = "0.1", .doc = "It."),
+        ITEM_BOOL(pool, is_none, "none", .def = "no", .since = "0.1", .doc = "It."),
+    };
+    const struct conf_section section = {.name = "pool",
+                                         .doc = "It.",
+                                         CONF_SECTION_OF(pool, items),
+                                         .one_of = kinds,
+                                         .instead = "none"};
+    struct text text = {.len = 0};
+    conf_print_json_schema(&section, &text);
+    CHECK(str_search(text_str(&text),
+                     STR("\"oneOf\":[{\"required\":[\"here\"]},{\"required\":[\"there\"]},"
+                         "{\"required\":[\"none\"],\"not\":{\"anyOf\":[{\"required\":[\"here\"]},"
+                         "{\"required\":[\"there\"]}]}}]")) != STR_NPOS);
+    text_fini(&text);
+}
+
+TEST_MAIN(TEST(the_schema_has_bounds_enumerations_and_alternatives), TEST(keys_exclude_each_other))

@@ -77,4 +77,38 @@ static void flaws_are_found(void)
     }
 }
 
-TEST_MAIN(TEST(the_sample_table_is_sound), TEST(flaws_are_found))
+static void keys_that_exclude_each_other_have_to_be_there(void)
+{
+    static const char *const known[] = {"a", "b", NULL}, *const unknown[] = {"a", "c", NULL};
+    static const struct {
+        const char *const *one_of;
+        const char *instead, *message; // NULL: it is sound
+    } cases[] = {
+        {known, NULL, NULL},
+        {known, "text", NULL},
+        {unknown, NULL, "there is no key 'c' to be one of"},
+        {known, "d", "there is no key 'd' to be instead of others"},
+    };
+    static const struct conf_item items[] = {
+        ITEM_UINT(flawed, a, "a", .since = "0.1", .doc = "It."),
+        ITEM_UINT(flawed, b, "b", .since = "0.1", .doc = "It."),
+        ITEM_TEXT(flawed, text, "text", .since = "0.1", .doc = "It."),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture f;
+        fixture_init(&f);
+        const struct conf_section section = {.name = "flawed",
+                                             .doc = "It.",
+                                             CONF_SECTION_OF(flawed, items),
+                                             .one_of = cases[i].one_of,
+                                             .instead = cases[i].instead};
+        CHECK_INT(conf_check_tables(&section, &f.diags) == ERR_OK, cases[i].message == NULL);
+        CHECK_INT(f.diags.n, cases[i].message ? 1 : 0);
+        if (cases[i].message && f.diags.n > 0)
+            CHECK(strstr(f.diags.items[0].text, cases[i].message) != NULL);
+        fixture_fini(&f);
+    }
+}
+
+TEST_MAIN(TEST(the_sample_table_is_sound), TEST(flaws_are_found),
+          TEST(keys_that_exclude_each_other_have_to_be_there))
