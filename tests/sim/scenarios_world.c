@@ -46,19 +46,42 @@ static const char *entry_of(const struct mood *m, const char *name, unsigned por
                       m->has_h2 && tls[0] == '\0' ? ", h2c: yes" : "", tls);
 }
 
+static const char *balance_of(void)
+{
+    static const char *const methods[] = {"round-robin", "least-connections",    "least-time",
+                                          "random-two",  "hash, hash-key: path", "source",
+                                          "first"};
+    return sim_printf("balance: %s, slow-start: %us", methods[sim_below(ARRAY_LEN(methods))],
+                      sim_below(3));
+}
+
 static const char *service_of(const struct mood *m)
 {
+    const char *balance = balance_of();
     if (m->is_calm)
-        return "connect-timeout: 3s, answer-timeout: 30s, body-timeout: 10s, idle-timeout: 2s";
+        return sim_printf("connect-timeout: 3s, answer-timeout: 30s, body-timeout: 10s, "
+                          "idle-timeout: 2s, %s",
+                          balance);
     return sim_printf(
         "connect-timeout: %ums, answer-timeout: %ums, body-timeout: 2500ms, "
         "idle-timeout: %ums, idle-max: %u, connections-max: %u, queue-max: %u, "
-        "queue-timeout: %ums, skip-time: %ums, tries: %u%s%s%s",
+        "queue-timeout: %ums, skip-time: %ums, tries: %u, %s%s%s%s",
         100 + sim_below(1000), 500 + sim_below(4000), sim_below(6000), sim_below(4), sim_below(4),
-        sim_below(5), 100 + sim_below(3000), sim_below(3) * 500, 1 + sim_below(3),
+        sim_below(5), 100 + sim_below(3000), sim_below(3) * 500, 1 + sim_below(3), balance,
         sim_chance(40) ? ", retries: [connect, closed, timeout, 500-599]" : "",
         sim_chance(40) ? ", eject: { failures: 2, time: 500ms, time-max: 2s }" : "",
         sim_chance(20) ? ", breaker: { requests-min: 4, window: 2s, open: 500ms }" : "");
+}
+
+// Two servers: sometimes with places, and one that stands by.
+static const char *pair_of(const struct mood *m, const char *first, const char *second)
+{
+    bool stands_by = sim_chance(25);
+    uint32_t n_places = m->is_calm || sim_chance(50) ? 0 : 1 + sim_below(3);
+    return sim_printf("{ url: '%s', max-connections: %u, weight: %u }, "
+                      "{ url: '%s', max-connections: %u, backup: %s }",
+                      first, n_places, 1 + sim_below(3), second, n_places,
+                      stands_by ? "yes" : "no");
 }
 
 static const char *site_of(const struct mood *m, const char *name, const char *to)
@@ -94,12 +117,12 @@ static const char *tls_service_of(const struct mood *m)
 
 static const char *settings_of(const struct mood *m)
 {
-    const char *b_servers = sim_chance(50) ? "'http://10.0.0.1:82', 'http://10.0.0.1:83'"
-                                           : "'http://10.0.0.1:83', 'http://10.0.0.1:84'";
-    const char *n_servers =
-        sim_chance(70) ? "'http://app.test:86'" : "'http://app.test:86', 'http://10.0.0.1:84'";
-    const char *h_servers =
-        sim_chance(50) ? "'h2c://10.0.0.1:89'" : "'h2c://10.0.0.1:89', 'h2c://10.0.0.1:90'";
+    const char *b_servers = sim_chance(50) ? pair_of(m, "http://10.0.0.1:82", "http://10.0.0.1:83")
+                                           : pair_of(m, "http://10.0.0.1:83", "http://10.0.0.1:84");
+    const char *n_servers = sim_chance(70) ? "'http://app.test:86'"
+                                           : pair_of(m, "http://app.test:86", "http://10.0.0.1:84");
+    const char *h_servers = sim_chance(50) ? "'h2c://10.0.0.1:89'"
+                                           : pair_of(m, "h2c://10.0.0.1:89", "h2c://10.0.0.1:90");
     bool has_other = m->has_other && (m->is_calm || sim_chance(80));
     bool has_web = !m->removes_sites || sim_chance(90);
     return sim_printf(

@@ -19,7 +19,7 @@
 
 #define HEAP_LOOK_EACH 64                    // looks: it is slow
 #define HEAP_FIXED_BYTES ((size_t)544 << 10) // with what pools keep, and a slab of frames
-#define HEAP_SNAPSHOT_BYTES ((size_t)96 << 10)
+#define HEAP_SNAPSHOT_BYTES ((size_t)112 << 10)
 #define HEAP_POLICIES_BYTES ((size_t)160 << 10)       // of a snapshot: OpenSSL's contexts
 #define HEAP_EXCHANGE_BYTES ((size_t)(80 + 64) << 10) // with a body that is kept to be sent again
 #define HEAP_CONN_BYTES ((size_t)2 << 10)
