@@ -6,6 +6,7 @@
 #include "filter/access_conf.h"
 #include "filter/common.h"
 #include "filter/geo.h"
+#include "filter/lax_path.h"
 #include "filter/week.h"
 #include "http/regex.h"
 #include "rt/clock.h"
@@ -70,6 +71,23 @@ static bool is_below(struct str path, const struct conf_texts *paths)
     return false;
 }
 
+// As it stands, and as a server may read it: whatever keeps more out.
+static bool has_path(const struct access_filter *f, const struct exchange *x)
+{
+    const struct conf_texts *paths = &f->conf->paths;
+    bool is_strictly = is_below(x->req.path, paths);
+    if (is_strictly != f->passes_meant)
+        return is_strictly;
+    struct str path = lax_path(x->req.path, x->mem);
+    return path.ptr ? is_below(path, paths) : !f->passes_meant;
+}
+
+// Who is refused for a field is so in the spelling that many servers can't tell from it.
+static bool is_named(const struct access_filter *f, struct str name, struct str wanted)
+{
+    return f->passes_meant ? str_ieq(name, wanted) : field_is_twin(name, wanted);
+}
+
 // Each pattern fits a field of its name. One that gives up counts so that nobody passes by it.
 static bool has_fields(const struct access_filter *f, const struct exchange *x)
 {
@@ -78,7 +96,7 @@ static bool has_fields(const struct access_filter *f, const struct exchange *x)
         bool fits = false;
         for (const struct field *at = headers_next(h, NULL); at && !fits;
              at = headers_next(h, at)) {
-            if (!str_ieq(at->name, f->fields[i].name))
+            if (!is_named(f, at->name, f->fields[i].name))
                 continue;
             enum regex_result result = regex_match(f->fields[i].re, at->value);
             fits = result == REGEX_YES || (result == REGEX_BROKEN && !f->passes_meant);
@@ -113,7 +131,7 @@ static const char *missing(const struct access_filter *f, const struct exchange 
         return "autonomous system";
     if (c->methods.n > 0 && !is_one_of(x->req.method, &c->methods))
         return "method";
-    if (c->paths.n > 0 && !is_below(x->req.path, &c->paths))
+    if (c->paths.n > 0 && !has_path(f, x))
         return "path";
     if (f->n_fields > 0 && !has_fields(f, x))
         return "header";

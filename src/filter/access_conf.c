@@ -79,7 +79,10 @@ static const struct conf_item items[] = {
                .format = "methods", .example = "[POST, PUT]", .doc = "Methods of requests."),
     ITEM_TEXTS(access_conf, paths, "paths", .since = "0.1", .apply = CONF_LIVE, .format = "paths",
                .example = "[/admin]", .check_text = check_path,
-               .doc = "Paths, each with all that is below it."),
+               .doc =
+                   "Paths, each with all that is below it. `deny` takes what a server may read as "
+                   "one of them for it, such as `//admin`, `/admin;x` and `/x%2F..%2Fadmin`; "
+                   "`allow` lets pass what is below one in either way to read it."),
     ITEM_MAP(access_conf, headers, "headers", .section = &field_section, .since = "0.1",
              .has_secret_names = true, .apply = CONF_LIVE,
              .example = "{ User-Agent: \"(?i)badbot\" }",

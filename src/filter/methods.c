@@ -90,7 +90,7 @@ static void drop_overrides(struct exchange *x)
     static const struct str names[] = {STR_INIT("X-HTTP-Method-Override"),
                                        STR_INIT("X-HTTP-Method"), STR_INIT("X-Method-Override")};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        headers_remove_named(&x->req.headers, names[i]);
+        headers_remove_twins(&x->req.headers, names[i]);
 }
 
 static enum err serve(const struct handler *h, struct exchange *x)

@@ -52,7 +52,8 @@ static const struct conf_item items[] = {
         "Escaped bytes that aren't UTF-8, such as overlong forms of `/` and `.`."),
     ROW(parameters, "parameters", plain_names, "keep",
         "`;` in a segment, such as `;jsessionid=…`. Some servers cut it off before they compare a "
-        "path, so that `/admin;x` is `/admin` to them and not to rules."),
+        "path, so that `/admin;x` is `/admin` to them and not to rules. `/..;/`, a way up to them, "
+        "is refused in any case."),
     ROW(letters, "upper-case", case_names, "keep",
         "Upper-case letters, for servers that don't tell them apart. `lower` makes them small "
         "ones."),
@@ -85,6 +86,16 @@ static bool was_sent_with_dots(const struct exchange *x)
     return url_target_parse(x->req.target, false, &t) != ERR_OK || url_path_has_dots(t.path);
 }
 
+// At a slash: a segment that is one of dots to servers that cut parameters off, such as "/..;x".
+static bool is_dots_in_disguise(struct str s)
+{
+    size_t n = 1;
+    while (n < s.len && s.ptr[n] == '.')
+        n++;
+    struct str rest = str_skip(s, n);
+    return (n == 2 || n == 3) && (str_starts(rest, STR(";")) || escaped(rest) == ';');
+}
+
 // Why the byte or escape at the start of s is refused; NULL: it isn't.
 static const char *fault_at(const struct path_policy_conf *c, struct str s)
 {
@@ -100,6 +111,8 @@ static const char *fault_at(const struct path_policy_conf *c, struct str s)
         return "an escape that is escaped";
     if ((s.ptr[0] == ';' || byte == ';') && c->parameters == CHOICE_REFUSE)
         return "a parameter";
+    if (s.ptr[0] == '/' && is_dots_in_disguise(s))
+        return "a dot segment with a parameter";
     if (str_starts(s, STR("//")) && c->empty == CHOICE_REFUSE)
         return "an empty segment";
     if (ascii_is(s.ptr[0], ASCII_UPPER) && c->letters == CHOICE_REFUSE)

@@ -7,7 +7,8 @@ import socket
 import pytest
 
 import mmdb
-from harness import PATIENCE, Client, run, wait_until
+from harness import PATIENCE, Client, Origin, Proxy, run, wait_until
+from http2 import H2Client
 
 TRUSTED = "entrypoints: { web: { listen: '127.0.0.1:0', h2c: on, trusted-proxies: loopback } }\n"
 
@@ -183,3 +184,47 @@ def test_explain_says_which_condition_decides(tmp_path, databases):
     file.write_text(site("{ allow: { countries: [FR] } }", databases[2]))
     done = run("explain", "--config", file, "--from", "192.0.2.1", "http://a.example:80/")
     assert "answers this request 403: its country isn't listed" in done.stdout
+
+
+UPGRADE = ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+
+
+@pytest.mark.parametrize("path", ["/admin", "/%61dmin", "//admin", "/x/../admin", "/admin;x", "/;/admin",
+                                  "/x/..;/admin", "/%2fadmin", "/x%2f..%2fadmin", "/\\admin", "/%5cadmin",
+                                  "http://a.example/admin"])
+def test_no_spelling_gets_round_a_list(guarded, path):
+    """S4-7: as requests, upgrades and extended CONNECT, of both versions of HTTP."""
+    n = len(guarded.server.requests)
+    for host in ["a.example", "b.example"]:  # deny, allow
+        for headers in ["", UPGRADE]:
+            assert guarded.get(path.replace("a.example", host), host=host,
+                               headers=headers).status in (400, 403)
+        with H2Client(guarded.port) as client:
+            plain = client.fields(path, host)
+            tunnel = [(":method", "CONNECT"), (":protocol", "websocket"), *plain[1:],
+                      ("sec-websocket-version", "13")]
+            for fields in [plain, tunnel]:
+                answer = client.answer(client.request(fields=fields, end=fields is plain))
+                assert answer.status in (400, 403)
+    assert len(guarded.server.requests) == n
+    assert guarded.get("/public/a%20b", host="a.example").status == 200
+    assert guarded.get("/public/a%20b", host="b.example").status == 200
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    server = Origin()
+    proxy = Proxy(tmp_path_factory.mktemp("guarded"), f"""
+entrypoints: {{ web: {{ listen: '127.0.0.1:0', h2c: on }} }}
+filters:
+  no-admin: {{ deny: {{ paths: [/admin] }} }}
+  public: {{ allow: {{ paths: [/public] }} }}
+sites:
+  a.example: {{ use: [no-admin], to: '{server.url}' }}
+  b.example: {{ use: [public], to: '{server.url}' }}
+""")
+    proxy.server = server
+    yield proxy
+    proxy.stop()
+    server.stop()

@@ -114,6 +114,46 @@ static void conditions_of_all_kinds_have_to_be_met(void)
     }
 }
 
+// What a server may read as another path, method or field than stands there: `deny` takes it for
+// what it refuses, and `allow` not for what it lets pass.
+static void doubtful_spellings_are_read_so_that_they_are_refused(void)
+{
+    static const struct {
+        const char *settings, *path, *field;
+        bool allow_passes, deny_passes;
+    } cases[] = {
+        {"{ paths: [/admin] }", "/admin", "X-A", true, false},
+        {"{ paths: [/admin] }", "/x", "X-A", false, true},
+        {"{ paths: [/admin] }", "//admin/x", "X-A", false, false},
+        {"{ paths: [/admin] }", "/admin;x", "X-A", false, false},
+        {"{ paths: [/admin] }", "/x/..;/admin", "X-A", false, false},
+        {"{ paths: [/admin] }", "/x%2F..%2Fadmin", "X-A", false, false},
+        {"{ paths: [/admin] }", "/%5Cadmin", "X-A", false, false},
+        {"{ paths: [/public] }", "/public/..;/admin", "X-A", false, false},
+        {"{ paths: [/public] }", "/public/a;b", "X-A", true, false},
+        {"{ headers: { X-Kind: bad } }", "/", "X-Kind", true, false},
+        {"{ headers: { X-Kind: bad } }", "/", "x_kind", false, false},
+        {"{ headers: { X-Kind: bad } }", "/", "X-Other", false, true},
+    };
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        bool is_deny = i % 2;
+        struct filter_fixture f;
+        struct fixture e;
+        filter_start(&f, types[is_deny], cases[i / 2].settings, NULL);
+        struct exchange *x = fixture_start(&e, "GET", "a.example", cases[i / 2].path, NULL);
+        CHECK_INT(headers_add_named(&x->req.headers, str_of(cases[i / 2].field), STR("bad")),
+                  ERR_OK);
+        CHECK_INT(handler_serve(f.filter, x), ERR_OK);
+        bool passes = is_deny ? cases[i / 2].deny_passes : cases[i / 2].allow_passes;
+        if (x->resp.status != (passes ? 200 : 403))
+            printf("# %s: %s, %s\n", is_deny ? "deny" : "allow", cases[i / 2].settings,
+                   cases[i / 2].path);
+        CHECK_INT(x->resp.status, passes ? 200 : 403);
+        fixture_end(&e);
+        filter_end(&f);
+    }
+}
+
 static void wrong_settings_are_refused(void)
 {
     static const struct refused_case cases[] = {
@@ -136,5 +176,6 @@ static void the_tables_are_complete(void)
 TEST_MAIN(TEST(an_address_passes_or_is_refused),
           TEST(the_one_who_counts_is_the_client_not_the_peer),
           TEST(a_client_without_an_address_is_on_no_list), TEST(the_status_is_a_setting),
-          TEST(conditions_of_all_kinds_have_to_be_met), TEST(wrong_settings_are_refused),
-          TEST(the_tables_are_complete))
+          TEST(conditions_of_all_kinds_have_to_be_met),
+          TEST(doubtful_spellings_are_read_so_that_they_are_refused),
+          TEST(wrong_settings_are_refused), TEST(the_tables_are_complete))
