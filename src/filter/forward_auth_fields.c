@@ -2,13 +2,7 @@
 // What servers are to believe because the auth server has said it.
 #include "filter/forward_auth.h"
 
-// Of the names that filters reserve, trailers are rid already. Those that only the expression knows
-// are dropped here, when the trailers have come.
-struct cleaned {
-    struct body body;
-    struct body *inner; // borrows: the driver's
-    const struct forward_auth *f;
-};
+#include "filter/trailers.h"
 
 static char dashed(char c)
 {
@@ -40,38 +34,11 @@ static void drop_fitting(const struct forward_auth *f, struct headers *h)
             headers_drop(h, at);
 }
 
-static enum io cleaned_read(struct body *b, struct str *ret_piece, struct deadline until)
+// Of the names that filters reserve, trailers are rid already; not of those that only the
+// expression knows.
+static void clean_trailers(const void *f, struct headers *trailers)
 {
-    struct cleaned *c = CONTAINER_OF(b, struct cleaned, body);
-    enum io io = body_read(c->inner, ret_piece, until);
-    if (io == IO_EOF && c->inner->trailers) {
-        drop_fitting(c->f, c->inner->trailers);
-        b->trailers = c->inner->trailers;
-    }
-    return io;
-}
-
-static void cleaned_fini(struct body *b)
-{
-    body_fini(CONTAINER_OF(b, struct cleaned, body)->inner);
-}
-
-static const struct body_ops cleaned_ops = {
-    .name = "cleaned", .read = cleaned_read, .fini = cleaned_fini};
-
-static enum err clean_trailers(const struct forward_auth *f, struct exchange *x)
-{
-    struct body *inner = x->req.body;
-    // Behind a body of known length HTTP/1 has none (RFC 9112 6.5), and HTTP/2 may have them.
-    if (!inner || (inner->length >= 0 && x->req.version < HTTP_2))
-        return ERR_OK;
-    struct cleaned *c = ARENA_NEW(x->mem, struct cleaned);
-    if (!c)
-        return ERR_LIMIT;
-    *c = (struct cleaned){
-        .body = {.ops = &cleaned_ops, .length = inner->length}, .inner = inner, .f = f};
-    x->req.body = &c->body;
-    return ERR_OK;
+    drop_fitting(f, trailers);
 }
 
 static bool is_listed(const struct forward_auth *f, struct str name)
@@ -91,7 +58,7 @@ enum err forward_auth_take_fields(const struct forward_auth *f, struct exchange 
         headers_remove_twins(to, f->names[i]);
     if (f->regex) {
         drop_fitting(f, to);
-        if (clean_trailers(f, x) != ERR_OK)
+        if (filter_clean_trailers(x, clean_trailers, f) != ERR_OK)
             return ERR_LIMIT;
     }
     for (const struct field *at = headers_next(from, NULL); at; at = headers_next(from, at))

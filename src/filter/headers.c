@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // headers: sets, adds and removes header fields of requests and responses.
 #include "filter/common.h"
+#include "filter/trailers.h"
 
 struct field_changes_conf {
     struct conf_map set, add; // of filter_field_conf
@@ -47,7 +48,7 @@ static const struct conf_item items[] = {
                  .section = &changes_section, .since = "0.1", .apply = CONF_LIVE,
                  .doc = "What servers get. A client's field that is the same but for a `_` in the "
                         "place of a `-` is removed as well, since many servers can't tell them "
-                        "apart."),
+                        "apart, and so are trailers of the same name."),
     ITEM_SECTION(headers_conf, response, "response", struct field_changes_conf,
                  .section = &changes_section, .since = "0.1", .apply = CONF_LIVE,
                  .doc = "What clients get."),
@@ -82,6 +83,11 @@ static enum err apply(const struct changes *c, struct headers *h)
     return ERR_OK;
 }
 
+static void clean_trailers(const void *f, struct headers *trailers)
+{
+    remove_twins(&((const struct headers_filter *)f)->request, trailers);
+}
+
 static size_t count(const struct changes *c)
 {
     return c->conf->set.n + c->conf->add.n + c->conf->remove.n;
@@ -91,7 +97,9 @@ static enum err serve(const struct handler *h, struct exchange *x)
 {
     const struct headers_filter *f = (const struct headers_filter *)(const void *)h;
     remove_twins(&f->request, &x->req.headers);
-    if (apply(&f->request, &x->req.headers) != ERR_OK)
+    bool drops = f->request.conf->remove.n + f->request.conf->set.n > 0;
+    if (apply(&f->request, &x->req.headers) != ERR_OK ||
+        (drops && filter_clean_trailers(x, clean_trailers, f) != ERR_OK))
         return filter_exhausted(x);
     filter_note(h, x, "applied", STR_NONE);
     enum err err = handler_serve(h->next, x);

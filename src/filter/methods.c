@@ -3,6 +3,7 @@
 #include "base/ascii.h"
 #include "codec/h1.h"
 #include "filter/common.h"
+#include "filter/trailers.h"
 
 struct methods_conf {
     struct conf_texts allow;
@@ -85,12 +86,13 @@ static bool answers(const struct methods *f, const struct exchange *x)
     return f->conf->answer_options && x->req.method_id == METHOD_OPTIONS;
 }
 
-static void drop_overrides(struct exchange *x)
+static void drop_overrides(const void *unused, struct headers *h)
 {
+    (void)unused;
     static const struct str names[] = {STR_INIT("X-HTTP-Method-Override"),
                                        STR_INIT("X-HTTP-Method"), STR_INIT("X-Method-Override")};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        headers_remove_twins(&x->req.headers, names[i]);
+        headers_remove_twins(h, names[i]);
 }
 
 static enum err serve(const struct handler *h, struct exchange *x)
@@ -98,8 +100,11 @@ static enum err serve(const struct handler *h, struct exchange *x)
     const struct methods *f = (const struct methods *)(const void *)h;
     if (may_pass(f, x)) {
         filter_note(h, x, "passed", x->req.method);
-        if (!f->conf->keep_overrides)
-            drop_overrides(x);
+        if (!f->conf->keep_overrides) {
+            drop_overrides(NULL, &x->req.headers);
+            if (filter_clean_trailers(x, drop_overrides, NULL) != ERR_OK)
+                return filter_exhausted(x);
+        }
         return handler_serve(h->next, x);
     }
     if (answers(f, x)) {
