@@ -19,7 +19,7 @@ struct sim_server_conn {
     struct sim_plan *plan; // of the present request; NULL between two
     size_t n_got;          // bytes of the present request
     uint64_t turn;         // counts requests, so that late timers can tell
-    bool is_answering, is_read, in_tunnel, is_stalled, is_reading_later, is_cut;
+    bool is_answering, is_read, in_tunnel, has_peer_ended, is_stalled, is_reading_later, is_cut;
 };
 
 static struct sim_server *servers[SERVERS_MAX];
@@ -99,7 +99,7 @@ static void on_sent(void *arg)
 {
     struct sim_server_conn *c = arg;
     struct sim_plan *p = c->plan;
-    if (c->in_tunnel && c->end->has_fin && c->end->n_here == 0)
+    if (c->in_tunnel && c->has_peer_ended)
         close_conn(c, false);
     if (!p || !c->is_answering || c->in_tunnel)
         return;
@@ -274,6 +274,7 @@ static void echo(struct sim_server_conn *c, const char *bytes, size_t n)
 
 static void peer_ended(struct sim_server_conn *c, bool is_orderly)
 {
+    c->has_peer_ended = true;
     if (c->in_tunnel && is_orderly && c->sender.at < c->sender.text.len)
         return; // what is left is sent first
     close_conn(c, !is_orderly);
