@@ -6,13 +6,13 @@
 #include <stddef.h>
 
 #include "base/assert.h"
+#include "base/attr.h"
 #include "base/mem.h"
 
 struct offload {
     pthread_mutex_t lock; // guards the queue and the jobs' states
     pthread_cond_t has_work;
-    struct offload_job *first; // owns
-    struct offload_job **end;  // where the next one goes
+    struct list queue; // of jobs; owns
     unsigned n_queued, queue_max;
     bool is_ending;
     unsigned n_threads;
@@ -30,26 +30,33 @@ static void on_mail(struct rt_mail *m)
         j->free(j);
 }
 
+static void unlink_job(struct offload *o, struct offload_job *j)
+{
+    list_remove(&j->in_queue);
+    o->n_queued--;
+}
+
 static struct offload_job *pop(struct offload *o)
 {
-    struct offload_job *j = o->first;
-    o->first = j->next;
-    if (!o->first)
-        o->end = &o->first;
-    o->n_queued--;
+    struct list_node *n = list_first(&o->queue);
+    if (!n)
+        return NULL;
+    struct offload_job *j = CONTAINER_OF(n, struct offload_job, in_queue);
+    unlink_job(o, j);
     return j;
 }
 
-// Waits for the next job; NULL at the end. One whose waiter has left needn't run.
-static struct offload_job *next_job(struct offload *o, bool *ret_is_wanted)
+// Waits for the next job; NULL at the end.
+static struct offload_job *next_job(struct offload *o)
 {
     struct offload_job *j = NULL;
     pthread_mutex_lock(&o->lock);
-    while (!o->first && !o->is_ending)
+    while (list_is_empty(&o->queue) && !o->is_ending)
         pthread_cond_wait(&o->has_work, &o->lock);
     if (!o->is_ending) {
         j = pop(o);
-        *ret_is_wanted = j->state != OFFLOAD_ABANDONED;
+        if (j->state == OFFLOAD_QUEUED)
+            j->state = OFFLOAD_RUNNING;
     }
     pthread_mutex_unlock(&o->lock);
     return j;
@@ -60,7 +67,7 @@ static struct offload_job *next_job(struct offload *o, bool *ret_is_wanted)
 static void end_job(struct offload *o, struct offload_job *j)
 {
     pthread_mutex_lock(&o->lock);
-    bool has_waiter = j->state == OFFLOAD_QUEUED;
+    bool has_waiter = j->state == OFFLOAD_RUNNING;
     if (has_waiter) {
         j->state = OFFLOAD_POSTED;
         loop_post(j->loop, &j->mail);
@@ -73,10 +80,8 @@ static void end_job(struct offload *o, struct offload_job *j)
 static void *work(void *arg)
 {
     struct offload *o = arg;
-    bool is_wanted;
-    for (struct offload_job *j; (j = next_job(o, &is_wanted));) {
-        if (is_wanted)
-            j->run(j);
+    for (struct offload_job *j; (j = next_job(o));) {
+        j->run(j);
         end_job(o, j);
     }
     return NULL;
@@ -99,7 +104,7 @@ struct offload *offload_new(unsigned n_threads, unsigned queue_max)
     struct offload *o = MEM_NEW(struct offload);
     pthread_mutex_init(&o->lock, NULL);
     pthread_cond_init(&o->has_work, NULL);
-    o->end = &o->first;
+    list_init(&o->queue);
     o->queue_max = queue_max;
     if (!offload_start(o, n_threads)) {
         offload_free(o);
@@ -129,10 +134,8 @@ void offload_free(struct offload *o)
     pthread_mutex_unlock(&o->lock);
     for (unsigned i = 0; i < o->n_threads; i++)
         pthread_join(o->threads[i], NULL);
-    while (o->first) {
-        struct offload_job *j = pop(o);
+    for (struct offload_job *j; (j = pop(o));)
         j->free(j);
-    }
     pthread_cond_destroy(&o->has_work);
     pthread_mutex_destroy(&o->lock);
     mem_free(o->threads);
@@ -141,13 +144,12 @@ void offload_free(struct offload *o)
 
 static bool enqueue(struct offload *o, struct offload_job *j, enum offload_state state)
 {
-    j->next = NULL;
+    j->in_queue = (struct list_node){.next = NULL};
     j->state = state;
     pthread_mutex_lock(&o->lock);
     bool has_room = o->n_queued < o->queue_max;
     if (has_room) {
-        *o->end = j;
-        o->end = &j->next;
+        list_push_back(&o->queue, &j->in_queue);
         o->n_queued++;
         pthread_cond_signal(&o->has_work);
     }
@@ -159,11 +161,16 @@ static bool enqueue(struct offload *o, struct offload_job *j, enum offload_state
 static void abandon(struct offload *o, struct offload_job *j)
 {
     pthread_mutex_lock(&o->lock);
-    if (j->state == OFFLOAD_POSTED)
+    bool has_begun = j->state != OFFLOAD_QUEUED;
+    if (!has_begun)
+        unlink_job(o, j);
+    else if (j->state == OFFLOAD_POSTED)
         j->waiter = NULL; // the mail is on its way and will find nobody
     else
         j->state = OFFLOAD_ABANDONED;
     pthread_mutex_unlock(&o->lock);
+    if (!has_begun)
+        j->free(j);
 }
 
 enum fiber_wake offload_run(struct offload *o, struct offload_job *j, struct deadline until,

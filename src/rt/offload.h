@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/deadline.h"
+#include "base/list.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
@@ -24,8 +25,9 @@ bool offload_start(struct offload *o, unsigned n_threads);
 void offload_free(struct offload *o);
 
 enum offload_state {
-    OFFLOAD_QUEUED,    // or running
-    OFFLOAD_ABANDONED, // its waiter has left
+    OFFLOAD_QUEUED,
+    OFFLOAD_RUNNING,
+    OFFLOAD_ABANDONED, // the same, but its waiter has left
     OFFLOAD_SENT,      // it never had one
     OFFLOAD_POSTED,    // has run; its mail is with the waiter's loop
 };
@@ -36,18 +38,18 @@ struct offload_job {
     void (*free)(struct offload_job *j); // frees j; called once, on any thread
 
     // The module's own.
-    struct offload_job *next;
-    enum offload_state state; // under the queue's lock
-    struct rt_loop *loop;     // borrows: the waiter's
-    struct fiber *waiter;     // borrows: NULL when it has left; its thread's
-    bool is_done;             // its thread's: the mail has come
+    struct list_node in_queue; // under the queue's lock
+    enum offload_state state;  // the same
+    struct rt_loop *loop;      // borrows: the waiter's
+    struct fiber *waiter;      // borrows: NULL when it has left; its thread's
+    bool is_done;              // its thread's: the mail has come
     struct rt_mail mail;
 };
 
 // Runs j on a helper thread and waits for its end. FIBER_READY: run has ended, or was refused
 // because the queue is full (*ret_refused); the caller reads the result and then calls
-// offload_release. FIBER_EXPIRED or FIBER_CANCELLED: j may still run and is no longer the caller's
-// (it is freed when it ends). Waits.
+// offload_release. FIBER_EXPIRED or FIBER_CANCELLED: j is no longer the caller's. It is freed when
+// it ends, and at once if it hasn't begun: those who leave keep no place in the queue. Waits.
 enum fiber_wake offload_run(struct offload *o, struct offload_job *j, struct deadline until,
                             bool *ret_refused);
 

@@ -143,6 +143,32 @@ static void full_queue_refuses(void)
     CHECK_INT(n_freed, 6);
 }
 
+static void who_leaves_keeps_no_place_in_the_queue(void)
+{
+    struct leaver leavers[2];
+    set_up();
+    offload = offload_new(1, 3);
+    struct sum_job *running = new_job(run_at_gate, 1, 2);
+    CHECK(offload_send(offload, &running->job));
+    for (int round = 0; round < 4; round++) {
+        for (size_t i = 0; i < 2; i++) {
+            leavers[i] = (struct leaver){.wait_ms = 1};
+            fiber_run(wait_at_gate, &leavers[i]);
+        }
+        CHECK(test_run_all(loop));
+        for (size_t i = 0; i < 2; i++) {
+            CHECK_INT(leavers[i].why, FIBER_EXPIRED);
+            CHECK(!leavers[i].is_refused);
+        }
+        CHECK_INT(n_freed, 2 * (round + 1)); // although the thread is stuck
+    }
+    is_gate_open = true;
+    offload_free(offload);
+    loop_free(loop);
+    CHECK(n_run <= 1);
+    CHECK_INT(n_freed, 9);
+}
+
 static void queued_jobs_of_leavers_are_dropped_at_the_end(void)
 {
     struct leaver leavers[5];
@@ -225,6 +251,7 @@ static void what_is_sent_to_a_full_queue_stays_the_caller_s(void)
 
 TEST_MAIN(TEST(results_come_back_from_threads), TEST(without_threads_jobs_run_at_once),
           TEST(abandoned_jobs_are_freed_and_queued_ones_do_not_run), TEST(full_queue_refuses),
+          TEST(who_leaves_keeps_no_place_in_the_queue),
           TEST(queued_jobs_of_leavers_are_dropped_at_the_end),
           TEST(race_between_end_and_leaving_frees_each_job_once),
           TEST(what_nobody_waits_for_is_done_and_freed),
