@@ -39,9 +39,11 @@ struct read_body {
     bool has_ended;  // the inner body has been read to its end
 };
 
+// until is the time of a client to send more: the disk has its own.
 static enum io next_piece(struct read_body *r, struct str *ret_piece, struct deadline until)
 {
-    enum io io = spool_take(&r->spool, ret_piece, until);
+    bool may_wait = until.at_ms != BODY_NO_WAIT.at_ms;
+    enum io io = spool_take(&r->spool, ret_piece, may_wait ? FOREVER : until);
     if (io == IO_FAIL)
         note_loss(r->x, &r->spool);
     if (io != IO_EOF)

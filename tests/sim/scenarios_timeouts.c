@@ -4,6 +4,7 @@
 
 #include "base/num.h"
 #include "sim/scenarios.h"
+#include "sim/sim_disk.h"
 #include "sim/sim_world.h"
 
 static void check_near(const char *what, int64_t got, int64_t wanted)
@@ -224,6 +225,70 @@ static void a_second_after_an_unanswered_expectation_the_body_goes(void)
     check_near("the answer came", t.p->ended_ms, 1010);
 }
 
+#define BUFFER_YAML                                                                                \
+    WORLD_YAML "filters: { ahead: { buffer: { memory: 4KiB } } }\n"                                \
+               "routes:\n"                                                                         \
+               "  - { match: 'Host(`spool.example`)', use: [ahead], to: a }\n"
+
+static const struct sim_plan upload = {.method = "PUT",
+                                       .host = "spool.example",
+                                       .minor = 1,
+                                       .status = 200,
+                                       .request = SIM_LENGTH,
+                                       .request_bytes = 150000,
+                                       .answer = SIM_LENGTH,
+                                       .answer_bytes = 10};
+static const struct sim_plan download = {.method = "GET",
+                                         .host = "spool.example",
+                                         .minor = 1,
+                                         .status = 200,
+                                         .answer = SIM_CHUNKED,
+                                         .answer_bytes = 150000};
+
+// Each job of the disk takes so long. The client is slow, too, so that answers get to the disk.
+static struct sim_plan *run_with_disk(const struct sim_plan *kind, int64_t job_ns)
+{
+    struct timed t;
+    world_start(&t.w, 1, BUFFER_YAML);
+    t.server = sim_server_new(81);
+    t.p = sim_plan_like(kind);
+    t.c = sim_client_new(&t.p, 1);
+    t.c->read_pace = (struct sim_pace){.piece_bytes = 1000, .gap_ns = 100 * SIM_MS};
+    sim_disk.delay_percent = 100;
+    sim_disk.delay_min_ns = sim_disk.delay_max_ns = job_ns;
+    run(&t);
+    return t.p;
+}
+
+// What is in its hands is lost then: an upload is told so, and an answer is never told as whole.
+static void who_waits_for_a_disk_that_hangs_is_told_after_its_time(void)
+{
+    const struct sim_plan *p = run_with_disk(&upload, 100 * SIM_S);
+    SIM_CHECK_INT(p->got_status, 503);
+    SIM_CHECK_INT(p->n_heads, 0);
+    SIM_CHECK(p->ended_ms >= 30000 && p->ended_ms < 31000);
+    if (sim_has_failed())
+        return;
+    sim_end();
+    p = run_with_disk(&download, 100 * SIM_S);
+    SIM_CHECK_INT(p->got_status, 200);
+    SIM_CHECK(p->outcome != SIM_ANSWERED);
+    SIM_CHECK(p->ended_ms >= 30000 && p->ended_ms < 31000);
+}
+
+// The times of clients and servers (body-timeout: 3s) are not the disk's.
+static void a_slow_disk_has_its_own_time(void)
+{
+    const struct sim_plan *p = run_with_disk(&upload, 7 * SIM_S / 2);
+    SIM_CHECK_INT(p->got_status, 200);
+    SIM_CHECK(p->outcome == SIM_ANSWERED);
+    if (sim_has_failed())
+        return;
+    sim_end();
+    p = run_with_disk(&download, 7 * SIM_S / 2);
+    SIM_CHECK(p->outcome == SIM_ANSWERED);
+}
+
 const struct scenario timeout_scenarios[] = {
     SCENARIO(a_silent_client_is_closed_after_the_idle_time),
     SCENARIO(an_idle_connection_is_closed_after_its_time),
@@ -242,5 +307,7 @@ const struct scenario timeout_scenarios[] = {
     SCENARIO(a_server_that_takes_nothing_is_a_504),
     SCENARIO(a_silent_tunnel_is_closed_after_its_time),
     SCENARIO(a_second_after_an_unanswered_expectation_the_body_goes),
+    SCENARIO(who_waits_for_a_disk_that_hangs_is_told_after_its_time),
+    SCENARIO(a_slow_disk_has_its_own_time),
     {NULL, NULL},
 };

@@ -13,17 +13,22 @@
 #include "sim/sim_sys_priv.h"
 
 struct sim_disk sim_disk;
-static uint32_t n_waiting;
+static uint32_t n_waiting, n_jobs;
 
 void sim_disk_init(void)
 {
     sim_disk = (struct sim_disk){.n_written = 0};
-    n_waiting = 0;
+    n_waiting = n_jobs = 0;
 }
 
 uint32_t sim_disk_n_waiting(void)
 {
     return n_waiting;
+}
+
+uint32_t sim_disk_n_jobs(void)
+{
+    return n_jobs;
 }
 
 // --- the file ---
@@ -154,11 +159,18 @@ struct task {
     struct offload_job *job;
 };
 
+// Of each half: before the work, and between it and its end.
+static int64_t delay(void)
+{
+    return sim_between(sim_disk.delay_min_ns / 2, sim_disk.delay_max_ns / 2);
+}
+
 static void end_task(void *arg, uint64_t tag)
 {
     struct offload_job *j = ((struct task *)arg)->job;
     (void)tag;
     ((struct task *)arg)->offload->n_under_way--;
+    n_jobs--;
     bool has_waiter = j->state == OFFLOAD_QUEUED;
     if (!has_waiter) {
         j->free(j);
@@ -174,7 +186,7 @@ static void do_task(void *arg, uint64_t tag)
     (void)tag;
     if (t->job->state != OFFLOAD_ABANDONED)
         t->job->run(t->job);
-    sim_in(sim_between(0, sim_disk.delay_max_ns / 2), end_task, arg, 0);
+    sim_in(delay(), end_task, arg, 0);
 }
 
 static bool begin_task(struct offload *o, struct offload_job *j, enum offload_state state)
@@ -185,7 +197,8 @@ static bool begin_task(struct offload *o, struct offload_job *j, enum offload_st
     *t = (struct task){.offload = o, .job = j};
     j->state = state;
     o->n_under_way++;
-    sim_in(sim_between(0, sim_disk.delay_max_ns / 2), do_task, t, 0);
+    n_jobs++;
+    sim_in(delay(), do_task, t, 0);
     return true;
 }
 

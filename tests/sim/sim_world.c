@@ -269,7 +269,8 @@ void world_run(struct world *w, int64_t limit_ns)
 {
     int64_t until = sim_now_ns() + limit_ns;
     sim_sys.is_at_rest = false;
-    while (sim_clients_running() > 0 || n_sockets(w) > 0 || sim_now_ns() < w->busy_until_ns) {
+    while (sim_clients_running() > 0 || n_sockets(w) > 0 || sim_disk_n_jobs() > 0 ||
+           sim_now_ns() < w->busy_until_ns) {
         if (sim_now_ns() > until || sim_sys.is_at_rest) {
             sim_fail("no rest: %u clients run, the worker holds %u sockets", sim_clients_running(),
                      n_sockets(w));
