@@ -236,8 +236,11 @@ static enum io wait_for_more(struct fill_body *f, struct deadline until)
 static enum io fill_read(struct body *b, struct str *ret_piece, struct deadline until)
 {
     struct fill_body *f = CONTAINER_OF(b, struct fill_body, body);
-    if (!begin(f))
-        return body_read(f->inner, ret_piece, until);
+    if (!begin(f)) {
+        enum io io = body_read(f->inner, ret_piece, until);
+        body_follow(b, f->inner);
+        return io;
+    }
     for (;;) {
         enum io io = spool_take(&f->spool, ret_piece, until);
         if (io == IO_FAIL)

@@ -24,10 +24,11 @@ static inline void on_fiber_main(void *arg)
     f->is_done = true;
 }
 
-// Runs fn(arg) on a fiber of a loop of its own, to its end.
-static inline void run_on_fiber(void (*fn)(const void *arg), const void *arg)
+// Runs fn(arg) on a fiber of a loop of its own, to its end. fibers_max: with that one; 0: no limit.
+static inline void run_on_few_fibers(unsigned fibers_max, void (*fn)(const void *arg),
+                                     const void *arg)
 {
-    struct rt_loop *loop = loop_new(&(struct loop_options){.fibers_max = 0});
+    struct rt_loop *loop = loop_new(&(struct loop_options){.fibers_max = fibers_max});
     loop_enter(loop);
     struct on_fiber f = {.fn = fn, .arg = arg};
     CHECK(fiber_start(on_fiber_main, &f) != NULL);
@@ -35,6 +36,11 @@ static inline void run_on_fiber(void (*fn)(const void *arg), const void *arg)
         loop_turn(loop, 1000);
     loop_turn(loop, 0);
     loop_free(loop);
+}
+
+static inline void run_on_fiber(void (*fn)(const void *arg), const void *arg)
+{
+    run_on_few_fibers(0, fn, arg);
 }
 
 // --- bodies ---

@@ -296,6 +296,32 @@ static void answers_that_break_off_are_never_whole(void)
     run_on_fiber(check_cut, NULL);
 }
 
+static void check_trailers(const void *arg)
+{
+    struct bodies b;
+    struct script s;
+    struct str pieces[2 * 3];
+    struct headers trailers = {.n = 0};
+    struct exchange *x = bodies_start(&b, &filter_buffer, "{}", "GET");
+    (void)arg;
+    b.server.body = pieces_of(&s, pieces, 3);
+    s.body.trailers = &trailers;
+    CHECK_INT(handler_serve(b.f.filter, x), ERR_OK);
+    enum io end;
+    struct text got = bodies_read(x->resp.body, &end);
+    CHECK_INT(end, IO_EOF);
+    CHECK_INT(got.len, 3 * KIB);
+    CHECK(x->resp.body->trailers == &trailers);
+    text_fini(&got);
+    bodies_end(&b);
+}
+
+static void trailers_come_through_with_and_without_a_fiber_for_them(void)
+{
+    run_on_fiber(check_trailers, NULL);
+    run_on_few_fibers(1, check_trailers, NULL);
+}
+
 static void check_alone(const void *arg)
 {
     const char *type = arg;
@@ -353,5 +379,7 @@ TEST_MAIN(TEST(requests_are_read_before_a_server_is_asked),
           TEST(beyond_the_worker_s_memory_bodies_are_passed_on_or_refused),
           TEST(beyond_memory_bodies_go_to_the_file), TEST(answers_are_read_ahead_of_their_client),
           TEST(clients_that_leave_leave_nothing_behind),
-          TEST(answers_that_break_off_are_never_whole), TEST(grpc_and_upgrades_are_left_alone),
-          TEST(explain_says_how_much), TEST(wrong_settings_are_refused), TEST(tables_are_complete))
+          TEST(answers_that_break_off_are_never_whole),
+          TEST(trailers_come_through_with_and_without_a_fiber_for_them),
+          TEST(grpc_and_upgrades_are_left_alone), TEST(explain_says_how_much),
+          TEST(wrong_settings_are_refused), TEST(tables_are_complete))
