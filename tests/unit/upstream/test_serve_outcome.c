@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unit/upstream/upstream_rig.h"
 
+#include <netinet/tcp.h>
+
 // --- servers that can't be reached ---
 
 static void a_server_that_refuses_is_passed_over_and_then_skipped(void)
@@ -76,34 +78,75 @@ static void a_server_that_came_back_is_found_by_one_request(void)
 }
 
 // A listening socket whose backlog is full: connecting to it takes for ever.
-static void black_hole(struct origin *o, int ret_fillers[4])
+struct hole {
+    struct origin origin;
+    int filler;
+};
+
+static const char *hole_start(struct hole *h)
 {
-    origin_refuse(o);
-    CHECK(listen(o->fd, 0) == 0);
-    for (int i = 0; i < 4; i++) {
-        ret_fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        (void)connect(ret_fillers[i], &o->addr.u.any, o->addr.len);
-    }
+    origin_refuse(&h->origin);
+    CHECK(listen(h->origin.fd, 0) == 0);
+    h->filler = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(connect(h->filler, &h->origin.addr.u.any, h->origin.addr.len) == 0);
+    // Who connects before the system has put the filler into the backlog would get in as well. Of
+    // a listening socket these two are how many wait, and how many may.
+    struct tcp_info info = {.tcpi_unacked = 0};
+    int64_t end_ns = clock_exact_ns() + (int64_t)SOON_MS * 1000000;
+    do {
+        socklen_t len = sizeof info;
+        CHECK(getsockopt(h->origin.fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0);
+    } while (info.tcpi_unacked <= info.tcpi_sacked && clock_exact_ns() < end_ns);
+    CHECK(info.tcpi_unacked > info.tcpi_sacked);
+    return h->origin.url;
+}
+
+static void hole_stop(struct hole *h)
+{
+    close(h->filler);
+    close(h->origin.fd);
 }
 
 static void a_server_that_does_not_answer_at_all_is_passed_over_in_time(void)
 {
     struct rig r;
-    struct origin hole, b;
-    int fillers[4];
+    struct hole hole;
+    struct origin b;
     rig_init(&r);
     r.conf.connect_ms = 800;
-    black_hole(&hole, fillers);
-    rig_server(&r, hole.url, 1);
+    rig_server(&r, hole_start(&hole), 1);
     rig_server(&r, origin_start(&b, "b", ORIGIN_ANSWERS)->url, 1);
     rig_build(&r);
     struct call c = call(&r, METHOD_POST);
     CHECK_INT(c.status, 200);
     CHECK_INT(c.n_tries, 2);
     CHECK_INT(call(&r, METHOD_GET).n_tries, 1);
-    for (int i = 0; i < 4; i++)
-        close(fillers[i]);
-    close(hole.fd);
+    hole_stop(&hole);
+    origin_stop(&b);
+    rig_fini(&r);
+}
+
+static void what_a_busy_worker_comes_to_late_costs_no_further_try(void)
+{
+    struct rig r;
+    struct hole hole;
+    struct origin b;
+    rig_init(&r);
+    r.conf.connect_ms = 400;
+    rig_server(&r, hole_start(&hole), 1);
+    rig_server(&r, origin_start(&b, "b", ORIGIN_ANSWERS)->url, 1);
+    rig_build(&r);
+    struct call c = {.r = &r, .method = METHOD_POST};
+    call_start(&c);
+    for (int i = 0; i < 3; i++)
+        loop_turn(r.loop, 0); // it connects
+    int64_t end_ns = clock_exact_ns() + INT64_C(700) * 1000000;
+    while (clock_exact_ns() < end_ns)
+        continue;
+    call_wait(&c);
+    CHECK_INT(c.status, 200);
+    CHECK_INT(c.n_tries, 2);
+    hole_stop(&hole);
     origin_stop(&b);
     rig_fini(&r);
 }
@@ -111,24 +154,18 @@ static void a_server_that_does_not_answer_at_all_is_passed_over_in_time(void)
 static void all_tries_to_connect_share_one_and_a_half_times_the_limit(void)
 {
     struct rig r;
-    struct origin holes[3];
-    int fillers[3][4];
+    struct hole holes[3];
     rig_init(&r);
     r.conf.connect_ms = 800;
-    for (int i = 0; i < 3; i++) {
-        black_hole(&holes[i], fillers[i]);
-        rig_server(&r, holes[i].url, 1);
-    }
+    for (int i = 0; i < 3; i++)
+        rig_server(&r, hole_start(&holes[i]), 1);
     rig_build(&r);
     struct call c = call(&r, METHOD_GET);
     CHECK_INT(c.status, 502);
     CHECK_INT(c.end, EXCHANGE_END_SERVER_CONNECT_TIMEOUT);
     CHECK_INT(c.n_tries, 2);
-    for (int i = 0; i < 3; i++) {
-        for (int j = 0; j < 4; j++)
-            close(fillers[i][j]);
-        close(holes[i].fd);
-    }
+    for (int i = 0; i < 3; i++)
+        hole_stop(&holes[i]);
     rig_fini(&r);
 }
 
@@ -228,6 +265,7 @@ TEST_MAIN(TEST(a_server_that_refuses_is_passed_over_and_then_skipped),
           TEST(when_all_refuse_the_client_gets_502_and_learns_nothing),
           TEST(a_server_that_came_back_is_found_by_one_request),
           TEST(a_server_that_does_not_answer_at_all_is_passed_over_in_time),
+          TEST(what_a_busy_worker_comes_to_late_costs_no_further_try),
           TEST(all_tries_to_connect_share_one_and_a_half_times_the_limit),
           TEST(a_get_is_repeated_when_the_server_closes_unheard),
           TEST(a_post_that_was_sent_is_never_repeated),
