@@ -3,18 +3,22 @@
 #include "codec/ip.h"
 #include "dialect/caddy_priv.h"
 
+// Whether a matcher's line, or one of those in its block, names a path.
+static bool names_path(const struct caddy_line *l)
+{
+    for (size_t i = 0; i < l->n_words; i++)
+        if (str_starts(caddy_word(l, i), STR("path")))
+            return true;
+    for (const struct caddy_line *sub = l->first; sub; sub = sub->next)
+        if (names_path(sub))
+            return true;
+    return false;
+}
+
 static bool looks_at_path(const struct caddy_line *l)
 {
-    if (str_starts(caddy_word(l, 0), STR("@"))) {
-        for (size_t i = 1; i < l->n_words; i++)
-            if (str_starts(caddy_word(l, i), STR("path")))
-                return true;
-        for (const struct caddy_line *sub = l->first; sub; sub = sub->next)
-            for (size_t i = 0; i < sub->n_words; i++)
-                if (str_starts(caddy_word(sub, i), STR("path")))
-                    return true;
-        return false;
-    }
+    if (str_starts(caddy_word(l, 0), STR("@")))
+        return names_path(l);
     return caddy_args(l) == 2 && str_starts(caddy_word(l, 1), STR("/"));
 }
 
@@ -34,7 +38,7 @@ static void put_paths(struct caddy *c, const struct caddy_line *block, struct co
     bool has_paths = false, has_guards = false;
     survey(block, &has_paths, &has_guards);
     if (has_paths)
-        draft_set(c->d, entry, STR("merge-slashes"), STR("yes"), entry->place);
+        draft_remove(entry, STR("merge-slashes"));
     if (!has_paths || !has_guards || conf_node_get(entry, STR("encoded-slash")))
         return;
     draft_set(c->d, entry, STR("encoded-slash"), STR("decode"), entry->place);
@@ -75,6 +79,7 @@ static struct conf_node *put_entry(struct caddy *c, struct str listen, struct st
             name = STR("websecure");
         e = draft_map(d, all, draft_name(d, all, name), place);
         draft_set(d, e, STR("listen"), listen, place);
+        draft_set(d, e, STR("merge-slashes"), STR("no"), place); // until a matcher looks at paths
         if (c->trusted && str_eq(caddy_word(c->trusted, 1), STR("static")))
             put_trusted(c, e);
     }

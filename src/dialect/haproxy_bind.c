@@ -127,6 +127,21 @@ static void put_forward(struct haproxy *h, struct haproxy_proxy *p, struct conf_
                  "that of 'trusted-proxies' is believed");
 }
 
+// "http-request normalize-uri path-merge-slashes", whatever its conditions are.
+static bool merges_slashes(const struct haproxy_section *s)
+{
+    for (const struct haproxy_section *at = s; at; at = at->defaults) {
+        for (size_t i = 0; i < at->n; i++) {
+            const struct haproxy_line *l = &at->lines[i];
+            if (str_eq(haproxy_word(l, 0), STR("http-request")) &&
+                str_eq(haproxy_word(l, 1), STR("normalize-uri")) &&
+                str_eq(haproxy_word(l, 2), STR("path-merge-slashes")))
+                return true;
+        }
+    }
+    return false;
+}
+
 static void add_entry(struct haproxy *h, struct haproxy_proxy *p, struct haproxy_line *l,
                       struct str listen, unsigned port)
 {
@@ -142,6 +157,8 @@ static void add_entry(struct haproxy *h, struct haproxy_proxy *p, struct haproxy
     draft_set(h->d, e, STR("listen"), listen, l->place);
     if (p->is_tcp)
         draft_set(h->d, e, STR("protocol"), STR("tcp"), l->place);
+    else if (!merges_slashes(p->s))
+        draft_set(h->d, e, STR("merge-slashes"), STR("no"), l->place); // rules see them there
     haproxy_bind_options(h, p, l, e);
     put_times(h, p, e);
     if (!p->is_tcp)

@@ -49,8 +49,8 @@ static struct conf_node *entrypoint(struct nginx *n, struct str address, struct 
     struct conf_node *e = draft_map(n->d, all, draft_name(n->d, all, name), place);
     draft_set(n->d, e, STR("listen"), address, place);
     const struct nginx_directive *merge = nginx_setting(n->http, "merge_slashes");
-    if (!merge || !str_eq(nginx_word(merge, 1), STR("off")))
-        draft_set(n->d, e, STR("merge-slashes"), STR("yes"), place); // as nginx finds locations
+    if (merge && str_eq(nginx_word(merge, 1), STR("off")))
+        draft_set(n->d, e, STR("merge-slashes"), STR("no"), place);
     if (n->has_guards) {
         draft_set(n->d, e, STR("encoded-slash"), STR("decode"), place);
         draft_remark(n->d, e,

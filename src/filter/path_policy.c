@@ -80,10 +80,16 @@ static int escaped(struct str s)
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-static bool was_sent_with_dots(const struct exchange *x)
+// What entrypoints make canonical before filters see it.
+static const char *fault_as_sent(const struct path_policy_conf *c, const struct exchange *x)
 {
     struct url_target t;
-    return url_target_parse(x->req.target, false, &t) != ERR_OK || url_path_has_dots(t.path);
+    bool is_path = url_target_parse(x->req.target, false, &t) == ERR_OK;
+    if (c->dots == CHOICE_REFUSE && (!is_path || url_path_has_dots(t.path)))
+        return "a dot segment";
+    if (c->empty == CHOICE_REFUSE && (!is_path || str_search(t.path, STR("//")) != STR_NPOS))
+        return "an empty segment";
+    return NULL;
 }
 
 // At a slash: a segment that is one of dots to servers that cut parameters off, such as "/..;x".
@@ -175,9 +181,9 @@ static const char *judge(const struct path_policy_conf *c, struct exchange *x, s
     *ret = x->req.path;
     if (x->req.is_asterisk)
         return NULL;
-    if (c->dots == CHOICE_REFUSE && was_sent_with_dots(x))
-        return "a dot segment";
-    const char *fault = fault_of(c, x->req.path, x->mem);
+    const char *fault = fault_as_sent(c, x);
+    if (!fault)
+        fault = fault_of(c, x->req.path, x->mem);
     if (fault || !changes(c))
         return fault;
     *ret = change(c, x->req.path, x->mem);

@@ -175,8 +175,11 @@ static const struct conf_item entrypoint_items[] = {
               .doc =
                   "What becomes of `%2F` in a path: it is kept as data of one segment, decoded to "
                   "`/` before anything looks at the path, or the request is refused."),
-    ITEM_BOOL(entrypoint_conf, merge_slashes, "merge-slashes", .def = "no", .since = "0.1",
-              .apply = CONF_LIVE, .doc = "Make one `/` of several in a row in a path."),
+    ITEM_BOOL(entrypoint_conf, merge_slashes, "merge-slashes", .def = "yes", .since = "0.1",
+              .apply = CONF_LIVE,
+              .doc =
+                  "Make one `/` of several in a row in a path, so that `//admin` is no way round "
+                  "a rule for `/admin`. `no` is for servers to which they differ."),
     ITEM_SWITCHED(entrypoint_conf, proxy_protocol, "proxy-protocol", struct proxy_in_conf, is_on,
                   .section = &proxy_in_section, .def = "off", .since = "0.1",
                   .apply = CONF_NEW_CONNS,

@@ -154,12 +154,23 @@ static inline bool converted_has(const struct text *text, const char *part)
     return false;
 }
 
-// A line of a dialect, and what comes of it.
+// A line of a dialect, and what comes of it. A part that begins with WITHOUT isn't in the settings.
+#define WITHOUT "~"
 struct line_case {
     const char *line;
     const char *parts[4]; // of the settings
     const char *notes[2];
 };
+
+static inline bool converted_has_part(const struct text *yaml, const char *part)
+{
+    if (!str_starts(str_of(part), STR(WITHOUT)))
+        return converted_has(yaml, part);
+    bool is_there = str_search(text_str(yaml), str_of(part + strlen(WITHOUT))) != STR_NPOS;
+    if (is_there)
+        printf("# '%s' is in the settings\n", part + strlen(WITHOUT));
+    return !is_there;
+}
 
 // Puts each line between before and after. Without notes nothing may be lost.
 static inline void convert_lines(const struct dialect *dialect, const char *before,
@@ -172,7 +183,7 @@ static inline void convert_lines(const struct dialect *dialect, const char *befo
         convert_with(dialect, text_str(&t), &c);
         bool is_good = c.is_read && c.passes;
         for (size_t k = 0; k < ARRAY_LEN(cases[i].parts) && cases[i].parts[k]; k++)
-            is_good = converted_has(&c.yaml, cases[i].parts[k]) && is_good;
+            is_good = converted_has_part(&c.yaml, cases[i].parts[k]) && is_good;
         for (size_t k = 0; k < ARRAY_LEN(cases[i].notes) && cases[i].notes[k]; k++)
             is_good = converted_has(&c.notes, cases[i].notes[k]) && is_good;
         if (!cases[i].notes[0] && c.n_lost + c.n_closed > 0) {

@@ -11,7 +11,11 @@ static void addresses_become_entrypoints(void)
 {
     static const struct line_case cases[] = {
         {"a.example {", {"listen: \":443\"", "tls: on", "entrypoints: [websecure, web]"}, {NULL}},
-        {"http://a.example {", {"listen: \":80\"", "tls: off"}, {NULL}},
+        {"http://a.example {", {"listen: \":80\"", "tls: off", "merge-slashes: no"}, {NULL}},
+        {"http://a.example {\nrespond /x y", {WITHOUT "merge-slashes"}, {NULL}},
+        {"http://a.example {\n@a {\nnot {\npath /x\n}\n}\nrespond @a y",
+         {WITHOUT "merge-slashes"},
+         {NULL}},
         {"http://a.example:81, http://b.example:81 {", {"aliases: [b.example]", ":81"}, {NULL}},
         {"a.example:8443 {", {"listen: \":8443\"", "tls: on"}, {NULL}},
         {":8080 {", {"listen: \":8080\"", "PathPrefix(`/`)", "entrypoints: [port-8080]"}, {NULL}},

@@ -235,7 +235,9 @@ static void rules_become_filters(void)
 static void binds_become_entrypoints(void)
 {
     static const struct line_case cases[] = {
-        {"*:80", {"web:\n    listen: \":80\""}, {NULL}},
+        {"*:80", {"web:\n    listen: \":80\"", "merge-slashes: no"}, {NULL}},
+        {":80\n http-request normalize-uri path-merge-slashes", {WITHOUT "merge-slashes"}, {NULL}},
+        {":80\n http-request normalize-uri path-strip-dot", {"merge-slashes: no"}, {NULL}},
         {"10.0.0.1:8080", {"f-8080:\n    listen: 10.0.0.1:8080"}, {NULL}},
         {"[::1]:81", {"listen: \"[::1]:81\""}, {NULL}},
         {":::81 v4v6", {"listen: \":81\""}, {NULL}},

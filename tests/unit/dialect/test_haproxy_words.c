@@ -109,7 +109,7 @@ static void proxies_are_based_on_the_defaults_above_or_on_those_they_name(void)
     CHECK(c.passes);
     CHECK(converted_has(&c.yaml, "    listen: \":80\"\n    head-timeout: 3s"));
     CHECK(converted_has(&c.yaml, "body-timeout: 1s"));
-    CHECK(converted_has(&c.yaml, "  # line 12: bind :81\n  b-81:\n    listen: \":81\"\n\n"));
+    CHECK(converted_has(&c.yaml, "  # line 12: bind :81\n  b-81:\n    listen: \":81\"\n    "));
     converted_fini(&c);
 }
 

@@ -51,6 +51,15 @@ static void addresses_become_entrypoints(void)
     check_lines(SERVER, "location / { " BEHIND, cases, ARRAY_LEN(cases));
 }
 
+static void slashes_are_merged_as_for_nginx(void)
+{
+    static const struct line_case cases[] = {
+        {"merge_slashes off;", {"merge-slashes: no"}, {NULL}},
+        {"merge_slashes on;", {WITHOUT "merge-slashes"}, {NULL}},
+    };
+    check_lines("", SERVER "location / { " BEHIND, cases, ARRAY_LEN(cases));
+}
+
 static void locations_become_routes(void)
 {
     static const struct line_case cases[] = {
@@ -237,7 +246,8 @@ static void what_is_no_configuration_of_nginx_is_refused(void)
     }
 }
 
-TEST_MAIN(TEST(addresses_become_entrypoints), TEST(locations_become_routes),
-          TEST(servers_are_asked_as_nginx_does), TEST(what_protects_is_carried_over_or_refuses),
-          TEST(upstreams_become_services), TEST(names_become_sites_or_rules),
-          TEST(a_port_has_one_default), TEST(what_is_no_configuration_of_nginx_is_refused))
+TEST_MAIN(TEST(addresses_become_entrypoints), TEST(slashes_are_merged_as_for_nginx),
+          TEST(locations_become_routes), TEST(servers_are_asked_as_nginx_does),
+          TEST(what_protects_is_carried_over_or_refuses), TEST(upstreams_become_services),
+          TEST(names_become_sites_or_rules), TEST(a_port_has_one_default),
+          TEST(what_is_no_configuration_of_nginx_is_refused))

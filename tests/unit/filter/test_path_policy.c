@@ -113,6 +113,26 @@ static void the_table_is_complete(void)
     filter_check_tables(&filter_path_policy);
 }
 
-TEST_MAIN(TEST(paths_are_kept_refused_or_changed),
+static void empty_segments_that_the_entrypoint_has_merged_are_refused_as_well(void)
+{
+    static const struct {
+        const char *target;
+        size_t n_served;
+    } cases[] = {{"/a//b", 0}, {"//", 0}, {"http://a.example//b", 0}, {"/a/b?//c", 1}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct filter_fixture f;
+        struct fixture e;
+        filter_start(&f, &filter_path_policy, "empty-segments: refuse", NULL);
+        struct exchange *x = fixture_start(&e, "GET", "a.example", cases[i].target, NULL);
+        x->req.path = STR("/a/b");
+        CHECK_INT(handler_serve(f.filter, x), ERR_OK);
+        CHECK_INT(f.server.n_served, cases[i].n_served);
+        fixture_end(&e);
+        filter_end(&f);
+    }
+}
+
+TEST_MAIN(TEST(empty_segments_that_the_entrypoint_has_merged_are_refused_as_well),
+          TEST(paths_are_kept_refused_or_changed),
           TEST(the_status_is_as_set_and_the_asterisk_passes), TEST(wrong_settings_are_refused),
           TEST(the_table_is_complete))
