@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import IS_SANITIZED, PATIENCE, Origin, Proxy, memory_kb, wait_until
+from harness import BINARY, IS_SANITIZED, PATIENCE, Origin, Proxy, memory_kb, wait_until
 from http2 import H2Client
 
 MIB = 1024 * 1024
@@ -281,6 +281,27 @@ def test_uploads_go_on_through_a_reload_and_a_new_gate(small, server):
     with small.connect() as client:
         begin_upload(client, 20, "strict.example")  # more than the old file had room for
         end_upload(client, 20, 0)
+
+
+def test_uploads_and_answers_go_on_through_an_upgrade(small, server):
+    """What the old gate has on disk stays its own, and the new one has a file of its own."""
+    n = 4
+    with small.connect() as client, small.connect() as reader:
+        begin_upload(client, n)
+        client.send(part(0) + part(1))
+        reader.send(f"GET /{n} HTTP/1.1\r\nHost: ahead.example\r\n\r\n")
+        assert reader.read_head().status == 200
+        wait_until(lambda: on_disk(small) > 0, "bodies on disk")
+        old = small.gate_pid()
+        assert small.ask(command="upgrade", binary=BINARY)["ok"]
+        assert small.gate_pid() != old and file_of(old) is not None
+        with small.connect() as other:
+            begin_upload(other, n)
+            end_upload(other, n, 0)
+        end_upload(client, n, 2)
+        assert read_digest(read_from(reader), n * MIB) == digest_of(n)
+        server.given.get(timeout=PATIENCE)
+    wait_until(lambda: is_given_back(small), "the space given back")
 
 
 def test_a_gate_that_dies_takes_its_file_along(small):
