@@ -47,6 +47,12 @@ static bool has_buffer(const struct settings *s)
     return false;
 }
 
+// Nothing is wrong with the folder: each gate tries anew.
+static bool is_passing(int error)
+{
+    return error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE;
+}
+
 bool spool_file_plan(const struct settings *s, struct diags *diags, struct spool_file *ret)
 {
     const struct spool_conf *c = &s->spool;
@@ -55,14 +61,13 @@ bool spool_file_plan(const struct settings *s, struct diags *diags, struct spool
         return true;
     char *folder = mem_copy(c->folder.text.ptr, c->folder.text.len);
     int fd = spool_file_open(folder);
-    if (fd >= 0) {
+    int error = fd < 0 ? errno : 0;
+    const char *why = strerror(error);
+    bool may_be_had = error == 0 || is_passing(error);
+    bool is_chosen = !may_be_had && !str_eq(c->folder.text, STR(SPOOL_FOLDER));
+    if (fd >= 0)
         close(fd);
-        *ret = (struct spool_file){.folder = folder, .max_bytes = c->max_bytes};
-        return true;
-    }
-    const char *why = strerror(errno);
-    bool is_chosen = !str_eq(c->folder.text, STR(SPOOL_FOLDER));
-    if (is_chosen)
+    else if (is_chosen)
         diag_fail(diags, ERR_SYSTEM, c->folder.place,
                   "no file can be made in %s for bodies that are read ahead: %s; choose another "
                   "folder on a disk, or write `spool: off`",
@@ -73,7 +78,10 @@ bool spool_file_plan(const struct settings *s, struct diags *diags, struct spool
             "no file can be made in %s for bodies that are read ahead: %s; `buffer` does with "
             "memory alone (`spool: { folder: … }` chooses another folder)",
             folder, why);
-    mem_free(folder);
+    if (may_be_had)
+        *ret = (struct spool_file){.folder = folder, .max_bytes = c->max_bytes};
+    else
+        mem_free(folder);
     return !is_chosen;
 }
 

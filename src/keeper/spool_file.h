@@ -16,7 +16,7 @@ struct spool_file {
 };
 
 // Tries whether a file can be had. False: told in diags, the folder that somebody chose doesn't do.
-// By default a missing one is worth a warning, if anybody would use it.
+// By default a missing one is worth a warning, if anybody would use it; and so is a full disk.
 bool spool_file_plan(const struct settings *s, struct diags *diags, struct spool_file *ret);
 
 // A new one, empty, without a name, 0600. -1 with errno.

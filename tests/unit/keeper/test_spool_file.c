@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,5 +89,25 @@ static void a_folder_that_somebody_chose_has_to_do(void)
     diags_fini(&diags);
 }
 
+// As a disk that is full: settings are right, and another gate may have more luck.
+static void what_passes_refuses_no_settings(void)
+{
+    set_up();
+    struct settings s = settings_of(folder);
+    struct diags diags = {.n = 0};
+    struct spool_file f;
+    struct rlimit before, none;
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+    CHECK(spool_file_plan(&s, &diags, &f));
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
+    CHECK(f.folder && strcmp(f.folder, folder) == 0);
+    CHECK_INT(diags.n_errors, 0);
+    spool_file_fini(&f);
+    diags_fini(&diags);
+    CHECK_INT(rmdir(folder), 0);
+}
+
 TEST_MAIN(TEST(the_file_has_no_name_and_is_nobody_else_s), TEST(what_settings_want_is_kept),
-          TEST(a_folder_that_somebody_chose_has_to_do))
+          TEST(a_folder_that_somebody_chose_has_to_do), TEST(what_passes_refuses_no_settings))
