@@ -270,13 +270,24 @@ static bool use_named(struct traefik_conv *c, const struct traefik_options_use *
     return true;
 }
 
+// WHY: where they ask for certificates, others that a second router of the same name has would let
+// clients in without. To Traefik the default ones count then.
+static bool use_default(struct traefik_conv *c, const struct traefik_options_use *use)
+{
+    size_t n;
+    struct traefik_thing *t = find_options(c, STR("default"));
+    if (!t)
+        return true;
+    return traefik_make(c, t, "options of TLS", use->place, make_default) &&
+           (!traefik_get(t->overlay, STR("client-ca")) || claim_names(c, use, t, &n));
+}
+
 bool traefik_tls_options(struct traefik_conv *c, const struct traefik_options_use *use)
 {
     struct str plain, name = use->name->text;
     str_cut(name, '@', &plain, NULL);
     if (plain.len == 0 || str_ieq(plain, STR("default"))) {
-        struct traefik_thing *t = find_options(c, STR("default"));
-        return !t || traefik_make(c, t, "options of TLS", use->place, make_default);
+        return use_default(c, use);
     }
     struct traefik_thing *t = find_options(c, name);
     if (!t)

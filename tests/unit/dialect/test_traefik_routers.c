@@ -341,6 +341,42 @@ static void a_name_has_one_kind_of_tls(void)
     converted_fini(&r);
 }
 
+// Who comes for a name is asked for a certificate by all of its routers, or they aren't served.
+static void no_options_of_tls_let_clients_in_that_the_default_asks_for_a_certificate(void)
+{
+    static const struct {
+        const char *routers, *auth, *problems;
+    } cases[] = {
+        {"r: {rule: 'Host(`a`)', service: s, tls: {}},\n"
+         "s: {rule: 'Host(`a`) && Path(`/s`)', service: s, tls: {options: open}}",
+         "clientAuth: {caFiles: [/ca.pem], clientAuthType: RequireAndVerifyClientCert}",
+         "!s@file: tls.options: 'a' has those of 'default@file' already, as another router says, "
+         "and a name has one kind of TLS"},
+        {"r: {rule: 'Host(`a`) && Path(`/s`)', service: s, tls: {options: open}},\n"
+         "s: {rule: 'Host(`b`) || Host(`a`)', service: s, tls: {options: default}}",
+         "clientAuth: {caFiles: [/ca.pem], clientAuthType: RequireAndVerifyClientCert}",
+         "!s@file: tls.options: 'a' has those of 'open@file' already, as another router says, and "
+         "a name has one kind of TLS"},
+        {"r: {rule: 'Host(`a`)', service: s, tls: {}},\n"
+         "s: {rule: 'Host(`b`)', service: s, tls: {options: open}}",
+         "clientAuth: {caFiles: [/ca.pem], clientAuthType: RequireAndVerifyClientCert}", ""},
+        {"r: {rule: 'Host(`a`)', service: s, tls: {}},\n"
+         "s: {rule: 'Host(`a`) && Path(`/s`)', service: s, tls: {options: open}}",
+         "minVersion: VersionTLS12", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct text t = {.ptr = NULL};
+        text_printf(&t,
+                    "http: {routers: {%s},\n" SERVICE "}\n"
+                    "tls: {options: {default: {%s}, open: {minVersion: VersionTLS13}}}\n",
+                    cases[i].routers, cases[i].auth);
+        struct converted r = convert(t.ptr, "{}");
+        CHECK_STR(problems_text(&r), str_of(cases[i].problems));
+        converted_fini(&r);
+        text_fini(&t);
+    }
+}
+
 static void a_service_and_a_middleware_may_have_one_name(void)
 {
     struct converted r =
@@ -409,6 +445,7 @@ int main(int argc, char **argv)
         TEST(names_that_mean_something_else_are_refused),
         TEST(default_options_of_tls_go_to_entrypoints),
         TEST(options_of_tls_by_name_go_to_the_names_of_the_rule),
+        TEST(no_options_of_tls_let_clients_in_that_the_default_asks_for_a_certificate),
         TEST(a_name_has_one_kind_of_tls),
         TEST(a_service_and_a_middleware_may_have_one_name),
         TEST(certificates_and_unknown_parts_are_told),
