@@ -2,6 +2,8 @@
 #include "discover/merge.h"
 
 #include "base/num.h"
+#include "conf/conf_priv.h"
+#include "conf/print.h"
 #include "gate/settings.h"
 
 static const struct str kinds[MERGE_KINDS] = {STR_INIT("sites"), STR_INIT("services"),
@@ -150,9 +152,14 @@ static void add_all(struct merge *m, struct conf_node *from)
     }
 }
 
-static const char *text_of(const struct conf_node *node)
+// It goes into logs and to the API.
+static const char *text_of(const struct conf_node *node, char buf[static CONF_QUOTED_BYTES])
 {
-    return node->kind == CONF_NODE_SCALAR ? "" : "(a list or map) ";
+    if (node->kind != CONF_NODE_SCALAR)
+        return "a list or map";
+    bool is_secret =
+        node->is_secret || conf_is_secret_name(node->key) || conf_is_secret_value(node->text);
+    return is_secret ? "a secret" : conf_quoted(node->text, buf);
 }
 
 enum err merge_add(struct merge *m, struct conf_node *from, struct diags *diags)
@@ -162,11 +169,11 @@ enum err merge_add(struct merge *m, struct conf_node *from, struct diags *diags)
         add_all(m, from);
         return ERR_OK;
     }
+    char here[CONF_QUOTED_BYTES], there[CONF_QUOTED_BYTES];
     return diag_fail(diags, ERR_SYNTAX, node->place,
-                     "'" STR_FMT "' is %s'" STR_FMT "' here, and %s'" STR_FMT
-                     "' of the same thing at %s",
-                     STR_ARG(node->key), text_of(node), STR_ARG(node->text), text_of(other),
-                     STR_ARG(other->text), other->place.source ? other->place.source : "another");
+                     "'" STR_FMT "' is %s here, and %s of the same thing at %s", STR_ARG(node->key),
+                     text_of(node, here), text_of(other, there),
+                     other->place.source ? other->place.source : "another");
 }
 
 // --- names ---

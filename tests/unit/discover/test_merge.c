@@ -82,6 +82,33 @@ static void whoever_contradicts_isnt_taken_at_all(void)
     }
 }
 
+static void contradictions_are_told_without_secrets(void)
+{
+    static const struct {
+        const char *one, *other, *told;
+    } cases[] = {
+        {"filters: {f: {jwt: {secret: old-one}}}", "filters: {f: {jwt: {secret: new-one}}}",
+         "'secret' is a secret here, and a secret of the same thing at test"},
+        {"filters: {f: {headers: {request: {Authorization: 'Basic YTpi'}}}}",
+         "filters: {f: {headers: {request: {Authorization: 'Basic YTpj'}}}}",
+         "'Authorization' is a secret here, and a secret of the same thing at test"},
+        {"services: {s: {balance: first}}", "services: {s: {balance: \"a\\nb\"}}",
+         "'balance' is 'a\\x0ab' here, and 'first' of the same thing at test"},
+        {"services: {s: {balance: first}}", "services: {s: {balance: [a]}}",
+         "'balance' is a list or map here, and 'first' of the same thing at test"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture f;
+        begin(&f);
+        struct merge m;
+        merge_init(&m, tree(&f, cases[i].one));
+        CHECK_INT(merge_add(&m, tree(&f, cases[i].other), &f.diags), ERR_SYNTAX);
+        CHECK_STR(str_of(f.diags.items[0].text), str_of(cases[i].told));
+        merge_fini(&m);
+        end(&f);
+    }
+}
+
 static void names_mean_those_of_containers_first(void)
 {
     struct fixture f;
@@ -165,5 +192,6 @@ static void what_the_file_waits_for_is_there_and_closed(void)
 }
 
 TEST_MAIN(TEST(replicas_share_a_service_and_a_site), TEST(whoever_contradicts_isnt_taken_at_all),
-          TEST(names_mean_those_of_containers_first), TEST(only_the_file_speaks_of_the_machine),
+          TEST(contradictions_are_told_without_secrets), TEST(names_mean_those_of_containers_first),
+          TEST(only_the_file_speaks_of_the_machine),
           TEST(what_the_file_waits_for_is_there_and_closed))
