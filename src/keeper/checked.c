@@ -6,24 +6,20 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-// A fingerprint is 64 bits with this process's key: whoever writes labels can't make two trees of
-// one. Would there be two all the same, the whole is built in the end, and that fails.
-struct print {
-    uint64_t hash;
-};
-
-static struct str key_of(const struct print *p)
+static struct str key_of(const uint64_t *print)
 {
-    return str_from((const char *)&p->hash, sizeof p->hash);
+    return str_from((const char *)print, sizeof *print);
 }
 
-static struct print print_of(const struct conf_node *root)
+// 64 bits with this process's key: whoever writes labels can't make two trees of one. Would there
+// be two all the same, the whole is built in the end, and that fails.
+uint64_t checked_print(const struct conf_node *root)
 {
     struct text bytes = {.ptr = NULL};
     conf_node_pack(root, &bytes);
-    struct print p = {.hash = hash_str(text_str(&bytes))};
+    uint64_t print = hash_str(text_str(&bytes));
     text_wipe(&bytes); // hashes of passwords may be in it
-    return p;
+    return print;
 }
 
 static void empty(struct map *m)
@@ -46,27 +42,21 @@ void checked_turn(struct checked *c)
     c->now = (struct map){.n = 0};
 }
 
-static void add(struct checked *c, struct print p)
+void checked_add(struct checked *c, uint64_t print)
 {
-    if (map_get(&c->now, key_of(&p)))
+    if (map_get(&c->now, key_of(&print)))
         return;
-    struct print *own = MEM_NEW(struct print);
-    *own = p;
+    uint64_t *own = MEM_NEW(uint64_t);
+    *own = print;
     map_set(&c->now, key_of(own), own);
 }
 
-bool checked_knows(struct checked *c, const struct conf_node *root)
+bool checked_knows(struct checked *c, uint64_t print)
 {
-    struct print p = print_of(root);
-    if (map_get(&c->now, key_of(&p)))
+    if (map_get(&c->now, key_of(&print)))
         return true;
-    if (!map_get(&c->before, key_of(&p)))
+    if (!map_get(&c->before, key_of(&print)))
         return false;
-    add(c, p);
+    checked_add(c, print);
     return true;
-}
-
-void checked_add(struct checked *c, const struct conf_node *root)
-{
-    add(c, print_of(root));
 }

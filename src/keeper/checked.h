@@ -16,6 +16,9 @@ void checked_fini(struct checked *c); // a zeroed one is empty and valid
 // A load begins.
 void checked_turn(struct checked *c);
 
+// Of a tree, as it was before it is resolved, which changes it.
+uint64_t checked_print(const struct conf_node *root);
+
 // Whether this very tree was right. It must not depend on anything but itself.
-bool checked_knows(struct checked *c, const struct conf_node *root);
-void checked_add(struct checked *c, const struct conf_node *root);
+bool checked_knows(struct checked *c, uint64_t print);
+void checked_add(struct checked *c, uint64_t print);

@@ -151,11 +151,12 @@ static bool check_alone(void *arg, struct conf_node *root, struct diags *diags)
 {
     struct loaded *l = arg;
     size_t n_files = l->files.n;
-    if (l->checked && checked_knows(l->checked, root))
+    uint64_t print = l->checked ? checked_print(root) : 0;
+    if (l->checked && checked_knows(l->checked, print))
         return true;
     bool is_fine = load_check_tree(l, root, diags);
     if (is_fine && l->checked && l->files.n == n_files) // else it's right as long as files are
-        checked_add(l->checked, root);
+        checked_add(l->checked, print);
     return is_fine;
 }
 
