@@ -21,6 +21,7 @@
 #define BACKOFF_MIN_MS 500   // doubled with each try
 #define BACKOFF_MAX_MS 60000 // of what a collector asks for
 #define SEND_MAX_MS 10000
+#define LAST_SEND_MAX_MS 2000 // while the gate waits for it to end
 #define SCRATCH_BYTES 4096
 
 struct batch {
@@ -130,6 +131,9 @@ static void on_sent(void *arg, enum sub_end end, const struct sub_answer *answer
     } else {
         drop_first(t, TRACER_FAILED);
     }
+    // The gate doesn't stay for a collector that doesn't answer.
+    while (t->is_ending && end != SUB_ANSWERED && t->n_batches > 0)
+        drop_first(t, TRACER_DROPPED);
     timer_start(&t->timer, clock_now_ms(), on_timer); // not within this request's end
 }
 
@@ -165,7 +169,7 @@ static bool send_first(struct tracer *t, const struct snapshot *s)
     r.query = STR_NONE;
     r.has_query = false;
     r.body = text_str(&body);
-    r.timeout_ms = SEND_MAX_MS;
+    r.timeout_ms = t->is_ending ? LAST_SEND_MAX_MS : SEND_MAX_MS;
     t->is_sending =
         headers_add(&r.headers, FIELD_CONTENT_TYPE, STR("application/json")) == ERR_OK &&
         add_fields(&r.headers, s->tracing) && sub_send(&x, &r, on_sent, t);

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Traces: context goes on to servers, and spans reach a collector in OpenTelemetry's shape."""
+import http.client
 import json
 import re
 import signal
+import socket
+import threading
 import time
 
 import jsonschema
 import pytest
 
 from certificates import Authority
-from harness import Origin, ok, run, wait_until
+from harness import PATIENCE, Origin, ok, run, wait_until
 from test_metrics import ask, value
 from test_tls_servers import TlsOrigin
 
@@ -184,8 +187,8 @@ def test_what_is_not_sampled_is_passed_on_and_not_told(start, origin, collector)
 
 
 def test_a_collector_in_trouble_is_asked_again_and_one_that_refuses_is_not(start, origin, collector):
-    server, to = origin(), collector(statuses=[503, 429])
     """And later, where it says when; it gets the fields that it asks for, whose values are shown nowhere."""
+    server, to = origin(), collector(statuses=[503, 429])
     proxy = start(settings(server, to.url, "headers: { Authorization: Bearer of-the-collector }"))
     ask(proxy.port, "a.example", "/late")
     to.wait("/late")
@@ -213,3 +216,30 @@ services:
     server.next_request()
     proxy.child.send_signal(signal.SIGTERM)
     to.wait("/last")
+
+
+def is_refused(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_collector_that_does_not_answer_is_not_waited_for_at_the_end(start, origin):
+    is_over = threading.Event()
+
+    def hang(request, conn):
+        assert is_over.wait(PATIENCE)
+        conn.close()
+
+    server, to = origin(), origin(hang)
+    proxy = start(settings(server, to.url) + "\nworkers: 1\n")
+    client = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)
+    for i in range(80):  # several batches
+        client.request("GET", f"/{i:01000}", headers={"Host": "a.example", "User-Agent": "x" * 900})
+        assert client.getresponse().read() == b"hello"
+    client.close()
+    to.next_request()
+    proxy.child.send_signal(signal.SIGTERM)
+    wait_until(lambda: is_refused(proxy.port), "the end's beginning")
+    is_over.set()
+    assert proxy.child.wait(PATIENCE) == 0
+    assert len(to.requests) == 1  # and tries no other batch
