@@ -22,9 +22,9 @@ struct docker_conf_of_traefik {
 };
 
 static const struct conf_item docker_tls_items[] = {
-    ITEM_TEXT(docker_tls_of_traefik, ca, "ca", ),
-    ITEM_TEXT(docker_tls_of_traefik, cert, "cert", ),
-    ITEM_TEXT(docker_tls_of_traefik, key, "key", ),
+    ITEM_TEXT(docker_tls_of_traefik, ca, "ca"),
+    ITEM_TEXT(docker_tls_of_traefik, cert, "cert"),
+    ITEM_TEXT(docker_tls_of_traefik, key, "key"),
 };
 
 static const struct conf_section docker_tls_section = {
@@ -34,11 +34,11 @@ static const struct conf_section docker_tls_section = {
 };
 
 static const struct conf_item docker_items[] = {
-    ITEM_TEXT(docker_conf_of_traefik, endpoint, "endpoint", ),
+    ITEM_TEXT(docker_conf_of_traefik, endpoint, "endpoint"),
     ITEM_BOOL(docker_conf_of_traefik, exposed, "exposedByDefault", .def = "true"),
-    ITEM_TEXT(docker_conf_of_traefik, network, "network", ),
-    ITEM_TEXT(docker_conf_of_traefik, rule, "defaultRule", ),
-    ITEM_TEXT(docker_conf_of_traefik, constraints, "constraints", ),
+    ITEM_TEXT(docker_conf_of_traefik, network, "network"),
+    ITEM_TEXT(docker_conf_of_traefik, rule, "defaultRule"),
+    ITEM_TEXT(docker_conf_of_traefik, constraints, "constraints"),
     ITEM_SECTION(docker_conf_of_traefik, tls, "tls", struct docker_tls_of_traefik,
                  .section = &docker_tls_section),
     ITEM_BOOL(docker_conf_of_traefik, watch, "watch", .def = "true"),
@@ -58,8 +58,8 @@ struct file_conf {
 };
 
 static const struct conf_item file_items[] = {
-    ITEM_TEXT(file_conf, name, "filename", ),
-    ITEM_TEXT(file_conf, directory, "directory", ),
+    ITEM_TEXT(file_conf, name, "filename"),
+    ITEM_TEXT(file_conf, directory, "directory"),
     ITEM_BOOL(file_conf, watch, "watch", .def = "true"),
 };
 
@@ -81,7 +81,7 @@ static const struct conf_item providers_items[] = {
     ITEM_SWITCHED(providers_conf_of_traefik, file, "file", struct file_conf, is_on,
                   .section = &file_section, .def = "off"),
     // Changes that come closely are taken together anyway.
-    ITEM_TEXT(providers_conf_of_traefik, throttle, "providersThrottleDuration", ),
+    ITEM_TEXT(providers_conf_of_traefik, throttle, "providersThrottleDuration"),
 };
 
 static const struct conf_section providers_section_of_traefik = {
@@ -95,8 +95,8 @@ struct global_conf {
 };
 
 static const struct conf_item global_items[] = {
-    ITEM_BOOL(global_conf, checks, "checkNewVersion", ),
-    ITEM_BOOL(global_conf, sends, "sendAnonymousUsage", ),
+    ITEM_BOOL(global_conf, checks, "checkNewVersion"),
+    ITEM_BOOL(global_conf, sends, "sendAnonymousUsage"),
 };
 
 static const struct conf_section global_section = {
@@ -113,8 +113,8 @@ struct log_conf_of_traefik {
 static const struct conf_item log_items[] = {
     ITEM_TEXT(log_conf_of_traefik, level, "level", .def = "ERROR"),
     ITEM_TEXT(log_conf_of_traefik, format, "format", .def = "common"),
-    ITEM_TEXT(log_conf_of_traefik, path, "filePath", ),
-    ITEM_BOOL(log_conf_of_traefik, no_color, "noColor", ), // there is none
+    ITEM_TEXT(log_conf_of_traefik, path, "filePath"),
+    ITEM_BOOL(log_conf_of_traefik, no_color, "noColor"), // there is none
 };
 
 static const struct conf_section log_section_of_traefik = {
@@ -129,9 +129,9 @@ struct access_conf_of_traefik {
 };
 
 static const struct conf_item access_items[] = {
-    ITEM_TEXT(access_conf_of_traefik, path, "filePath", ),
+    ITEM_TEXT(access_conf_of_traefik, path, "filePath"),
     ITEM_TEXT(access_conf_of_traefik, format, "format", .def = "common"),
-    ITEM_UINT(access_conf_of_traefik, buffering, "bufferingSize", ),
+    ITEM_UINT(access_conf_of_traefik, buffering, "bufferingSize"),
 };
 
 static const struct conf_section access_section = {
@@ -145,9 +145,9 @@ struct api_conf {
 };
 
 static const struct conf_item api_items[] = {
-    ITEM_BOOL(api_conf, insecure, "insecure", ),
+    ITEM_BOOL(api_conf, insecure, "insecure"),
     ITEM_BOOL(api_conf, dashboard, "dashboard", .def = "true"),
-    ITEM_BOOL(api_conf, hides_ad, "disableDashboardAd", ),
+    ITEM_BOOL(api_conf, hides_ad, "disableDashboardAd"),
 };
 
 static const struct conf_section api_section = {
@@ -164,7 +164,7 @@ struct ping_conf {
 
 static const struct conf_item ping_items[] = {
     ITEM_TEXT(ping_conf, entry, "entryPoint", .def = "traefik"),
-    ITEM_BOOL(ping_conf, is_manual, "manualRouting", ),
+    ITEM_BOOL(ping_conf, is_manual, "manualRouting"),
 };
 
 static const struct conf_section ping_section = {
@@ -211,7 +211,7 @@ struct transport_conf {
 };
 
 static const struct conf_item transport_items[] = {
-    ITEM_BOOL(transport_conf, is_insecure, "insecureSkipVerify", ),
+    ITEM_BOOL(transport_conf, is_insecure, "insecureSkipVerify"),
 };
 
 static const struct conf_section transport_section = {
@@ -459,7 +459,8 @@ static void put_internal(struct static_conv *s, const char *match, const char *s
         static_fail(s, place, "%s isn't there: leave it out", service);
         return;
     }
-    if (!find_entry(s, entry)) {
+    const struct traefik_entry *at = find_entry(s, entry);
+    if (!at) {
         if (!str_ieq(entry, STR("traefik"))) {
             static_fail(s, place, "there is no entrypoint '" STR_FMT "'", STR_ARG(entry));
             return;
@@ -467,10 +468,12 @@ static void put_internal(struct static_conv *s, const char *match, const char *s
         struct conf_node *node = traefik_map(
             out, traefik_map(out, s->ret->root, "entrypoints", place), "traefik", place);
         traefik_set(out, node, "listen", STR(":8080"), place);
-        s->ret->entries[s->ret->n_entries++] = (struct traefik_entry){.name = STR("traefik")};
+        struct traefik_entry *own = &s->ret->entries[s->ret->n_entries++];
+        *own = (struct traefik_entry){.name = STR("traefik")};
+        at = own;
     }
     struct str name = str_of(service);
-    struct conf_node *route = static_route(s, match, name, find_entry(s, entry)->name, place);
+    struct conf_node *route = static_route(s, match, name, at->name, place);
     traefik_set(out, route, "to", name, place);
 }
 
