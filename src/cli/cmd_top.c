@@ -145,7 +145,12 @@ static bool run_live(struct top *t)
         if (clock_now_ms() < next_ms)
             continue;
         next_ms = clock_now_ms() + EVERY_MS;
-        if (goes_on && !t->view.is_paused && !look_again(t) && !try_again(t))
+        if (!goes_on || t->view.is_paused)
+            continue;
+        top_terminal_leave();
+        bool is_fine = look_again(t);
+        top_terminal_return();
+        if (!is_fine && !try_again(t))
             return false;
     }
     return true;

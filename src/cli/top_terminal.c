@@ -22,7 +22,9 @@
 
 static struct termios before; // as it was
 static volatile sig_atomic_t is_open, is_ending, is_resized, is_stopping;
-static sigset_t outside; // signals are let in only while a key is waited for
+static volatile sig_atomic_t is_elsewhere; // nobody looks at is_ending
+static sigset_t outside; // signals are let in only while a key is waited for, or elsewhere
+static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 static void write_all(struct str s)
 {
@@ -46,12 +48,16 @@ static void restore(void)
 
 static void on_signal(int sig)
 {
-    if (sig == SIGWINCH)
+    if (sig == SIGWINCH) {
         is_resized = 1;
-    else if (sig == SIGTSTP)
+    } else if (sig == SIGTSTP) {
         is_stopping = 1;
-    else
+    } else if (is_elsewhere) {
+        restore();
+        _exit(0);
+    } else {
         is_ending = 1;
+    }
 }
 
 static void on_crash(int sig)
@@ -63,18 +69,22 @@ static void on_crash(int sig)
 
 static void catch_signals(void)
 {
-    static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP};
     static const int crashes[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     struct sigaction action = {.sa_handler = on_signal}, crash = {.sa_handler = on_crash};
     sigset_t set;
     sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_LEN(handled); i++) {
-        sigaction(handled[i], &action, NULL);
-        sigaddset(&set, handled[i]);
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+        sigaction(endings[i], &action, NULL);
+        sigaddset(&set, endings[i]);
     }
+    sigaction(SIGWINCH, &action, NULL);
+    sigaddset(&set, SIGWINCH);
+    sigaction(SIGTSTP, &action, NULL);
+    sigaddset(&set, SIGTSTP);
     for (size_t i = 0; i < ARRAY_LEN(crashes); i++)
         sigaction(crashes[i], &crash, NULL);
     sigprocmask(SIG_BLOCK, &set, &outside);
+    is_elsewhere = 0;
 }
 
 static bool take_over(void)
@@ -109,7 +119,29 @@ bool top_terminal_open(void)
 void top_terminal_close(void)
 {
     restore();
+    is_elsewhere = 1;
     sigprocmask(SIG_SETMASK, &outside, NULL);
+}
+
+static void change_mask(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+        sigaddset(&set, endings[i]);
+    sigprocmask(how, &set, NULL);
+}
+
+void top_terminal_leave(void)
+{
+    is_elsewhere = 1;
+    change_mask(SIG_UNBLOCK);
+}
+
+void top_terminal_return(void)
+{
+    change_mask(SIG_BLOCK);
+    is_elsewhere = 0;
 }
 
 void top_terminal_size(size_t *ret_width, size_t *ret_height)

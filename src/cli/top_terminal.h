@@ -16,6 +16,11 @@ bool top_terminal_is_there(void);
 bool top_terminal_open(void) MUST_CHECK;
 void top_terminal_close(void);
 
+// Between the two, the process ends at once when somebody wants that: for work that takes longer
+// than drawing.
+void top_terminal_leave(void);
+void top_terminal_return(void);
+
 void top_terminal_size(size_t *ret_width, size_t *ret_height);
 
 // Shows the lines, from the first row on; what was there is gone.

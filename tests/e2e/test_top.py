@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -16,7 +17,7 @@ import time
 
 import pytest
 
-from harness import BINARY, PATIENCE, Client, Origin, Proxy, ok, run
+from harness import BINARY, PATIENCE, Client, Origin, Proxy, ok, run, wait_until
 
 SETTINGS = """
 sites:
@@ -57,13 +58,13 @@ def traffic(proxy):
 class Terminal:
     """`sallyport top` on a terminal of that many rows and columns."""
 
-    def __init__(self, proxy, rows=24, columns=100):
+    def __init__(self, control, rows=24, columns=100):
         self.master, self.slave = pty.openpty()
         self.resize(rows, columns)
         self.before = termios.tcgetattr(self.slave)
         self.seen = b""
         self.child = subprocess.Popen(
-            [BINARY, "top", "--control", str(proxy.file.parent / "control.sock")],
+            [BINARY, "top", "--control", str(control)],
             stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,
             env={**os.environ, "TERM": "vt100"},
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
@@ -111,7 +112,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal(proxy):
-    running = Terminal(proxy)
+    running = Terminal(proxy.file.parent / "control.sock")
     yield running
     running.close()
 
@@ -156,6 +157,68 @@ def test_the_terminal_is_as_before_however_it_ends(terminal, sig):
     code = terminal.end()
     assert code == (-sig if sig == signal.SIGABRT else 0)
     assert terminal.is_as_before() and b"\x1b[?1049l" in terminal.seen
+
+
+class Relay:
+    """A control socket before a proxy's, which passes on so many questions, and hears but doesn't
+    answer the next."""
+
+    def __init__(self, path, proxy, n_answers):
+        self.path = path
+        self.is_asked_more = threading.Event()
+        self.control = str(proxy.file.parent / "control.sock")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.kept = []
+        threading.Thread(target=self.go, args=(n_answers,), daemon=True).start()
+
+    def go(self, n_answers):
+        for i in range(n_answers + 1):
+            conn, _ = self.listener.accept()
+            question = b""
+            while not question.endswith(b"\n"):
+                question += conn.recv(65536)
+            if i == n_answers:
+                self.kept.append(conn)
+                self.is_asked_more.set()
+                return
+            with conn, socket.socket(socket.AF_UNIX) as real:
+                real.connect(self.control)
+                real.sendall(question)
+                answer = b""
+                while not answer.endswith(b"\n"):
+                    part, fds, _, _ = socket.recv_fds(real, 65536, 1)
+                    answer += part
+                    socket.send_fds(conn, [part], fds)
+                    for fd in fds:
+                        os.close(fd)
+
+    def close(self):
+        for s in [self.listener, *self.kept]:
+            s.close()
+
+
+@pytest.mark.parametrize("way", ["ctrl-c", "SIGTERM"])
+def test_it_ends_at_once_while_the_proxy_owes_an_answer(proxy, tmp_path, way):
+    relay = Relay(tmp_path / "relay.sock", proxy, 2)
+    terminal = Terminal(relay.path)
+    try:
+        terminal.wait_for(rb"q quit")
+        wait_until(lambda: terminal.read() or relay.is_asked_more.is_set(), "the third question")
+        asked_at = time.monotonic()
+        if way == "ctrl-c":
+            terminal.press("\x03")
+        else:
+            os.kill(terminal.child.pid, signal.SIGTERM)
+        assert terminal.end() == 0
+        # Without a signal it waits for 20 s, and tells that there was no answer.
+        assert time.monotonic() - asked_at < 15
+        assert terminal.is_as_before() and b"\x1b[?1049l" in terminal.seen
+        assert b"doesn't answer" not in terminal.seen
+    finally:
+        terminal.close()
+        relay.close()
 
 
 def test_without_a_terminal_it_looks_once_and_says_so(proxy):
