@@ -6,7 +6,6 @@
 #include "codec/json.h"
 
 #define TEXT_MAX_BYTES 1024 // of what clients say: batches have to fit into an exchange's memory
-#define KIND_SERVER 2
 #define STATUS_ERROR 2
 
 static void put_key(struct text *to, const char *key)
@@ -54,7 +53,7 @@ void otlp_put_span(const struct otlp_span *s, struct text *to)
     text_printf(to,
                 ",\"kind\":%d,\"startTimeUnixNano\":\"%" PRId64 "\",\"endTimeUnixNano\":\"%" PRId64
                 "\",\"attributes\":[",
-                KIND_SERVER, s->from_ns, s->until_ns);
+                (int)s->kind, s->from_ns, s->until_ns);
     put_text(to, "http.request.method", s->method);
     put_text(to, "url.scheme", s->scheme);
     put_text(to, "url.path", s->path);
@@ -70,6 +69,7 @@ void otlp_put_span(const struct otlp_span *s, struct text *to)
     put_text(to, "sallyport.service", s->service);
     put_text(to, "sallyport.server", s->server);
     put_number(to, "sallyport.tries", s->tries);
+    put_number(to, "http.request.resend_count", s->n_before);
     text_put(to, STR("],\"status\":{"));
     if (s->is_failed)
         text_printf(to, "\"code\":%d", STATUS_ERROR);

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spans in OTLP's JSON (OpenTelemetry protocol 1.x, over HTTP): those of requests, with the
-// attributes of OpenTelemetry's conventions for HTTP servers. Pure.
+// Spans in OTLP's JSON (OpenTelemetry protocol 1.x, over HTTP): those of requests and of tries at
+// servers, with the attributes of OpenTelemetry's conventions for HTTP. Pure.
 #pragma once
 
 #include "base/text.h"
 #include "codec/trace_context.h"
 
+// The numbers of OTLP's Span.SpanKind.
+enum otlp_kind {
+    OTLP_SERVER = 2,
+    OTLP_CLIENT = 3,
+};
+
 // Empty texts and numbers that are 0 aren't told.
 struct otlp_span {
     struct trace_parent self;
+    enum otlp_kind kind;
     uint8_t parent[TRACE_SPAN_BYTES];
     bool has_parent;
     bool is_failed;            // by our doing or a server's
@@ -19,7 +26,8 @@ struct otlp_span {
     uint32_t port, status;
     struct str error; // why there is no answer, or a failed one
     struct str route, service, server;
-    uint32_t tries;
+    uint32_t tries;    // of a request
+    uint32_t n_before; // of a try: those before it
 };
 
 // One span; those of a batch have commas between them.

@@ -6,7 +6,6 @@
 #include "admin/otlp.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "codec/ip.h"
 #include "gate/snapshot.h"
 #include "http/sub.h"
 #include "rt/clock.h"
@@ -264,9 +263,8 @@ static bool has_good_state(const struct exchange *x)
 void tracer_begin(struct tracer *t, const struct tracing *c, struct exchange *x)
 {
     struct trace *trace = ARENA_NEW(x->mem, struct trace);
-    char *text = trace ? ARENA_ARRAY(x->mem, char, TRACE_PARENT_TEXT_BYTES) : NULL;
     struct trace_parent parent;
-    if (!text)
+    if (!trace)
         return;
     trace->has_parent = believes(c, x) && read_parent(x, &parent);
     if (trace->has_parent) {
@@ -277,13 +275,22 @@ void tracer_begin(struct tracer *t, const struct tracing *c, struct exchange *x)
     }
     uint64_t span = next_random(t);
     memcpy(trace->self.span, &span, sizeof trace->self.span);
-    trace_parent_write(&trace->self, text);
+    trace_parent_write(&trace->self, trace->told);
     trace_hex(trace->self.trace, sizeof trace->self.trace, trace->id);
     if (!trace->has_parent || !has_good_state(x))
         headers_remove_named(&x->req.headers, STR("tracestate"));
     if (headers_set_named(&x->req.headers, STR("traceparent"),
-                          str_from(text, TRACE_PARENT_TEXT_BYTES)) == ERR_OK)
+                          str_from(trace->told, sizeof trace->told)) == ERR_OK)
         x->trace = trace;
+}
+
+void tracer_try(struct tracer *t, struct exchange *x)
+{
+    uint64_t id = next_random(t);
+    uint8_t span[TRACE_SPAN_BYTES];
+    memcpy(span, &id, sizeof span);
+    if (x->trace->self.is_sampled)
+        trace_try_begin(x, span);
 }
 
 // --- spans ---
@@ -306,62 +313,38 @@ static struct batch *open_batch(struct tracer *t, const struct tracing *c)
     return b;
 }
 
-static struct str version_of(const struct exchange *x)
+static void put_span(struct tracer *t, const struct tracing *c, const struct otlp_span *span)
 {
-    return x->req.version == HTTP_2     ? STR("2")
-           : x->req.version == HTTP_1_0 ? STR("1.0")
-                                        : STR("1.1");
-}
-
-static struct otlp_span span_of(const struct trace *trace, const struct exchange *x,
-                                char client[static 46], char peer[static 46])
-{
-    // Times are of the loop's clock.
-    int64_t to_wall_ns = clock_wall_ns() - clock_now_ns();
-    bool is_failed = x->resp.status == 0 || x->resp.status >= 500;
-    return (struct otlp_span){
-        .self = trace->self,
-        .has_parent = trace->has_parent,
-        .is_failed = is_failed,
-        .from_ns = x->times.accepted + to_wall_ns,
-        .until_ns = MAX(x->times.finished, x->times.accepted) + to_wall_ns,
-        .method = x->req.method_id == METHOD_OTHER ? STR("_OTHER") : x->req.method,
-        .scheme = x->req.scheme,
-        .host = x->req.host,
-        .port = x->req.port,
-        .path = x->req.path,
-        .version = version_of(x),
-        .user_agent = headers_get(&x->req.headers, FIELD_USER_AGENT),
-        .client = x->client.family != 0 ? ip_text(&x->client, client) : STR_NONE,
-        .peer = x->peer.family != 0 ? ip_text(&x->peer, peer) : STR_NONE,
-        .status = x->resp.status,
-        .error = is_failed ? str_of(exchange_end_name(x->end)) : STR_NONE,
-        .route = x->route_name,
-        .service = x->service_name,
-        .server = x->server_name,
-        .tries = x->n_tries,
-    };
-}
-
-void tracer_finish(struct tracer *t, const struct tracing *c, const struct exchange *x)
-{
-    const struct trace *trace = x->trace;
-    char client[46], peer[46];
-    if (!trace || !trace->self.is_sampled)
-        return;
     struct batch *b = open_batch(t, c);
     if (!b) {
         t->counts[TRACER_DROPPED]++;
         return;
     }
-    struct otlp_span span = span_of(trace, x, client, peer);
-    memcpy(span.parent, trace->parent, sizeof span.parent);
     if (b->n_spans++ > 0)
         text_byte(&b->text, ',');
-    otlp_put_span(&span, &b->text);
+    otlp_put_span(span, &b->text);
     bool is_first = b == first_of(t) && !t->is_sending;
     if (is_first && b->n_spans == 1)
         timer_start(&t->timer, clock_now_ms() + (t->is_ending ? 0 : BATCH_MAX_MS), on_timer);
     else if (is_first && b->n_tries == 0 && b->text.len >= BATCH_MAX_BYTES)
         timer_start(&t->timer, clock_now_ms(), on_timer);
+}
+
+void tracer_finish(struct tracer *t, const struct tracing *c, const struct exchange *x)
+{
+    const struct trace *trace = x->trace;
+    struct trace_texts texts;
+    unsigned n_before = 0;
+    if (!trace || !trace->self.is_sampled)
+        return;
+    // Times are of the loop's clock.
+    int64_t to_wall_ns = clock_wall_ns() - clock_now_ns();
+    struct otlp_span span = trace_server_span(x, to_wall_ns, &texts);
+    put_span(t, c, &span);
+    for (const struct trace_try *try = trace->tries; try; try = try->next) {
+        if (!trace_try_was_made(try))
+            continue;
+        span = trace_client_span(x, try, n_before++, to_wall_ns, &texts);
+        put_span(t, c, &span);
+    }
 }

@@ -5,20 +5,11 @@
 // on the worker's thread.
 #pragma once
 
-#include "codec/trace_context.h"
+#include "gate/trace.h"
 #include "gate/tracing_conf.h"
-#include "http/exchange.h"
 
 struct snapshot;
 struct tracer;
-
-// What an exchange is part of; in its memory.
-struct trace {
-    struct trace_parent self; // what servers are told: our span
-    uint8_t parent[TRACE_SPAN_BYTES];
-    bool has_parent;
-    char id[2 * TRACE_ID_BYTES]; // for logs
-};
 
 #define TRACER_COUNT_LIST(X)                                                                       \
     X(SENT, "sent")                                                                                \
@@ -40,7 +31,10 @@ void tracer_free(struct tracer *t);
 
 // Before any filter: reads and replaces traceparent and tracestate, sets x->trace. Doesn't wait.
 void tracer_begin(struct tracer *t, const struct tracing *c, struct exchange *x);
-// After the exchange: keeps its span if it is recorded. x->trace may be NULL.
+// x, with x->trace, is about to try a server, which is told a span of that try's own if the trace
+// is recorded.
+void tracer_try(struct tracer *t, struct exchange *x);
+// After the exchange: keeps its spans if it is recorded. x->trace may be NULL.
 void tracer_finish(struct tracer *t, const struct tracing *c, const struct exchange *x);
 
 // The worker leaves: from now on spans are sent at once, and are lost when that fails.

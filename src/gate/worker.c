@@ -295,6 +295,16 @@ static void release_snapshot(struct http_env *env, void *snapshot)
     snapshot_unuse(snapshot, worker_of(env)->index);
 }
 
+static void begin_try(struct http_env *env, struct exchange *x)
+{
+    tracer_try(worker_of(env)->tracer, x);
+}
+
+static void end_try(struct exchange *x, unsigned status, enum exchange_end end)
+{
+    trace_try_end(x, status, end, clock_now_ns());
+}
+
 static const struct http_app app = {
     .begin = begin_exchange,
     .serve = serve_exchange,
@@ -303,6 +313,8 @@ static const struct http_app app = {
     .hold = hold_snapshot,
     .release = release_snapshot,
     .offended = note_offence,
+    .try_begins = begin_try,
+    .try_ends = end_try,
 };
 
 struct insight *worker_insight(struct http_env *env)

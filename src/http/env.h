@@ -11,6 +11,7 @@
 #include "codec/h1.h"
 #include "codec/ip.h"
 #include "codec/url.h"
+#include "http/exchange.h"
 #include "http/h2_error.h"
 #include "rt/addr.h"
 #include "rt/pool.h"
@@ -175,6 +176,11 @@ struct http_app {
     void (*release)(struct http_env *env, void *snapshot);
     // A client of l has done that. NULL: nobody wants to know. Not allowed to wait.
     void (*offended)(struct http_listener *l, const struct ip *peer, enum http_offence what);
+    // x, which has x->trace, begins a try at x->server_name, and the try ends: with an answer of
+    // that status, or (0) without one, for that reason. Not called for exchanges without a trace.
+    // Not allowed to wait.
+    void (*try_begins)(struct http_env *env, struct exchange *x);
+    void (*try_ends)(struct exchange *x, unsigned status, enum exchange_end end);
 };
 
 #define REQUEST_ID_BYTES 26 // of those made here

@@ -166,12 +166,12 @@ struct exchange {
 
     struct str route_name; // for logs; empty: none
     struct str service_name;
-    struct str server_name;    // address of the server that was used
-    struct str user;           // authenticated
-    uint32_t meter;            // the application's: what it is counted for
-    const struct trace *trace; // the application's: what it is part of; NULL: nothing
-    unsigned n_tries;          // servers tried
-    bool is_reused;            // the server's connection had served before
+    struct str server_name; // address of the server that was used
+    struct str user;        // authenticated
+    uint32_t meter;         // the application's: what it is counted for
+    struct trace *trace;    // the application's: what it is part of; NULL: nothing
+    unsigned n_tries;       // servers tried
+    bool is_reused;         // the server's connection had served before
     enum exchange_end end;
     struct str end_detail; // for the log alone, never for clients
     struct exchange_times times;

@@ -132,6 +132,43 @@ static enum step serve_shared(struct attempt *a, struct mux *m, size_t server,
     return attempt_served(a, end, sent_body, slot);
 }
 
+// Asks the server that was chosen.
+static enum step ask(struct attempt *a, struct target *t, size_t server)
+{
+    // What waits may let the target go: the slot is the server's, which the snapshot keeps.
+    struct server_slot *slot = t->slot;
+    struct lease lease;
+    enum step step = attempt_connect(a, t, &lease);
+    if (step != STEP_DONE)
+        return step;
+    bool is_new =
+        lease.mux ? lease.mux->client.n_exchanges == 0 : lease.conn->client.n_exchanges == 0;
+    if (is_new)
+        attempt_reached(a, slot);
+    return lease.mux ? serve_shared(a, lease.mux, server, slot)
+                     : serve_alone(a, lease.conn, server, slot);
+}
+
+// The same, and whoever traces the exchange is told.
+COLD static enum step ask_traced(struct attempt *a, struct target *t, size_t server)
+{
+    struct exchange *x = a->x;
+    uint32_t n_noted = a->n_noted;
+    a->dropped_status = 0;
+    x->env->app->try_begins(x->env, x);
+    enum step step = ask(a, t, server);
+    unsigned status = x->resp.status != 0 ? x->resp.status : a->dropped_status;
+    enum exchange_end end = EXCHANGE_END_OK; // nothing came of it: the server wasn't asked
+    if (step == STEP_CANCELLED)
+        end = EXCHANGE_END_CLIENT_GONE;
+    else if (step == STEP_OVERTIME)
+        end = EXCHANGE_END_SERVER_TIMEOUT;
+    else if (a->n_noted > n_noted)
+        end = a->end;
+    x->env->app->try_ends(x, status, end);
+    return step;
+}
+
 static enum step try_once(struct attempt *a)
 {
     struct exchange *x = a->x;
@@ -147,8 +184,6 @@ static enum step try_once(struct attempt *a)
         attempt_leave_place(a);
         return STEP_GIVE_UP;
     }
-    // What waits may let the target go: the slot is the server's, which the snapshot keeps.
-    struct server_slot *slot = e->target->slot;
     size_t server = roster_server(e);
     a->health = health_slot_of(a->s->servers[server].health, e->target->slot_index);
     a->pick.tried[a->pick.n_tried++] = e->key;
@@ -158,16 +193,8 @@ static enum step try_once(struct attempt *a)
     memcpy(a->token, e->token, sizeof a->token);
     x->times.chosen = clock_now_ns();
     x->n_tries++;
-    struct lease lease;
-    step = attempt_connect(a, e->target, &lease);
-    if (step != STEP_DONE)
-        return step;
-    bool is_new =
-        lease.mux ? lease.mux->client.n_exchanges == 0 : lease.conn->client.n_exchanges == 0;
-    if (is_new)
-        attempt_reached(a, slot);
-    step = lease.mux ? serve_shared(a, lease.mux, server, slot)
-                     : serve_alone(a, lease.conn, server, slot);
+    step =
+        UNLIKELY(x->trace != NULL) ? ask_traced(a, e->target, server) : ask(a, e->target, server);
     return UNLIKELY(a->s->sticky.is_on) && step == STEP_DONE ? stick(a) : step;
 }
 

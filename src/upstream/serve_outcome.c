@@ -28,6 +28,7 @@ COLD void PRINTF(3, 4) attempt_note(struct attempt *a, enum exchange_end end, co
     int n = vsnprintf(buf, sizeof buf, fmt, args);
     va_end(args);
     a->end = end;
+    a->n_noted++;
     a->detail = arena_dup(a->x->mem, str_from(buf, MIN((size_t)MAX(n, 0), sizeof buf - 1)));
 }
 
@@ -35,6 +36,7 @@ COLD void PRINTF(3, 4) attempt_note(struct attempt *a, enum exchange_end end, co
 static void note_told(struct attempt *a, enum exchange_end end)
 {
     a->end = end;
+    a->n_noted++;
     a->detail = a->x->end_detail;
 }
 
@@ -159,6 +161,7 @@ static enum step answered(struct attempt *a, bool may_repeat)
         return STEP_DONE;
     attempt_note(a, EXCHANGE_END_NO_SERVER, "server " STR_FMT ": status %u",
                  STR_ARG(x->server_name), status);
+    a->dropped_status = (uint16_t)status;
     if (!a->kept)
         a->kept = kept_answer_take(x);
     exchange_drop_answer(x);
@@ -186,6 +189,7 @@ COLD static enum step too_early(struct attempt *a)
     if (!exchange_retry_early(a->x))
         return STEP_DONE;
     a->pick.n_tried--;
+    a->dropped_status = 425;
     attempt_note(a, EXCHANGE_END_OK, "too early");
     return STEP_AGAIN;
 }

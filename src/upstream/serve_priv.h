@@ -33,6 +33,8 @@ struct attempt {
     struct kept_answer *kept; // the first answer after which another server was asked; NULL
     enum exchange_end end;    // how the last try failed; EXCHANGE_END_OK: none did
     struct str detail;
+    uint32_t n_noted;        // failures, with those before this try
+    uint16_t dropped_status; // of this try's answer, which isn't taken; 0: it wasn't dropped
 };
 
 enum step {

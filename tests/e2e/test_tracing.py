@@ -41,7 +41,7 @@ SHAPE = one("resourceSpans", {**one("scopeSpans", {**one("spans", {
     "type": "object", "additionalProperties": False,
     "required": ["traceId", "spanId", "name", "kind", "startTimeUnixNano", "endTimeUnixNano"],
     "properties": {"traceId": HEX[32], "spanId": HEX[16], "parentSpanId": HEX[16],
-                   "name": {"type": "string", "minLength": 1}, "kind": {"const": 2},
+                   "name": {"type": "string", "minLength": 1}, "kind": {"enum": [2, 3]},
                    "startTimeUnixNano": NANOS, "endTimeUnixNano": NANOS, "attributes": ATTRIBUTES,
                    "status": {"type": "object", "additionalProperties": False,
                               "properties": {"code": {"const": 2}}}}})})})
@@ -84,9 +84,19 @@ class Collector(TlsOrigin):
     def wait(self, path):
         """The span of the request for a path."""
         def find():
-            return [s for s in self.spans if flat(s)["url.path"] == path]
+            return [s for s in self.spans if flat(s).get("url.path") == path]
         [span] = wait_until(find, f"the span of {path}")
         return span
+
+    def below(self, span, n):
+        """The spans of so many tries at servers, in their order."""
+        def find():
+            found = [s for s in self.spans if s.get("parentSpanId") == span["spanId"]]
+            return found if len(found) >= n else None
+        tries = wait_until(find, f"{n} tries")
+        assert len(tries) == n and {s["kind"] for s in tries} == {3}
+        assert {s["traceId"] for s in tries} == {span["traceId"]}
+        return tries
 
 
 def flat(item):
@@ -132,8 +142,15 @@ def test_a_trace_begins_here_and_goes_on_to_the_server(start, origin, collector)
     trace, span, is_sampled = parent_of(request)
     assert trace != TRACE and is_sampled and request.get("tracestate") is None
     told = to.wait("/new")
-    assert (told["traceId"], told["spanId"], told["name"]) == (trace, span, "GET")
+    assert (told["traceId"], told["name"], told["kind"]) == (trace, "GET", 2)
     assert "parentSpanId" not in told and told["status"] == {}
+    [asked] = to.below(told, 1)
+    assert (asked["spanId"], asked["name"], asked["status"]) == (span, "GET", {})
+    assert flat(asked) == {"http.request.method": "GET", "http.response.status_code": "200",
+                           "server.address": "127.0.0.1", "server.port": str(server.port),
+                           "sallyport.service": server.url}
+    begins, ends = ("startTimeUnixNano", "endTimeUnixNano")
+    assert int(told[begins]) <= int(asked[begins]) <= int(asked[ends]) <= int(told[ends])
     assert int(told["startTimeUnixNano"]) <= int(told["endTimeUnixNano"])
     about = flat(told)
     assert about["http.request.method"] == "GET" and about["http.response.status_code"] == "200"
@@ -147,7 +164,37 @@ def test_a_trace_begins_here_and_goes_on_to_the_server(start, origin, collector)
     about = flat(told)
     assert told["status"] == {"code": 2} and about["error.type"] == "server-connect"
     assert about["http.request.method"] == "_OTHER"
-    wait_until(lambda: value(proxy, "sallyport_spans_total", result="sent") == 2, "the count")
+    [asked] = to.below(told, 1)
+    assert asked["status"] == {"code": 2} and flat(asked)["error.type"] == "server-connect"
+    assert "http.response.status_code" not in flat(asked)
+    wait_until(lambda: value(proxy, "sallyport_spans_total", result="sent") == 4, "the count")
+
+
+def test_each_try_at_a_server_is_a_span_that_the_server_is_told(start, origin, collector):
+    busy = origin(lambda request, conn: ok("no", status="503 Busy"))
+    server, to = origin(), collector()
+    proxy = start(f"""
+tracing: {{ to: "{to.url}", name: edge }}
+entrypoints: {{ web: "127.0.0.1:0" }}
+sites: {{ a.example: app }}
+services:
+  app:
+    servers: ["{busy.url}", "{server.url}"]
+    balance: first
+    tries: 2
+    retries: {{ when: [503] }}
+""")
+    ask(proxy.port, "a.example", "/twice")
+    first, second = to.below(to.wait("/twice"), 2)
+    for told, asked, status in ((first, busy, "503"), (second, server, "200")):
+        trace, span, is_sampled = parent_of(asked.next_request())
+        assert (told["traceId"], told["spanId"], is_sampled) == (trace, span, True)
+        assert flat(told)["server.port"] == str(asked.port)
+        assert flat(told)["http.response.status_code"] == status
+    assert first["status"] == {"code": 2} and flat(first)["error.type"] == "503"
+    assert second["status"] == {} and flat(second)["http.request.resend_count"] == "1"
+    assert "http.request.resend_count" not in flat(first)
+    assert to.wait("/twice")["status"] == {}
 
 
 # Fields; whether the trace goes on, is recorded, with which state.
@@ -172,7 +219,7 @@ def test_the_context_of_those_who_are_believed_goes_on(start, origin, collector)
         assert (trace == TRACE) == is_taken and span != SPAN and flag == is_sampled
         assert request.get("tracestate") == state
     to.wait(f"/{len(CONTEXTS) - 1}")  # in order: those before are there
-    told = [(flat(s)["url.path"], s.get("parentSpanId")) for s in to.spans]
+    told = [(flat(s)["url.path"], s.get("parentSpanId")) for s in to.spans if s["kind"] == 2]
     assert told == [(f"/{i}", SPAN if is_taken else None)
                     for i, (_, is_taken, is_sampled, _) in enumerate(CONTEXTS) if is_sampled]
 
@@ -199,9 +246,9 @@ def test_a_collector_in_trouble_is_asked_again_and_one_that_refuses_is_not(start
     assert "Authorization" in told and "of-the-collector" not in told
     to.statuses.append(400)
     ask(proxy.port, "a.example", "/lost")
-    wait_until(lambda: value(proxy, "sallyport_spans_total", result="failed") == 1, "the refusal")
-    assert value(proxy, "sallyport_spans_total", result="sent") == 1
-    assert [flat(s)["url.path"] for s in to.spans] == ["/late"]
+    wait_until(lambda: value(proxy, "sallyport_spans_total", result="failed") == 2, "the refusal")
+    assert value(proxy, "sallyport_spans_total", result="sent") == 2
+    assert [flat(s)["url.path"] for s in to.spans if s["kind"] == 2] == ["/late"]
 
 
 def test_spans_go_by_tls_and_before_the_end(start, origin, collector, tmp_path):

@@ -51,6 +51,7 @@ static void a_span_has_what_is_known(void)
     const struct otlp_span spans[] = {
         {
             .self = {.trace = {1, 0xab}, .span = {2}},
+            .kind = OTLP_SERVER,
             .parent = {3},
             .has_parent = true,
             .is_failed = true,
@@ -65,11 +66,12 @@ static void a_span_has_what_is_known(void)
             .route = STR("r"),
             .tries = 2,
         },
-        {.self = {.trace = {4}, .span = {5}}, .method = STR("_OTHER")},
+        {.self = {.trace = {4}, .span = {5}}, .kind = OTLP_CLIENT, .method = STR("_OTHER")},
+        {.self = {.trace = {4}, .span = {6}}, .kind = OTLP_CLIENT, .n_before = 1},
     };
     json_t *json = written(spans, ARRAY_LEN(spans));
     const json_t *list = spans_of(json), *a = json_array_get(list, 0), *b = json_array_get(list, 1);
-    CHECK_INT(json_array_size(list), 2);
+    CHECK_INT(json_array_size(list), 3);
     const char *trace, *span, *parent, *from, *until, *name;
     int kind, code;
     CHECK_INT(json_unpack((json_t *)(uintptr_t)a, "{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:{s:i}}",
@@ -91,6 +93,8 @@ static void a_span_has_what_is_known(void)
     CHECK_STR(str_of(attribute(a, "error.type")), STR("server-gone"));
     CHECK_STR(str_of(attribute(a, "sallyport.tries")), STR("2"));
     CHECK(json_object_get(b, "parentSpanId") == NULL);
+    CHECK_INT(json_integer_value(json_object_get(b, "kind")), 3);
+    CHECK_STR(str_of(attribute(json_array_get(list, 2), "http.request.resend_count")), STR("1"));
     CHECK_INT(json_array_size(json_object_get(b, "attributes")), 1);
     CHECK_INT(json_object_size(json_object_get(b, "status")), 0);
     json_decref(json);
