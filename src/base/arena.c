@@ -139,23 +139,34 @@ struct str arena_dup(struct arena *a, struct str s)
     return arena_concat(a, s, STR_NONE, STR_NONE);
 }
 
-struct str arena_printf(struct arena *a, const char *fmt, ...)
+struct str arena_vprintf(struct arena *a, const char *fmt, va_list args)
 {
     char small[SMALL_TEXT_BYTES]; // most are, and needn't be formatted again to be stored
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(small, sizeof small, fmt, args);
+    ASSERT(n >= 0);
+    struct str s = STR_NONE;
+    if ((size_t)n < sizeof small) {
+        s = arena_dup(a, str_from(small, (size_t)n));
+    } else {
+        char *text = ARENA_ARRAY(a, char, (size_t)n + 1);
+        if (text) {
+            vsnprintf(text, (size_t)n + 1, fmt, again);
+            s = str_from(text, (size_t)n);
+        }
+    }
+    va_end(again);
+    return s;
+}
+
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+{
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(small, sizeof small, fmt, args);
+    struct str s = arena_vprintf(a, fmt, args);
     va_end(args);
-    ASSERT(n >= 0);
-    if ((size_t)n < sizeof small)
-        return arena_dup(a, str_from(small, (size_t)n));
-    char *text = ARENA_ARRAY(a, char, (size_t)n + 1);
-    if (!text)
-        return STR_NONE;
-    va_start(args, fmt);
-    vsnprintf(text, (size_t)n + 1, fmt, args);
-    va_end(args);
-    return (struct str){text, (size_t)n};
+    return s;
 }
 
 struct str arena_concat(struct arena *a, struct str x, struct str y, struct str z)

@@ -64,6 +64,7 @@ struct str arena_dup(struct arena *a, struct str s) MUST_CHECK;
 
 // Formatted text, NUL-terminated. ptr is NULL at the limit.
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3) MUST_CHECK;
+struct str arena_vprintf(struct arena *a, const char *fmt, va_list args) PRINTF(2, 0) MUST_CHECK;
 
 // a, b and c one behind the other. ptr is NULL at the limit.
 struct str arena_concat(struct arena *a, struct str x, struct str y, struct str z) MUST_CHECK;

@@ -62,33 +62,27 @@ void draft_fini(struct draft *d)
     *d = (struct draft){.root = NULL};
 }
 
-struct str draft_text(struct draft *d, struct str text)
+// What didn't fit is empty, and the draft is full.
+static struct str kept(struct draft *d, struct str copy)
 {
-    struct str copy = arena_dup(&d->mem, text);
     if (copy.ptr)
         return copy;
     d->is_full = true;
     return STR("");
 }
 
+struct str draft_text(struct draft *d, struct str text)
+{
+    return kept(d, arena_dup(&d->mem, text));
+}
+
 struct str draft_printf(struct draft *d, const char *fmt, ...)
 {
-    struct text t = {.len = 0};
-    char small[512];
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(small, sizeof small, fmt, args);
+    struct str s = arena_vprintf(&d->mem, fmt, args);
     va_end(args);
-    ASSERT(n >= 0);
-    if ((size_t)n < sizeof small)
-        return draft_text(d, str_from(small, (size_t)n));
-    text_reserve(&t, (size_t)n);
-    va_start(args, fmt);
-    vsnprintf(t.ptr, (size_t)n + 1, fmt, args);
-    va_end(args);
-    struct str copy = draft_text(d, str_from(t.ptr, (size_t)n));
-    text_fini(&t);
-    return copy;
+    return kept(d, s);
 }
 
 // --- sources ---

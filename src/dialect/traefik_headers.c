@@ -70,11 +70,6 @@ static const struct conf_section section = {
     CONF_SECTION_OF(headers_conf, items),
 };
 
-static struct place place_of(const struct traefik_thing *t)
-{
-    return t->node->first->key_place;
-}
-
 // --- fields ---
 
 struct sides {
@@ -86,9 +81,10 @@ static struct conf_node *changes(struct traefik_conv *c, struct traefik_thing *t
 {
     struct conf_node **side = is_request ? &s->request : &s->response;
     if (!s->filter)
-        s->filter = traefik_filter(c, t, "headers", place_of(t));
+        s->filter = traefik_filter(c, t, "headers", traefik_kind_place(t));
     if (!*side)
-        *side = traefik_map(c, s->filter, is_request ? "request" : "response", place_of(t));
+        *side =
+            traefik_map(c, s->filter, is_request ? "request" : "response", traefik_kind_place(t));
     return *side;
 }
 
@@ -112,7 +108,7 @@ static void set_security(struct traefik_conv *c, struct traefik_thing *t, struct
                          const char *name, struct str value)
 {
     if (value.len > 0)
-        set_field(c, changes(c, t, s, false), str_of(name), value, place_of(t));
+        set_field(c, changes(c, t, s, false), str_of(name), value, traefik_kind_place(t));
 }
 
 static struct str sts_value(struct traefik_conv *c, const struct headers_conf *h)
@@ -174,25 +170,26 @@ static bool put_cors(struct traefik_conv *c, struct traefik_thing *t, const stru
     if (!has_cors(h))
         return true;
     if (h->cors_origins.n == 0 && h->cors_patterns.n == 0)
-        return traefik_fail(c, place_of(t),
+        return traefik_fail(c, traefik_kind_place(t),
                             "accessControl…: no origin is allowed: name them in "
                             "accessControlAllowOriginList");
-    struct conf_node *f = traefik_filter(c, t, "cors", place_of(t));
+    struct conf_node *f = traefik_filter(c, t, "cors", traefik_kind_place(t));
     traefik_set_texts(c, f, "origins", &h->cors_origins);
     for (size_t i = 0; i < h->cors_patterns.n; i++) // Go's are found anywhere in the origin
-        traefik_push(c, traefik_list(c, f, "origin-patterns", place_of(t)),
+        traefik_push(c, traefik_list(c, f, "origin-patterns", traefik_kind_place(t)),
                      traefik_anywhere(c, h->cors_patterns.items[i].text),
                      h->cors_patterns.items[i].place);
     traefik_set_texts(c, f, "methods", &h->cors_methods);
     traefik_set_texts(c, f, "headers", &h->cors_headers);
     traefik_set_texts(c, f, "expose", &h->cors_expose);
-    traefik_set_bool(c, f, "credentials", h->cors_credentials, place_of(t));
+    traefik_set_bool(c, f, "credentials", h->cors_credentials, traefik_kind_place(t));
     uint64_t seconds = 0;
     if (h->cors_max_age.text.len > 0 &&
         traefik_duration(h->cors_max_age.text, &seconds) != ERR_OK &&
         !str_eq(h->cors_max_age.text, STR("-1")))
         return traefik_fail(c, h->cors_max_age.place, "accessControlMaxAge: expected seconds");
-    traefik_set_ms(c, f, "max-age", (int64_t)MIN(seconds, (uint64_t)86400000), place_of(t));
+    traefik_set_ms(c, f, "max-age", (int64_t)MIN(seconds, (uint64_t)86400000),
+                   traefik_kind_place(t));
     return true;
 }
 
@@ -202,18 +199,18 @@ static void put_ssl(struct traefik_conv *c, struct traefik_thing *t, const struc
 {
     if (!h->ssl_redirect || h->is_development)
         return;
-    struct conf_node *f = traefik_filter(c, t, "redirect", place_of(t));
+    struct conf_node *f = traefik_filter(c, t, "redirect", traefik_kind_place(t));
     if (h->ssl_host.text.len > 0) {
-        traefik_set(c, f, "of", STR("url"), place_of(t));
-        traefik_set(c, f, "from", STR("^http:"), place_of(t));
+        traefik_set(c, f, "of", STR("url"), traefik_kind_place(t));
+        traefik_set(c, f, "from", STR("^http:"), traefik_kind_place(t));
         traefik_set(
             c, f, "to",
             arena_printf(c->mem, "https://" STR_FMT "{path}{query}", STR_ARG(h->ssl_host.text)),
             h->ssl_host.place);
     } else {
-        traefik_set(c, f, "scheme", STR("https"), place_of(t));
+        traefik_set(c, f, "scheme", STR("https"), traefik_kind_place(t));
     }
-    traefik_set_bool(c, f, "permanent", !h->ssl_temporary, place_of(t));
+    traefik_set_bool(c, f, "permanent", !h->ssl_temporary, traefik_kind_place(t));
 }
 
 static bool convert(struct traefik_conv *c, struct traefik_thing *t, const void *conf)

@@ -4,10 +4,8 @@
 #include "dialect/traefik_priv.h"
 
 static const struct traefik_middleware *const families[] = {
-    traefik_auth_middlewares,
-    traefik_header_middlewares,
-    traefik_path_middlewares,
-    traefik_traffic_middlewares,
+    traefik_auth_middlewares,  traefik_header_middlewares, traefik_path_middlewares,
+    traefik_limit_middlewares, traefik_retry_middlewares,  traefik_answer_middlewares,
 };
 
 #define KINDS_MAX 64

@@ -10,11 +10,6 @@ struct path_conf {
     bool forces_slash;
 };
 
-static struct place place_of(const struct traefik_thing *t)
-{
-    return t->node->first->key_place;
-}
-
 // --- prefixes and paths ---
 
 static const struct conf_item add_items[] = {
@@ -32,7 +27,7 @@ static bool convert_add(struct traefik_conv *c, struct traefik_thing *t, const v
     struct str prefix = p->prefix.text;
     if (!str_starts(prefix, STR("/")))
         prefix = arena_concat(c->mem, STR("/"), prefix, STR_NONE);
-    traefik_set(c, traefik_filter(c, t, "add-prefix", place_of(t)), "prefix", prefix,
+    traefik_set(c, traefik_filter(c, t, "add-prefix", traefik_kind_place(t)), "prefix", prefix,
                 p->prefix.place);
     return true;
 }
@@ -50,8 +45,8 @@ static const struct conf_section strip_section = {
 static bool convert_strip(struct traefik_conv *c, struct traefik_thing *t, const void *conf)
 {
     const struct path_conf *p = conf;
-    struct conf_node *f = traefik_filter(c, t, "strip-prefix", place_of(t));
-    struct conf_node *list = traefik_list(c, f, "prefixes", place_of(t));
+    struct conf_node *f = traefik_filter(c, t, "strip-prefix", traefik_kind_place(t));
+    struct conf_node *list = traefik_list(c, f, "prefixes", traefik_kind_place(t));
     for (size_t i = 0; i < p->prefixes.n; i++) {
         // A slash at the end is of no matter: whole segments are taken off, and one is put in
         // front.
@@ -86,9 +81,9 @@ static bool convert_strip_regex(struct traefik_conv *c, struct traefik_thing *t,
         text_printf(&from, "%s(?:" STR_FMT ")", i > 0 ? "|" : "",
                     STR_ARG(p->regexes.items[i].text));
     text_put(&from, STR(")/?"));
-    struct conf_node *f = traefik_filter(c, t, "rewrite", place_of(t));
+    struct conf_node *f = traefik_filter(c, t, "rewrite", traefik_kind_place(t));
     traefik_set(c, f, "from", arena_dup(c->mem, text_str(&from)), p->regexes.items[0].place);
-    traefik_set(c, f, "to", STR("/"), place_of(t));
+    traefik_set(c, f, "to", STR("/"), traefik_kind_place(t));
     text_fini(&from);
     return true;
 }
@@ -105,8 +100,8 @@ static const struct conf_section replace_section = {
 static bool convert_replace(struct traefik_conv *c, struct traefik_thing *t, const void *conf)
 {
     const struct path_conf *p = conf;
-    traefik_set(c, traefik_filter(c, t, "replace-path", place_of(t)), "path", p->path.text,
-                p->path.place);
+    traefik_set(c, traefik_filter(c, t, "replace-path", traefik_kind_place(t)), "path",
+                p->path.text, p->path.place);
     return true;
 }
 
@@ -134,7 +129,7 @@ static bool convert_replace_regex(struct traefik_conv *c, struct traefik_thing *
     struct str to = traefik_replacement(c, p->replacement.text, 0);
     if (!to.ptr || str_find(to, '?') != STR_NPOS)
         return fail_replacement(c, &p->replacement);
-    struct conf_node *f = traefik_filter(c, t, "rewrite", place_of(t));
+    struct conf_node *f = traefik_filter(c, t, "rewrite", traefik_kind_place(t));
     traefik_set(c, f, "from", p->regex.text, p->regex.place);
     traefik_set(c, f, "to", to, p->replacement.place);
     return true;
@@ -180,8 +175,8 @@ static bool convert_redirect_regex(struct traefik_conv *c, struct traefik_thing 
     struct str to = traefik_replacement(c, r->replacement.text, is_whole ? 0 : 1);
     if (!to.ptr || has_lone_brace(to))
         return fail_replacement(c, &r->replacement);
-    struct conf_node *f = traefik_filter(c, t, "redirect", place_of(t));
-    traefik_set(c, f, "of", STR("url"), place_of(t));
+    struct conf_node *f = traefik_filter(c, t, "redirect", traefik_kind_place(t));
+    traefik_set(c, f, "of", STR("url"), traefik_kind_place(t));
     traefik_set(c, f, "from",
                 arena_printf(c->mem, "%s(?:" STR_FMT ")(?<behindit>.*)$",
                              is_whole ? "^" : "^[a-z]+://(?<beforeit>.*?)", STR_ARG(regex)),
@@ -190,7 +185,7 @@ static bool convert_redirect_regex(struct traefik_conv *c, struct traefik_thing 
                 arena_printf(c->mem, "%s" STR_FMT "${behindit}",
                              is_whole ? "" : "{scheme}://${beforeit}", STR_ARG(to)),
                 r->replacement.place);
-    traefik_set_bool(c, f, "permanent", r->is_permanent, place_of(t));
+    traefik_set_bool(c, f, "permanent", r->is_permanent, traefik_kind_place(t));
     return true;
 }
 
@@ -209,11 +204,11 @@ static bool convert_redirect_scheme(struct traefik_conv *c, struct traefik_thing
                                     const void *conf)
 {
     const struct redirect_conf *r = conf;
-    struct conf_node *f = traefik_filter(c, t, "redirect", place_of(t));
+    struct conf_node *f = traefik_filter(c, t, "redirect", traefik_kind_place(t));
     traefik_set(c, f, "scheme", r->scheme.text, r->scheme.place);
     if (r->port.text.len > 0)
         traefik_set(c, f, "port", r->port.text, r->port.place);
-    traefik_set_bool(c, f, "permanent", r->is_permanent, place_of(t));
+    traefik_set_bool(c, f, "permanent", r->is_permanent, traefik_kind_place(t));
     return true;
 }
 

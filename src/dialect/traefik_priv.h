@@ -122,6 +122,12 @@ struct conf_node *traefik_filter(struct traefik_conv *c, struct traefik_thing *t
 bool traefik_use(struct traefik_conv *c, const struct conf_text *name, struct conf_node *use,
                  struct conf_node *overlay);
 
+// Where the kind of a middleware is named.
+static inline struct place traefik_kind_place(const struct traefik_thing *t)
+{
+    return t->node->first->key_place;
+}
+
 struct traefik_middleware {
     const char *name;
     const struct conf_section *section; // NULL: it's never had
@@ -130,7 +136,8 @@ struct traefik_middleware {
 };
 
 extern const struct traefik_middleware traefik_auth_middlewares[], traefik_header_middlewares[],
-    traefik_path_middlewares[], traefik_traffic_middlewares[];
+    traefik_path_middlewares[], traefik_limit_middlewares[], traefik_retry_middlewares[],
+    traefik_answer_middlewares[];
 extern const struct traefik_refusal traefik_middleware_refusals[];
 
 // "(?:re)" as an expression that is found in the whole text, for what Go looks for anywhere.
@@ -139,6 +146,26 @@ struct str traefik_anywhere(struct traefik_conv *c, struct str regex);
 struct str traefik_replacement(struct traefik_conv *c, struct str text, unsigned shift);
 
 // --- services ---
+
+struct traefik_cookie_conf {
+    bool is_on;
+    struct conf_text name, same_site, path, domain;
+    bool secure, http_only;
+    uint32_t max_age_s;
+    struct place place;
+};
+
+struct traefik_sticky_conf {
+    bool is_on;
+    struct traefik_cookie_conf cookie;
+};
+
+extern const struct conf_section traefik_sticky_section;
+
+void traefik_put_sticky(struct traefik_conv *c, const struct traefik_sticky_conf *s,
+                        struct conf_node *service);
+// A loadBalancer, into a service of ours. False with an error: it can't be had.
+bool traefik_put_pool(struct traefik_conv *c, struct conf_node *node, struct conf_node *service);
 
 // The name of our service for Traefik's; overlay: settings of middlewares of this route, may be
 // empty or NULL. Empty with an error.
@@ -160,9 +187,9 @@ void traefik_tcp_routers(struct traefik_conv *c, const struct traefik_source *so
 struct traefik_entry_http_conf {
     struct conf_texts middlewares;
     struct traefik_router_tls {
-        bool is_on;
+        bool is_on, passes; // passes: TCP alone
         struct conf_text options, resolver;
-        struct conf_list domains; // of traefik_domain
+        struct conf_list domains; // of traefik_domain; HTTP alone
     } tls;
 };
 
@@ -172,6 +199,24 @@ struct traefik_domain {
 };
 
 extern const struct conf_section traefik_router_tls_section, traefik_entry_http_section;
+
+// An HTTP or TCP router; they differ in what their tls takes.
+struct traefik_router_conf {
+    struct conf_texts entries, middlewares;
+    struct conf_text rule, syntax, service;
+    uint32_t priority;
+    struct traefik_router_tls tls;
+};
+
+#define TRAEFIK_ROUTER_ITEMS(tls_section)                                                          \
+    ITEM_TEXTS(traefik_router_conf, entries, "entryPoints"),                                       \
+        ITEM_TEXT(traefik_router_conf, rule, "rule"),                                              \
+        ITEM_TEXT(traefik_router_conf, syntax, "ruleSyntax"),                                      \
+        ITEM_TEXT(traefik_router_conf, service, "service"),                                        \
+        ITEM_UINT(traefik_router_conf, priority, "priority"),                                      \
+        ITEM_TEXTS(traefik_router_conf, middlewares, "middlewares"),                               \
+        ITEM_SWITCHED(traefik_router_conf, tls, "tls", struct traefik_router_tls, is_on,           \
+                      .section = &(tls_section), .def = "off")
 
 // Options of TLS that are called default, for all entrypoints that speak it.
 void traefik_default_options(struct traefik_conv *c);

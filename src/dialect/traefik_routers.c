@@ -41,27 +41,13 @@ const struct conf_section traefik_entry_http_section = {
     CONF_SECTION_OF(traefik_entry_http_conf, http_items),
 };
 
-struct router_conf {
-    struct conf_texts entries, middlewares;
-    struct conf_text rule, syntax, service;
-    uint32_t priority;
-    struct traefik_router_tls tls;
-};
-
 static const struct conf_item router_items[] = {
-    ITEM_TEXTS(router_conf, entries, "entryPoints"),
-    ITEM_TEXT(router_conf, rule, "rule"),
-    ITEM_TEXT(router_conf, syntax, "ruleSyntax"),
-    ITEM_TEXT(router_conf, service, "service"),
-    ITEM_UINT(router_conf, priority, "priority"),
-    ITEM_TEXTS(router_conf, middlewares, "middlewares"),
-    ITEM_SWITCHED(router_conf, tls, "tls", struct traefik_router_tls, is_on,
-                  .section = &traefik_router_tls_section, .def = "off"),
+    TRAEFIK_ROUTER_ITEMS(traefik_router_tls_section),
 };
 
 static const struct conf_section router_section = {
     .name = "router",
-    CONF_SECTION_OF(router_conf, router_items),
+    CONF_SECTION_OF(traefik_router_conf, router_items),
 };
 
 static const struct traefik_refusal refusals[] = {
@@ -75,7 +61,7 @@ static const struct traefik_refusal refusals[] = {
 struct router {
     struct str name; // "web@docker"
     const struct conf_node *node;
-    const struct router_conf *conf;
+    const struct traefik_router_conf *conf;
     struct str rule; // in our language
     bool is_v2;
 };
@@ -91,7 +77,7 @@ static const struct traefik_entry *find_entry(const struct traefik_conv *c, stru
     return NULL;
 }
 
-static bool is_named(const struct router_conf *r, const struct traefik_entry *e)
+static bool is_named(const struct traefik_router_conf *r, const struct traefik_entry *e)
 {
     for (size_t i = 0; i < r->entries.n; i++) {
         if (str_ieq(r->entries.items[i].text, e->name))
@@ -111,7 +97,7 @@ static const struct traefik_entry_http_conf *model_of(struct traefik_conv *c,
     return err == ERR_OK ? model : NULL; // was checked when it was read
 }
 
-static bool fits(const struct traefik_conv *c, const struct router_conf *r,
+static bool fits(const struct traefik_conv *c, const struct traefik_router_conf *r,
                  const struct traefik_entry *e, const struct traefik_entry_http_conf *model)
 {
     bool wants_tls = r->tls.is_on || (model && model->tls.is_on);
@@ -206,7 +192,7 @@ static bool put_route(struct traefik_conv *c, const struct router *r,
                       const struct traefik_entry_http_conf *model, struct conf_node *route)
 {
     struct place place = r->node->key_place;
-    const struct router_conf *conf = r->conf;
+    const struct traefik_router_conf *conf = r->conf;
     struct conf_node *use = conf_node_new(c->mem, CONF_NODE_SEQ, place);
     struct conf_node *overlay = conf_node_new(c->mem, CONF_NODE_MAP, place);
     if (!use || !overlay)
@@ -233,7 +219,7 @@ static bool put_route(struct traefik_conv *c, const struct router *r,
 static struct conf_node *begin_route(struct traefik_conv *c, const struct router *r,
                                      struct str name)
 {
-    const struct router_conf *conf = r->conf;
+    const struct traefik_router_conf *conf = r->conf;
     struct conf_node *route = conf_node_new(c->mem, CONF_NODE_MAP, r->node->key_place);
     if (!route)
         panic("converted settings don't fit");
@@ -316,7 +302,8 @@ static bool check_entries(struct traefik_conv *c, const struct router *r)
 static bool read_router(struct traefik_conv *c, struct router *r, struct conf_node *node)
 {
     bool is_fine;
-    const struct router_conf *conf = traefik_read_all(c, &router_section, refusals, node, &is_fine);
+    const struct traefik_router_conf *conf =
+        traefik_read_all(c, &router_section, refusals, node, &is_fine);
     r->conf = conf;
     r->is_v2 = conf->syntax.text.len > 0 ? str_ieq(conf->syntax.text, STR("v2")) : c->scope->is_v2;
     r->rule = traefik_rule(conf->rule.text, r->is_v2, c->mem);

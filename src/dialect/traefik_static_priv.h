@@ -18,6 +18,60 @@ void *static_read(struct static_conv *s, const struct conf_section *section, str
 struct conf_node *static_route(struct static_conv *s, const char *match, struct str name,
                                struct str entry, struct place place);
 
+extern const struct traefik_refusal traefik_static_refusals[];
+
+// --- logs ---
+
+struct traefik_log_conf {
+    bool is_on;
+    struct conf_text level, format, path;
+    bool no_color;
+};
+
+struct traefik_access_conf {
+    bool is_on;
+    struct conf_text path, format;
+    uint32_t buffering; // lines wait in rings in any case
+};
+
+extern const struct conf_section traefik_log_section, traefik_access_section;
+
+void static_put_log(struct static_conv *s, const struct traefik_log_conf *l, struct place place);
+void static_put_access(struct static_conv *s, const struct traefik_access_conf *a,
+                       struct place place);
+
+// --- providers ---
+
+struct traefik_docker_tls {
+    struct conf_text ca, cert, key;
+    struct place place;
+};
+
+struct traefik_docker_conf {
+    bool is_on;
+    struct conf_text endpoint, network, rule, constraints;
+    struct traefik_docker_tls tls;
+    bool exposed, watch, is_swarm;
+    struct place place;
+};
+
+struct traefik_file_conf {
+    bool is_on;
+    struct conf_text name, directory;
+    bool watch, debug;
+    struct place place;
+};
+
+struct traefik_providers_conf {
+    struct traefik_docker_conf docker;
+    struct traefik_file_conf file;
+    struct conf_text throttle;
+};
+
+extern const struct conf_section traefik_providers_section;
+
+void static_put_providers(struct static_conv *s, const struct traefik_providers_conf *p);
+
 // --- entrypoints ---
 
 struct traefik_trust_conf {

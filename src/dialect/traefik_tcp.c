@@ -6,44 +6,24 @@
 
 // --- tables ---
 
-struct tcp_tls_conf {
-    bool is_on, passes;
-    struct conf_text options, resolver;
-    struct conf_list domains;
-};
-
 static const struct conf_item tls_items[] = {
-    ITEM_BOOL(tcp_tls_conf, passes, "passthrough"),
-    ITEM_TEXT(tcp_tls_conf, options, "options"),
-    ITEM_TEXT(tcp_tls_conf, resolver, "certResolver"),
+    ITEM_BOOL(traefik_router_tls, passes, "passthrough"),
+    ITEM_TEXT(traefik_router_tls, options, "options"),
+    ITEM_TEXT(traefik_router_tls, resolver, "certResolver"),
 };
 
 static const struct conf_section tls_section = {
     .name = "tls",
-    CONF_SECTION_OF(tcp_tls_conf, tls_items),
-};
-
-struct router_conf {
-    struct conf_texts entries, middlewares;
-    struct conf_text rule, syntax, service;
-    uint32_t priority;
-    struct tcp_tls_conf tls;
+    CONF_SECTION_OF(traefik_router_tls, tls_items),
 };
 
 static const struct conf_item router_items[] = {
-    ITEM_TEXTS(router_conf, entries, "entryPoints"),
-    ITEM_TEXT(router_conf, rule, "rule"),
-    ITEM_TEXT(router_conf, syntax, "ruleSyntax"),
-    ITEM_TEXT(router_conf, service, "service"),
-    ITEM_UINT(router_conf, priority, "priority"),
-    ITEM_TEXTS(router_conf, middlewares, "middlewares"),
-    ITEM_SWITCHED(router_conf, tls, "tls", struct tcp_tls_conf, is_on, .section = &tls_section,
-                  .def = "off"),
+    TRAEFIK_ROUTER_ITEMS(tls_section),
 };
 
 static const struct conf_section router_section = {
     .name = "router",
-    CONF_SECTION_OF(router_conf, router_items),
+    CONF_SECTION_OF(traefik_router_conf, router_items),
 };
 
 struct address_conf {
@@ -221,7 +201,7 @@ static bool has_http_router(const struct traefik_conv *c, struct str name)
 }
 
 static bool take_entry(struct traefik_conv *c, const struct traefik_entry *e,
-                       const struct router_conf *r, struct place place)
+                       const struct traefik_router_conf *r, struct place place)
 {
     struct traefik_settings *s = c->ret;
     if (traefik_is_tcp_entry(c, e->name) || (e->is_tls && r->tls.passes))
@@ -245,8 +225,8 @@ static bool take_entry(struct traefik_conv *c, const struct traefik_entry *e,
     return true;
 }
 
-static bool add_entries(struct traefik_conv *c, const struct router_conf *r, struct place place,
-                        struct conf_node *route)
+static bool add_entries(struct traefik_conv *c, const struct traefik_router_conf *r,
+                        struct place place, struct conf_node *route)
 {
     struct conf_node *list = traefik_list(c, route, "entrypoints", place);
     for (size_t i = 0; i < r->entries.n; i++) {
@@ -279,7 +259,7 @@ static bool add_entries(struct traefik_conv *c, const struct router_conf *r, str
 
 static bool put_route(struct traefik_conv *c, struct conf_node *node, struct str name)
 {
-    const struct router_conf *r = traefik_read(c, &router_section, refusals, node);
+    const struct traefik_router_conf *r = traefik_read(c, &router_section, refusals, node);
     struct place place = node->key_place;
     if (!r)
         return false;
