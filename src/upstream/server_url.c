@@ -3,6 +3,7 @@
 
 #include "codec/idna.h"
 #include "codec/url.h"
+#include "conf/print.h"
 
 #define FORMS                                                                                      \
     "allowed are http://HOST[:PORT], https://HOST[:PORT], h2c://HOST[:PORT], tcp://HOST:PORT, "    \
@@ -13,7 +14,8 @@
 
 static enum err fail(const struct conf_text *url, struct diags *diags, const char *why)
 {
-    return diag_fail(diags, ERR_SYNTAX, url->place, "server '" STR_FMT "': %s", STR_ARG(url->text),
+    struct str shown = conf_is_secret_value(url->text) ? STR("***") : url->text;
+    return diag_fail(diags, ERR_SYNTAX, url->place, "server '" STR_FMT "': %s", STR_ARG(shown),
                      why);
 }
 
