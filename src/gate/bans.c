@@ -279,13 +279,27 @@ static void ban_client(struct bans *b, const struct ban_rules *rules, const stru
     tell_keeper(b, &ban);
 }
 
+// Whether a connection is of a proxy: one whose fields are believed, or one that sends PROXY
+// headers and asks for itself, as checks do. Where all may send such headers, that says nothing of
+// anybody.
+static bool is_of_proxy(const struct http_entry *entry, const struct ip *peer)
+{
+    for (size_t i = 0; i < entry->n_balancers; i++) {
+        const struct ip_net *net = &entry->balancers[i];
+        if (net->bits > 0 && ip_net_contains(net, peer))
+            return true;
+    }
+    return forward_is_trusted(entry, peer);
+}
+
 // Whose deed it is: of one who never got so far as to say it, the connection's. A proxy isn't
-// banned for those who come by it.
+// banned for those who come by it, since they all would be.
 static const struct ip *culprit_of(const struct exchange *x)
 {
-    if (x->client.family == 0)
-        return forward_is_trusted(x->entry, &x->peer) ? NULL : &x->peer;
-    return x->peer_is_trusted && ip_eq(&x->client, &x->peer) ? NULL : &x->client;
+    bool is_peer = x->client.family == 0 || ip_eq(&x->client, &x->peer);
+    if (is_peer)
+        return is_of_proxy(x->entry, &x->peer) ? NULL : &x->peer;
+    return &x->client;
 }
 
 // NULL: of one who isn't counted.
@@ -326,7 +340,7 @@ void bans_note_offence(struct bans *b, const struct ban_rules *rules,
                        const struct http_entry *entry, const struct ip *peer,
                        enum http_offence offence)
 {
-    const struct ip *ip = countable(b, rules, forward_is_trusted(entry, peer) ? NULL : peer);
+    const struct ip *ip = countable(b, rules, is_of_proxy(entry, peer) ? NULL : peer);
     const char *what;
     for (size_t i = 0; ip && i < rules->n; i++) {
         if (ban_rule_counts_offence(&rules->items[i], offence, &what))

@@ -64,6 +64,8 @@ static void build_entry(const struct conf_map_item *item, struct http_entry *e)
                   .merge_slashes = c->merge_slashes},
         .trusted = c->trusted_proxies.items,
         .n_trusted = c->trusted_proxies.n,
+        .balancers = c->proxy_protocol.from.items,
+        .n_balancers = c->proxy_protocol.is_on ? c->proxy_protocol.from.n : 0,
         .x_forwarded = c->x_forwarded,
         .x_real_ip = c->x_real_ip,
         .forwarded = c->forwarded,

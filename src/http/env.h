@@ -51,6 +51,8 @@ struct http_entry {
     struct url_path_policy paths;
     const struct ip_net *trusted; // peers whose forwarding fields are believed
     size_t n_trusted;
+    const struct ip_net *balancers; // peers that send PROXY headers
+    size_t n_balancers;
     bool x_forwarded; // X-Forwarded-For/-Proto/-Host/-Port to servers
     bool x_real_ip;
     bool forwarded;                       // Forwarded (RFC 7239)

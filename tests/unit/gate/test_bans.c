@@ -174,6 +174,25 @@ static void a_trusted_proxy_is_not_banned_for_others(void)
     close_world();
 }
 
+static void a_balancer_that_sends_proxy_headers_is_not_banned_for_its_own_checks(void)
+{
+    open_world(1, 1000000000);
+    struct ip_net all[] = {{.ip = ip_of("192.0.2.9"), .bits = 32},
+                           {.ip = ip_of("0.0.0.0"), .bits = 0}}; // the second: anybody may
+    w.entry.balancers = all;
+    w.entry.n_balancers = ARRAY_LEN(all);
+    w.rule.conn_events = 1u << HTTP_OFFENCE_HANDSHAKE;
+    struct exchange x = {.entry = &w.entry, .resp = {.status = 404}};
+    x.peer = x.client = all[0].ip;
+    bans_note(w.bans, &w.rules, &x);
+    bans_note_offence(w.bans, &w.rules, &w.entry, &all[0].ip, HTTP_OFFENCE_HANDSHAKE);
+    CHECK(!is_refused("192.0.2.9"));
+    x.peer = x.client = ip_of("198.51.100.1");
+    bans_note(w.bans, &w.rules, &x);
+    CHECK(is_refused("198.51.100.1"));
+    close_world();
+}
+
 static void what_the_keeper_says_holds(void)
 {
     open_world(1, 1000000000);
@@ -216,5 +235,6 @@ TEST_MAIN(TEST(the_nth_event_bans_and_the_keeper_hears_of_it_once), TEST(a_windo
           TEST(the_next_ban_is_twice_as_long_up_to_a_limit),
           TEST(who_is_never_banned_is_neither_counted_nor_refused),
           TEST(a_trusted_proxy_is_not_banned_for_others),
+          TEST(a_balancer_that_sends_proxy_headers_is_not_banned_for_its_own_checks),
           TEST(floods_of_connections_are_counted_but_not_those_of_a_trusted_proxy),
           TEST(what_the_keeper_says_holds))
