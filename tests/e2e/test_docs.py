@@ -42,6 +42,7 @@ def files(tmp_path_factory):
             "GeoLite2-Country.mmdb": mmdb.database({"192.0.2.0/24": mmdb.country("DE")}),
             "GeoLite2-ASN.mmdb": mmdb.database({"192.0.2.0/24": mmdb.system(64496)}),
             "partner.pem": client.pem, "jwks.json": jwks(Key("ES256")).encode(),
+            "collector.secret": b"Bearer 0123456789abcdef\n",
             "token.secret": b"0123456789abcdef0123456789abcdef\n"}
 
 
