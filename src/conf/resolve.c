@@ -153,6 +153,16 @@ void conf_resolve_item(struct conf_reader *r, const struct conf_path *path,
     }
 }
 
+// Whether a text in the place of such a map may be a secret that belongs into it.
+static bool has_secret(const struct conf_section *section)
+{
+    for (size_t i = 0; i < section->n_items; i++) {
+        if (section->items[i].kind == CONF_SECRET)
+            return true;
+    }
+    return false;
+}
+
 // What doesn't fit the tables is left alone: conf_read reports it.
 static void resolve_section(struct conf_reader *r, const struct conf_path *path,
                             const struct conf_section *section, struct conf_node *node,
@@ -162,6 +172,8 @@ static void resolve_section(struct conf_reader *r, const struct conf_path *path,
         const struct conf_item *shorthand = conf_shorthand(section);
         if (shorthand)
             conf_resolve_item(r, path, shorthand, node, resolver);
+        else if (node->kind == CONF_NODE_SCALAR && has_secret(section))
+            node->is_secret = true;
         return;
     }
     const struct conf_item *inline_choice = conf_inline_choice(section);

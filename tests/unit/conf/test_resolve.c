@@ -157,9 +157,42 @@ static void secrets_are_marked_even_when_they_stand_in_the_file(void)
     fixture_fini(&f);
 }
 
+struct account_conf {
+    struct conf_text key;
+};
+
+struct holder_conf {
+    struct account_conf account;
+};
+
+static void a_text_where_a_map_with_a_secret_belongs_is_not_told(void)
+{
+    static const struct conf_item account_items[] = {
+        ITEM_SECRET(account_conf, key, "key", .since = "0.1", .doc = "A key."),
+    };
+    static const struct conf_section account = {
+        .name = "account", .doc = "An account.", CONF_SECTION_OF(account_conf, account_items)};
+    static const struct conf_item items[] = {
+        ITEM_SECTION(holder_conf, account, "account", struct account_conf, .section = &account,
+                     .since = "0.1", .doc = "An account."),
+    };
+    static const struct conf_section holder = {
+        .name = "holder", .doc = "It has one.", CONF_SECTION_OF(holder_conf, items)};
+    struct fixture f;
+    struct holder_conf conf;
+    fixture_init(&f);
+    struct conf_node *node = fixture_parse(&f, "account: hunter2");
+    CHECK_INT(conf_resolve(&holder, node, &resolver, &f.mem, &f.diags), ERR_OK);
+    CHECK(conf_read(&holder, node, NULL, &f.mem, &f.diags, &conf) != ERR_OK);
+    CHECK_STR(str_of(fixture_message(&f, 0)),
+              STR("t.yaml:1:10: error: account: expected a map, found something else"));
+    fixture_fini(&f);
+}
+
 TEST_MAIN(TEST(secrets_come_from_files_variables_and_the_text_itself),
           TEST(files_keep_their_bytes_and_their_path),
           TEST(networks_come_from_lists_by_name_from_files_and_the_text_itself),
           TEST(a_bad_line_of_a_list_is_told_with_its_number),
           TEST(what_can_not_be_read_is_an_error_with_its_reason),
-          TEST(secrets_are_marked_even_when_they_stand_in_the_file))
+          TEST(secrets_are_marked_even_when_they_stand_in_the_file),
+          TEST(a_text_where_a_map_with_a_secret_belongs_is_not_told))
