@@ -228,6 +228,12 @@ static void look_soon(struct h2_conn *c)
     c->is_look_due = true;
 }
 
+enum fiber_wake h2_conn_wait(const struct h2_conn *c, struct deadline until)
+{
+    enum fiber_wake why = fiber_wait(until);
+    return why == FIBER_EXPIRED && c->is_look_due ? fiber_wait(deadline_in(1)) : why;
+}
+
 static void on_event(struct rt_sock *sock)
 {
     struct h2_conn *c = CONTAINER_OF(sock, struct h2_conn, stream.sock);
@@ -279,6 +285,8 @@ static void on_timer(struct rt_timer *timer)
             h2_conn_set_timer(c);
         return;
     }
+    if (c->is_look_due)
+        return; // what came in this turn came in time: the timer is set behind the look at it
     act(c, clock_now_ms());
     if (c->state != H2_CONN_CLOSED)
         h2_conn_rest(c);

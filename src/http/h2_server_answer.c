@@ -206,7 +206,7 @@ static bool wait_taken(struct h2_stream *s)
     while (s->out.len > 0 || s->out_is_last) {
         s->writer = fiber_self();
         enum fiber_wake why =
-            fiber_wait(deadline_min(whole, deadline_at(s->taken_ms + e->body_idle_ms)));
+            h2_conn_wait(s->c, deadline_min(whole, deadline_at(s->taken_ms + e->body_idle_ms)));
         s->writer = NULL;
         int64_t now_ms = clock_now_ms();
         if (why == FIBER_CANCELLED || s->is_reset)

@@ -281,8 +281,9 @@ static enum io wait_for_more(struct h2_stream *s, struct deadline until)
     int64_t before_ms = clock_now_ms();
     ASSERT(!in->reader);
     in->reader = fiber_self();
-    enum fiber_wake why =
-        fiber_wait(is_tunnel ? until : deadline_min(deadline_in(s->x.entry->body_idle_ms), until));
+    if (!is_tunnel)
+        until = deadline_min(deadline_in(s->x.entry->body_idle_ms), until);
+    enum fiber_wake why = h2_conn_wait(s->c, until);
     in->reader = NULL;
     in->waited_ms += clock_now_ms() - before_ms;
     if (why == FIBER_EXPIRED)

@@ -15,6 +15,7 @@
 #include "http/exchange.h"
 #include "http/h2_fields.h"
 #include "http/h2_server.h"
+#include "rt/fiber.h"
 #include "rt/timer.h"
 
 // Kinds of frames that cost us more than their sender: how many at once, and how many each second.
@@ -191,6 +192,9 @@ void h2_conn_rest(struct h2_conn *c);
 void h2_conn_set_timer(struct h2_conn *c);
 // Acts on what the callbacks have written down.
 void h2_conn_settle(struct h2_conn *c);
+// As fiber_wait, for something of the client's. What has come in the turn in which the time ends is
+// read first: a worker that stood still blames nobody for that.
+enum fiber_wake h2_conn_wait(const struct h2_conn *c, struct deadline until);
 
 // ---- h2_server_io.c ----
 

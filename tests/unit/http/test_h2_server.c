@@ -3,6 +3,7 @@
 #include "http/h2_server.h"
 
 #include <nghttp2/nghttp2.h>
+#include <time.h>
 
 #include "http/h2_server_priv.h"
 #include "unit/http/server_rig.h"
@@ -108,13 +109,18 @@ static void close_peer(struct rig *r)
     rig_close(r);
 }
 
-// One turn of both sides.
-static void turn(struct rig *r)
+static void send_all(struct rig *r)
 {
     const uint8_t *bytes;
     ssize_t n;
     while ((n = nghttp2_session_mem_send(peer.session, &bytes)) > 0)
         rig_send(r, str_from((const char *)bytes, (size_t)n));
+}
+
+// One turn of both sides.
+static void turn(struct rig *r)
+{
+    send_all(r);
     rig_turn(r);
     if (r->n_got > 0)
         CHECK(nghttp2_session_mem_recv(peer.session, (uint8_t *)r->got, r->n_got) ==
@@ -345,10 +351,7 @@ static void a_drain_ends_it_after_the_last_stream(void)
 // One turn of both sides, of which the client reads nothing.
 static void turn_deaf(struct rig *r)
 {
-    const uint8_t *bytes;
-    ssize_t n;
-    while ((n = nghttp2_session_mem_send(peer.session, &bytes)) > 0)
-        rig_send(r, str_from((const char *)bytes, (size_t)n));
+    send_all(r);
     loop_turn(r->loop, 2);
 }
 
@@ -498,6 +501,63 @@ static void an_idle_connection_ends_with_goaway(void)
     close_peer(&r);
 }
 
+#define STOOD_STILL_MS 50
+
+// Bytes come while the worker has no turn, until its times are over.
+static void stand_still(struct rig *r, struct str bytes)
+{
+    CHECK_INT(send(r->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL), (ssize_t)bytes.len);
+    struct timespec t = {.tv_nsec = 2 * STOOD_STILL_MS * 1000000};
+    nanosleep(&t, NULL);
+}
+
+static void the_rest_of_a_head_counts_that_came_while_the_worker_stood_still(void)
+{
+    struct rig r;
+    open_peer(&r);
+    struct answer *before = ask("GET", "/hello", 0);
+    UNTIL(&r, before->is_closed);
+    turn(&r); // its SETTINGS are acknowledged
+    r.entry.head_ms = STOOD_STILL_MS;
+    uint64_t n_before = rig_counter(&r, HTTP_COUNTER_EXCHANGES);
+    struct answer *a = ask("GET", "/hello", 0);
+    const uint8_t *bytes;
+    ssize_t n = nghttp2_session_mem_send(peer.session, &bytes);
+    struct str frame = str_from((const char *)bytes, (size_t)n);
+    rig_send(&r, str_from(frame.ptr, H2_FRAME_HEAD_BYTES + 1));
+    while (rig_counter(&r, HTTP_COUNTER_EXCHANGES) == n_before)
+        loop_turn(r.loop, 0);
+    stand_still(&r, str_skip(frame, H2_FRAME_HEAD_BYTES + 1));
+    UNTIL(&r, a->is_closed || peer.has_goaway);
+    CHECK_INT(a->status, 200);
+    CHECK(!peer.has_goaway);
+    close_peer(&r);
+}
+
+static void a_body_counts_that_came_while_the_worker_stood_still(void)
+{
+    struct rig r;
+    open_peer(&r);
+    r.entry.body_idle_ms = STOOD_STILL_MS;
+    const nghttp2_nv fields[] = {nv(":method", "POST"), nv(":scheme", "http"),
+                                 nv(":authority", "a.example"), nv(":path", "/echo")};
+    const nghttp2_data_provider body = {.read_callback = read_tunnel};
+    int32_t id = nghttp2_submit_request(peer.session, NULL, fields, ARRAY_LEN(fields), &body, NULL);
+    struct answer *a = answer_of(id);
+    while (r.n_served == 0)
+        turn_deaf(&r);
+    peer.body_left = 5;
+    peer.ends_tunnel = true;
+    CHECK(nghttp2_session_resume_data(peer.session, id) == 0);
+    const uint8_t *bytes;
+    ssize_t n = nghttp2_session_mem_send(peer.session, &bytes);
+    stand_still(&r, str_from((const char *)bytes, (size_t)n));
+    UNTIL(&r, a->is_closed);
+    CHECK_INT(a->status, 200);
+    CHECK_INT(a->n, 5);
+    close_peer(&r);
+}
+
 // RFC 9218 4.1, 7.1, 10: also of heads, while the socket takes nothing; the order in which they
 // were asked for decides among equals. A reset takes one out.
 static void the_most_urgent_head_goes_first(void)
@@ -553,4 +613,6 @@ TEST_MAIN(TEST(a_get_is_answered_in_full), TEST(the_most_urgent_head_goes_first)
           TEST(a_client_that_broke_the_rules_is_not_listened_to),
           TEST(a_quiet_tunnel_holds_neither_fiber_nor_buffer), TEST(a_reset_ends_a_quiet_tunnel),
           TEST(what_comes_after_the_last_goaway_is_not_served_while_that_waits_for_room),
-          TEST(an_idle_connection_ends_with_goaway))
+          TEST(an_idle_connection_ends_with_goaway),
+          TEST(the_rest_of_a_head_counts_that_came_while_the_worker_stood_still),
+          TEST(a_body_counts_that_came_while_the_worker_stood_still))
