@@ -44,7 +44,8 @@ class Frame:
 class Answer:
     def __init__(self):
         self.headers, self.interim, self.trailers = [], [], []
-        self.body, self.reset, self.is_whole, self.ends = b"", None, False, False
+        self.body = bytearray()  # grows in its place: bodies have many frames
+        self.reset, self.is_whole, self.ends = None, False, False
 
     def get(self, name):
         return dict(self.headers).get(name)
@@ -76,7 +77,7 @@ class H2Client:
             made.set_alpn_protocols(["h2"])
             self.sock = made.wrap_socket(self.sock, server_hostname=name)
             assert self.sock.selected_alpn_protocol() == "h2"
-        self.buffer, self.frames = b"", []
+        self.buffer, self.at, self.frames = b"", 0, []
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
         self.answers, self.goaway, self.settings, self.pongs = {}, None, None, []
         self.next_stream, self.returns_windows, self.greets = 1, True, greet
@@ -120,13 +121,13 @@ class H2Client:
         self.send_frame(RST_STREAM, 0, stream, struct.pack(">I", code))
 
     def _read(self, n):
-        while len(self.buffer) < n:
+        while len(self.buffer) - self.at < n:
             piece = self.sock.recv(65536)
             if not piece:
                 raise EOFError("closed")
-            self.buffer += piece
-        piece, self.buffer = self.buffer[:n], self.buffer[n:]
-        return piece
+            self.buffer, self.at = self.buffer[self.at:] + piece, 0
+        self.at += n
+        return self.buffer[self.at - n:self.at]
 
     def read_frame(self):
         head = self._read(9)
