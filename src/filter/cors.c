@@ -286,6 +286,21 @@ static enum err check_origins(const struct cors *f, struct diags *diags)
     return err;
 }
 
+// `null` is what sandboxed pages of anybody say, and .invalid is nobody's (RFC 6761 6.4).
+static enum err check_patterns(const struct cors *f, struct diags *diags)
+{
+    static const struct str strangers[] = {STR_INIT("null"), STR_INIT("https://a.invalid")};
+    enum err err = ERR_OK;
+    for (size_t i = 0; f->conf->credentials && i < f->conf->patterns.n; i++)
+        for (size_t k = 0; k < ARRAY_LEN(strangers); k++)
+            if (regex_match(f->patterns[i], strangers[k]) == REGEX_YES)
+                err = diag_fail(diags, ERR_SYNTAX, f->conf->patterns.items[i].place,
+                                "'" STR_FMT "' fits '" STR_FMT "', and so pages of anybody, who "
+                                "with 'credentials' could act for their visitors",
+                                STR_ARG(f->conf->patterns.items[i].text), STR_ARG(strangers[k]));
+    return err;
+}
+
 // The names as a list: "a, b".
 static enum err join(const struct conf_texts *names, const struct filter_env *env, struct str *ret)
 {
@@ -327,6 +342,8 @@ static struct handler *build(struct str name, const void *settings, const struct
     enum err origins = check_origins(f, env->diags);
     enum err lists = build_lists(f, env);
     enum err patterns = filter_regexes(&c->patterns, REGEX_WHOLE, env, &f->patterns);
+    if (patterns == ERR_OK)
+        patterns = check_patterns(f, env->diags);
     if (origins == ERR_OK && lists == ERR_OK && patterns == ERR_OK)
         return &f->base.handler;
     release(&f->base.handler);

@@ -208,6 +208,9 @@ static void wrong_settings_are_refused(void)
         {"{ origins: https://a.example, headers: ['a,b'] }", "is no name"},
         {"{ origins: https://a.example, max-age: 2d }", "max-age"},
         {"origin-patterns: ['a', '(b']", "at its character 3"},
+        {"{ origin-patterns: ['.*'], credentials: yes }", "fits 'null'"},
+        {"{ origin-patterns: ['null|https://a\\.example'], credentials: yes }", "fits 'null'"},
+        {"{ origin-patterns: ['https://.*'], credentials: yes }", "fits 'https://a.invalid'"},
     };
     filter_check_refused(&filter_cors, cases, ARRAY_LEN(cases));
 }
