@@ -80,6 +80,8 @@ static void take(const struct rewrite *f, const struct exchange *x, struct str m
     } else if (!f->conf->with_query && r->query.len > 0) {
         o->query = o->query.len > 0 ? arena_concat(x->mem, o->query, STR("&"), r->query) : r->query;
     }
+    if (path.len == 0) // "/app" without "/app" is the root, as URLs without a path are
+        path = STR("/");
     enum err err = url_path_canon(path, &policy, x->mem, &o->path);
     if (err == ERR_LIMIT || (o->query.len > 0 && !o->query.ptr))
         o->end = SUBSTITUTE_NO_ROOM;

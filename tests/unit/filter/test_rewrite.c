@@ -21,6 +21,11 @@ static void paths_are_rewritten(void)
         {"{ from: '^/app(/.*)$', to: '$1' }", "/app//b.example/", NULL, "/b.example/"},
         {"{ from: '^/app', to: '' }", "/app///b.example/", NULL, "/b.example/"},
         {"{ from: 'x', to: 'y' }", "//x", NULL, "//y"},
+        // What is left of a path without its prefix is the root.
+        {"{ from: '^/app(.*)$', to: '$1' }", "/app", NULL, "/"},
+        {"{ from: '^/app(.*)$', to: '$1' }", "/app", "x=y", "/?x=y"},
+        {"{ from: '^/app', to: '' }", "/app", NULL, "/"},
+        {"{ from: '^/get', to: '', with-query: yes }", "/get", "id=7", "/?id=7"},
         {"{ from: '^/wiki/([^/]+)$', to: '/index.php?' }", "/wiki/A", "x=y", "/index.php?x=y"},
         {"{ from: '^/wiki/([^/]+)$', to: '/index.php' }", "/wiki/A", "x=y", "/index.php?x=y"},
         {"{ from: '^/wiki/([^/]+)$', to: '/index.php' }", "/wiki/A/b", "x=y", "/wiki/A/b?x=y"},
