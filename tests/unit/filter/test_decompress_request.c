@@ -152,6 +152,19 @@ static void what_is_malformed_or_cut_fails_as_the_client_s_mistake(void)
     text_fini(&packed);
 }
 
+// Clients that say of every body that it is packed say it of those with no byte, too.
+static void a_body_of_nothing_is_nothing(void)
+{
+    static const char *const encodings[] = {"gzip", "deflate", "br", "zstd", "gzip, zstd"};
+    for (size_t i = 0; i < ARRAY_LEN(encodings); i++)
+        run_on_fiber(check_visit, &(struct visit){
+                                      .encoding = encodings[i],
+                                      .body = STR(""),
+                                      .status = 200,
+                                      .server_end = IO_EOF,
+                                  });
+}
+
 struct bomb {
     const char *settings, *encoding;
     size_t n_layers, got_max_bytes;
@@ -251,6 +264,6 @@ static void tables_are_complete(void)
 TEST_MAIN(TEST(servers_get_what_was_packed), TEST(two_layers_are_taken_off_in_their_order),
           TEST(other_codings_and_too_many_are_refused),
           TEST(what_is_malformed_or_cut_fails_as_the_client_s_mistake),
-          TEST(bombs_get_no_further_than_the_limits), TEST(beyond_the_memory_requests_are_refused),
-          TEST(explain_names_the_codings), TEST(wrong_settings_are_refused),
-          TEST(tables_are_complete))
+          TEST(a_body_of_nothing_is_nothing), TEST(bombs_get_no_further_than_the_limits),
+          TEST(beyond_the_memory_requests_are_refused), TEST(explain_names_the_codings),
+          TEST(wrong_settings_are_refused), TEST(tables_are_complete))
