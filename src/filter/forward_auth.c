@@ -26,7 +26,7 @@ static void drop_misleading(struct headers *h)
         STR_INIT("X-Forwarded-Method"),      STR_INIT("X-Forwarded-Uri"),
         STR_INIT("X-Original-Url"),          STR_INIT("X-Original-Uri"),
         STR_INIT("X-Original-Method"),       STR_INIT("X-Rewrite-Url"),
-        STR_INIT("X-Auth-Request-Redirect"),
+        STR_INIT("X-Auth-Request-Redirect"), STR_INIT("X-Original-Host"),
     };
     static const enum field_id conditions[] = {
         FIELD_IF_MATCH,     FIELD_IF_MODIFIED_SINCE,   FIELD_IF_NONE_MATCH,

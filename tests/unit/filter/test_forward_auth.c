@@ -91,6 +91,7 @@ static void the_auth_server_is_asked_about_the_request_as_it_is(void)
     asking_start(&a, &filter_forward_auth, SETTINGS);
     fixture_field(&a.e, "Cookie", "k=v");
     fixture_field(&a.e, "X-Original-URL", "/public");
+    fixture_field(&a.e, "X_Original-Host", "open.example");
     fixture_field(&a.e, "X_Forwarded_Method", "OPTIONS");
     fixture_field(&a.e, "If-None-Match", "*");
     fixture_field(&a.e, "Content-Type", "application/grpc");
