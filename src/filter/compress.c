@@ -151,13 +151,9 @@ static const char *why_never(const struct compress *f, const struct exchange *x)
 }
 
 // RFC 9110 12.5.5
-static enum err add_vary(struct headers *h)
+static enum err add_vary(struct exchange *x)
 {
-    for (const struct field *f = headers_next(h, NULL); f; f = headers_next(h, f))
-        if (f->id == FIELD_VARY &&
-            (h1_list_has(f->value, STR("Accept-Encoding")) || h1_list_has(f->value, STR("*"))))
-            return ERR_OK;
-    return headers_add(h, FIELD_VARY, field_name(FIELD_ACCEPT_ENCODING));
+    return filter_vary(x, field_name(FIELD_ACCEPT_ENCODING));
 }
 
 // The packed bytes are others, so the tag is a weak one (RFC 9110 8.8.1).
@@ -183,7 +179,7 @@ static enum err serve_unmodified(const struct compress *f, struct exchange *x)
     bool has_ours = str_search(headers_get(&x->req.headers, FIELD_IF_NONE_MATCH), weak) != STR_NPOS;
     if (tag.len > 0 && has_ours && weaken(x) != ERR_OK)
         return ERR_LIMIT;
-    return add_vary(h);
+    return add_vary(x);
 }
 
 // --- packing ---
@@ -240,7 +236,7 @@ static enum err treat(const struct compress *f, struct exchange *x,
     if (x->resp.status == 304)
         return serve_unmodified(f, x);
     const char *why = why_never(f, x);
-    if (!why && add_vary(&x->resp.headers) != ERR_OK)
+    if (!why && add_vary(x) != ERR_OK)
         return ERR_LIMIT;
     enum coding coding = coding_choose(accept, f->codings, f->n_codings);
     if (!why)
