@@ -12,7 +12,9 @@ struct toml {
     struct arena *mem;
     struct diags *diags;
     struct conf_node *root, *table;
-    struct map closed; // pointers of tables (as bytes) that a header or braces have defined
+    // Pointers of tables (as bytes): those that a header or braces have defined, and those that
+    // came of dotted keys, which no header may name.
+    struct map closed, dotted;
     size_t n_nodes;
     bool has_failed;
 };
@@ -68,17 +70,36 @@ static void skip_space(struct toml *t)
         t->at++;
 }
 
+static bool is_control(char c)
+{
+    return ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
+}
+
+// Whether a line ends here: "\n" or "\r\n".
+static bool is_line_end(const struct toml *t)
+{
+    return peek(t) == '\n' || (peek(t) == '\r' && t->end - t->at > 1 && t->at[1] == '\n');
+}
+
+// Up to the line's end.
+static void skip_comment(struct toml *t)
+{
+    while (!is_end(t) && !is_control(*t->at))
+        t->at++;
+    if (!is_end(t) && !is_line_end(t))
+        (void)fail(t, "a control byte in a comment");
+}
+
 // Spaces, comments and ends of lines.
 static void skip_lines(struct toml *t)
 {
-    for (skip_space(t); !is_end(t); skip_space(t)) {
+    for (skip_space(t); !is_end(t) && !t->has_failed; skip_space(t)) {
         if (peek(t) == '#') {
-            while (!is_end(t) && peek(t) != '\n')
-                t->at++;
+            skip_comment(t);
         } else if (peek(t) == '\n') {
             next_line(t);
-        } else if (peek(t) == '\r' && t->end - t->at > 1 && t->at[1] == '\n') {
-            t->at++;
+        } else if (is_line_end(t)) {
+            t->at++; // the '\r'
         } else {
             return;
         }
@@ -94,18 +115,28 @@ static struct conf_node *new_node(struct toml *t, enum conf_node_kind kind, stru
 
 // --- closed tables ---
 
-static bool is_closed(const struct toml *t, const struct conf_node *node)
+static bool has_table(const struct map *tables, const struct conf_node *node)
 {
-    return map_get(&t->closed, str_from((const char *)&node, sizeof node)) != NULL;
+    return map_get(tables, str_from((const char *)&node, sizeof node)) != NULL;
 }
 
-static void close_table(struct toml *t, struct conf_node *node)
+static void add_table(struct toml *t, struct map *tables, struct conf_node *node)
 {
     struct str key = arena_dup(t->mem, str_from((const char *)&node, sizeof node));
     if (!key.ptr)
         (void)fail(t, "the file needs more memory than is allowed for it");
     else
-        map_set(&t->closed, key, node);
+        map_set(tables, key, node);
+}
+
+static bool is_closed(const struct toml *t, const struct conf_node *node)
+{
+    return has_table(&t->closed, node);
+}
+
+static void close_table(struct toml *t, struct conf_node *node)
+{
+    add_table(t, &t->closed, node);
 }
 
 // --- strings ---
@@ -182,11 +213,6 @@ static bool skip_folded(struct toml *t)
     return true;
 }
 
-static bool is_control(char c)
-{
-    return ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
-}
-
 // From behind the opening quotes to behind the closing ones. quote: ", ', """ or '''.
 static bool read_string(struct toml *t, struct str quote, struct str *ret)
 {
@@ -202,9 +228,9 @@ static bool read_string(struct toml *t, struct str quote, struct str *ret)
         next_line(t);
     while (!take(t, quote)) {
         char c = peek(t);
-        if (is_end(t) || (!is_long && c == '\n'))
+        if (is_end(t) || (!is_long && is_line_end(t)))
             return fail_at(t, start, "a text without its closing quote");
-        if (is_control(c) && c != '\n' && c != '\r')
+        if (is_control(c) && !is_line_end(t))
             return fail(t, "a control byte in a text");
         if (c == '\n') {
             next_line(t);
@@ -264,6 +290,8 @@ static struct conf_node *step_into(struct toml *t, struct conf_node *map, struct
         child = new_node(t, CONF_NODE_MAP, place);
         if (child)
             conf_node_put(map, part, child);
+        if (child && !is_header)
+            add_table(t, &t->dotted, child);
         return child;
     }
     if (child->kind == CONF_NODE_SEQ && is_header && child->last &&
@@ -349,18 +377,102 @@ static struct conf_node *read_inline(struct toml *t, struct conf_node *map, unsi
     return map;
 }
 
+// Digits with single underscores between them, off *s. False: there are none.
+static bool skip_digits(struct str *s, unsigned base)
+{
+    size_t n = 0;
+    for (; n < s->len; n++) {
+        int digit = ascii_hex(s->ptr[n]);
+        bool joins = s->ptr[n] == '_' && n > 0 && s->ptr[n - 1] != '_';
+        if (!joins && (digit < 0 || (unsigned)digit >= base))
+            break;
+    }
+    bool is_fine = n > 0 && s->ptr[n - 1] != '_';
+    *s = str_skip(*s, n);
+    return is_fine;
+}
+
+static bool skip_one(struct str *s, const char *among)
+{
+    bool is_there = s->len > 0 && str_find(str_of(among), s->ptr[0]) != STR_NPOS;
+    *s = str_skip(*s, is_there);
+    return is_there;
+}
+
+static bool is_number(struct str s)
+{
+    static const struct {
+        struct str prefix;
+        unsigned base;
+    } forms[] = {{STR_INIT("0x"), 16}, {STR_INIT("0o"), 8}, {STR_INIT("0b"), 2}};
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        if (!str_starts(s, forms[i].prefix))
+            continue;
+        s = str_skip(s, forms[i].prefix.len);
+        return skip_digits(&s, forms[i].base) && s.len == 0;
+    }
+    (void)skip_one(&s, "+-");
+    if (str_eq(s, STR("inf")) || str_eq(s, STR("nan")))
+        return true;
+    bool has_zero = str_starts(s, STR("0")) && s.len > 1 &&
+                    (ascii_is(s.ptr[1], ASCII_DIGIT) || s.ptr[1] == '_');
+    if (has_zero || !skip_digits(&s, 10) || (skip_one(&s, ".") && !skip_digits(&s, 10)))
+        return false;
+    if (!skip_one(&s, "eE"))
+        return s.len == 0;
+    (void)skip_one(&s, "+-");
+    return skip_digits(&s, 10) && s.len == 0;
+}
+
+// Whether *s begins as the pattern says, in which '0' is a digit; that is passed over then.
+static bool skip_pattern(struct str *s, struct str pattern)
+{
+    for (size_t i = 0; i < pattern.len; i++) {
+        char want = pattern.ptr[i];
+        if (i == s->len || (want == '0' ? !ascii_is(s->ptr[i], ASCII_DIGIT) : s->ptr[i] != want))
+            return false;
+    }
+    *s = str_skip(*s, pattern.len);
+    return true;
+}
+
+// A date, a time, or both. No setting is one, so that months of 40 days don't matter.
+static bool is_date(struct str s)
+{
+    bool has_date = skip_pattern(&s, STR("0000-00-00"));
+    if (has_date && s.len == 0)
+        return true;
+    if ((has_date && !skip_one(&s, "Tt ")) || !skip_pattern(&s, STR("00:00:00")))
+        return false;
+    if (skip_one(&s, ".") && !skip_digits(&s, 10))
+        return false;
+    if (has_date && !skip_one(&s, "Zz") && skip_one(&s, "+-"))
+        return skip_pattern(&s, STR("00:00")) && s.len == 0;
+    return s.len == 0;
+}
+
+static void skip_bare(struct toml *t)
+{
+    while (ascii_is(peek(t), ASCII_ALPHA | ASCII_DIGIT) ||
+           (!is_end(t) && str_find(STR("+-_.:"), peek(t)) != STR_NPOS))
+        t->at++;
+}
+
 // A number, a boolean or a date, as it stands.
 static bool read_bare(struct toml *t, struct str *ret)
 {
     const char *start = t->at;
-    while (ascii_is(peek(t), ASCII_ALPHA | ASCII_DIGIT) ||
-           (!is_end(t) && str_find(STR("+-_.:"), peek(t)) != STR_NPOS))
-        t->at++;
+    skip_bare(t);
+    // Between date and time there may be a space.
+    struct str date = str_from(start, (size_t)(t->at - start));
+    struct str rest = str_from(t->at, (size_t)(t->end - t->at));
+    if (skip_pattern(&date, STR("0000-00-00")) && date.len == 0 &&
+        skip_pattern(&rest, STR(" 00:00:00"))) {
+        t->at = rest.ptr;
+        skip_bare(t);
+    }
     *ret = str_from(start, (size_t)(t->at - start));
-    bool is_word = str_eq(*ret, STR("true")) || str_eq(*ret, STR("false")) ||
-                   str_ends(*ret, STR("inf")) || str_ends(*ret, STR("nan"));
-    char first = ret->len > 0 ? ret->ptr[0] : ' ';
-    if (is_word || ascii_is(first, ASCII_DIGIT) || ((first == '+' || first == '-') && ret->len > 1))
+    if (str_eq(*ret, STR("true")) || str_eq(*ret, STR("false")) || is_number(*ret) || is_date(*ret))
         return true;
     t->at = start;
     return fail(t, "expected a value: a text in quotes, a number, true or false, [ … ] or { … }");
@@ -407,10 +519,13 @@ static struct conf_node *read_value(struct toml *t, unsigned depth)
 
 static bool begin_table(struct toml *t, struct conf_node *map, struct str key, struct place place)
 {
+    const struct conf_node *there = conf_node_get(map, key);
+    if (there && there->kind != CONF_NODE_MAP)
+        return fail_at(t, place, "this key has a value already");
     struct conf_node *table = step_into(t, map, key, place, true);
     if (!table)
         return false;
-    if (is_closed(t, table))
+    if (is_closed(t, table) || has_table(&t->dotted, table))
         return fail_at(t, place, "this table is here already");
     close_table(t, table);
     t->table = table;
@@ -454,8 +569,7 @@ static bool read_line(struct toml *t)
     if (!is_fine)
         return false;
     skip_space(t);
-    bool has_end = is_end(t) || peek(t) == '\n' || peek(t) == '#' ||
-                   (peek(t) == '\r' && t->end - t->at > 1 && t->at[1] == '\n');
+    bool has_end = is_end(t) || peek(t) == '#' || is_line_end(t);
     return has_end || fail(t, "expected the end of the line");
 }
 
@@ -478,5 +592,6 @@ struct conf_node *toml_parse(struct str text, const char *source, struct arena *
             (void)fail(&t, "expected a key or a table");
     }
     map_fini(&t.closed);
+    map_fini(&t.dotted);
     return t.has_failed ? NULL : t.root;
 }

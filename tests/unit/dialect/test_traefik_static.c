@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dialect/traefik_static.h"
 
+#include "dialect/toml.h"
 #include "traefik_test.h"
 
 struct result {
@@ -188,6 +189,143 @@ static void variables_are_flags_in_capitals(void)
     arena_fini(&mem);
 }
 
+// The same settings as flags, variables, YAML and TOML.
+static const struct {
+    const char *flags[7], *variables[7], *yaml, *toml;
+} forms[] = {
+    {{"--ENTRYPOINTS.web.Address=:80", "--entrypoints.web.asdefault",
+      "--entryPoints.web.forwardedHeaders.trustedIPs=10.0.0.1,10.2.0.0/16",
+      "--entrypoints.web.proxyprotocol.insecure=true"},
+     {"TRAEFIK_ENTRYPOINTS_WEB_ADDRESS=:80", "traefik_entrypoints_web_asDefault=true",
+      "TRAEFIK_ENTRYPOINTS_WEB_FORWARDEDHEADERS_TRUSTEDIPS=10.0.0.1,10.2.0.0/16",
+      "TRAEFIK_ENTRYPOINTS_WEB_PROXYPROTOCOL_INSECURE=1"},
+     "entrypoints: {web: {address: ':80', asDefault: true, forwardedheaders: {trustedIPs: "
+     "[10.0.0.1, 10.2.0.0/16]}, proxyProtocol: {insecure: true}}}",
+     "[entryPoints.web]\naddress = ':80'\nasDefault = true\nforwardedHeaders.trustedIPs = "
+     "['10.0.0.1', '10.2.0.0/16']\nproxyProtocol = { insecure = true }\n"},
+    {{"--entrypoints.a.address=:80", "--entrypoints.b.address=:443",
+      "--entrypoints.a.http.redirections.entrypoint.to=b",
+      "--entrypoints.a.http.redirections.entrypoint.permanent=false",
+      "--entrypoints.b.http.middlewares=x@file,y@file"},
+     {"TRAEFIK_ENTRYPOINTS_A_ADDRESS=:80", "TRAEFIK_ENTRYPOINTS_B_ADDRESS=:443",
+      "TRAEFIK_ENTRYPOINTS_A_HTTP_REDIRECTIONS_ENTRYPOINT_TO=b",
+      "TRAEFIK_ENTRYPOINTS_A_HTTP_REDIRECTIONS_ENTRYPOINT_PERMANENT=F",
+      "TRAEFIK_ENTRYPOINTS_B_HTTP_MIDDLEWARES=x@file,y@file"},
+     "entryPoints:\n  a: {address: ':80', http: {redirections: {entryPoint: {to: b, permanent: "
+     "false}}}}\n  b:\n    address: ':443'\n    http:\n      middlewares:\n      - x@file\n"
+     "      - y@file\n",
+     "[entryPoints]\n[entryPoints.a]\naddress = ':80'\n"
+     "[entryPoints.a.http.redirections.entryPoint]\nto = 'b'\npermanent = false\n"
+     "[entryPoints.b]\naddress = ':443'\n[entryPoints.b.http]\nmiddlewares = ['x@file', "
+     "'y@file']\n"},
+    {{"--entrypoints.s.address=:8443", "--entrypoints.s.http.tls.certresolver=le",
+      "--entrypoints.s.http.tls.domains[0].main=a.example",
+      "--entrypoints.s.http.tls.domains[0].sans=b.example,c.example",
+      "--entrypoints.s.transport.lifecycle.gracetimeout=1m30s"},
+     {"TRAEFIK_ENTRYPOINTS_S_ADDRESS=:8443", "TRAEFIK_ENTRYPOINTS_S_HTTP_TLS_CERTRESOLVER=le",
+      "TRAEFIK_ENTRYPOINTS_S_HTTP_TLS_DOMAINS_0_MAIN=a.example",
+      "TRAEFIK_ENTRYPOINTS_S_HTTP_TLS_DOMAINS_0_SANS=b.example,c.example",
+      "TRAEFIK_ENTRYPOINTS_S_TRANSPORT_LIFECYCLE_GRACETIMEOUT=90"},
+     "entryPoints: {s: {address: ':8443', transport: {lifeCycle: {graceTimeOut: 90s}}, http: {tls: "
+     "{certResolver: le, domains: [{main: a.example, sans: [b.example, c.example]}]}}}}",
+     "[entryPoints.s]\naddress = ':8443'\ntransport.lifeCycle.graceTimeOut = 90\n"
+     "[entryPoints.s.http.tls]\ncertResolver = 'le'\n[[entryPoints.s.http.tls.domains]]\n"
+     "main = 'a.example'\nsans = ['b.example', 'c.example']\n"},
+    {{"--certificatesresolvers.le.acme.email=a@b.example",
+      "--certificatesresolvers.le.acme.storage=/d/acme.json",
+      "--certificatesresolvers.le.acme.tlschallenge",
+      "--certificatesresolvers.le.acme.keytype=EC384", "--certificatesresolvers.le.acme.eab.kid=k"},
+     {"TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_EMAIL=a@b.example",
+      "TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_STORAGE=/d/acme.json",
+      "TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_TLSCHALLENGE=true",
+      "TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_KEYTYPE=EC384",
+      "TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_EAB_KID=k"},
+     "certificatesResolvers: {le: {acme: {email: a@b.example, storage: /d/acme.json, keyType: "
+     "EC384, eab: {kid: k}, tlsChallenge: {}}}}",
+     "[certificatesResolvers.le.acme]\nemail = 'a@b.example'\nstorage = '/d/acme.json'\nkeyType = "
+     "'EC384'\n[certificatesResolvers.le.acme.eab]\nkid = 'k'\n"
+     "[certificatesResolvers.le.acme.tlsChallenge]\n"},
+    {{"--providers.docker", "--providers.docker.exposedbydefault=false",
+      "--providers.docker.network=web", "--providers.file.directory=/etc/t",
+      "--providers.file.watch=true"},
+     {"TRAEFIK_PROVIDERS_DOCKER=true", "TRAEFIK_PROVIDERS_DOCKER_EXPOSEDBYDEFAULT=0",
+      "TRAEFIK_PROVIDERS_DOCKER_NETWORK=web", "TRAEFIK_PROVIDERS_FILE_DIRECTORY=/etc/t",
+      "TRAEFIK_PROVIDERS_FILE_WATCH=t"},
+     "providers: {docker: {exposedByDefault: false, network: web}, file: {directory: /etc/t, "
+     "watch: true}}",
+     "[providers.docker]\nexposedByDefault = false\nnetwork = 'web'\n[providers.file]\n"
+     "directory = '/etc/t'\nwatch = true\n"},
+    {{"--log.level", "info", "--log.format=json", "--accesslog", "--accesslog.filepath=/a.log",
+      "--accesslog.bufferingsize=100"},
+     {"TRAEFIK_LOG_LEVEL=info", "TRAEFIK_LOG_FORMAT=json", "TRAEFIK_ACCESSLOG=true",
+      "TRAEFIK_ACCESSLOG_FILEPATH=/a.log", "TRAEFIK_ACCESSLOG_BUFFERINGSIZE=100"},
+     "log: {level: info, format: json}\naccessLog: {filePath: /a.log, bufferingSize: 100}\n",
+     "[log]\nlevel = 'info'\nformat = 'json'\n[accessLog]\nfilePath = '/a.log'\n"
+     "bufferingSize = 100\n"},
+    {{"--api.insecure=true", "--ping", "--metrics.prometheus=true",
+      "--serverstransport.insecureskipverify", "--core.defaultrulesyntax=v2",
+      "--global.sendanonymoususage=false"},
+     {"TRAEFIK_API_INSECURE=true", "TRAEFIK_PING=true", "TRAEFIK_METRICS_PROMETHEUS=true",
+      "TRAEFIK_SERVERSTRANSPORT_INSECURESKIPVERIFY=true", "TRAEFIK_CORE_DEFAULTRULESYNTAX=v2",
+      "TRAEFIK_GLOBAL_SENDANONYMOUSUSAGE=false"},
+     "api: {insecure: true}\nping: {}\nmetrics: {prometheus: {}}\nserversTransport: "
+     "{insecureSkipVerify: true}\ncore: {defaultRuleSyntax: v2}\n"
+     "global: {sendAnonymousUsage: false}\n",
+     "[api]\ninsecure = true\n[ping]\n[metrics.prometheus]\n[serversTransport]\n"
+     "insecureSkipVerify = true\n[core]\ndefaultRuleSyntax = 'v2'\n[global]\n"
+     "sendAnonymousUsage = false\n"},
+};
+
+// All that comes of a static configuration, as a text.
+static struct str static_text(const struct traefik_static *st, struct arena *mem)
+{
+    struct str text = arena_printf(
+        mem, STR_FMT " v2=%d api=%d verify=%d docker=%d file=" STR_FMT STR_FMT " storage=" STR_FMT,
+        STR_ARG(tree_text(st->root, mem)), st->is_v2, st->has_api, !st->skips_verify,
+        st->has_docker, STR_ARG(st->file), STR_ARG(st->directory), STR_ARG(st->storage));
+    for (size_t i = 0; i < st->n_entries; i++) {
+        const struct traefik_entry *e = &st->entries[i];
+        text = arena_printf(mem, STR_FMT " " STR_FMT " tls=%d tcp=%d default=%d", STR_ARG(text),
+                            STR_ARG(e->name), e->is_tls, e->may_be_tcp, e->is_default);
+    }
+    return text;
+}
+
+static struct str form_text(size_t i, unsigned kind, struct arena *mem)
+{
+    struct diags diags = {.n = 0};
+    struct str file;
+    struct traefik_static st;
+    struct conf_node *root = conf_node_new(mem, CONF_NODE_MAP, (struct place){.source = "f"});
+    bool is_read = true;
+    if (kind == 0)
+        is_read = traefik_flags((char *const *)(uintptr_t)forms[i].flags, root, mem, &diags, &file);
+    else if (kind == 1)
+        is_read =
+            traefik_environment((char *const *)(uintptr_t)forms[i].variables, root, mem, &diags);
+    else if (kind == 2)
+        root = conf_yaml_parse(str_of(forms[i].yaml), "f", mem, &diags);
+    else
+        root = toml_parse(str_of(forms[i].toml), "f", mem, &diags);
+    bool is_fine = is_read && root && traefik_static_convert(root, kind < 2, mem, &diags, &st);
+    struct str text = is_fine ? static_text(&st, mem) : arena_dup(mem, str_of(diags.items[0].text));
+    diags_fini(&diags);
+    return text;
+}
+
+static void all_forms_mean_the_same(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        struct arena mem;
+        arena_init(&mem, 16 << 20, NULL, 0);
+        struct str wanted = form_text(i, 2, &mem);
+        CHECK(str_starts(wanted, STR("{")));
+        for (unsigned kind = 0; kind < 4; kind++)
+            CHECK_STR(form_text(i, kind, &mem), wanted);
+        arena_fini(&mem);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct test_case tests[] = {
@@ -195,6 +333,7 @@ int main(int argc, char **argv)
         TEST(what_is_refused_is_named),
         TEST(entrypoints_are_what_routers_may_name),
         TEST(variables_are_flags_in_capitals),
+        TEST(all_forms_mean_the_same),
     };
     return test_main(argc, argv, tests, ARRAY_LEN(tests));
 }
