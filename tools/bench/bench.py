@@ -5,7 +5,7 @@
   bench.py [-n ROUNDS] [-t SECONDS] [--bin FILE] [--vs FILE] [--peers sallyport,nginx,haproxy,h2o]
            [WORK …]
 
-Works: keepalive connections download upload gzip log hosts filters balance idle workers flood startup reload containers kill upgrade,
+Works: keepalive connections download upload gzip log hosts filters balance idle workers flood startup reload containers scrape kill upgrade,
 of HTTP/2 h2-keepalive (over TLS: h2load, 16 connections of 32 streams) and h2-upstream (to the server;
 nginx by grpc_pass, which is all it has), and of TLS tls-keepalive tls-handshakes
 tls-resumed tls-download tls-idle tls-upstream; by default all.
@@ -31,6 +31,7 @@ import flood  # noqa: E402
 import containers  # noqa: E402
 import idle  # noqa: E402
 import reload  # noqa: E402
+import scrape  # noqa: E402
 import takeover  # noqa: E402
 import tls  # noqa: E402
 
@@ -254,6 +255,9 @@ end
     def containers(self):
         containers.run(self)
 
+    def scrape(self):
+        scrape.run(self)
+
     def kill(self):
         takeover.kills(self)
 
@@ -263,7 +267,7 @@ end
 
 def main():
     works = ["keepalive", "connections", "download", "upload", "gzip", "log", "hosts", "filters", "balance", "workers", "idle", "flood",
-             "startup", "reload", "containers", "kill", "upgrade", "tls-keepalive", "tls-handshakes",
+             "startup", "reload", "containers", "scrape", "kill", "upgrade", "tls-keepalive", "tls-handshakes",
              "tls-resumed", "tls-download", "tls-idle", "tls-upstream", "h2-keepalive",
              "h2-idle", "h2-upstream"]
     parser = argparse.ArgumentParser(description=__doc__,
