@@ -355,7 +355,9 @@ def test_a_secret_never_comes_from_a_url(start, origin, issuers):
     ("{ keys: nonsense.txt }", "has no public key and no certificate"),
 ])
 def test_mistakes_are_told_with_their_place(tmp_path, settings, said):
-    (tmp_path / "nonsense.txt").write_text("nonsense")
+    nonsense = tmp_path / "nonsense.txt"
+    nonsense.write_text("nonsense")
+    settings = settings.replace("nonsense.txt", str(nonsense))
     file = tmp_path / "s.yaml"
     file.write_text(f"filters:\n  f:\n    jwt: {settings}\n"
                     "sites: { a.example: { use: f, to: 'http://10.0.0.2' } }\n")
