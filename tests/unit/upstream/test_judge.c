@@ -305,6 +305,7 @@ static void a_trial_whose_client_has_gone_or_that_no_server_got_is_none(void)
         struct rig r;
         struct origin a;
         rig_init(&r);
+        r.conf.idle_ms = 100; // what is kept ends soon, and with it the origin's last connection
         r.conf.breaker = (struct breaker_conf){.is_on = true,
                                                .percent = 50,
                                                .slow_percent = 50,
