@@ -4,6 +4,7 @@ library would."""
 import base64
 import hashlib
 import queue
+import select
 import socket
 import ssl
 import threading
@@ -171,10 +172,27 @@ class Connection:
 
     # --- reading ---
 
+    def _recv(self, n):
+        """Python's TLS isn't for two threads at a time, and handlers write: it is read under the same
+        lock, and waited for without."""
+        if not isinstance(self.sock, ssl.SSLSocket):
+            return self.sock.recv(n)
+        while True:
+            if not self.sock.pending() and not select.select([self.sock], [], [], PATIENCE)[0]:
+                raise TimeoutError
+            with self.lock:
+                self.sock.settimeout(0)
+                try:
+                    return self.sock.recv(n)
+                except ssl.SSLWantReadError:
+                    pass
+                finally:
+                    self.sock.settimeout(PATIENCE)
+
     def _exactly(self, n):
         data = b""
         while len(data) < n:
-            got = self.sock.recv(n - len(data))
+            got = self._recv(n - len(data))
             if not got:
                 raise EOFError
             data += got
